@@ -1,0 +1,274 @@
+"""Rebuild datasets/emoji, byte for byte, from five public npm packages.
+
+    pip install -c constraints.txt pillow resvg_py
+    python3 datasets/emoji/prepare.py            # needs npm on the PATH and the network; about a minute
+
+Every package is pinned by its sha512. Nothing here runs when the data is used: this file documents how the
+folder was made and lets anyone check it (`git status` stays clean afterwards).
+"""
+
+import base64
+import csv
+import gzip
+import hashlib
+import io
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+from PIL import Image
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+from edu_diffusion.data import words  # noqa: E402  (the captions' grammar is defined once, there)
+
+PACKAGES = {  # name@version: sha512 of the tarball, as npm publishes it
+    "emoji-datasource-google@16.0.0":
+        "ZRexfzs7MVoLnmzZmNsO4TKhnAJp5D++Vm6PpUpH/jEQQlemp3l88CjZ+DoZ2faM9R4QxZkOPJCoT8DlPhfQ3A==",
+    "emoji-datasource-twitter@16.0.0":
+        "7F+uCuHH+7Qnrc15P5tnbvKkg9E6tlzi4MnT2uW1RlN4pLYTza6cP/dstIfSDMtpjFLWuZewWg8jBbuL2eyELQ==",
+    "@iconify-json/fluent-emoji-flat@1.2.6":
+        "RY47RgPb47fYUiyrA64sIOL0+UU02s29sXpNBbIQRBUlPlfNFTKUmZDERGuxDs/7yNGWqQYvuaSYM1M4fRXlUw==",
+    "@iconify-json/fluent-emoji-high-contrast@1.2.6":
+        "esqhZPpkrF7sNX3NsLoh8KW64okEr/bzko7WNnFP+qTJGAqDPDYjp0925yxuivXy3HtVQB8xhIKu3+Nq1byX5w==",
+    "emojibase-data@17.0.0":
+        "Yvgb5AWoHViHV/gq1qr5ZAarcBip+B27/ZLRsUJkbgAEaLlZ/fof9g882LTpmEpyhBNEC0m2SEmItljHsTygjA==",
+}
+CELL, COLUMNS = 64, 32
+GROUPS = {0: "smileys", 1: "people", 3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
+GENDERED = re.compile(r"\b(man|woman|men|women|boy|girl|merman|mermaid|prince|princess|Mrs|Mx)\b|facing right")
+SKIPPED = re.compile(r"o’clock|-thirty$|^ZZZ$|hundred points|banknote|light skin|dark skin")
+WHOLE_HELD_OUT, PAIR_SHARE = 50, 0.05
+
+
+def main():
+    archives = {name.rsplit("@", 1)[0]: fetch(name, digest) for name, digest in PACKAGES.items()}
+    read = {name: reader(data) for name, data in archives.items()}
+    drawings = {
+        "noto": bitmaps(read["emoji-datasource-google"], "google"),
+        "twemoji": bitmaps(read["emoji-datasource-twitter"], "twitter"),
+        "fluent": vectors(read["@iconify-json/fluent-emoji-flat"]),
+        "contrast": vectors(read["@iconify-json/fluent-emoji-high-contrast"]),
+    }
+    entries = json.loads(read["emojibase-data"]("en/data.json"))
+    concepts = choose(entries, drawings)
+    for style, draw in drawings.items():
+        sheet([draw(c["id"]) for c in concepts]).save(HERE / f"{style}.png", optimize=True)
+    hold_out(concepts)
+    add_aliases(concepts)
+    write("captions.csv", ["id", "character", "name", "aliases", "keywords", "category", "tier"], concepts)
+    pairs = held_out_pairs(concepts)
+    write("heldout.csv", ["kind", "id", "value"], pairs)
+    write("prompts.csv", ["split", "tier", "id", "colour", "style", "size", "place", "prompt"],
+          prompts(concepts, pairs))
+    checksums()
+
+
+# --- reading the packages ------------------------------------------------------------------------------
+
+def fetch(name, digest):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", name, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        data = next(pathlib.Path(folder).glob("*.tgz")).read_bytes()
+    if base64.b64encode(hashlib.sha512(data).digest()).decode() != digest:
+        sys.exit(f"{name}: the package is not the one this file was written for (sha512 differs).")
+    return data
+
+
+def reader(data):
+    """A function from a path inside the package to its bytes, or None."""
+    archive = tarfile.open(fileobj=io.BytesIO(gzip.decompress(data)))  # seeking back in a .gz is slow
+    members = {m.name.removeprefix("package/"): m for m in archive.getmembers()}
+    return lambda path: archive.extractfile(members[path]).read() if path in members else None
+
+
+def bitmaps(read, folder):
+    """Drawings of an emoji-datasource package: concept id -> RGBA picture or None."""
+    def draw(id):
+        for code in (id, id + "-fe0f", _fe0f_inside(id)):
+            if data := read(f"img/{folder}/64/{code}.png"):
+                return Image.open(io.BytesIO(data)).convert("RGBA")
+    return draw
+
+
+def _fe0f_inside(id):
+    head, _, tail = id.partition("-")
+    return f"{head}-fe0f-{tail}"
+
+
+def vectors(read):
+    """Drawings of an iconify package, rasterised at 64 pixels: concept id -> RGBA picture or None."""
+    import resvg_py
+    icons, names = json.loads(read("icons.json")), json.loads(read("chars.json"))
+    width, height = icons.get("width", 16), icons.get("height", 16)
+
+    def draw(id):
+        icon = icons["icons"].get(names.get(id, ""))
+        if not icon:
+            return None
+        box = f"0 0 {icon.get('width', width)} {icon.get('height', height)}"
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">{icon["body"]}</svg>'
+        svg = svg.replace("currentColor", "#212121")
+        png = resvg_py.svg_to_bytes(svg_string=svg, width=CELL, height=CELL)
+        return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+    return draw
+
+
+# --- what is in the world ------------------------------------------------------------------------------
+
+def choose(entries, drawings):
+    """The concepts that all four styles draw, in Unicode order: no flags, variants or text symbols."""
+    core = {line for line in (HERE / "core.txt").read_text().splitlines() if line and line[0] != "#"}
+    concepts = []
+    for entry in sorted(entries, key=lambda e: e.get("order", 0)):
+        id = "-".join(part for part in entry["hexcode"].lower().split("-") if part != "fe0f")
+        label, group = entry["label"], entry.get("group")
+        gendered = group == 1 and GENDERED.search(label)
+        if group not in GROUPS or gendered or SKIPPED.search(label) or not all(d(id) for d in drawings.values()):
+            continue
+        concepts.append({
+            "id": id, "character": entry["emoji"], "name": clean(label), "category": GROUPS[group],
+            "keywords": "|".join(clean(tag) for tag in entry.get("tags", [])),
+            "tier": "core" if label in core else "wide",
+        })
+        core.discard(label)
+    if core:
+        sys.exit(f"core.txt names concepts that no package has: {sorted(core)}")
+    return concepts
+
+
+def clean(label):
+    return re.sub(r"[“”:,()!.]", "", label.replace("’", "'")).lower().strip()
+
+
+def order_key(*parts):
+    """A shuffle that no library version can change."""
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()
+
+
+def hold_out(concepts):
+    """Mark 50 whole concepts, none of the core, as never seen by any training."""
+    wide = sorted((c for c in concepts if c["tier"] == "wide"), key=lambda c: order_key("whole", c["id"]))
+    for concept in wide[:WHOLE_HELD_OUT]:
+        concept["tier"] = "heldout"
+
+
+def add_aliases(concepts):
+    """Other words that point to one concept only: within the core first, then in the whole vocabulary."""
+    taken = {c["name"] for c in concepts}
+    for tier in ("core", "wide"):
+        members = [c for c in concepts if c["tier"] == tier]
+        for concept in members:  # "cat face" is also "cat", before any keyword of another concept
+            short = concept["name"].removesuffix(" face")
+            concept["aliases"] = [] if tier == "wide" or short in taken else [short]
+            taken.update(concept["aliases"])
+        count = {}
+        for concept in members:
+            for word in set(concept["keywords"].split("|")):
+                count[word] = count.get(word, 0) + 1
+        for concept in members:
+            new = [w for w in concept["keywords"].split("|") if w and count[w] == 1 and w not in taken]
+            new = [w for w in new if re.fullmatch(r"[a-z][a-z \-]{2,}", w)][:4]
+            concept["aliases"] += new
+            taken.update(new)
+    for concept in concepts:
+        concept["aliases"] = "|".join(concept.get("aliases", []))
+
+
+def held_out_pairs(concepts):
+    """5 % of the concept x colour and of the concept x style pairs, at most one style per concept."""
+    rows = [{"kind": "concept", "id": c["id"], "value": ""} for c in concepts if c["tier"] == "heldout"]
+    for tier in ("core", "wide"):
+        ids = [c["id"] for c in concepts if c["tier"] == tier]
+        for kind, values in (("colour", list(words.COLOURS)), ("style", list(words.STYLES))):
+            pairs = sorted(((i, v) for i in ids for v in values), key=lambda p: order_key(kind, *p))
+            kept, seen = [], set()
+            for id, value in pairs:
+                if len(kept) < round(PAIR_SHARE * len(pairs)) and (kind == "colour" or id not in seen):
+                    kept.append({"kind": kind, "id": id, "value": value})
+                    seen.add(id)
+            rows += kept
+    return rows
+
+
+def prompts(concepts, pairs):
+    """The frozen list of every judgement: 4 splits x 80 core prompts, 4 x 40 of the wide tier."""
+    held = {(p["kind"], p["id"], p["value"]) for p in pairs}
+    rows = []
+    for tier, n in (("core", 80), ("wide", 40)):
+        members = [c for c in concepts if c["tier"] == tier]
+        for split in ("seen", "heldout_colour", "heldout_style", "own_words"):
+            rows += split_prompts(split, members, held, n)
+    return rows
+
+
+def split_prompts(split, members, held, n):
+    candidates = []
+    for concept in members:
+        for colour in words.COLOURS:
+            for style in ("", *words.STYLES):
+                colour_held = ("colour", concept["id"], colour) in held
+                style_held = ("style", concept["id"], style) in held
+                wanted = {"heldout_colour": (True, False), "heldout_style": (False, True)}
+                if (colour_held, style_held) == wanted.get(split, (False, False)):
+                    candidates.append((concept, colour, style))
+    candidates.sort(key=lambda c: order_key(split, c[0]["id"], c[1], c[2]))
+    if split == "own_words":
+        candidates = [c for c in candidates if c[0]["aliases"]]
+    return [prompt_row(split, *c, index) for index, c in enumerate(spread(candidates, n))]
+
+
+def spread(candidates, n):
+    """The first n, each concept as rarely as possible."""
+    used, rounds = {}, {}
+    for candidate in candidates:
+        id = candidate[0]["id"]
+        used[id] = used.get(id, 0) + 1
+        rounds.setdefault(used[id], []).append(candidate)
+    return [c for number in sorted(rounds) for c in rounds[number]][:n]
+
+
+def prompt_row(split, concept, colour, style, index):
+    size = ("medium", "big", "medium", "small", "medium", "big")[index % 6]
+    place = "centre" if size == "big" or index % 2 else list(words.PLACES)[1 + index // 2 % 8]
+    name, template = concept["name"], 0
+    if split == "own_words":
+        aliases = concept["aliases"].split("|")
+        name, template = aliases[index % len(aliases)], 1 + index % 3
+    text = words.caption(name, colour, size, place, style, template=template)
+    return {"split": split, "tier": concept["tier"], "id": concept["id"], "colour": colour, "style": style,
+            "size": size, "place": place, "prompt": text}
+
+
+# --- writing -------------------------------------------------------------------------------------------
+
+def sheet(drawings):
+    """All drawings of a style on one transparent sheet, 32 to a row, each in a 64-pixel cell."""
+    rows = -(-len(drawings) // COLUMNS)
+    canvas = Image.new("RGBA", (COLUMNS * CELL, rows * CELL))
+    for index, drawing in enumerate(drawings):
+        if drawing.size != (CELL, CELL):
+            drawing = drawing.resize((CELL, CELL), Image.LANCZOS)
+        canvas.paste(drawing, (index % COLUMNS * CELL, index // COLUMNS * CELL))
+    return canvas
+
+
+def write(name, columns, rows):
+    with open(HERE / name, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def checksums():
+    files = sorted(p for p in HERE.iterdir() if p.suffix in {".png", ".csv", ".txt"})
+    table = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    (HERE / "checksums.json").write_text(json.dumps(table, indent=1) + "\n", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

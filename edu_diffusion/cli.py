@@ -1,0 +1,176 @@
+"""The command line: `python3 -m edu_diffusion VERB`, or `edu-diffusion VERB` where the package is installed.
+
+Standard library only until a verb runs; `install.ensure` then sees to it that the packages are there.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from edu_diffusion import __version__, install
+from edu_diffusion.errors import EduError
+
+PASSING = ("lab", "test", "judge")  # these verbs hand options that are not ours to another program
+
+
+def main(arguments=None):
+    """Run one command and return its exit code: 0 fine, 1 something failed, 2 a mistake in the command, 130 Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        args, rest = understand(arguments)
+        warn_if_too_new(sys.version_info)
+        install.ensure(arguments, test=args.verb == "test")
+        return args.run(args, rest) or 0
+    except EduError as error:
+        print(f"edu_diffusion: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nedu_diffusion: stopped", file=sys.stderr)
+        return 130
+
+
+def understand(arguments):
+    """Return the parsed arguments and, for the verbs that pass options on, those that are not ours."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    if rest and args.verb not in PASSING:
+        commands.error(f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help")
+    return args, rest
+
+
+def warn_if_too_new(version):
+    if tuple(version[:2]) > (3, 13):
+        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.",
+              file=sys.stderr)
+
+
+def parser():
+    """Build the argument parser; each verb names the function that runs it."""
+    top = argparse.ArgumentParser(prog="edu_diffusion", allow_abbrev=False,
+                                  description="Learn Stable Diffusion by building it. The first start installs.")
+    top.add_argument("--version", action="version", version=f"edu_diffusion {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, run, text, **options):
+        command = verbs.add_parser(name, help=text, description=text, allow_abbrev=False, **options)
+        command.set_defaults(run=run)
+        return command
+
+    lab_ = verb("lab", lab, "open the lessons in JupyterLab; further options go to JupyterLab")
+    lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
+    verb("test", test, "run all tests and all lessons; further options go to pytest")
+    generate_options(verb("generate", generate, "turn a prompt into a picture"))
+    train_options(verb("train", train, "train a part of the model yourself"))
+    verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
+    verb("doctor", doctor, "check the installation and say what to do about each fault")
+    return top
+
+
+def generate_options(command):
+    add = command.add_argument
+    add("prompt", nargs="?", metavar="PROMPT", help='what to draw, such as "a cat face on a blue background"')
+    add("--from", dest="source", metavar="PNG", help="make this picture again from the settings written in it; "
+                                                     "further options change them")
+    add("--seed", type=int, help="which noise to start from, 0 to 2**63 - 1 (default 0)")
+    add("--steps", type=int, help="1 to 1000 (default 20)")
+    add("--guidance", type=float, help="how closely to follow the prompt, 0 to 30 (default 4; 1 is no guidance)")
+    add("--negative", metavar="PROMPT", help="what to stay away from")
+    add("--model", help="a model's name or folder (default base)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add("--scale", type=int, default=1, help="enlarge, each pixel becoming a square of N x N (default 1)")
+    add("--out", type=Path, metavar="PNG", help="the file to write (default picture.png, or the next free name)")
+
+
+def train_options(command):
+    add = command.add_argument
+    add("recipe", metavar="RECIPE", help="what to train; a wrong name lists them all")
+    add("--minutes", type=float, help="how long to train (default: the recipe's own)")
+    add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    begin = command.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="go on with the training in the folder; fail if none")
+    begin.add_argument("--fresh", action="store_true", help="move an earlier training aside and begin again")
+
+
+# ---------------------------------------------------------------- the verbs
+
+def lab(args, rest):
+    from edu_diffusion import lessons
+    folder = lessons.source()
+    if not args.teacher:
+        folder, original = install.home() / "work", folder
+        for sentence in lessons.copy(original, folder):
+            print(sentence)
+    run_instead(lab_command(folder, rest), folder)
+
+
+def lab_command(folder, rest):
+    """Return the command, to be run in `folder`, that opens JupyterLab on this machine only, without news from outside.
+
+    The first lesson is the default address, so that it opens from the printed link too (--no-browser).
+    """
+    quiet = ["--LabApp.news_url=None",
+             "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
+    first = ["--LabApp.default_url=/lab/tree/00_start.ipynb"] * (Path(folder) / "00_start.ipynb").is_file()
+    return [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *quiet, *first, *rest]
+
+
+def run_instead(command, folder):
+    """Replace this process, so that Ctrl-C and the window's end reach the program itself; Windows waits instead."""
+    environment = install.child_environment(install.clone_root()) | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    os.chdir(folder)
+    if os.name == "nt":
+        sys.exit(subprocess.call(command, env=environment))
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)
+
+
+def test(args, rest):
+    """Run the tests, then the lessons; the worse exit code counts, and "no test selected" only when both say so."""
+    root = install.clone_root()
+    if root is None or not (root / "tests").is_dir():
+        raise EduError("the tests are in the repository, not in the installed package; clone it and run test there")
+    codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
+             for command in test_commands(root, rest)]
+    return max((code for code in codes if code != 5), default=5)
+
+
+def test_commands(root, rest):
+    """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`."""
+    pytest = [sys.executable, "-m", "pytest"]
+    lessons = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "--nbval-kernel-startup-timeout=120"]
+    if any(not word.startswith("-") and (root / word.split("::")[0]).exists() for word in rest):
+        return [pytest + lessons + rest]
+    notebooks = [pytest + lessons + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
+    return [pytest + ["tests"] + rest, *notebooks]
+
+
+def test_environment(root):
+    """Return the environment for tests: Python itself, in kernels too, refuses to talk to other machines."""
+    environment = install.child_environment(root)
+    blocked = str(root / "tests" / "offline")
+    return environment | {"PYTHONPATH": os.pathsep.join([blocked, environment["PYTHONPATH"]]), "HF_HUB_OFFLINE": "1",
+                          "JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg"}
+
+
+def generate(args, rest):
+    from edu_diffusion import picture
+    path, seconds = picture.make(args)
+    print(f"{path} ({seconds:.1f} s)")
+
+
+def train(args, rest):
+    from edu_diffusion import training
+    training.run(args)
+
+
+def judge(args, rest):
+    from edu_diffusion import judge as judging
+    return judging.main(rest)
+
+
+def doctor(args, rest):
+    from edu_diffusion import doctor as examination
+    return examination.main()

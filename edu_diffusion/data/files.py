@@ -1,0 +1,78 @@
+"""Where the package's files are, and how files are written so that a kill never leaves half of one.
+
+A clone keeps `datasets/` and `notebooks/` beside the package; a wheel carries them inside it. Standard library only.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from ..errors import EduError
+
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+
+
+def folder(kind, name=""):
+    """The folder of a data set, checkpoint or the lessons: folder("datasets", "emoji").
+
+    kind: "datasets", "checkpoints" or "notebooks". Raises EduError when it is not there.
+    """
+    for root in (PACKAGE, PACKAGE.parent):
+        if (root / kind / name).is_dir():
+            return root / kind / name
+    raise EduError(f"There is no {kind}/{name} here; the repository and the wheel carry it: install again.")
+
+
+@contextlib.contextmanager
+def staged(target):
+    """A temporary folder that takes the place of `target` only when the block ends without an exception.
+
+    Whatever stood at `target` stays whole until then. Yields a pathlib.Path.
+    """
+    target = pathlib.Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield stage
+        stage.chmod(0o755)
+        _swap(stage, target)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _swap(stage, target):
+    old = target.with_name(f".{target.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(stage, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_bytes(path, data):
+    """Write a file under a temporary name, then rename it: readers see the old file or the new one."""
+    path = pathlib.Path(path)
+    stage = path.with_name(f".{path.name}.partial")
+    stage.write_bytes(data)
+    os.replace(stage, path)
+
+
+def write_json(path, value):
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def sha256(path):
+    """Hexadecimal digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(root):
+    """{relative path: sha256} of every file below `root`, cards and metrics aside (they change with words)."""
+    skipped = {"card.json", "README.md", "metrics.json"}
+    files = sorted(p for p in pathlib.Path(root).rglob("*") if p.is_file() and p.name not in skipped)
+    return {p.relative_to(root).as_posix(): sha256(p) for p in files}

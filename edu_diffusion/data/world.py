@@ -1,0 +1,108 @@
+"""The emoji world: which concepts there are, how they are drawn, and what is held out.
+
+Source: datasets/emoji (its README.md says where the drawings come from and under which licences).
+"""
+
+import csv
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from . import files, words
+
+CELL = 64
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One thing that can be drawn. tier: "core", "wide" or "heldout" (never seen by any training)."""
+
+    index: int
+    id: str
+    character: str
+    name: str
+    aliases: tuple
+    category: str
+    tier: str
+
+
+class World:
+    """Concepts, drawings and the held-out pairs of datasets/emoji.
+
+    concepts: list of Concept, in sheet order. colour_allowed: (concepts, colours) and style_allowed:
+    (concepts, styles) booleans, False where a pair is held out of every training.
+    """
+
+    def __init__(self, root=None):
+        self.root = root or files.folder("datasets", "emoji")
+        self.concepts = [_concept(i, row) for i, row in enumerate(read_csv(self.root / "captions.csv"))]
+        self.by_id = {c.id: c for c in self.concepts}
+        self.colour_allowed = self._allowed("colour", list(words.COLOURS))
+        self.style_allowed = self._allowed("style", list(words.STYLES))
+        self._sprites = {}
+
+    def _allowed(self, kind, values):
+        table = torch.ones(len(self.concepts), len(values), dtype=torch.bool)
+        for row in read_csv(self.root / "heldout.csv"):
+            if row["kind"] == kind:
+                table[self.by_id[row["id"]].index, values.index(row["value"])] = False
+        return table
+
+    def tier(self, name):
+        """Indices of the concepts to learn from: "core", "wide" (core included), "heldout"; LongTensor."""
+        members = {"core": {"core"}, "wide": {"core", "wide"}, "heldout": {"heldout"}}[name]
+        return torch.tensor([c.index for c in self.concepts if c.tier in members])
+
+    def sprites(self, style, size=CELL):
+        """Every concept drawn in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.
+
+        Colour is premultiplied, so that a shrunk edge carries no colour of what lies behind it.
+        """
+        if (style, size) not in self._sprites:
+            if size == CELL:
+                self._sprites[style, size] = _premultiply(_cut(self.root / f"{style}.png", len(self.concepts)))
+            else:
+                self._sprites[style, size] = _shrink(self.sprites(style), size)
+        return self._sprites[style, size]
+
+
+@functools.cache
+def world():
+    """The one shared World, read on first use."""
+    return World()
+
+
+def prompts(tier=None, split=None):
+    """Rows of the frozen prompt list (prompts.csv), as dicts; tier: core or wide."""
+    rows = read_csv(files.folder("datasets", "emoji") / "prompts.csv")
+    return [r for r in rows if tier in (None, r["tier"]) and split in (None, r["split"])]
+
+
+def read_csv(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _concept(index, row):
+    aliases = tuple(filter(None, row["aliases"].split("|")))
+    return Concept(index, row["id"], row["character"], row["name"], aliases, row["category"], row["tier"])
+
+
+def _cut(path, n):
+    sheet = torch.from_numpy(np.array(Image.open(path).convert("RGBA")))
+    rows, columns = sheet.shape[0] // CELL, sheet.shape[1] // CELL
+    cells = sheet.view(rows, CELL, columns, CELL, 4).permute(0, 2, 4, 1, 3)
+    return cells.reshape(-1, 4, CELL, CELL)[:n]
+
+
+def _premultiply(rgba):
+    colour = (rgba[:, :3].int() * rgba[:, 3:].int() + 127) // 255
+    return torch.cat([colour.to(torch.uint8), rgba[:, 3:]], dim=1)
+
+
+def _shrink(sprites, size):
+    small = torch.nn.functional.interpolate(sprites.float(), (size, size), mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).to(torch.uint8)

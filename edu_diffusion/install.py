@@ -1,0 +1,231 @@
+"""Make `.venv` beside pyproject.toml, install the pinned set there, and go on inside it. Standard library only.
+
+The order of events on a bare machine: `ensure` sees that packages are missing, `make_venv` builds an empty
+environment, `install_torch` picks the small CPU build where there is no NVIDIA card, `install_rest` adds the
+pinned set, a stamp is written last, and `rerun` starts the same command with the environment's Python.
+A stamp that says "unfinished" means that an installation was cut off: the environment is then made anew.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from edu_diffusion.errors import EduError
+from edu_diffusion.pip_progress import Display, Pip
+
+MODULES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "tokenizers", "numpy", "PIL",
+           "matplotlib", "ipykernel", "ipywidgets", "anywidget", "jupyterlab", "packaging", "psutil")
+TEST_MODULES = ("pytest", "pytest_timeout", "nbval", "nbformat")
+PIP = "pip==26.3"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+INSIDE = "EDU_DIFFUSION_INSIDE"
+UNFINISHED = "unfinished"
+
+
+# ---------------------------------------------------------------- where things are
+
+def clone_root():
+    """Return the folder of the clone (or unpacked ZIP) that this package runs from, or None for an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "constraints.txt").is_file() else None
+
+
+def home():
+    """Return the folder for what the learner makes: the clone, or the current folder for an installed wheel."""
+    return clone_root() or Path.cwd()
+
+
+def venv_python(venv, name=os.name):
+    """Return the path of an environment's own Python."""
+    return Path(venv) / ("Scripts/python.exe" if name == "nt" else "bin/python")
+
+
+def missing(modules):
+    """Return those top-level modules that this Python cannot find."""
+    return [module for module in modules if importlib.util.find_spec(module) is None]
+
+
+def fingerprint(root):
+    """Return the hash of everything that decides what gets installed; it is what the stamp holds."""
+    files = [root / "constraints.txt", root / "pyproject.toml"]
+    content = b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files)
+    return hashlib.sha256(content + PIP.encode()).hexdigest()
+
+
+def stamp_file(venv):
+    return Path(venv) / "edu_diffusion.stamp"
+
+
+def stamp(venv):
+    """Return what the stamp says: a fingerprint, UNFINISHED, or None where we never installed anything."""
+    try:
+        return stamp_file(venv).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+# ---------------------------------------------------------------- the decision
+
+def ensure(arguments, test=False):
+    """Return in a Python that has every package; otherwise install them and never return (the command is rerun).
+
+    `arguments`: the command line to repeat inside. `test`: the packages for tests are wanted as well.
+    Raises EduError with the remedy where that is not possible.
+    """
+    wanted = MODULES + TEST_MODULES * test
+    root = clone_root()
+    if os.environ.pop(INSIDE, None) or root is None:  # the mark is for this process, not for a terminal in JupyterLab
+        return refuse_missing(missing(wanted))
+    venv = root / ".venv"
+    ours = Path(sys.prefix).resolve() == venv.resolve()
+    if not missing(wanted) and not (ours and stamp(venv) != fingerprint(root)):
+        return None
+    if stamp(venv) != fingerprint(root) or not works(venv):
+        install(root, venv)
+    return rerun(root, venv, arguments)
+
+
+def refuse_missing(names):
+    if names:
+        raise EduError(f"these packages are missing here: {', '.join(names)}; "
+                       f"install them with: \"{sys.executable}\" -m pip install \"edu-diffusion[test]\"")
+
+
+def works(venv):
+    """Return whether the environment's Python starts at all; it does not after its base Python was removed."""
+    try:
+        return subprocess.run([venv_python(venv), "-c", ""], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def rerun(root, venv, arguments):
+    """Replace this process by the same command in the environment; Windows has no exec and waits for a child."""
+    command = [str(venv_python(venv)), "-m", "edu_diffusion", *arguments]
+    environment = child_environment(root) | {INSIDE: "1"}
+    if os.name == "nt":
+        sys.exit(subprocess.call(command, env=environment))
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)
+
+
+def child_environment(root):
+    """Return the environment for child processes: they find the package whatever the path is called.
+
+    The editable install writes the path into a .pth file, which an older Python decodes wrongly on Windows when it
+    has accents; PYTHONPATH has no such trouble.
+    """
+    paths = [str(root)] * (root is not None) + os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    unique = list(dict.fromkeys(path for path in paths if path))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(unique), "PYTHONUTF8": "1"}
+
+
+# ---------------------------------------------------------------- the installation
+
+def install(root, venv):
+    """Make or complete the environment; its stamp says "unfinished" until the last step is done."""
+    display = Display()
+    what = "Updating" if stamp(venv) not in (None, UNFINISHED) else "First start: installing into"
+    display.say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
+    make_venv(venv)
+    stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
+    pip = Pip(venv_python(venv), root, venv / "install.log", display)
+    pip("pip", "install", "--retries", "2", PIP)
+    install_torch(root, pip)
+    pip("the packages", "install", "--progress-bar", "raw", "-c", "constraints.txt", "-e", ".[test]")
+    stamp_file(venv).write_text(fingerprint(root), encoding="utf-8")
+    display.say("Installed.")
+
+
+def make_venv(venv):
+    """Make an empty environment, unless one that we finished earlier is there and works.
+
+    Raises EduError for an environment that somebody else made: it may hold things that we must not touch.
+    """
+    if venv.exists() and stamp(venv) is None:
+        raise EduError(f"{venv} is an environment that edu_diffusion did not make; move it away, or activate it and "
+                       f"install there with: pip install -c constraints.txt -e \".[test]\"")
+    if stamp(venv) not in (None, UNFINISHED) and works(venv):
+        return
+    absent = missing(("venv", "ensurepip"))
+    if absent:
+        raise EduError(f"this Python lacks its {' and '.join(absent)} module, which makes environments; on Debian and "
+                       f"Ubuntu: sudo apt install python3-venv; elsewhere: use the Python from python.org")
+    try:
+        build_venv(venv)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EduError(f"could not make the environment {venv} ({error}); check that the folder is writable and "
+                       f"the disk is not full") from error
+
+
+def build_venv(venv):
+    """Start from nothing; the stamp comes first, so that a cut at any moment is recognised as ours."""
+    import venv as maker
+    shutil.rmtree(venv, ignore_errors=True)
+    venv.mkdir()
+    stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
+    maker.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(venv)
+
+
+def install_torch(root, pip):
+    """Install torch alone, first choice first: what pip would take if that needs no CUDA, then the CPU index.
+
+    PyPI's Linux wheel is the CUDA one, gigabytes that a machine without an NVIDIA card cannot use.
+    """
+    pin = torch_pin(root)
+    found = resolve(pin, root, pip) if sys.platform.startswith("linux") else []
+    if not needs_cuda(found):
+        return
+    if not has_nvidia() and pip("torch's CPU build", "install", "--progress-bar", "raw", "--no-deps", "--retries", "1",
+                                "--timeout", "15", "--index-url", CPU_INDEX, pin, may_fail=True):
+        return
+    why = "" if has_nvidia() else "torch's CPU build cannot be had here, only the one for NVIDIA cards: "
+    pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
+                    f"Ctrl-C stops it; the next start begins again.")
+
+
+def torch_pin(root):
+    """Return the line of constraints.txt that pins torch."""
+    lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return next(line.strip() for line in lines if line.startswith("torch=="))
+
+
+def has_nvidia():
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
+
+
+def resolve(pin, root, pip):
+    """Return pip's report (a list of what it would install) for one requirement, without downloading it."""
+    report = root / ".venv" / "torch.json"
+    pip("torch (choosing a build)", "install", "--dry-run", "--ignore-installed", "-c", "constraints.txt",
+        "--report", str(report), pin)
+    return json.loads(report.read_text(encoding="utf-8"))["install"]
+
+
+def needs_cuda(found):
+    return any(item["metadata"]["name"].lower().startswith(("nvidia-", "cuda-")) for item in found)
+
+
+def size(found):
+    """Return in words how much a resolved set weighs, from the servers' own answers; honest when they give none."""
+    sizes = [file_size(item["download_info"]["url"]) for item in found]
+    known = sum(number for number in sizes if number)
+    if all(sizes):
+        return f"{known / 1e9:.1f} GB"
+    return f"more than {known / 1e9:.1f} GB" if known > 1e9 else "about 3 GB (an estimate, the server gives no sizes)"
+
+
+def file_size(url):
+    """Return the bytes behind a URL, or 0 where that cannot be found out."""
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.headers.get("Content-Length") or 0)
+    except (OSError, ValueError):
+        return 0

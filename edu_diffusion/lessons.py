@@ -1,0 +1,107 @@
+"""Copy the lessons to the learner's folder, and never overwrite what the learner changed. Standard library only.
+
+`work/.lessons.json` remembers the hash of each file as we wrote it. A copy with that hash is unchanged and may be
+replaced by a newer lesson; any other copy is the learner's, and the newer lesson appears beside it as
+`00_start.new.ipynb`.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from edu_diffusion.data import files
+from edu_diffusion.errors import EduError
+
+RECORD = ".lessons.json"
+
+
+def source():
+    """Return the folder of the lessons as the teacher has them, in a clone or in an installed wheel."""
+    found = files.folder("notebooks")
+    if not any(found.glob("*.ipynb")):
+        raise EduError(f"there are no lessons in {found}; unpack or clone the whole repository again")
+    return found
+
+
+def copy(folder, target):
+    """Bring `target` up to date with the lessons in `folder`; return the sentences to tell the learner.
+
+    Raises EduError when the target cannot be written.
+    """
+    try:
+        Path(target).mkdir(parents=True, exist_ok=True)
+        record = read_record(target)
+        told = [place(target, name, content, record) for name, content in lessons(folder)]
+        write(Path(target) / RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
+    except OSError as error:
+        raise EduError(f"the lessons cannot be copied to {target} ({error.strerror}); make the folder writable, or "
+                       f"start from a folder of your own") from error
+    return [sentence for sentence in told if sentence]
+
+
+def lessons(folder):
+    """Yield (relative name, bytes as a learner gets them) for every file of the lessons."""
+    for path in sorted(Path(folder).rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
+            content = path.read_bytes()
+            yield name.as_posix(), without_solutions(content) if path.suffix == ".ipynb" else content
+
+
+def without_solutions(content):
+    """Leave out the cells tagged `solution`; a notebook that has none stays byte for byte."""
+    notebook = json.loads(content)
+    cells = [cell for cell in notebook["cells"] if "solution" not in cell.get("metadata", {}).get("tags", [])]
+    if len(cells) == len(notebook["cells"]):
+        return content
+    return (json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def place(target, name, content, record):
+    """Write one lesson, or put it beside a copy that the learner changed; update the record; return what to say."""
+    copy, new = Path(target) / name, digest(content)
+    if untouched(copy, record.get(name)) or digest_of(copy) == new:
+        if digest_of(copy) != new:
+            write(copy, content)
+        record[name] = new
+        return None
+    if record.get(name) == new or record.get(f"{name} offered") == new:
+        return None
+    beside = free_name(copy, record, target)
+    write(beside, content)
+    record[beside.relative_to(target).as_posix()] = record[f"{name} offered"] = new
+    return f"{name} has a new version; you changed yours, so the new one lies beside it: {beside.name}"
+
+
+def untouched(copy, written):
+    """Return whether a copy is not there or still has the hash with which it was written."""
+    return digest_of(copy) in (None, written)
+
+
+def free_name(copy, record, target):
+    """Return 00_start.new.ipynb, or .new2 and so on where the learner has changed that one too."""
+    numbers = ["", *map(str, range(2, 1000))]
+    names = (copy.with_name(f"{copy.stem}.new{number}{copy.suffix}") for number in numbers)
+    return next(path for path in names if untouched(path, record.get(path.relative_to(target).as_posix())))
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(path):
+    return digest(path.read_bytes()) if path.is_file() else None
+
+
+def read_record(target):
+    """Return the remembered hashes; without a readable record every differing copy counts as the learner's."""
+    try:
+        record = json.loads((Path(target) / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(path, content)

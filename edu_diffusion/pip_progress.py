@@ -1,0 +1,122 @@
+"""Run pip and reduce what it prints to lines that a person can follow. Standard library only."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from edu_diffusion.errors import EduError
+
+NO_NETWORK = re.compile("NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Network is unreachable|"
+                        "getaddrinfo failed|Connection refused|ProxyError|Max retries exceeded|ReadTimeout|"
+                        "nodename nor servname|Connection reset", re.I)
+# A user's settings stay, except those that would install outside the environment or hide what happens.
+FORCED = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_QUIET": "0",
+          "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+NO_SPACE = re.compile("No space left|not enough space", re.I)
+
+
+class Display:
+    """One status line that is rewritten in a terminal; elsewhere plain lines, one a package."""
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stderr
+        self.live = self.stream.isatty()
+        self.start = time.monotonic()
+        self.text = ""
+
+    def say(self, text):
+        """Print a line that stays."""
+        self.clear()
+        print(text, file=self.stream, flush=True)
+
+    def show(self, text, stays=True):
+        """Show what is happening now; `stays=False` marks news (a percentage) that plain output leaves out."""
+        if self.live:
+            self.text = text
+            self.tick()
+        elif stays:
+            self.say(f"  {text}")
+
+    def tick(self):
+        elapsed = int(time.monotonic() - self.start)
+        line = f"  {elapsed // 60}:{elapsed % 60:02d}  {self.text}"
+        self.stream.write("\r" + line[:79].ljust(79))
+        self.stream.flush()
+
+    def clear(self):
+        if self.live:
+            self.stream.write("\r" + " " * 79 + "\r")
+
+
+def news(line):
+    """Reduce one line of pip's output to (text, stays), or None when it says nothing to a person."""
+    line = line.strip()
+    downloading = re.match(r"(?:Downloading|Using cached) (\S+?)(?:\.metadata)? \(([\d.]+ [kMG]?B)\)", line)
+    if downloading and ".metadata" not in line:
+        return f"{wheel_name(downloading[1])} ({downloading[2]})", True
+    progress = re.match(r"Progress (\d+) of (\d+)", line)
+    if progress and int(progress[2]):
+        return f"{int(progress[1]) / 1e6:.0f} of {int(progress[2]) / 1e6:.0f} MB", False
+    if line.startswith("Processing "):
+        return wheel_name(line.split()[1].rsplit("/", 1)[-1]), True
+    if line.startswith("Installing collected packages"):
+        return f"unpacking {line.count(',') + 1} packages", True
+    return None
+
+
+def wheel_name(file):
+    """Return "torch 2.13.0" for torch-2.13.0-cp311-...whl; anything else stays as it is."""
+    parts = file.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
+    return f"{parts[0]} {parts[1]}" if file.endswith(".whl") and len(parts) > 4 else file
+
+
+class Pip:
+    """An environment's pip: shows its news, keeps its full output in a log, turns its failure into a sentence."""
+
+    def __init__(self, python, folder, log, display):
+        self.python, self.folder, self.log, self.display = Path(python), Path(folder), Path(log), display
+        self.told = set()
+
+    def __call__(self, what, *arguments, may_fail=False):
+        """Run `pip ARGUMENTS`, announced as `what`; return success. Raises EduError unless `may_fail`."""
+        self.display.show(what)
+        code, output = self.run([str(self.python), "-m", "pip", *arguments])
+        self.display.clear()
+        if code and not may_fail:
+            raise EduError(problem(output, what, self.log))
+        return code == 0
+
+    def run(self, command):
+        """Run a command and return its exit code and what it printed, less the progress numbers."""
+        kept = []
+        with open(self.log, "a", encoding="utf-8") as log, subprocess.Popen(
+                command, cwd=self.folder, env={**os.environ, **FORCED}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as process:
+            for line in process.stdout:
+                self.tell(line)
+                if not line.startswith("Progress "):
+                    kept.append(line)
+                    log.write(line)
+        return process.returncode, "".join(kept)
+
+    def tell(self, line):
+        told = news(line)
+        if told and told not in self.told:
+            self.told.add(told)
+            self.display.show(*told)
+        elif self.display.live:
+            self.display.tick()
+
+
+def problem(output, what, log):
+    """Return the sentence for a failed pip."""
+    if NO_SPACE.search(output):
+        return f"the disk is full while installing {what}; free about 2 GB and repeat the command"
+    if NO_NETWORK.search(output):
+        return (f"no network: {what} could not be downloaded; the first start needs the internet once, "
+                f"so connect and repeat the command (behind a proxy, set HTTPS_PROXY)")
+    last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
+    return f"installing {what} failed ({last.strip()}); the whole story is in {log}"

@@ -1,0 +1,111 @@
+"""What made a picture, written into its PNG file, so that the file alone makes the picture again.
+
+The text chunk `parameters` has the layout that AUTOMATIC1111's web interface made common and viewers understand:
+
+    a cat face on a blue background
+    Negative prompt: a dog
+    Steps: 20, Sampler: DDIM, CFG scale: 4.0, Seed: 7, Size: 64x64, Model: base, Model hash: ..., Version: ...
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from edu_diffusion import __version__
+from edu_diffusion.errors import EduError
+
+KEY = "parameters"
+NEGATIVE = "Negative prompt: "
+FIELDS = {"steps": ("Steps", int), "guidance": ("CFG scale", float), "seed": ("Seed", int),
+          "model": ("Model", str), "hash": ("Model hash", str)}
+MOST_PIXELS = 16_000_000
+
+
+def describe(settings, size):
+    """Return the text for the chunk. `settings`: prompt, negative, steps, guidance, seed, model, hash; `size`: (w, h)."""
+    values = {"Steps": settings["steps"], "Sampler": "DDIM", "CFG scale": float(settings["guidance"]),
+              "Seed": settings["seed"], "Size": f"{size[0]}x{size[1]}", "Model": settings["model"],
+              "Model hash": settings["hash"], "Version": f"edu_diffusion {__version__}"}
+    negative = [NEGATIVE + settings["negative"]] * bool(settings["negative"])
+    return "\n".join([settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())])
+
+
+def quoted(value):
+    """Return a value as it stands, or as JSON where a comma, colon or quote in it would confuse a reader."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r'[,:"\n]', text) else text
+
+
+def parse(text):
+    """Return the settings in a chunk's text; other programs' prompts may have several lines.
+
+    Raises EduError when the text has no line of settings.
+    """
+    *prompts, last = text.strip("\n").split("\n")
+    found = dict(re.findall(r'\s*([\w ]+?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)', last))
+    if "Steps" not in found:
+        raise EduError("the picture's text does not say how it was made (there is no line that begins with Steps:)")
+    start = next((i for i, line in enumerate(prompts[1:], 1) if line.startswith(NEGATIVE)), len(prompts))
+    negative = " ".join(prompts[start:])[len(NEGATIVE):]
+    return {"prompt": " ".join(prompts[:start]), "negative": negative, **fields(found)}
+
+
+def fields(found):
+    """Turn the texts of the last line into numbers."""
+    try:
+        return {name: kind(json.loads(found[label]) if found[label].startswith('"') else found[label])
+                for name, (label, kind) in FIELDS.items() if label in found}
+    except ValueError as error:
+        raise EduError(f"the picture's settings cannot be read ({error})") from error
+
+
+def write(path, pixels, settings, scale=1):
+    """Write a picture with its settings. `pixels`: (H, W, 3) uint8; `scale` repeats each pixel scale x scale times."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+    height, width = pixels.shape[:2]
+    info = PngInfo()
+    info.add_text(KEY, describe(settings, (width, height)))
+    picture = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+    try:
+        picture.save(path, format="PNG", pnginfo=info)
+    except OSError as error:
+        raise EduError(f"{path} cannot be written ({error.strerror or error}); "
+                       f"choose another place with --out") from error
+
+
+def read(path):
+    """Return the settings in a PNG file. Raises EduError when there is no such file, picture or text."""
+    from PIL import Image, UnidentifiedImageError
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            text = picture.info.get(KEY) if picture.width * picture.height <= MOST_PIXELS else None
+            if text is None:
+                picture.load()  # a chunk after the pixels, as some programs write it, is only seen now
+                text = picture.text.get(KEY)
+    except FileNotFoundError as error:
+        raise EduError(f"there is no file {path}") from error
+    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise EduError(f"{path} is not a readable PNG picture") from error
+    if text is None:
+        raise EduError(f"{path} does not say how it was made: it has no text chunk called {KEY}; "
+                       f"many programs drop such text when they save or send a picture")
+    return parse(text)
+
+
+def weights_hash(pipe):
+    """Return ten hexadecimal digits that stand for all weights of a pipeline, whatever file they came from."""
+    import torch
+    total = hashlib.sha256()
+    for module in (pipe.unet, pipe.vae, pipe.text_encoder):
+        for name, tensor in sorted(module.state_dict().items()):
+            total.update(name.encode())
+            total.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return total.hexdigest()[:10]
+
+
+def free_file(stem="picture"):
+    """Return picture.png in the current folder, or picture-2.png and so on: nothing is overwritten unasked."""
+    names = [f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, 100_000))]
+    return next(Path(name) for name in names if not Path(name).exists())

@@ -1,0 +1,167 @@
+"""The whole of Stable Diffusion: prompt -> text embedding; noise -> U-Net, step by step -> latent -> picture.
+
+The modules and weights are those of the pipeline that is passed in, so nothing is converted. Any
+`StableDiffusionPipeline` will do: every prediction type, every spacing of the levels, any device, any dtype.
+The steps are always DDIM's without clipping, set up from the configuration of the pipeline's scheduler.
+"""
+
+import warnings
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+
+from .check import checked, fitting, sound
+from .denoise import ddim_timesteps, to_eps, to_x0
+from .guide import guide
+from .noise import q_sample
+
+__all__ = ["State", "decode", "embed", "generate", "initial_noise", "to_uint8"]
+
+
+class State(NamedTuple):
+    """One step of `generate`, from level t to the cleaner level s (s = -1: no noise left).
+
+    All tensors: (B, 4, h, w). With guidance = 1 the U-Net is asked for the prompt only: eps_u equals eps_c.
+    """
+
+    i: int  # 0, 1, 2, ...: the number of the step
+    t: int
+    s: int
+    z_t: torch.Tensor  # the latent before the step
+    eps_u: torch.Tensor  # noise predicted for the negative prompt
+    eps_c: torch.Tensor  # noise predicted for the prompt
+    eps: torch.Tensor  # the two, guided
+    z_0: torch.Tensor  # the clean latent, as far as it can be told from here
+    z_s: torch.Tensor  # the latent after the step
+
+
+@torch.no_grad()
+def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, step=None):
+    """Turn a prompt into a latent, yielding a State for every step; `decode` the last z_s to see the picture.
+
+    z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance)
+
+    prompt, negative: a string, or a list of B strings. Picture i has the seed `seed + i`, so that it does
+    not depend on its batch. steps: 1 to T. guidance: any finite g; 1 is no guidance and one U-Net call.
+    (The library skips guidance for every g <= 1; here 0 <= g < 1 follows the formula.)
+    step: your own function (x_t, eps, abar_t, abar_s) -> x_s in place of ddim_step.
+    Raises ValueError for anything else, and at the first step whose result is not finite.
+    Source: Rombach et al. 2022, section 3; Song et al. 2021, eq. 12.
+    Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
+    """
+    prompts, negatives = checked(prompt, negative, seed, guidance, step)
+    pairs, kind = timesteps(pipe, steps), pipe.scheduler.config.prediction_type
+    c = embed(pipe, prompts) if guidance == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
+    z_t = initial_noise(pipe, range(seed, seed + len(prompts)))
+    for i, (t, s) in enumerate(pairs):
+        abar_t, abar_s = level(pipe.scheduler, t), level(pipe.scheduler, s)
+        out_u, out_c = predict(pipe.unet, z_t, t, c)
+        out = guide(out_u, out_c, guidance)
+        eps_u, eps_c, eps = (to_eps(o, z_t, abar_t, kind) for o in (out_u, out_c, out))
+        z_0 = to_x0(out, z_t, abar_t, kind)
+        # q_sample(z_0, eps, abar_s) is ddim_step, less the rounding of finding z_0 from eps once more
+        z_s = step(z_t.clone(), eps, abar_t, abar_s) if step else q_sample(z_0, eps, abar_s)
+        yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, sound(z_s, z_t, i, t))
+        z_t = z_s
+
+
+@torch.no_grad()
+def embed(pipe, prompts):
+    """Turn prompts into the text embedding c that the U-Net attends to.
+
+    c = text_encoder(token ids, padded to the tokenizer's length); a longer prompt is cut, with a warning.
+
+    prompts: a string or a list of B strings. Returns (B, tokens, width).
+    Source: Rombach et al. 2022, section 3.3. Twin: diffusers.StableDiffusionPipeline.encode_prompt.
+    """
+    prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+    prompts = pipe.maybe_convert_prompt(prompts, pipe.tokenizer)  # a learned word may be several tokens
+    warn_if_cut(pipe.tokenizer, prompts)
+    ids = pipe.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").to(pipe.device)
+    masked = getattr(pipe.text_encoder.config, "use_attention_mask", False)
+    with in_use(pipe.text_encoder):
+        return pipe.text_encoder(ids.input_ids, attention_mask=ids.attention_mask if masked else None)[0]
+
+
+def initial_noise(pipe, seeds):
+    """Draw the noise that each picture starts from, always on the CPU: a seed means the same on every device.
+
+    z_T ~ N(0, 1)
+
+    seeds: B whole numbers from 0. Returns (B, 4, h, w) on the pipeline's device, in its text encoder's dtype.
+    Source: Ho et al. 2020, algorithm 2, line 1. Twin: diffusers.StableDiffusionPipeline.prepare_latents.
+    """
+    size = pipe.unet.config.sample_size
+    shape = (1, pipe.unet.config.in_channels, *([size, size] if isinstance(size, int) else size))
+    dtype, generators = pipe.text_encoder.dtype, [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    return torch.cat([torch.randn(shape, generator=g, dtype=dtype) for g in generators]).to(pipe.device)
+
+
+@torch.no_grad()
+def decode(pipe, z_0):
+    """Turn clean latents into pictures.
+
+    x_0 = vae.decode(z_0 / scaling_factor), cut to [-1, 1]: the decoder may overshoot a little.
+
+    z_0: (B, 4, h, w). Returns (B, 3, H, W) in [-1, 1].
+    Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.decode.
+    """
+    with in_use(pipe.vae):
+        return pipe.vae.decode(z_0 / pipe.vae.config.scaling_factor, return_dict=False)[0].clamp(-1, 1)
+
+
+def to_uint8(x):
+    """Turn pictures into bytes for a file or a screen.
+
+    byte = round(255 clip(x / 2 + 1/2, 0, 1)), ties to the even byte
+
+    x: (B, 3, H, W) in [-1, 1]. Returns (B, H, W, 3), uint8, on the CPU.
+    Source: the 8-bit RGB of every PNG. Twin: diffusers.image_processor.VaeImageProcessor.postprocess.
+    """
+    x = (x.detach() * 0.5 + 0.5).clamp(0, 1).cpu().float()
+    return (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def timesteps(pipe, steps):
+    """Return the pairs (t, s) that the configuration of the pipeline's scheduler asks for."""
+    fitting(pipe)
+    config = pipe.scheduler.config
+    spacing, offset = config.get("timestep_spacing", "leading"), config.get("steps_offset", 0)
+    return ddim_timesteps(steps, config.num_train_timesteps, spacing, offset)
+
+
+def level(scheduler, t):
+    """Return abar_t; for t = -1, after the last step, that is 1, or abar_0 in schedulers so configured."""
+    abar = scheduler.alphas_cumprod
+    if t < 0 and scheduler.config.get("set_alpha_to_one", True):
+        return abar.new_tensor(1.0)
+    return abar[max(t, 0)]
+
+
+def predict(unet, z_t, t, c):
+    """Ask the U-Net for both predictions in one batch, negatives first; with no negatives both are equal."""
+    with in_use(unet):
+        out = unet(torch.cat([z_t] * (len(c) // len(z_t))), t, encoder_hidden_states=c, return_dict=False)[0]
+    return out[: len(z_t)], out[-len(z_t) :]
+
+
+@contextmanager
+def in_use(model):
+    """Switch a model from training to use (no dropout) for one call, and leave every part as it was."""
+    modes = [(part, part.training) for part in model.modules()] if model.training else []
+    for part, _ in modes:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def warn_if_cut(tokenizer, prompts):
+    """Warn when a prompt has more tokens than the text encoder can read."""
+    for prompt, ids in zip(prompts, tokenizer(prompts, verbose=False).input_ids, strict=True):
+        if len(ids) > tokenizer.model_max_length:
+            warnings.warn(f"The prompt {prompt[:40]!r}... has {len(ids) - 2} tokens; only the first "
+                          f"{tokenizer.model_max_length - 2} are read.", stacklevel=3)

@@ -1,0 +1,87 @@
+"""Adding noise: how much signal each of T levels keeps, and how a clean image becomes a noisy one."""
+
+import torch
+
+__all__ = ["abar", "cosine_betas", "q_sample", "scaled_linear_betas", "snr", "velocity"]
+
+
+def scaled_linear_betas(T=1000, beta_start=0.00085, beta_end=0.012):
+    """Return the noise added by each level, as in Stable Diffusion: a straight line in sqrt(beta).
+
+    beta_t = (sqrt(beta_start) + t / (T - 1) (sqrt(beta_end) - sqrt(beta_start)))^2
+
+    Returns (T,) in (0, 1), rising from beta_start to beta_end.
+    Source: Rombach et al. 2022, the authors' released code (there called "linear").
+    Twin: diffusers.DDIMScheduler, its betas for beta_schedule="scaled_linear".
+    """
+    return torch.linspace(beta_start**0.5, beta_end**0.5, T) ** 2
+
+
+def cosine_betas(T=1000):
+    """Return the noise added by each level so that abar falls like a squared cosine.
+
+    beta_t = min(1 - f(t + 1) / f(t), 0.999), with f(t) = cos((t / T + 0.008) / 1.008 * pi / 2)^2
+
+    Returns (T,) in (0, 1). Computed in float64, because the last f are nearly zero.
+    Source: Nichol and Dhariwal 2021, eq. 17.
+    Twin: diffusers.schedulers.scheduling_ddim.betas_for_alpha_bar.
+    """
+    u = torch.arange(T + 1, dtype=torch.float64) / T
+    f = torch.cos((u + 0.008) / 1.008 * torch.pi / 2) ** 2
+    return (1 - f[1:] / f[:-1]).clamp(max=0.999).float()
+
+
+def abar(betas):
+    """Return how much signal (as variance) is left at each level.
+
+    abar_t = (1 - beta_0) (1 - beta_1) ... (1 - beta_t)
+
+    betas: (T,) in (0, 1). Returns (T,), falling.
+    Source: Ho et al. 2020, above eq. 4. Twin: diffusers.DDIMScheduler, its alphas_cumprod.
+    """
+    return torch.cumprod(1 - betas, dim=0)
+
+
+def snr(abar_t):
+    """Return the signal-to-noise ratio of a level: 1 where both are equal.
+
+    snr_t = abar_t / (1 - abar_t)
+
+    abar_t: any shape, in (0, 1). Returns the same shape, > 0.
+    Source: Kingma et al. 2021, section 3.1. Twin: diffusers.training_utils.compute_snr.
+    """
+    return abar_t / (1 - abar_t)
+
+
+def q_sample(x_0, eps, abar_t):
+    """Make a clean image noisy, in one go.
+
+    x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps
+
+    x_0, eps: (B, C, H, W). abar_t: in [0, 1], a scalar or (B,). Returns (B, C, H, W).
+    Source: Ho et al. 2020, eq. 4. Twin: diffusers.DDIMScheduler.add_noise.
+    """
+    abar_t = per_picture(abar_t, x_0)
+    return abar_t**0.5 * x_0 + (1 - abar_t) ** 0.5 * eps
+
+
+def velocity(x_0, eps, abar_t):
+    """Return what a v-prediction model learns: noise where the image is clean, the image where it is noise.
+
+    v = sqrt(abar_t) eps - sqrt(1 - abar_t) x_0
+
+    x_0, eps: (B, C, H, W). abar_t: in [0, 1], a scalar or (B,). Returns (B, C, H, W).
+    Source: Salimans and Ho 2022, appendix D. Twin: diffusers.DDIMScheduler.get_velocity.
+    """
+    abar_t = per_picture(abar_t, x_0)
+    return abar_t**0.5 * eps - (1 - abar_t) ** 0.5 * x_0
+
+
+def per_picture(abar_t, x):
+    """Shape levels (B,) as (B, 1, 1, 1), in x's dtype and on its device; a scalar passes unchanged.
+
+    Without this a batch as large as the picture is wide would silently get one level per column.
+    """
+    if torch.is_tensor(abar_t) and abar_t.ndim == 1:
+        return abar_t.to(x).reshape(-1, *[1] * (x.ndim - 1))
+    return abar_t

@@ -1,0 +1,17 @@
+"""Recipes: one file each, a generator of Progress. `for p in train.RECIPES["vae"](minutes=5): ...`
+
+A recipe is bounded by a deadline (minutes=) or by steps, and goes on where it stopped when its run folder has
+a state in it. Bars, plots and early stopping stay with the caller.
+"""
+
+import importlib
+
+
+class _Recipes(dict):
+    """name -> recipe function, imported when first asked for."""
+
+    def __getitem__(self, name):
+        return getattr(importlib.import_module(super().__getitem__(name), __name__), name)
+
+
+RECIPES = _Recipes(vae=".vae", clip=".clip", latent=".latent", judge=".judge")

@@ -1,0 +1,49 @@
+"""Recipe `vae`: compress 64 x 64 pictures into 16 x 16 x 4 latents and back.
+
+Loss: weighted squared and absolute error, sprites counted more than flat backgrounds, plus a small KL term
+(Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
+"""
+
+import torch
+
+from ..data import scenes
+from ..models import build_vae, pick_device
+from ..steps import kl_to_unit, sample_latent
+from .keep import keep
+from .loop import fit, generator
+
+KL = 2e-4
+
+
+def vae(minutes=None, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3):
+    """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
+
+    When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.
+    """
+    torch.manual_seed(seed)
+    model = build_vae().to(pick_device(device))
+
+    def loss(step):
+        x_0 = scenes.batch(batch, seed * 1_000_003 + step, "wide", counts=(1, 1, 2, 3))
+        return vae_loss(model, x_0.images.to(model.device), x_0.masks.to(model.device), generator(seed, step))
+
+    yield from fit(model.train(), loss, minutes=minutes, steps=steps, lr=lr, run=run)
+    model.eval().register_to_config(scaling_factor=1 / latent_std(model))
+    keep({"vae": model}, run)
+
+
+def vae_loss(model, x_0, mask, rng):
+    """Reconstruction plus KL; x_0 in [-1, 1], mask marks the sprites."""
+    mean, logvar = model.quant_conv(model.encoder(x_0)).float().chunk(2, dim=1)
+    z_0 = sample_latent(mean, logvar, torch.randn(mean.shape, generator=rng).to(mean))
+    error = model.decode(z_0).sample.float() - x_0
+    weight = 1 + 2 * torch.nn.functional.max_pool2d(mask.float(), 3, stride=1, padding=1)
+    pixels = error.square() + 0.1 * error.abs()
+    return (weight * pixels).mean() + KL * kl_to_unit(mean, logvar).mean() / mean[0].numel()
+
+
+@torch.no_grad()
+def latent_std(model, n=512, seed=999_999):
+    """Standard deviation of the latents of n scenes."""
+    x_0 = scenes.batch(n, seed, "wide").images.to(model.device)
+    return torch.cat([model.encode(x).latent_dist.mean for x in x_0.split(64)]).std().item()

@@ -1,0 +1,52 @@
+"""The verb `train`: run a recipe, show its progress, say how to go on after Ctrl-C."""
+
+from edu_diffusion import install
+from edu_diffusion.errors import EduError
+from edu_diffusion.progress import Bar
+
+
+def run(args):
+    """Run the recipe that the arguments name; Ctrl-C ends it and says how to continue."""
+    recipe = find(args.recipe)
+    if args.minutes is not None and not 0 < args.minutes <= 10_000:
+        raise EduError(f"minutes must be more than 0 and at most 10000, not {args.minutes}")
+    folder = args.out or install.home() / "runs" / args.recipe
+    prepare(folder, args.resume, args.fresh)
+    given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
+    bar = Bar()
+    try:
+        for progress in recipe(run=folder, **given):
+            bar(progress)
+    except KeyboardInterrupt:
+        bar.close()
+        print(f"Stopped. To go on from the last saved state: python3 -m edu_diffusion train {args.recipe} --resume"
+              + (f' --out "{folder}"' if args.out else ""))
+        raise
+    bar.close()
+    print(f"Done: {folder}")
+
+
+def find(name):
+    """Return the recipe of that name, or raise EduError with the names of all."""
+    from edu_diffusion.train import RECIPES
+    if name not in RECIPES:
+        raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
+
+
+def prepare(folder, resume, fresh):
+    """Obey --resume and --fresh; without either, an earlier training goes on."""
+    begun = folder.is_dir() and any(folder.iterdir())
+    if resume and not begun:
+        raise EduError(f"there is no training to resume in {folder}; leave out --resume to begin one")
+    if begun and fresh:
+        print(f"The earlier training is now in {set_aside(folder)}")
+    elif begun:
+        print(f"Going on with the training in {folder} (--fresh begins again)")
+
+
+def set_aside(folder):
+    """Rename a folder to the first free name with a number, and return that: nobody's training is deleted."""
+    names = (folder.with_name(f"{folder.name}.{number}") for number in range(1, 100_000))
+    free = next(name for name in names if not name.exists())
+    return folder.rename(free)

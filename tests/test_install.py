@@ -1,0 +1,372 @@
+"""Installing: what is decided, what is said, and that a cut-off installation is noticed. Nothing is downloaded."""
+
+import ast
+import io
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from edu_diffusion import __main__, __version__, install, pip_progress
+from edu_diffusion.errors import EduError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+# ---------------------------------------------------------------- old and new Pythons
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 6, 15), (3, 10, 0)])
+def test_an_old_python_gets_one_sentence(version):
+    problem = __main__.version_problem(version)
+    assert "Python 3.11 to 3.13" in problem and "%d.%d" % version[:2] in problem and "\n" not in problem
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 13, 9), (3, 14, 0)])
+def test_a_new_python_is_let_through(version):
+    assert __main__.version_problem(version) is None
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "__main__.py", "errors.py"])
+def test_the_first_files_parse_on_any_python(file):
+    source = (ROOT / "edu_diffusion" / file).read_bytes()
+    nodes = list(ast.walk(ast.parse(source)))
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.AsyncFunctionDef, ast.Match, ast.Starred)
+    assert source.isascii(), "Python 2 refuses other characters without a coding line"
+    assert not [node for node in nodes if isinstance(node, newer)]
+    assert not [node for node in nodes if isinstance(node, ast.arg) and node.annotation]
+
+
+def test_the_command_line_needs_the_standard_library_only():
+    code = ("import sys, edu_diffusion.cli, edu_diffusion.install, edu_diffusion.lessons; "
+            "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))")
+    ran = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert ran.stdout.strip() in ("['__main__', 'edu_diffusion']", "['edu_diffusion']")
+
+
+# ---------------------------------------------------------------- the decision
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone in a folder with a space and an accent, and a list of what `ensure` did."""
+    root = tmp_path / "é a"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[project]")
+    (root / "constraints.txt").write_text("torch==2.13.0\n")
+    done = []
+    monkeypatch.delenv(install.INSIDE, raising=False)
+    monkeypatch.setattr(install, "clone_root", lambda: root)
+    monkeypatch.setattr(install, "missing", lambda modules: [m for m in modules if m in ("torch", "nbval")])
+    monkeypatch.setattr(install, "works", lambda venv: True)
+    monkeypatch.setattr(install, "install", lambda root, venv: done.append("install"))
+    monkeypatch.setattr(install, "rerun", lambda root, venv, arguments: done.append(["rerun", *arguments]))
+    return root, done
+
+
+def finish(root, text):
+    (root / ".venv").mkdir()
+    install.stamp_file(root / ".venv").write_text(text)
+
+
+def test_a_bare_python_installs_and_runs_the_same_command_again(clone):
+    install.ensure(["lab", "--port", "1"])
+    assert clone[1] == ["install", ["rerun", "lab", "--port", "1"]]
+
+
+def test_the_second_start_installs_nothing(clone):
+    finish(clone[0], install.fingerprint(clone[0]))
+    install.ensure(["doctor"])
+    assert clone[1] == [["rerun", "doctor"]]
+
+
+@pytest.mark.parametrize("stamp", [install.UNFINISHED, "0" * 64, ""])
+def test_a_cut_off_or_outdated_installation_is_done_again(clone, stamp):
+    finish(clone[0], stamp)
+    install.ensure(["doctor"])
+    assert clone[1] == ["install", ["rerun", "doctor"]]
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(clone, monkeypatch):
+    finish(clone[0], install.fingerprint(clone[0]))
+    monkeypatch.setattr(install, "works", lambda venv: False)
+    install.ensure(["doctor"])
+    assert clone[1][0] == "install"
+
+
+def test_new_constraints_mean_a_new_fingerprint(clone):
+    before = install.fingerprint(clone[0])
+    (clone[0] / "constraints.txt").write_text("torch==2.13.1\n")
+    assert install.fingerprint(clone[0]) != before
+
+
+def test_in_an_environment_that_has_everything_it_just_runs(clone, monkeypatch):
+    monkeypatch.setattr(install, "missing", lambda modules: [m for m in modules if m == "nbval"])
+    install.ensure(["lab"])
+    assert clone[1] == []
+    install.ensure(["test"], test=True)
+    assert clone[1] == ["install", ["rerun", "test"]], "the tests need more than the lessons"
+
+
+def test_inside_it_refuses_instead_of_looping(clone, monkeypatch):
+    monkeypatch.setenv(install.INSIDE, "1")
+    with pytest.raises(EduError, match="missing here: torch;"):
+        install.ensure(["lab"])
+    assert clone[1] == [] and install.INSIDE not in os.environ
+
+
+def test_children_find_the_package_by_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/other", str(tmp_path)]))
+    assert install.child_environment(tmp_path)["PYTHONPATH"].split(os.pathsep) == [str(tmp_path), "/other"]
+
+
+def test_the_environments_python_on_both_systems():
+    assert install.venv_python("v", "posix").as_posix() == "v/bin/python"
+    assert install.venv_python("v", "nt").as_posix() == "v/Scripts/python.exe"
+
+
+# ---------------------------------------------------------------- making the environment
+
+def test_a_cut_off_environment_is_built_from_nothing(tmp_path):
+    venv = tmp_path / "é a" / ".venv"
+    venv.mkdir(parents=True)
+    install.stamp_file(venv).write_text(install.UNFINISHED)
+    (venv / "half").write_text("a file")
+    install.make_venv(venv)
+    assert install.works(venv) and not (venv / "half").exists()
+    assert install.stamp(venv) == install.UNFINISHED
+
+
+def test_somebody_elses_environment_is_not_touched(tmp_path):
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "precious").write_text("x")
+    with pytest.raises(EduError, match="did not make"):
+        install.make_venv(tmp_path / ".venv")
+    assert (tmp_path / ".venv" / "precious").exists()
+
+
+def test_a_python_without_venv_gets_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(install, "missing", lambda modules: ["ensurepip"])
+    with pytest.raises(EduError, match="lacks its ensurepip module.*sudo apt install python3-venv"):
+        install.make_venv(tmp_path / ".venv")
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EduError, match="check that the folder is writable"):
+        install.make_venv(tmp_path / "file" / ".venv")
+
+
+# ---------------------------------------------------------------- which torch
+
+class FakePip:
+    """Records what pip was asked for; `fails` names the announcement that fails."""
+
+    def __init__(self, fails=None):
+        self.fails, self.asked = fails, []
+        self.display = pip_progress.Display(io.StringIO())
+
+    def __call__(self, what, *arguments, may_fail=False):
+        self.asked.append(arguments)
+        return what != self.fails
+
+    @property
+    def said(self):
+        return self.display.stream.getvalue()
+
+
+def found(*names, url="file:///nowhere"):
+    return [{"metadata": {"name": name}, "download_info": {"url": url}} for name in names]
+
+
+@pytest.fixture
+def choose(tmp_path, monkeypatch):
+    """Run install_torch for a machine; return the fake pip."""
+    (tmp_path / "constraints.txt").write_text("# pins\nsympy==1.14.0\ntorch==2.13.0\n")
+
+    def run(resolved, nvidia, fails=None, platform="linux"):
+        pip = FakePip(fails)
+        monkeypatch.setattr(install, "resolve", lambda pin, root, pip: resolved)
+        monkeypatch.setattr(install, "has_nvidia", lambda: nvidia)
+        monkeypatch.setattr(install, "file_size", lambda url: 500_000_000)
+        monkeypatch.setattr(sys, "platform", platform)
+        install.install_torch(tmp_path, pip)
+        return pip
+    return run
+
+
+def test_a_build_without_cuda_that_pip_finds_itself_is_preferred(choose):
+    pip = choose(found("torch", "sympy"), nvidia=False)
+    assert pip.asked == [] and pip.said == ""
+
+
+def test_without_a_card_the_cpu_index_is_asked(choose):
+    pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False)
+    assert len(pip.asked) == 1 and install.CPU_INDEX in pip.asked[0] and pip.asked[0][-1] == "torch==2.13.0"
+    assert pip.said == ""
+
+
+def test_if_only_cuda_can_be_had_the_gigabytes_are_named_first(choose):
+    pip = choose(found("torch", "nvidia-cudnn-cu13", "cuda-toolkit"), nvidia=False, fails="torch's CPU build")
+    assert "1.5 GB to download" in pip.said and "cannot be had" in pip.said
+
+
+def test_with_a_card_the_plain_wheel_is_taken_and_its_size_named(choose):
+    pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=True)
+    assert pip.asked == [] and "1.0 GB to download" in pip.said and "cannot be had" not in pip.said
+
+
+def test_other_systems_have_one_wheel(choose):
+    assert choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False, platform="darwin").asked == []
+
+
+def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
+    (tmp_path / "wheel").write_bytes(b"x" * 2_000_000)
+    real = found("torch", "nvidia-x", url=(tmp_path / "wheel").as_uri())
+    assert install.file_size(real[0]["download_info"]["url"]) == 2_000_000
+    assert install.size(real) == "0.0 GB"
+    assert "estimate" in install.size(real + found("other"))
+
+
+# ---------------------------------------------------------------- what pip says
+
+@pytest.mark.parametrize("line, expected", [
+    ("  Downloading torch-2.13.0-cp312-cp312-linux.whl (900.1 MB)", ("torch 2.13.0 (900.1 MB)", True)),
+    ("Using cached six-1.17.0-py2.py3-none-any.whl (11 kB)", ("six 1.17.0 (11 kB)", True)),
+    ("Downloading six-1.17.0-py2.py3-none-any.whl.metadata (1.7 kB)", None),
+    ("Processing /w/torch-2.13.0%2Bcpu-cp311-cp311-linux.whl", ("torch 2.13.0+cpu", True)),
+    ("Progress 45000000 of 900000000", ("45 of 900 MB", False)),
+    ("Installing collected packages: a, b, c", ("unpacking 3 packages", True)),
+    ("Collecting six", None), ("Progress 5 of 0", None), ("", None)])
+def test_pips_lines_are_reduced(line, expected):
+    assert pip_progress.news(line) == expected
+
+
+@pytest.mark.parametrize("output, expected", [
+    ("WARNING: Retrying ... NewConnectionError('...: [Errno -3] Temporary failure in name resolution')\n"
+     "ERROR: No matching distribution found for pip", "no network"),
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
+    ("ERROR: something else\n\n", "failed \\(ERROR: something else\\)")])
+def test_a_failed_pip_is_one_sentence(tmp_path, output, expected):
+    script = tmp_path / "pip.py"
+    script.write_text(f"import sys\nprint({output!r})\nsys.exit(1)")
+    pip = pip_progress.Pip(sys.executable, tmp_path, tmp_path / "log", pip_progress.Display(io.StringIO()))
+    pip_run = pip.run
+    pip.run = lambda command: pip_run([sys.executable, str(script)])
+    with pytest.raises(EduError, match=expected) as caught:
+        pip("torch", "install", "torch")
+    assert "\n" not in str(caught.value)
+    assert output.strip() in (tmp_path / "log").read_text()
+    assert pip("torch", "install", "torch", may_fail=True) is False
+
+
+def test_without_a_terminal_there_are_plain_lines_once_each(tmp_path):
+    stream = io.StringIO()
+    pip = pip_progress.Pip(sys.executable, tmp_path, tmp_path / "log", pip_progress.Display(stream))
+    for line in ("Downloading a-1-py3-none-any.whl (1 kB)", "Progress 1 of 2", "Collecting b",
+                 "Downloading a-1-py3-none-any.whl (1 kB)"):
+        pip.tell(line)
+    assert stream.getvalue() == "  a 1 (1 kB)\n"
+
+
+def test_in_a_terminal_one_line_is_rewritten():
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    display = pip_progress.Display(stream)
+    display.show("torch 2.13.0 (190 MB)")
+    display.show("45 of 190 MB", stays=False)
+    display.say("Installed.")
+    assert "0:00  45 of 190 MB" in stream.getvalue() and stream.getvalue().count("\n") == 1
+
+
+def test_no_network_stops_the_installation_with_a_sentence(tmp_path):
+    venv = tmp_path / ".venv"
+    install.build_venv(venv)
+    pip = pip_progress.Pip(install.venv_python(venv), tmp_path, tmp_path / "log",
+                           pip_progress.Display(io.StringIO()))
+    arguments = ("install", "--isolated", "--retries", "1", "--timeout", "2", "--no-cache-dir",
+                 "--index-url", "http://127.0.0.1:9/simple", "edu-diffusion-needs-nothing-like-this")
+    with pytest.raises(EduError, match="no network"):
+        pip("pip", *arguments)
+
+
+# ---------------------------------------------------------------- the pinned set and the wheel
+
+def pinned():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_constraints_are_plain_pins():
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(lines) > 100
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\d.]+(?:\.?(?:post|rc|a|b)\d+)?", line)] == []
+
+
+def test_every_direct_requirement_is_pinned_within_its_range():
+    pins = {canonicalize_name(name): version for name, version in pinned().items()}
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for requirement in (Requirement(text) for texts in lists for text in texts):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+
+
+def test_every_transitive_requirement_is_pinned():
+    pins = {canonicalize_name(name) for name in pinned()}
+    todo = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    seen = set()
+    while todo:
+        requirement = Requirement(todo.pop())
+        name = canonicalize_name(requirement.name)
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if name in seen or not wanted or re.match("nvidia-|cuda-|triton", name):
+            continue
+        seen.add(name)
+        todo += metadata.requires(name) or []
+    assert sorted(seen - pins) == []
+
+
+def test_one_version():
+    assert PROJECT["version"] == __version__
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q",
+                    "-w", str(folder), str(ROOT)], check=True, capture_output=True, text=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_carries_weights_data_and_lessons(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for kind in ("datasets", "notebooks", "edu_diffusion/checkpoints"):
+        files = [path for path in (ROOT / kind).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+                 and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+        assert files, kind
+        inside = {f"edu_diffusion/{path.relative_to(ROOT).as_posix().removeprefix('edu_diffusion/')}" for path in files}
+        assert sorted(inside - names) == []
+    assert "edu_diffusion/constraints.txt" in names
+    assert not [name for name in names if name.startswith(("tests", "work", ".venv"))]
+
+
+def test_the_wheel_works_outside_the_clone(wheel, tmp_path):
+    site = tmp_path / "site é"
+    zipfile.ZipFile(wheel).extractall(site)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    ran = subprocess.run([sys.executable, "-P", "-m", "edu_diffusion", "generate", "a cat face", "--steps", "2"],
+                         cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "picture.png").is_file()
+    code = "from edu_diffusion import install, lessons; print(install.clone_root(), lessons.source())"
+    ran = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True,
+                         text=True, check=True)
+    assert ran.stdout.strip() == f"None {site / 'edu_diffusion' / 'notebooks'}"

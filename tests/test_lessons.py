@@ -1,0 +1,129 @@
+"""The learner's copies of the lessons: made, renewed, and never overwritten."""
+
+import json
+
+import pytest
+
+from edu_diffusion import lessons
+from edu_diffusion.errors import EduError
+
+
+def notebook(*texts, **tags):
+    cells = [{"cell_type": "code", "id": text, "metadata": {"tags": tags.get(text, [])}, "source": [text],
+              "execution_count": None, "outputs": []} for text in texts]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The teacher's folder with two files, and the learner's, which is not there yet."""
+    teacher = tmp_path / "notebooks"
+    (teacher / "pictures").mkdir(parents=True)
+    (teacher / "00_start.ipynb").write_text(notebook("one"))
+    (teacher / "pictures" / "map.svg").write_text("<svg/>")
+    return teacher, tmp_path / "work"
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.name != lessons.RECORD)
+
+
+def test_first_copy_has_every_file_byte_for_byte(folders):
+    teacher, work = folders
+    assert lessons.copy(teacher, work) == []
+    assert names(work) == ["00_start.ipynb", "pictures/map.svg"]
+    assert (work / "00_start.ipynb").read_bytes() == (teacher / "00_start.ipynb").read_bytes()
+
+
+def test_hidden_files_and_checkpoints_are_not_copied(folders):
+    teacher, work = folders
+    (teacher / ".ipynb_checkpoints").mkdir()
+    (teacher / ".ipynb_checkpoints" / "00_start-checkpoint.ipynb").write_text(notebook("old"))
+    lessons.copy(teacher, work)
+    assert names(work) == ["00_start.ipynb", "pictures/map.svg"]
+
+
+def test_an_unchanged_copy_is_renewed(folders):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (teacher / "00_start.ipynb").write_text(notebook("two"))
+    assert lessons.copy(teacher, work) == []
+    assert (work / "00_start.ipynb").read_text() == notebook("two")
+    assert names(work) == ["00_start.ipynb", "pictures/map.svg"]
+
+
+def test_an_edited_copy_stays_and_the_new_one_lies_beside_it(folders):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (work / "00_start.ipynb").write_text("mine")
+    (teacher / "00_start.ipynb").write_text(notebook("two"))
+    told = lessons.copy(teacher, work)
+    assert (work / "00_start.ipynb").read_text() == "mine"
+    assert (work / "00_start.new.ipynb").read_text() == notebook("two")
+    assert len(told) == 1 and "00_start.new.ipynb" in told[0] and "\n" not in told[0]
+    assert lessons.copy(teacher, work) == [], "said once, not at every start"
+
+
+def test_an_edited_copy_without_a_new_version_is_left_alone(folders):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (work / "00_start.ipynb").write_text("mine")
+    assert lessons.copy(teacher, work) == []
+    assert names(work) == ["00_start.ipynb", "pictures/map.svg"]
+
+
+def test_the_offered_version_is_renewed_until_it_is_edited_too(folders):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (work / "00_start.ipynb").write_text("mine")
+    for text in ("two", "three"):
+        (teacher / "00_start.ipynb").write_text(notebook(text))
+        lessons.copy(teacher, work)
+    assert (work / "00_start.new.ipynb").read_text() == notebook("three")
+    (work / "00_start.new.ipynb").write_text("mine too")
+    (teacher / "00_start.ipynb").write_text(notebook("four"))
+    lessons.copy(teacher, work)
+    assert (work / "00_start.new.ipynb").read_text() == "mine too"
+    assert (work / "00_start.new2.ipynb").read_text() == notebook("four")
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text("{"),
+                                    lambda file: file.write_text("[1]")], ids=["gone", "cut off", "foreign"])
+def test_without_a_record_nothing_is_overwritten(folders, damage):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (work / "00_start.ipynb").write_text("mine")
+    damage(work / lessons.RECORD)
+    lessons.copy(teacher, work)
+    assert (work / "00_start.ipynb").read_text() == "mine"
+    assert (work / "00_start.new.ipynb").exists()
+
+
+def test_a_deleted_copy_comes_back(folders):
+    teacher, work = folders
+    lessons.copy(teacher, work)
+    (work / "00_start.ipynb").unlink()
+    lessons.copy(teacher, work)
+    assert (work / "00_start.ipynb").read_text() == notebook("one")
+
+
+def test_solutions_are_left_out_of_the_copy(folders):
+    teacher, work = folders
+    (teacher / "00_start.ipynb").write_text(notebook("task", "answer", "after", answer=["solution"]))
+    lessons.copy(teacher, work)
+    cells = json.loads((work / "00_start.ipynb").read_text())["cells"]
+    assert [cell["id"] for cell in cells] == ["task", "after"]
+    assert lessons.copy(teacher, work) == [], "the copy without solutions counts as unchanged"
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(folders):
+    teacher, work = folders
+    work.write_text("a file where the folder should be")
+    with pytest.raises(EduError, match="cannot be copied"):
+        lessons.copy(teacher, work)
+
+
+def test_a_clone_without_lessons_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons.files, "folder", lambda kind: tmp_path)
+    with pytest.raises(EduError, match="no lessons"):
+        lessons.source()
