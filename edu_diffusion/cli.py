@@ -65,6 +65,8 @@ def parser():
     train_options(verb("train", train, "train a part of the model yourself"))
     verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
     verb("doctor", doctor, "check the installation and say what to do about each fault")
+    render_ = verb("render", render, "run lessons and write their outputs into them, for those who change lessons")
+    render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 
 
@@ -169,6 +171,11 @@ def train(args, rest):
 def judge(args, rest):
     from edu_diffusion import judge as judging
     return judging.main(rest)
+
+
+def render(args, rest):
+    from edu_diffusion import render as rendering
+    return rendering.main(args)
 
 
 def doctor(args, rest):

@@ -24,6 +24,7 @@ MODULES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetens
 TEST_MODULES = ("pytest", "pytest_timeout", "nbval", "nbformat")
 PIP = "pip==26.3"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+INSTALL = ("install", "--progress-bar", "raw")
 INSIDE = "EDU_DIFFUSION_INSIDE"
 UNFINISHED = "unfinished"
 
@@ -138,7 +139,7 @@ def install(root, venv):
     pip = Pip(venv_python(venv), root, venv / "install.log", display)
     pip("pip", "install", "--retries", "2", PIP)
     install_torch(root, pip)
-    pip("the packages", "install", "--progress-bar", "raw", "-c", "constraints.txt", "-e", ".[test]")
+    pip("the packages", *INSTALL, "-c", "constraints.txt", f"torch=={installed_torch(venv)}", "-e", ".[test]")
     stamp_file(venv).write_text(fingerprint(root), encoding="utf-8")
     display.say("Installed.")
 
@@ -180,14 +181,21 @@ def install_torch(root, pip):
     """
     pin = torch_pin(root)
     found = resolve(pin, root, pip) if sys.platform.startswith("linux") else []
-    if not needs_cuda(found):
+    cuda = needs_cuda(found)
+    if cuda and not has_nvidia() and pip("torch's CPU build", *INSTALL, "--no-deps", "--retries", "1", "--timeout", "15",
+                                         "--index-url", CPU_INDEX, pin, may_fail=True):
         return
-    if not has_nvidia() and pip("torch's CPU build", "install", "--progress-bar", "raw", "--no-deps", "--retries", "1",
-                                "--timeout", "15", "--index-url", CPU_INDEX, pin, may_fail=True):
-        return
-    why = "" if has_nvidia() else "torch's CPU build cannot be had here, only the one for NVIDIA cards: "
-    pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
-                    f"Ctrl-C stops it; the next start begins again.")
+    if cuda:
+        why = "" if has_nvidia() else "torch's CPU build cannot be had here, only the one for NVIDIA cards: "
+        pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
+                        f"Ctrl-C stops it; the next start begins again.")
+    pip("torch", *INSTALL, "-c", "constraints.txt", pin)
+
+
+def installed_torch(venv):
+    """Return the exact version, such as 2.13.0+cpu: naming it keeps pip from looking at other builds again."""
+    code = "from importlib.metadata import version; print(version('torch'))"
+    return subprocess.run([venv_python(venv), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def torch_pin(root):

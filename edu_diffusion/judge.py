@@ -7,6 +7,7 @@ colour is read off the picture's frame. Every score stands beside its ceiling: r
 """
 
 import argparse
+import json
 import math
 import pathlib
 
@@ -177,5 +178,17 @@ def main(arguments=()):
         interval = f"  [{s['low']:.3f}, {s['high']:.3f}]" if "low" in s else ""
         print(f"{name:28s} {s['value']:7.3f}{interval}  n={s['n']}")
     if args.write:
-        files.write_json(models.locate(args.model) / "metrics.json", scores)
+        write(pipe, models.locate(args.model), scores, args)
     return 0
+
+
+def write(pipe, folder, scores, args):
+    """Store the scores, how they were taken, and the card and contact sheet that quote them."""
+    from . import cards
+    rows = prompts(args.tier)[:args.limit]
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card |= {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": STEPS, "guidance": GUIDANCE}
+    files.write_json(folder / "metrics.json", scores)
+    files.write_json(folder / "card.json", card)
+    files.write_bytes(folder / "sheet.png", cards.sheet(pipe, rows[::len(rows) // cards.SHEET][:cards.SHEET]))
+    cards.write_card(folder)

@@ -85,16 +85,16 @@ def notices(pipe, settings, expected):
 
 def dropped(tokenizer, prompt):
     """Return the end of a prompt that does not fit into the text encoder's window, or an empty string."""
-    tokens = tokenizer.tokenize(prompt)
-    return tokenizer.convert_tokens_to_string(tokens[tokenizer.model_max_length - 2:]).strip()
+    tokens = tokenizer.tokenize(prompt)[tokenizer.model_max_length - 2:]
+    return tokenizer.decode(tokenizer.convert_tokens_to_ids(tokens)).strip()
 
 
 def draw(pipe, settings):
-    """Run the readable loop; return the picture as (H, W, 3) uint8."""
+    """Run the readable loop; return the picture as (H, W, 3) uint8. `notices` has named dropped words already."""
     from edu_diffusion.steps.generate import decode, generate, to_uint8
     wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The prompt ", UserWarning)  # `notices` has named the words already
+        warnings.filterwarnings("ignore", "The prompt ", UserWarning)
         *_, last = generate(pipe, settings["prompt"], **wanted)
     return to_uint8(decode(pipe, last.z_s))[0].numpy()
 

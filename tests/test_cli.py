@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_a_picture_makes_itself_again(run):
     run("generate", "Negative prompt: \"a,\n \u732b", "--seed", 5, "--steps", 3, "--guidance", 2.5,
         "--negative", "a dog\nSteps: 9")
     code, out, _ = run("generate", "--from", "picture.png")
-    assert code == 0 and out.startswith("picture-2.png")
+    assert code == 0 and "picture-2.png" in out
     assert (pixels("picture.png") == pixels("picture-2.png")).all()
     assert png.read("picture.png") == png.read("picture-2.png")
 
@@ -144,6 +145,10 @@ def test_dropped_words_are_named(run):
     code, out, _ = run("generate", "cat " * 14 + "red dog", "--steps", 1)
     assert code == 0 and "dropped: red dog" in out
     assert "dropped" not in run("generate", "cat " * 14, "--steps", 1)[1]
+
+
+def test_the_library_says_nothing_of_its_own_about_long_prompts(run):
+    assert run("generate", "cat " * 20, "--steps", 1)[2] == ""
 
 
 def test_the_text_chunk_has_the_common_layout(run):
@@ -278,20 +283,16 @@ CONNECT = "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)
 
 @pytest.mark.parametrize("test, cell, expected", [
     ("def test_one(): pass", "1 + 1", 0),
-    ("def test_one(): assert 0", "1 + 1", 1),
-    ("def test_one(): pass", "1 / 0", 1),
-    (CONNECT.replace("socket.create", "def test_one(): socket.create"), "1 + 1", 1),
-    ("def test_one(): pass", CONNECT, 1)], ids=["good", "bad test", "bad lesson", "test online", "lesson online"])
+    (CONNECT.replace("socket.create", "def test_one(): socket.create"), CONNECT, 1)], ids=["good", "online"])
 def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, test, cell, expected):
     root = small_clone(tmp_path / "é a", test, cell)
-    real = str(Path(cli.__file__).parents[1] / "tests" / "offline")
+    blocked = Path(cli.__file__).parents[1] / "tests" / "offline"
+    shutil.copytree(blocked, root / "tests" / "offline")
     monkeypatch.setattr(install, "clone_root", lambda: root)
-    monkeypatch.setattr(cli, "test_environment", lambda root, make=cli.test_environment: make(root) | {
-        "PYTHONPATH": real})
     assert cli.test(None, ["-q", "-p", "no:cacheprovider"]) == expected
     out = capfd.readouterr().out
-    assert out.count("1 passed") == (2 if expected == 0 else 1)
-    assert ("the network is blocked in tests: 192.0.2.1" in out) == ("192.0.2.1" in test + cell)
+    assert out.count("1 passed") == (0 if expected else 2) and out.count("1 failed") == (2 if expected else 0)
+    assert out.count("the network is blocked in tests: 192.0.2.1") >= (2 if expected else 0)
 
 
 def test_paths_in_the_options_replace_the_whole_suite(tmp_path):

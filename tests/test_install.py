@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from edu_diffusion import __main__, __version__, install, pip_progress
@@ -183,6 +184,9 @@ class FakePip:
         return self.display.stream.getvalue()
 
 
+PLAIN = (*install.INSTALL, "-c", "constraints.txt", "torch==2.13.0")
+
+
 def found(*names, url="file:///nowhere"):
     return [{"metadata": {"name": name}, "download_info": {"url": url}} for name in names]
 
@@ -205,7 +209,7 @@ def choose(tmp_path, monkeypatch):
 
 def test_a_build_without_cuda_that_pip_finds_itself_is_preferred(choose):
     pip = choose(found("torch", "sympy"), nvidia=False)
-    assert pip.asked == [] and pip.said == ""
+    assert pip.asked == [PLAIN] and pip.said == ""
 
 
 def test_without_a_card_the_cpu_index_is_asked(choose):
@@ -217,15 +221,16 @@ def test_without_a_card_the_cpu_index_is_asked(choose):
 def test_if_only_cuda_can_be_had_the_gigabytes_are_named_first(choose):
     pip = choose(found("torch", "nvidia-cudnn-cu13", "cuda-toolkit"), nvidia=False, fails="torch's CPU build")
     assert "1.5 GB to download" in pip.said and "cannot be had" in pip.said
+    assert len(pip.asked) == 2 and pip.asked[1] == PLAIN
 
 
 def test_with_a_card_the_plain_wheel_is_taken_and_its_size_named(choose):
     pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=True)
-    assert pip.asked == [] and "1.0 GB to download" in pip.said and "cannot be had" not in pip.said
+    assert pip.asked == [PLAIN] and "1.0 GB to download" in pip.said and "cannot be had" not in pip.said
 
 
 def test_other_systems_have_one_wheel(choose):
-    assert choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False, platform="darwin").asked == []
+    assert choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False, platform="darwin").asked == [PLAIN]
 
 
 def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
@@ -332,6 +337,22 @@ def test_every_transitive_requirement_is_pinned():
         seen.add(name)
         todo += metadata.requires(name) or []
     assert sorted(seen - pins) == []
+
+
+def test_every_pin_installs_on_every_python_of_the_promise():
+    """Debian's Python is 3.11.2, and a pinned package that wants 3.11.5 made the whole installation fail there."""
+    for name in pinned():
+        wanted = installed(name) and metadata.metadata(name).get("Requires-Python")
+        for version in ("3.11.0", "3.12.0", "3.13.0"):
+            assert not wanted or SpecifierSet(wanted).contains(version), f"{name} wants Python {wanted}"
+
+
+def installed(name):
+    """Return whether a pinned package is here in the pinned version; other systems' packages are not."""
+    try:
+        return metadata.version(name).split("+")[0] == pinned()[name]
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def test_one_version():

@@ -15,7 +15,7 @@ from .keep import keep
 from .loop import fit
 
 
-def clip(minutes=None, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3):
+def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3):
     """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
 
     """

@@ -15,7 +15,7 @@ from .loop import fit, generator
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=None, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3):
+def judge(minutes=6.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3):
     """Train the judge, half on core concepts. Yields Progress; its model is the Judge."""
     torch.manual_seed(seed)
     model = Judge().to(pick_device(device)).train()

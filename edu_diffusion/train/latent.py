@@ -13,21 +13,23 @@ from .. import models
 from ..data import scenes
 from ..errors import EduError
 from ..steps import q_sample, snr, velocity
-from .loop import fit, generator
+from .loop import about, fit, generator, plain_attention
 
 DROPPED = 0.1  # share of captions left empty
 
 
-def latent(minutes=None, steps=None, run=None, device=None, seed=0, batch=32, lr=7e-4, tier="core",
-           vae="runs/vae", clip="runs/clip"):
+def latent(minutes=32.0, steps=None, run=None, device=None, seed=0, batch=32, lr=7e-4, tier="core",
+           vae=None, clip=None):
     """Train the U-Net on frozen latents and text embeddings. Yields Progress; its model is the U-Net.
 
-    vae, clip: run folders of those recipes. The finished run holds a whole pipeline in <run>/model.
+    vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
+    The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
+    vae, clip = beside(run, "vae", vae), beside(run, "clip", clip)
     frozen = Frozen(vae, clip, device)
     torch.manual_seed(seed)
-    unet = zero_residuals(models.build_unet()).to(device).train()
+    unet = plain_attention(zero_residuals(models.build_unet()).to(device).train())
     abar = models.build_scheduler().alphas_cumprod.to(device)
 
     def loss(step):
@@ -39,7 +41,17 @@ def latent(minutes=None, steps=None, run=None, device=None, seed=0, batch=32, lr
     yield from fit(unet, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     if run is not None:
         pipe = models.assemble(frozen.vae, frozen.text_encoder, frozen.tokenizer, unet.eval())
-        models.save(pipe, pathlib.Path(run) / "model", {"recipe": "latent", "seed": seed, "tier": tier})
+        runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
+        models.save(pipe, pathlib.Path(run) / "model", {"seed": seed, "tier": tier} | facts(pipe, runs, device))
+
+
+def facts(pipe, runs, device):
+    """What the model's card says of its making: steps and minutes of each recipe, sizes, hardware."""
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    made = {f"{recipe}_{key}": value for recipe, run in runs.items() for key, value in about(run).items()}
+    sizes = {f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
+             for part in ("vae", "text_encoder", "unet")}
+    return {"hardware": name} | made | sizes
 
 
 def latent_loss(unet, z_0, c, abar, rng):
@@ -67,20 +79,32 @@ def zero_residuals(unet):
     return unet
 
 
+def beside(run, recipe, given):
+    """The run folder of another recipe: the one given, or the one next to `run`, or None for the shipped base."""
+    if given is None and run is not None:
+        given = pathlib.Path(run).parent / recipe
+        return given if (given / "model").is_dir() else None
+    if given is not None and not (pathlib.Path(given) / "model").is_dir():
+        raise EduError(f"There is no trained {recipe} in {given}: train it first (train {recipe}).")
+    return given
+
+
 class Frozen:
     """The two trained parts that the U-Net learns between; neither changes."""
 
     def __init__(self, vae, clip, device):
         from diffusers import AutoencoderKL
         from transformers import CLIPTextModel, CLIPTokenizer
-        vae, clip = (pathlib.Path(p) / "model" for p in (vae, clip))
-        for path, recipe in ((vae, "vae"), (clip, "clip")):
-            if not path.is_dir():
-                raise EduError(f"There is no trained {recipe} at {path}: train it first (train {recipe}).")
+        base = models.locate("base") if None in (vae, clip) else None
+        vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
+        text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
+            pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
         with models.quiet():
-            self.vae = AutoencoderKL.from_pretrained(vae / "vae").to(device).eval().requires_grad_(False)
-            self.text_encoder = CLIPTextModel.from_pretrained(clip / "clip").to(device).eval().requires_grad_(False)
-            self.tokenizer = CLIPTokenizer.from_pretrained(clip / "tokenizer")
+            self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32).to(device).eval()
+            self.text_encoder = CLIPTextModel.from_pretrained(text, dtype=torch.float32).to(device).eval()
+            self.tokenizer = CLIPTokenizer.from_pretrained(words)
+        for part in (self.vae, self.text_encoder):
+            part.requires_grad_(False)
 
     @torch.no_grad()
     def latents(self, images, rng):

@@ -50,7 +50,7 @@ def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=50,
     run: folder in which the state is kept every `every` seconds. Raises EduError when the loss is not finite.
     """
     names, params = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad))
-    optimiser = torch.optim.AdamW(params, lr, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(params, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     average = [p.detach().clone() for p in params]
     bound, state = Bound(minutes, steps), State(run, names, params, average, optimiser)
     step, seconds, mean = state.load()
@@ -119,6 +119,22 @@ class State:
                 moments = {key: file.get_tensor(f"{key}.{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
                 self.optimiser.state[p] = {"step": torch.tensor(float(about["step"])), **moments}
         return int(about["step"]), float(about["seconds"]), float(about["mean"])
+
+
+def plain_attention(model):
+    """On a CPU, take the library's attention in plain steps: at these sizes its gradient is several times
+    quicker than the fused kernel's (tests/benchmarks/attention.py measures it). The weights do not change.
+    """
+    if next(model.parameters()).device.type == "cpu":
+        model.set_default_attn_processor()
+    return model
+
+
+def about(run):
+    """How long a run folder's training took so far: {"steps": ..., "minutes": ...}."""
+    with safe_open(pathlib.Path(run) / "state.safetensors", "pt") as file:
+        facts = file.metadata()
+    return {"steps": int(facts["step"]), "minutes": round(float(facts["seconds"]) / 60, 1)}
 
 
 def generator(seed, step):

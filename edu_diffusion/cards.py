@@ -1,0 +1,48 @@
+"""Model cards that cannot disagree with the numbers: README.md is written from card.json and metrics.json.
+
+    python3 -m edu_diffusion judge --write      # measures, then writes metrics.json, README.md and sheet.png
+"""
+
+import json
+
+from .data import files
+from .errors import EduError
+
+SHEET = 40  # pictures on the contact sheet: evenly spaced prompts of the frozen list, nothing chosen
+
+
+def write_card(folder):
+    """Fill card.md of the package with the numbers of a checkpoint folder; writes README.md there."""
+    template = (files.PACKAGE / "checkpoints" / f"{folder.name}.card.md").read_text(encoding="utf-8")
+    files.write_bytes(folder / "README.md", fill(template, numbers(folder)).encode())
+
+
+def fill(template, values):
+    """Replace every {{name}} of a card; raises EduError for a name that nothing measured."""
+    for part in template.split("{{")[1:]:
+        name = part.split("}}")[0]
+        if name not in values:
+            raise EduError(f"The card asks for {name}, which nobody measured; run judge --write, or take it out.")
+        template = template.replace("{{" + name + "}}", values[name])
+    return template
+
+
+def numbers(folder):
+    """name -> text, from metrics.json ("90.2 % [87.1, 92.6], n = 960") and card.json."""
+    metrics, card = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("metrics.json", "card.json"))
+    return {k: text(v) for k, v in metrics.items()} | {k: str(v) for k, v in card.items() if k != "sha256"}
+
+
+def text(score):
+    """A metric as the card says it: a share with its interval, or decibels."""
+    if "low" in score:
+        value, low, high = (f"{100 * score[k]:.1f}" for k in ("value", "low", "high"))
+        return f"{value} % [{low}, {high}], n = {score['n']}"
+    return f"{score['value']:.1f} dB, n = {score['n']}"
+
+
+def sheet(pipe, rows):
+    """Contact sheet of prompts, as drawn, nothing chosen: PNG bytes."""
+    from . import judge
+    from .figures import contact_sheet
+    return contact_sheet(judge.draw(pipe, rows).cpu(), [row["prompt"] for row in rows]).png

@@ -1,0 +1,116 @@
+"""Pictures from outside, made fit for the model; and pictures for outside, as an animated GIF."""
+
+import io
+import pathlib
+import warnings
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from ..errors import EduError
+from . import files
+
+FORMATS = ["PNG", "JPEG", "WEBP", "GIF"]
+MOST_PIXELS = 16_000_000
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
+          MemoryError)  # what Pillow's readers raise for damaged files
+
+
+def read_picture(source, size=64):
+    """Read somebody's picture: turned upright, on white where it is transparent, cut to a square, resized.
+
+    source: the path of a PNG, JPEG, WebP or GIF file (its first frame), or the bytes of one.
+    size: edge of the result in pixels. Returns (1, 3, size, size) in [-1, 1].
+    Raises EduError when there is no such file, it is empty, cut off, of another kind, or has over 16 million
+    pixels; the last is told from the header, before anything is unpacked.
+    """
+    data, name = contents(source)
+    if not data:
+        raise EduError(f"{name} is empty: nothing was saved in it; save or download the picture again.")
+    picture = square(upright(data, name), size)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
+
+
+def contents(source):
+    """The bytes of a picture, and what to call it in a sentence."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), "The picture"
+    path = pathlib.Path(source)
+    if not path.is_file():
+        raise EduError(f"There is no file {path}; check the name, or give the whole path.")
+    return path.read_bytes(), path.name
+
+
+def upright(data, name):
+    """Decode a picture of a safe size, as the camera was held, in RGB on white."""
+    picture = opened(data, name)
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise too_large(name, f"{width} x {height} pixels")
+    try:
+        picture.load()
+        return on_white(eight_bits(ImageOps.exif_transpose(picture)))
+    except BROKEN as error:
+        raise EduError(f"{name} is damaged or was cut off while it was copied; save or download it again.") from error
+
+
+def opened(data, name):
+    """Read the header only."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise too_large(name, "many more pixels") from error
+    except BROKEN as error:
+        raise EduError(f"{name} is not a picture that can be read; use a PNG, JPEG, WebP or GIF file.") from error
+
+
+def too_large(name, found):
+    return EduError(f"{name} has {found}; at most 16 million are read: make it smaller first.")
+
+
+def eight_bits(picture):
+    """Rescale 16-bit grey to 8 bits; Pillow itself would cut it off at 255."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
+    return picture.convert("RGB") if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else picture
+
+
+def on_white(picture):
+    """RGB, with white behind whatever is transparent."""
+    picture = picture.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def square(picture, size):
+    """Cut the middle square out and resize it, small details averaged."""
+    edge = min(picture.size)
+    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
+    return picture.crop((left, top, left + edge, top + edge)).resize((size, size), Image.Resampling.LANCZOS)
+
+
+def animation(frames, path=None, scale=4, ms=80, rest=2000):
+    """Make an animated GIF of pictures, each pixel a square; it begins anew after resting on the last one.
+
+    frames: (N, 3, H, W) in [-1, 1], or a list of N (3, H, W). path: where to write it, or None. scale: the edge of
+    a pixel. ms, rest: how long a frame, and the last one, is shown. Returns the bytes of the file.
+    """
+    if not len(frames):
+        raise EduError("An animation needs at least one frame.")
+    pictures = [enlarged(frame, scale) for frame in frames]
+    file = io.BytesIO()
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], loop=0, disposal=1, optimize=False,
+                     duration=[ms] * (len(pictures) - 1) + [rest])
+    if path is not None:
+        files.write_bytes(path, file.getvalue())
+    return file.getvalue()
+
+
+def enlarged(frame, scale):
+    """One picture (3, H, W) with 64 colours of its own, which keeps the file small, and square pixels."""
+    pixels = (frame.detach().cpu().float() * 127.5 + 127.5).clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
+    few = Image.fromarray(pixels).quantize(64, dither=Image.Dither.NONE)
+    return few.resize((few.width * scale, few.height * scale), Image.Resampling.NEAREST)

@@ -1,0 +1,69 @@
+"""Pictures in rows: samples side by side, and the film of noise that becomes a picture."""
+
+import textwrap
+
+from .picture import picture
+from .style import GAP, QUIET, SMALL, canvas, rgb, show, write
+
+__all__ = ["contact_sheet", "film_strip", "row"]
+
+
+def row(images, labels, alt=None, scale=2):
+    """Pictures side by side, each with its own words below.
+
+    images: (B, 3, H, W) in [-1, 1]. labels: B strings. scale: the edge of a pixel. Returns a Picture.
+    """
+    if len(images) != len(labels):
+        raise ValueError(f"There are {len(images)} pictures and {len(labels)} labels; give one for each.")
+    edge = images[0].shape[-1] * scale
+    words = [textwrap.wrap(label, max(edge // 8, 8)) for label in labels]
+    high = max(map(len, words))
+    fig = canvas(len(images) * (edge + GAP) + GAP, edge + GAP * 2 + 17 * high)
+    for i, (image, lines) in enumerate(zip(images, words)):
+        x = GAP + i * (edge + GAP)
+        show(fig, rgb(image), x, GAP, edge)
+        write(fig, x + edge / 2, edge + GAP + 4, "\n".join(lines), SMALL, va="top")
+    return picture(fig, alt or f"{len(images)} pictures: " + "; ".join(labels))
+
+
+def film_strip(noisy, clean, labels, result=None, prompt="", scale=2):
+    """Noise becomes a picture: above what there is at each step, below what the model thinks it will become.
+
+    noisy, clean: (N, 3, H, W) in [-1, 1], the decoded latents z_t and z_0 of N steps. labels: N strings.
+    result: (3, H, W), the finished picture, shown large at the end. Returns a Picture.
+    """
+    if not len(noisy) == len(clean) == len(labels):
+        raise ValueError("noisy, clean and labels must be equally many: one of each for every step shown.")
+    edge, left, top = noisy[0].shape[-1] * scale, 28, 26
+    large = 0 if result is None else 2 * edge + GAP
+    width = left + len(noisy) * (edge + GAP) + (large + GAP if large else 0)
+    fig = canvas(width, top + 2 * (edge + GAP))
+    for r, (images, words) in enumerate([(noisy, "what there is"), (clean, "what it will be")]):
+        y = top + r * (edge + GAP)
+        write(fig, left / 2, y + edge / 2, words, SMALL, rotation=90, color=QUIET)
+        for i, image in enumerate(images):
+            show(fig, rgb(image), left + i * (edge + GAP), y, edge)
+    for i, label in enumerate(labels):
+        write(fig, left + i * (edge + GAP) + edge / 2, top / 2, label, SMALL)
+    if large:
+        x = left + len(noisy) * (edge + GAP) + GAP
+        write(fig, x + large / 2 - GAP, top / 2, "the picture", SMALL)
+        show(fig, rgb(result), x - GAP, top, large)
+    asked = f' for "{prompt}"' if prompt else ""
+    return picture(fig, f"Film strip{asked}: {len(noisy)} moments, {labels[0]} to {labels[-1]}, of noise becoming a "
+                        "picture; below each, the finished picture as the model guesses it at that moment.")
+
+
+def contact_sheet(images, labels, columns=8, scale=2):
+    """Many pictures in rows, each with its own words below: nothing chosen, nothing left out.
+
+    images: (B, 3, H, W) in [-1, 1]. labels: B strings. Returns a Picture.
+    """
+    edge, words = images[0].shape[-1] * scale, 52
+    lines = -(-len(images) // columns)
+    fig = canvas(columns * (edge + GAP) + GAP, lines * (edge + words) + GAP)
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        x, y = GAP + i % columns * (edge + GAP), GAP + i // columns * (edge + words)
+        show(fig, rgb(image), x, y, edge)
+        write(fig, x + edge / 2, y + edge + 4, "\n".join(textwrap.wrap(label, 26)[:3]), 7.5, va="top")
+    return picture(fig, f"Contact sheet of {len(images)} pictures with their prompts: " + "; ".join(labels))

@@ -1,0 +1,102 @@
+"""Maps for the traveller: the pipeline with "you are here", and the lessons of the course."""
+
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from .picture import picture
+from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
+
+__all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]
+
+LESSONS = {  # file name: what it is about
+    "00_start": "words to a picture", "01_noise": "adding noise", "02_denoise": "taking it away",
+    "03_guidance": "obeying the prompt", "04_vae": "pictures made small", "05_clip": "words and pictures",
+    "06_unet": "the network", "07_schedulers": "the steps", "08_pipeline": "all of it, once",
+    "09_edit": "changing pictures", "10_lora": "a new style, cheaply", "11_controlnet": "drawing along lines",
+    "12_personalize": "your own thing", "13_style": "someone's style", "14_compared": "what to use when",
+    "15_checkpoints": "what is in a file", "16_clinic": "when it goes wrong", "17_claims": "is that so?",
+    "18_yours": "your own data", "glossary": "every term",
+}
+PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; words
+    "prompt": (0, 0, '"a cat face ..."'), "tokenizer": (1, 0, "tokenizer"), "text encoder": (2, 0, "text encoder\n(CLIP)"),
+    "noise": (0, 1, "noise $z_T$"), "unet": (2, 1, "U-Net"), "guidance": (3, 1, "guidance"),
+    "scheduler": (2.5, 2, "scheduler:\none step cleaner"), "vae": (4, 1, "VAE decoder"), "picture": (5, 1, "picture"),
+    "controlnet": (1, 2, "ControlNet\n(lesson 11)"), "encoder": (4, 2, "VAE encoder\n(training only)"),
+}
+ARROWS = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "unet"), ("noise", "unet"),
+          ("unet", "guidance"), ("guidance", "scheduler"), ("scheduler", "unet"), ("guidance", "vae"), ("vae", "picture")]
+ABSENT = ("controlnet", "encoder")
+WIDE, HIGH = 148, 84  # pixels from box to box
+BOX = (118, 46)
+
+
+def pipeline_map(*here):
+    """The way from prompt to picture, with the parts named in `here` marked. Returns a Picture.
+
+    here: names from PARTS; none: the whole is meant.
+    """
+    unknown = [name for name in here if name not in PARTS]
+    if unknown:
+        raise ValueError(f"The pipeline has no part {unknown[0]!r}; its parts are {', '.join(PARTS)}.")
+    fig, axes = sheet(6 * WIDE, 3 * HIGH)
+    for name, (x, y, words) in PARTS.items():
+        box(axes, (x + 0.5) * WIDE, (y + 0.5) * HIGH, words, name in here, name in ABSENT)
+    for start, end in ARROWS:
+        arrow(axes, start, end)
+    axes.text(2.5 * WIDE, 2.5 * HIGH, "again, at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
+    marked = f" You are here: {', '.join(here)}." if here else ""
+    return picture(fig, "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; so does "
+                        "noise, a latent. Its two predictions are combined by guidance, the scheduler makes the latent a "
+                        f"step cleaner, and so on; at the end the VAE decoder makes the picture.{marked}")
+
+
+def sheet(width, height):
+    fig = canvas(width, height)
+    axes = fig.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    return fig, axes
+
+
+def box(axes, x, y, words, marked=False, absent=False):
+    """A box around (x, y); dashed when it takes no part in drawing a picture here."""
+    corner = (x - BOX[0] / 2, y - BOX[1] / 2)
+    axes.add_patch(FancyBboxPatch(
+        corner, *BOX, boxstyle="round,pad=0,rounding_size=8", linewidth=3 if marked else 1.2,
+        linestyle="--" if absent else "-", facecolor=PAPER if absent else LIGHT, edgecolor=ORANGE if marked else QUIET))
+    axes.text(x, y, words, fontsize=TEXT if "\n" not in words else SMALL, color=QUIET if absent else INK,
+              ha="center", va="center", weight="bold" if marked else "normal")
+
+
+def arrow(axes, start, end):
+    """An arrow from the edge of one box to the edge of another."""
+    a, b = (((PARTS[n][0] + 0.5) * WIDE, (PARTS[n][1] + 0.5) * HIGH) for n in (start, end))
+    axes.add_patch(FancyArrowPatch(edge(a, b), edge(b, a), arrowstyle="-|>", mutation_scale=13, color=BLUE, linewidth=1.5))
+
+
+def edge(a, b):
+    """Where the line from the centre of box a to that of box b leaves box a."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    t = min(BOX[0] / 2 / abs(dx) if dx else 9, BOX[1] / 2 / abs(dy) if dy else 9)
+    return a[0] + t * dx, a[1] + t * dy
+
+
+def course_map(present, here=None):
+    """The lessons, five in a row; those in `present` are filled, the others still to be written. Returns a Picture.
+
+    present: names such as "00_start". here: the one that is open.
+    """
+    fig, axes = sheet(5 * 178, 4 * 62)
+    for i, (name, about) in enumerate(LESSONS.items()):
+        tile(axes, i % 5 * 178 + 4, i // 5 * 62 + 4, name, about, name in present, name == here)
+    there = [name for name in LESSONS if name in present]
+    return picture(fig, f"Map of the course, {len(LESSONS)} notebooks. Written: {', '.join(there) or 'none'}. "
+                        f"You are here: {here or 'nowhere'}.")
+
+
+def tile(axes, x, y, name, about, present, here):
+    axes.add_patch(FancyBboxPatch(
+        (x, y), 170, 54, boxstyle="round,pad=0,rounding_size=6", facecolor=LIGHT if present else PAPER,
+        edgecolor=ORANGE if here else QUIET, linewidth=3 if here else 1, linestyle="-" if present else "--"))
+    colour = INK if present else QUIET
+    axes.text(x + 10, y + 19, name.replace("_", " "), fontsize=TEXT, color=colour, va="center", weight="bold")
+    axes.text(x + 10, y + 38, about, fontsize=SMALL, color=colour, va="center")

@@ -1,0 +1,51 @@
+"""A picture that carries its own description, so that it can be seen, and read aloud, wherever it is shown."""
+
+import base64
+import html
+import io
+
+from .style import DPI
+
+__all__ = ["Picture", "picture", "to_png"]
+
+
+class Picture:
+    """The bytes of a PNG and the words for those who do not see it.
+
+    JupyterLab shows the HTML, whose alt text it keeps (it drops that of a bare PNG); programs that show no
+    HTML take the PNG, and a terminal the words.
+    """
+
+    def __init__(self, png, alt):
+        if not alt or not alt.strip():
+            raise ValueError("A picture needs alt text: a sentence that says what can be seen.")
+        self.png, self.alt = png, " ".join(alt.split())
+
+    def html(self):
+        """An <img> with everything in it."""
+        data = base64.b64encode(self.png).decode()
+        alt = html.escape(self.alt, quote=True)
+        return f'<img alt="{alt}" style="max-width:100%;height:auto" src="data:image/png;base64,{data}">'
+
+    def save(self, path):
+        """Write the PNG to a file."""
+        with open(path, "wb") as file:
+            file.write(self.png)
+
+    def __repr__(self):
+        return f"[picture: {self.alt}]"
+
+    def _repr_mimebundle_(self, **_):
+        return {"text/html": self.html(), "image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
+
+
+def to_png(fig):
+    """Draw a matplotlib Figure; returns the bytes of a PNG file, the same for the same figure."""
+    file = io.BytesIO()
+    fig.savefig(file, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 9})
+    return file.getvalue()
+
+
+def picture(fig, alt):
+    """Draw a matplotlib Figure; returns a Picture."""
+    return Picture(to_png(fig), alt)

@@ -1,0 +1,59 @@
+"""What is inside: the channels of a latent, and maps of amounts, drawn as pictures."""
+
+import numpy as np
+
+from .picture import picture
+from .style import AMOUNT, GAP, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, show, write
+
+__all__ = ["channels", "maps", "tokens"]
+
+
+def channels(tensors, labels, limit=3.0, scale=6):
+    """The four channels of each latent in one row: purple below zero, orange above, white at zero.
+
+    tensors: latents (4, h, w). labels: a string for each. limit: the value that is darkest. Returns a Picture.
+    """
+    edge, left = tensors[0].shape[-1] * scale, 190
+    count = len(tensors[0])
+    fig = canvas(left + count * (edge + GAP), 24 + len(tensors) * (edge + GAP))
+    for c in range(count):
+        write(fig, left + c * (edge + GAP) + edge / 2, 12, f"channel {c}", SMALL, color=QUIET)
+    for r, (tensor, label) in enumerate(zip(tensors, labels, strict=True)):
+        y = 24 + r * (edge + GAP)
+        write(fig, left - 12, y + edge / 2, label, SMALL, ha="right")
+        for c, channel in enumerate(array(tensor)):
+            show(fig, channel, left + c * (edge + GAP), y, edge, cmap=SIGNED, vmin=-limit, vmax=limit)
+    return picture(fig, f"The {count} channels of each of {len(tensors)} latents, {'; '.join(labels)}, as small "
+                        "coloured maps, purple below zero and orange above.")
+
+
+def maps(amounts, labels, top=None, scale=10):
+    """Maps of amounts from 0 (dark blue) to `top` (yellow), all on one scale: where something changed, and how much.
+
+    amounts: N arrays (h, w), not negative. labels: N strings. Returns a Picture.
+    """
+    amounts = [array(a) for a in amounts]
+    top = top or max(a.max() for a in amounts) or 1.0
+    edge, wide = amounts[0].shape[-1] * scale, amounts[0].shape[-1] * scale + 4 * GAP
+    fig = canvas(len(amounts) * wide, edge + 46)
+    for i, (amount, label) in enumerate(zip(amounts, labels, strict=True)):
+        write(fig, i * wide + wide / 2, 20, label, SMALL)
+        show(fig, amount, i * wide + 2 * GAP, 40, edge, cmap=AMOUNT, vmin=0, vmax=top)
+    words = "; ".join(f"{label}: on average {a.mean():.2f}" for label, a in zip(labels, amounts))
+    return picture(fig, f"Maps of amounts on one scale up to {top:.2f}. {words}.")
+
+
+def tokens(c, words, limit=3.0):
+    """A text embedding as a picture: one row for each token, one column for each of its numbers.
+
+    c: (tokens, width). words: a string for each token that is to be named. Returns a Picture.
+    """
+    c, high = array(c)[: len(words)], 20
+    fig = canvas(160 + 5 * c.shape[1], 30 + high * len(words))
+    axes = panel(fig, 160, 24, 5 * c.shape[1], high * len(words))
+    axes.imshow(c, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    write(fig, 160 + 2.5 * c.shape[1], 12, f"{c.shape[1]} numbers for each token", SMALL, color=QUIET)
+    for i, word in enumerate(words):
+        write(fig, 150, 24 + high * (i + 0.5), word, TEXT, ha="right", family="monospace")
+    return picture(fig, f"The text embedding as {len(words)} rows of {c.shape[1]} coloured numbers, a row for each of "
+                        f"the tokens {' '.join(words)}; largest value {np.abs(c).max():.1f}.")

@@ -1,0 +1,108 @@
+"""The verb `render`: run the lessons and write what they show into them. The one way that committed outputs are made.
+
+    python3 -m edu_diffusion render 00_start
+
+Every lesson runs from the beginning, in an empty folder, in this very Python. What would change from run to run or
+from machine to machine is taken out, and pictures are reduced to 128 colours, so that a lesson stays below 300 KB.
+"""
+
+import base64
+import io
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from edu_diffusion import install, lessons
+from edu_diffusion.data import files
+from edu_diffusion.errors import EduError
+
+MOST_BYTES = 300_000
+COLOURS = 128
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+LIVE = "application/vnd.jupyter.widget-view+json"
+
+
+def main(args, rest=()):
+    """Render the lessons named, or all of them."""
+    for path in chosen(args.lessons, lessons.source()):
+        print(f"{path.name} ...", flush=True)
+        size = render(path)
+        print(f"{path.name} {size / 1000:.0f} KB")
+
+
+def chosen(names, folder):
+    """Return the paths of the lessons named, with or without .ipynb. Raises EduError for one that is not there."""
+    there = {path.stem: path for path in sorted(Path(folder).glob("*.ipynb"))}
+    unknown = [name for name in names if Path(name).stem not in there]
+    if unknown:
+        raise EduError(f"there is no lesson {unknown[0]!r}; there are {', '.join(there)}")
+    return [there[Path(name).stem] for name in names] or list(there.values())
+
+
+def render(path):
+    """Run one notebook and write it back, whole or not at all; return its bytes.
+
+    Raises EduError when a cell fails or the result is too large; the file is then as it was.
+    """
+    import nbformat
+    notebook = nbformat.read(path, as_version=4)
+    execute(notebook, Path(path).name)
+    content = (nbformat.writes(tidy(notebook)) + "\n").encode()
+    if len(content) > MOST_BYTES:
+        raise EduError(f"{Path(path).name} would have {len(content)} bytes, more than {MOST_BYTES}; show fewer pictures")
+    files.write_bytes(path, content)
+    return len(content)
+
+
+def execute(notebook, name, timeout=900):
+    """Run all cells in a fresh kernel of this Python, in an empty folder."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    notebook.metadata["kernelspec"] = METADATA["kernelspec"]
+    with tempfile.TemporaryDirectory() as empty:
+        client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": empty}})
+        try:
+            client.execute(env=install.child_environment(install.clone_root()))
+        except CellExecutionError as error:
+            raise EduError(f"{name} was not rendered, because a cell failed: {plain(str(error))}") from error
+
+
+def plain(text):
+    """Return text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def tidy(notebook):
+    """Take out what differs from run to run, and make the pictures small; return the notebook."""
+    notebook.metadata.clear()
+    notebook.metadata.update(METADATA)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        if not re.fullmatch(r"[a-z0-9-]{1,24}", cell.get("id", "")):
+            cell.id = f"cell-{number}"
+        for output in cell.get("outputs", ()):
+            tidy_output(output)
+    return notebook
+
+
+def tidy_output(output):
+    """Keep the picture of a widget, not its model, which lives only as long as the kernel; shrink pictures."""
+    data = output.get("data", {})
+    data.pop(LIVE, None)
+    output.pop("transient", None)
+    if "image/png" in data:
+        old = "".join(data["image/png"].split())
+        data["image/png"] = small(old)
+        data.update({kind: text.replace(old, data["image/png"]) for kind, text in data.items() if kind == "text/html"})
+
+
+def small(png):
+    """Reduce a PNG, in base64, to few colours without dithering, unless that makes it larger."""
+    from PIL import Image
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return min(png, base64.b64encode(file.getvalue()).decode(), key=len)

@@ -1,0 +1,74 @@
+"""The emoji world: sizes promised, nothing held out leaks, files as their checksums say."""
+
+import json
+
+import pytest
+import torch
+
+from edu_diffusion.data import files, words
+from edu_diffusion.data.world import prompts, read_csv, world
+
+
+def test_the_vocabulary_is_as_large_as_promised():
+    tiers = [c.tier for c in world().concepts]
+    assert tiers.count("core") + tiers.count("wide") >= 900
+    assert 180 <= tiers.count("core") <= 220 and tiers.count("heldout") == 50
+
+
+def test_names_and_ids_are_unique():
+    names, ids = ([getattr(c, key) for c in world().concepts] for key in ("name", "id"))
+    assert len(set(names)) == len(names) and len(set(ids)) == len(ids)
+
+
+def test_an_alias_points_to_one_core_concept():
+    aliases = [a for c in world().concepts if c.tier == "core" for a in c.aliases]
+    assert len(set(aliases)) == len(aliases) > 100
+    assert not {c.name for c in world().concepts} & set(aliases)
+
+
+@pytest.mark.parametrize("style", [*words.STYLES, words.NEW_STYLE])
+def test_every_concept_is_drawn_in_every_style(style):
+    alpha = world().sprites(style)[:, 3].flatten(1).float()
+    assert len(alpha) == len(world().concepts) and (alpha.mean(1) > 10).all()
+
+
+def test_the_styles_are_different_drawings():
+    sheets = [world().sprites(style).float() for style in (*words.STYLES, words.NEW_STYLE)]
+    for i, one in enumerate(sheets):
+        for other in sheets[i + 1:]:
+            assert ((one - other).abs().mean((1, 2, 3)) > 1).float().mean() > 0.98
+
+
+def test_premultiplied_colour_never_exceeds_alpha():
+    sprites = world().sprites("noto", 42)
+    assert (sprites[:, :3].int() <= sprites[:, 3:].int() + 1).all()
+
+
+def test_five_percent_of_the_pairs_are_held_out():
+    learned = torch.tensor([c.tier != "heldout" for c in world().concepts])
+    for allowed in (world().colour_allowed, world().style_allowed):
+        assert abs((~allowed[learned]).float().mean() - 0.05) < 0.002
+    assert world().style_allowed.sum(1).min() >= 2  # a concept keeps two styles at least
+
+
+def test_the_frozen_prompts_say_what_their_columns_say():
+    rows = prompts()
+    assert len(rows) >= 300 and {r["split"] for r in rows} == {"seen", "heldout_colour", "heldout_style", "own_words"}
+    for row in rows:
+        assert not row["colour"] or row["colour"] in row["prompt"].split()
+        concept = world().by_id[row["id"]]
+        names = concept.aliases if row["split"] == "own_words" else (concept.name,)
+        assert concept.tier == row["tier"] and any(name in row["prompt"] for name in names)
+
+
+def test_the_prompts_hold_out_what_they_say():
+    held = {(r["kind"], r["id"], r["value"]) for r in read_csv(world().root / "heldout.csv")}
+    for row in prompts():
+        assert (("colour", row["id"], row["colour"]) in held) == (row["split"] == "heldout_colour")
+        assert (("style", row["id"], row["style"]) in held) == (row["split"] == "heldout_style")
+
+
+def test_the_files_are_the_ones_that_were_prepared():
+    stored = json.loads((world().root / "checksums.json").read_text())
+    assert stored.keys() >= {"noto.png", "captions.csv", "heldout.csv", "prompts.csv"}
+    assert {name: files.sha256(world().root / name) for name in stored} == stored

@@ -1,0 +1,138 @@
+"""Pictures: their bytes, their alt text, their pixels, and mistakes in what is given to them."""
+
+import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from edu_diffusion import figures
+from edu_diffusion.figures import style
+from PIL import Image
+
+X = torch.rand(6, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+Z = torch.randn(3, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+MAKE = {
+    "row": lambda: figures.row(X[:3], ["a cat", "a dog on a purple background, noto style", "c"]),
+    "film": lambda: figures.film_strip(X[:4], X[2:], ["t = 999", "t = 749", "t = 499", "t = 49"], X[0], "a cat"),
+    "film of one": lambda: figures.film_strip(X[:1], X[:1], ["t = 999"]),
+    "nearest": lambda: figures.nearest(X[0], X[1:4], ["cat, noto: 0.10", "dog", "cow"]),
+    "pipeline": lambda: figures.pipeline_map("unet"),
+    "course": lambda: figures.course_map(["00_start"], "00_start"),
+    "channels": lambda: figures.channels([Z[0], Z[1]], ["noise", "latent"]),
+    "maps": lambda: figures.maps(Z.abs()[:, 0], ["latent", "time", "text"]),
+    "tokens": lambda: figures.tokens(torch.randn(32, 128), ["<start>", "a", "cat"]),
+}
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_every_figure_is_a_described_picture_that_fits_a_small_screen(name):
+    picture = MAKE[name]()
+    height, width, _ = pixels(picture).shape
+    assert width <= 1010 and height <= 700
+    assert len(picture.alt) > 20 and "\n" not in picture.alt
+    assert pixels(picture).std() > 5, "something is drawn"
+    edges = pixels(picture)[[0, -1]].reshape(-1, 3)
+    assert (edges.mean(0) > 150).all(), "on white paper"
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_the_same_figure_has_the_same_bytes(name):
+    torch.manual_seed(0)
+    first = MAKE[name]().png
+    torch.manual_seed(0)
+    assert first == MAKE[name]().png
+
+
+def test_a_picture_in_every_kind_of_viewer():
+    picture = figures.Picture(b"\x89PNG bytes", 'a "cat" <on> blue & green\nlines')
+    data = picture._repr_mimebundle_(include=None, exclude=None)
+    assert base64.b64decode(data["image/png"]) == picture.png
+    assert data["image/png"] in data["text/html"]
+    assert 'alt="a &quot;cat&quot; &lt;on&gt; blue &amp; green lines"' in data["text/html"]
+    assert data["text/plain"] == repr(picture) == '[picture: a "cat" <on> blue & green lines]'
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_no_picture_without_words(alt):
+    with pytest.raises(ValueError, match="alt text"):
+        figures.Picture(b"", alt)
+
+
+def test_a_picture_is_saved(tmp_path):
+    picture = MAKE["row"]()
+    picture.save(tmp_path / "row.png")
+    assert (tmp_path / "row.png").read_bytes() == picture.png
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5])
+def test_pixel_art_is_enlarged_exactly(scale):
+    """Every pixel of the picture is a square of scale x scale equal pixels on the screen."""
+    screen = pixels(figures.row(X[:2], ["a", "b"], scale=scale))
+    for i in range(2):
+        x = style.GAP + i * (64 * scale + style.GAP)
+        found = screen[style.GAP:style.GAP + 64 * scale, x:x + 64 * scale]
+        expected = style.rgb(X[i]).repeat(scale, 0).repeat(scale, 1)
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_film_shows_noise_above_and_the_guess_below():
+    black, white = -torch.ones(2, 3, 64, 64), torch.ones(2, 3, 64, 64)
+    screen = pixels(figures.film_strip(black, white, ["a", "b"], result=torch.zeros(3, 64, 64)))
+    assert (screen[90, 60] == 0).all() and (screen[220, 60] == 255).all() and (screen[150, 450] == 128).all()
+
+
+def test_the_difference_is_measured():
+    assert "on average 0.00" in figures.nearest(X[0], X[:1], ["same"]).alt
+    assert "on average 0.50" in figures.nearest(torch.zeros(3, 8, 8), torch.full((1, 3, 8, 8), 0.5), ["grey"]).alt
+
+
+def test_rgb_rounds_like_the_bytes_of_a_file():
+    from edu_diffusion.steps import to_uint8
+    assert np.array_equal(style.rgb(X[0]), to_uint8(X[:1])[0].numpy())
+    assert np.array_equal(style.rgb(X[0].numpy()), style.rgb(X[0].double())), "numpy and other precisions too"
+
+
+def test_purple_is_below_zero_and_orange_above():
+    screen = pixels(figures.channels([torch.tensor([-3.0, 3.0]).view(2, 1, 1).expand(2, 8, 8)], ["x"], scale=6)).astype(int)
+    below, above = screen[48, 214], screen[48, 214 + 48 + style.GAP]
+    assert below[2] > below[1] and above[0] > above[2]
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
+    (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "equally many"),
+    (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 drawings and 1 labels"),
+    (lambda: figures.nearest(X[0], X[:0], []), "0 drawings"),
+    (lambda: figures.row(X[None, 0], ["a"], scale=2) and figures.row(X[None], ["a"]), r"\(6, 3, 64, 64\).*x\[0\]"),
+    (lambda: figures.pipeline_map("u-net"), "no part 'u-net'; its parts are prompt"),
+])
+def test_mistakes_are_a_sentence(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_the_course_map_names_what_is_written():
+    alt = figures.course_map(["08_pipeline", "00_start", "elsewhere"]).alt
+    assert "20 notebooks" in alt and "Written: 00_start, 08_pipeline." in alt
+
+
+def test_source_shows_the_lines_of_the_package():
+    from edu_diffusion.steps import decode, guide
+    assert "return eps_u + g * (eps_c - eps_u)" in repr(figures.source(guide))
+    data = figures.source(decode)._repr_mimebundle_()
+    assert "def decode(pipe, z_0)" in data["text/plain"], "a decorated function shows itself, not the decorator"
+    assert data["text/markdown"].startswith("```python\n@torch.no_grad()\ndef decode")
+
+
+def test_pyplot_is_never_imported():
+    code = "import sys, edu_diffusion.figures as f; f.pipeline_map(); print('matplotlib.pyplot' in sys.modules)"
+    root = Path(figures.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root).stdout == "False\n"

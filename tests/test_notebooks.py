@@ -1,0 +1,179 @@
+"""The rules for committed lessons: complete, tidy, small, described, in short cells."""
+
+import ast
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+from edu_diffusion import lessons, render
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+HOME = re.compile(r"/(?:home|Users|root|tmp|work|mnt|opt|usr)/|[A-Z]:\\\\?[A-Za-z]")
+ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
+TAGS = {"exercise", "solution"}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [(cell.id, output) for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def lengths(notebook):
+    return [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+
+
+def texts(notebook):
+    """Everything in a notebook that is read as text: cells, and outputs without pictures."""
+    for cell in notebook.cells:
+        yield cell.source
+    for _, output in outputs(notebook):
+        yield output.get("text", "")
+        yield from (re.sub(r"data:image/png;base64,[\w+/=]*", "", v) for k, v in output.get("data", {}).items()
+                    if k.startswith("text/"))
+
+
+def faults(notebook):
+    """Yield what is wrong with a notebook, as sentences."""
+    yield from faults_of_form(notebook)
+    yield from faults_of_outputs(notebook)
+    yield from faults_of_style(notebook)
+
+
+def faults_of_form(notebook):
+    ids = [cell.id for cell in notebook.cells]
+    if len(set(ids)) != len(ids) or not all(re.fullmatch("[a-z0-9-]{1,24}", i) for i in ids):
+        yield "cell ids are not unique, short and plain"
+    if notebook.metadata != render.METADATA:
+        yield f"metadata is {dict(notebook.metadata)}"
+    if any(set(cell.metadata) - {"tags"} or set(cell.metadata.get("tags", [])) - TAGS for cell in notebook.cells):
+        yield "a cell has other metadata than the known tags"
+    if notebook.nbformat != 4 or notebook.nbformat_minor < 5:
+        yield "the format is older than 4.5"
+    for text in texts(notebook):
+        if HOME.search(text) or ADDRESS.search(text):
+            yield f"a path or address of one machine: {(HOME.search(text) or ADDRESS.search(text))[0]}"
+
+
+def faults_of_outputs(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"the cells were not run once each, in order: {counts}"
+    if not outputs(notebook):
+        yield "there are no outputs"
+    for name, output in outputs(notebook):
+        data = output.get("data", {})
+        if output.output_type == "error" or output.get("name") == "stderr":
+            yield f"{name} shows an error or a warning"
+        if any(kind.startswith("image/") for kind in data) and not described(data.get("text/html", "")):
+            yield f"{name} shows a picture without alt text"
+        if any("widget" in kind for kind in data):
+            yield f"{name} has a widget's model, which is gone with the kernel"
+        if re.search(r"<script|\bon\w+=|javascript:", data.get("text/html", ""), re.I):
+            yield f"{name} has a script"
+
+
+def described(html):
+    """Whether every <img> in some HTML has alt text, and there is one."""
+    alts = [re.search(r'\balt="([^"]*)"', tag) for tag in re.findall(r"<img\b[^>]*>", html)]
+    return bool(alts) and all(alt and alt[1].strip() for alt in alts)
+
+
+def faults_of_style(notebook):
+    lines = lengths(notebook)
+    if statistics.median(lines) > 6 or sorted(lines)[int(0.9 * len(lines))] > 14:
+        yield f"cells are too long: {sorted(lines)}"
+    defined = [node.name for cell in code_cells(notebook) for node in ast.walk(ast.parse(cell.source))
+               if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    if len(defined) > 3:
+        yield f"more than three definitions: {defined}"
+    if any(len(line) > 120 for cell in code_cells(notebook) for line in cell.source.splitlines()):
+        yield "a line of code is longer than 120"
+    if not notebook.cells[0].source.startswith("# "):
+        yield "the first cell is not the title"
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    if tags != ["exercise", "solution"] * (len(tags) // 2):
+        yield "every exercise is followed by its solution"
+
+
+def test_there_are_lessons():
+    assert {"00_start", "08_pipeline"} <= {path.stem for path in PATHS}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_lesson(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert list(faults(notebook)) == []
+    assert path.stat().st_size <= render.MOST_BYTES
+    assert path.read_bytes().endswith(b"\n") and b"\r" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_the_learners_copy_has_the_exercise_and_not_the_answer(path):
+    notebook = nbformat.reads(lessons.without_solutions(path.read_bytes()).decode(), as_version=4)
+    nbformat.validate(notebook)
+    teacher = nbformat.read(path, as_version=4)
+    answers = [cell.source for cell in teacher.cells if "solution" in cell.metadata.get("tags", [])]
+    assert answers, "every lesson has something to write"
+    assert not [cell for cell in notebook.cells if cell.source in answers]
+    assert len(notebook.cells) == len(teacher.cells) - len(answers)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_no_file_that_a_lesson_writes_is_committed(path):
+    assert {p.name for p in FOLDER.iterdir() if p.suffix not in (".ipynb", ".gif") and not p.name.startswith(".")} == set()
+
+
+# ---------------------------------------------------------------- the rules themselves
+
+def good():
+    picture = {"image/png": "aGVsbG8=", "text/html": '<img alt="a cat" src="data:image/png;base64,aGVsbG8=">'}
+    cells = [nbformat.v4.new_markdown_cell("# Title", id="title"),
+             nbformat.v4.new_code_cell("1 + 1", id="sum", execution_count=1, outputs=[
+                 nbformat.v4.new_output("execute_result", picture, execution_count=1)])]
+    return nbformat.v4.new_notebook(cells=cells, metadata=render.METADATA)
+
+
+def test_a_good_notebook_has_no_faults():
+    assert list(faults(good())) == []
+
+
+def change(**values):
+    return lambda notebook: notebook.cells[1].update(values)
+
+
+def show(**data):
+    names = {"png": "image/png", "html": "text/html", "live": "application/vnd.jupyter.widget-view+json"}
+    data = {names[k]: v for k, v in data.items()}
+    return change(outputs=[nbformat.v4.new_output("display_data", data)])
+
+
+ERROR = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
+LONG = "\n".join(["x = 1"] * 15)
+
+
+@pytest.mark.parametrize("damage, fault", [
+    (change(execution_count=2), "once each"), (change(execution_count=None), "once each"), (change(outputs=[]), "no outputs"),
+    (change(outputs=[ERROR]), "error"), (change(outputs=[nbformat.v4.new_output("stream", "stderr", text="W")]), "warning"),
+    (show(png="aGVsbG8="), "without alt"), (show(png="aGVsbG8=", html='<img src="x">'), "without alt"),
+    (show(png="aGVsbG8=", html='<img alt="" src="x">'), "without alt"), (show(live={}), "widget's model"),
+    (show(html="<script>1</script>"), "script"), (show(html='<p onclick="x">'), "script"),
+    (change(id="title"), "unique"), (change(id="A" * 30), "short and plain"), (change(metadata={"tags": ["hm"]}), "metadata"),
+    (change(metadata={"execution": {}}), "metadata"), (change(source=LONG), "too long"),
+    (change(source="x = '" + "a" * 120 + "'"), "longer than 120"), (change(source="open('/home/me/x')"), "a path"),
+    (change(source=r"open('C:\\Users\\me')"), "a path"), (show(html="<f at 0x7f00aa11bb22>"), "address"),
+    (change(source="def a(): 0\ndef b(): 0\ndef c(): 0\ndef d(): 0"), "three definitions"),
+    (change(metadata={"tags": ["solution"]}), "followed by"), (lambda n: n.cells.pop(0), "title"),
+    (lambda n: n.metadata.update(widgets={}), "metadata"),
+    (lambda n: n.metadata.kernelspec.update(name="my-venv"), "metadata"),
+])
+def test_every_rule_finds_its_fault(damage, fault):
+    notebook = nbformat.from_dict(good())
+    damage(notebook)
+    assert [text for text in faults(notebook) if fault in text], list(faults(notebook))

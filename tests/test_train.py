@@ -1,0 +1,161 @@
+"""Recipes: they learn, stop at their bound, survive a kill at any moment and go on as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edu_diffusion import models, train
+from edu_diffusion.data import scenes
+from edu_diffusion.errors import EduError
+from edu_diffusion.train import loop
+from edu_diffusion.train.latent import drop, zero_residuals
+
+TARGET = torch.tensor([[1.0, -2.0, 0.5]])
+
+
+def noisy_line(model, seed=0):
+    """A loss whose data depend on the step's number alone."""
+    def loss(step):
+        x = torch.randn(16, 3, generator=loop.generator(seed, step))
+        return (model(x) - x @ TARGET.T).square().mean()
+    return loss
+
+
+def fit_line(run=None, steps=200, **kw):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1)
+    return model, list(loop.fit(model, noisy_line(model), steps=steps, lr=0.1, warmup=5, run=run, **kw))
+
+
+def test_the_loop_learns_and_reports():
+    model, progress = fit_line()
+    assert [p.step for p in progress] == list(range(1, 201))
+    assert progress[-1].loss < 0.05 * progress[0].loss and progress[-1].left == 0
+    torch.testing.assert_close(model.weight, TARGET, atol=0.05, rtol=0)
+
+
+def test_a_deadline_ends_the_run():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1)
+
+    def slow(step):
+        time.sleep(0.02)
+        return noisy_line(model)(step)
+    *_, last = loop.fit(model, slow, minutes=0.5 / 60)
+    assert 0.5 <= last.seconds < 1.5 and last.left == 0
+
+
+def test_resumed_equals_uninterrupted(tmp_path):
+    whole, _ = fit_line()
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1)
+    for p in loop.fit(model, noisy_line(model), steps=200, lr=0.1, warmup=5, run=tmp_path, every=0.0):
+        if p.step == 77:
+            break
+    resumed, progress = fit_line(run=tmp_path)
+    assert progress[0].step == 78
+    torch.testing.assert_close(resumed.weight, whole.weight, atol=1e-6, rtol=1e-5)
+
+
+def test_the_average_is_what_remains():
+    model, _ = fit_line(ema=0.0)
+    averaged, _ = fit_line(ema=0.9)
+    assert not torch.equal(model.weight, averaged.weight)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    model = torch.nn.Linear(3, 1)
+    with pytest.raises(EduError, match="step 0"):
+        list(loop.fit(model, lambda step: model(torch.full((1, 3), float("inf"))).sum(), steps=3))
+
+
+@pytest.mark.parametrize("kw", [{}, {"minutes": 0}, {"steps": -1}])
+def test_how_long_must_be_said(kw):
+    with pytest.raises(EduError, match="minutes"):
+        list(loop.fit(torch.nn.Linear(1, 1), lambda step: None, **kw))
+
+
+def test_a_foreign_state_is_refused(tmp_path):
+    fit_line(run=tmp_path, steps=2)
+    other = torch.nn.Sequential(torch.nn.Linear(3, 1))
+    with pytest.raises(EduError, match="another recipe"):
+        list(loop.fit(other, noisy_line(other), steps=4, run=tmp_path))
+
+
+KILLED = """
+import torch
+from edu_diffusion.train import loop
+model = torch.nn.Linear(512, 512)
+loss = lambda step: model(torch.randn(4, 512, generator=loop.generator(0, step))).square().mean()
+for p in loop.fit(model, loss, steps=10**6, run={run!r}, every=0.0):
+    if p.step == 3: print("running", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.111, 0.2])
+def test_a_kill_at_any_moment_leaves_a_whole_state(tmp_path, delay):
+    process = subprocess.Popen([sys.executable, "-c", KILLED.format(run=str(tmp_path))], stdout=subprocess.PIPE,
+                               cwd=Path(__file__).parents[1])
+    assert process.stdout.readline() == b"running\n"
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    state = load_file(tmp_path / "state.safetensors")
+    assert len(state) == 8 and all(t.isfinite().all() for t in state.values())
+    model = torch.nn.Linear(512, 512)
+    first = next(loop.fit(model, lambda step: model.weight.square().mean(), steps=10**6, run=tmp_path))
+    assert first.step >= 3
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Every recipe, two small steps each, one after the other as a learner would."""
+    root = tmp_path_factory.mktemp("runs")
+    last = {}
+    for name in ("vae", "clip", "judge"):
+        *_, last[name] = train.RECIPES[name](steps=2, batch=4, run=root / name, device="cpu")
+    *_, last["latent"] = train.RECIPES["latent"](
+        steps=2, batch=2, run=root / "latent", device="cpu")  # finds the other two beside it
+    return root, last
+
+
+def test_the_recipes_end_in_a_pipeline_that_opens_in_vanilla_diffusers(runs):
+    from diffusers import StableDiffusionPipeline
+    root, last = runs
+    assert all(p.step == 2 and p.left == 0 for p in last.values())
+    with models.quiet():
+        pipe = StableDiffusionPipeline.from_pretrained(root / "latent" / "model", dtype=torch.float32)
+    picture = models.load(root / "latent" / "model", "cpu")("a cat", num_inference_steps=1, output_type="np").images
+    assert picture.shape == (1, 64, 64, 3) and pipe.vae.config.scaling_factor != 1
+
+
+def test_the_latents_are_scaled_to_one(runs):
+    from diffusers import AutoencoderKL
+    vae = AutoencoderKL.from_pretrained(runs[0] / "vae" / "model" / "vae")
+    z_0 = vae.encode(scenes.batch(256, 4, "wide").images).latent_dist.mean * vae.config.scaling_factor
+    assert 0.9 < z_0.std() < 1.1
+
+
+def test_latent_needs_the_other_two(tmp_path):
+    with pytest.raises(EduError, match="train vae"):
+        next(train.RECIPES["latent"](steps=1, vae=tmp_path))
+
+
+def test_an_empty_caption_in_ten():
+    captions = drop(["x"] * 5000, torch.Generator().manual_seed(0))
+    assert 0.08 < captions.count("") / 5000 < 0.12
+
+
+def test_the_unet_starts_by_predicting_nothing():
+    unet = zero_residuals(models.build_unet())
+    out = unet(torch.randn(1, 4, 16, 16), 5, torch.randn(1, models.TOKENS, models.WIDTH)).sample
+    assert out.abs().max() == 0

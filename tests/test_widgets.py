@@ -1,0 +1,243 @@
+"""Widgets without a browser: values in, pictures out, two requests at once, mistakes."""
+
+import json
+import threading
+import time
+
+import pytest
+import tiny
+import torch
+from edu_diffusion import figures
+from edu_diffusion.errors import EduError
+from edu_diffusion.steps import decode, generate
+from edu_diffusion.widgets import Explore, PromptWidget, explore
+from edu_diffusion.widgets.prompt import evenly, film
+from ipywidgets import BoundedIntText, HTML, Image, Output, Text
+
+LIVE = "application/vnd.jupyter.widget-view+json"
+
+
+def number(value=1):
+    return BoundedIntText(value, min=0, max=100, description="Number")
+
+
+def grey(number):
+    """A pure figure function: one grey picture."""
+    return figures.Picture(b"\x89PNG %d" % number, f"the number {number}")
+
+
+@pytest.fixture
+def browser(monkeypatch):
+    """Values come from the browser, so that drawings run in threads of their own."""
+    monkeypatch.setattr(explore, "asked_in_browser", lambda: True)
+
+
+def test_a_new_value_is_drawn():
+    widget = Explore(grey, number=number())
+    assert widget.picture is None, "nothing is drawn before it is shown"
+    widget._controls["number"].value = 7
+    assert widget.picture.alt == "the number 7" and 'alt="the number 7"' in widget._screen.value
+
+
+def test_the_same_picture_without_a_browser():
+    widget = Explore(grey, number=number(5))
+    assert widget.figure().png == b"\x89PNG 5"
+    assert widget.picture is None and widget._screen.value == "", "nothing is shown"
+
+
+def test_the_mime_bundle_has_the_live_widget_and_the_plain_picture():
+    data, metadata = Explore(grey, number=number(3))._repr_mimebundle_()
+    assert LIVE in data and data["image/png"] and 'alt="the number 3"' in data["text/html"]
+    json.dumps([data, metadata])
+
+
+def test_the_button_draws_and_an_unchanged_value_is_not_drawn_again():
+    drawn = []
+    widget = Explore(lambda number: drawn.append(number) or grey(number), number=number(), button="Draw")
+    widget.button.click()
+    widget.button.click()
+    assert drawn == [1]
+    widget._controls["number"].value = 2
+    assert drawn == [1, 2]
+
+
+def test_a_generator_says_what_it_is_doing():
+    said = []
+
+    def draw(number):
+        yield "Step 1 <of> 2"
+        said.append(widget._words.value)
+        yield grey(number)
+    widget = Explore(draw, number=number())
+    widget.redraw()
+    assert "Step 1 &lt;of&gt; 2" in said[0] and 'role="status"' in said[0]
+    assert "Step" not in widget._words.value and widget.figure().alt == "the number 1"
+
+
+@pytest.mark.parametrize("error", [EduError("the seed must be whole"), ValueError("the seed must be whole")])
+def test_a_mistake_of_the_user_is_a_sentence_in_the_widget(error):
+    def draw(number):
+        if number == 9:
+            raise error
+        return grey(number)
+    widget = Explore(draw, number=number())
+    widget.redraw()
+    widget._controls["number"].value = 9
+    assert "the seed must be whole" in widget._words.value and 'role="alert"' in widget._words.value
+    assert widget.picture.alt == "the number 1", "the last picture stays"
+    widget._controls["number"].value = 1
+    assert "seed" not in widget._words.value, "and the sentence goes with the next picture"
+
+
+def test_an_error_of_the_program_is_shown_and_raised():
+    widget = Explore(lambda number: 1 / (number - 9), number=number(8))
+    with pytest.raises(ZeroDivisionError):
+        widget._controls["number"].value = 9
+    assert "ZeroDivisionError: division by zero" in widget._words.value
+    with pytest.raises(ZeroDivisionError):
+        widget.redraw()
+    assert explore.DRAWING.acquire(timeout=1) and not explore.DRAWING.release(), "the lock is free again"
+
+
+def test_a_function_without_a_picture_is_a_mistake_of_the_program():
+    with pytest.raises(TypeError, match="Picture"):
+        Explore(lambda number: iter(()), number=number()).figure()
+
+
+class Slow:
+    """A drawing of many steps that counts how many run at the same time."""
+
+    def __init__(self, steps=200):
+        self.steps, self.running, self.most, self.taken = steps, 0, 0, {}
+
+    def __call__(self, number):
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            for _ in range(self.steps if number != 9 else 2):
+                self.taken[number] = self.taken.get(number, 0) + 1
+                time.sleep(0.005)
+                yield f"number {number}"
+            yield grey(number)
+        finally:
+            self.running -= 1
+
+
+def test_the_last_value_wins_and_no_two_drawings_mix(browser):
+    slow = Slow()
+    widget = Explore(slow, number=number())
+    for value in (2, 3, 4, 5, 9):
+        widget._controls["number"].value = value
+    widget.wait()
+    assert slow.most == 1
+    assert widget.picture.alt == "the number 9"
+
+
+def test_a_newer_request_stops_the_older_within_one_step(browser):
+    slow = Slow()
+    widget = Explore(slow, number=number())
+    widget._controls["number"].value = 2
+    while slow.taken.get(2, 0) < 3:
+        time.sleep(0.001)
+    taken = slow.taken[2]
+    widget._controls["number"].value = 9
+    widget.wait()
+    assert slow.taken[2] <= taken + 2 and slow.taken[9] == 2
+    assert widget.picture.alt == "the number 9" and not slow.running
+
+
+def test_requests_from_many_threads_at_once(browser):
+    slow = Slow(3)
+    widget = Explore(slow, number=number())
+    threads = [threading.Thread(target=setattr, args=(widget._controls["number"], "value", v)) for v in range(2, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    widget.wait()
+    assert slow.most == 1
+    assert widget.picture.alt == f"the number {widget._controls['number'].value}"
+
+
+def test_a_call_that_nobody_wants_any_more_draws_nothing():
+    drawn = []
+    widget = Explore(lambda number: drawn.append(number) or grey(number), number=number())
+    stale = widget._next()
+    widget._next()
+    widget._paint(stale)
+    assert drawn == []
+
+
+def test_without_a_kernel_nobody_asks_in_a_browser():
+    assert explore.asked_in_browser() is False
+
+
+# ---------------------------------------------------------------- the prompt
+
+@pytest.fixture(scope="module")
+def pipe():
+    return tiny.pipeline()
+
+
+def descendants(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from descendants(child)
+
+
+def test_every_control_has_a_name_to_be_read_aloud(pipe):
+    widget = PromptWidget(pipe)
+    controls = [w for w in descendants(widget) if hasattr(w, "description") and not isinstance(w, HTML)]
+    assert [c.description for c in controls] == ["Prompt", "Seed", "Steps", "Guidance", "Draw"]
+    assert not [w for w in descendants(widget) if isinstance(w, (Output, Image))]
+
+
+def test_the_picture_is_the_one_of_the_readable_loop(pipe):
+    widget = PromptWidget(pipe, "a cat", seed=3, steps=4, guidance=2.0)
+    states = list(generate(pipe, "a cat", seed=3, steps=4, guidance=2.0))
+    noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in states] for name in ("z_t", "z_0"))
+    expected = figures.film_strip(noisy, clean, [f"t = {s.t}" for s in states],
+                                  decode(pipe, states[-1].z_s)[0], "a cat")
+    assert widget.figure().png == expected.png and widget.figure().alt == expected.alt
+    assert '"a cat"' in expected.alt
+
+
+def test_each_step_can_be_stopped(pipe):
+    words = [item for item in film(pipe, "a cat", steps=3) if isinstance(item, str) and item]
+    assert words == ["Step 1 of 3", "Step 2 of 3", "Step 3 of 3"]
+
+
+def test_each_control_changes_the_picture(pipe):
+    widget = PromptWidget(pipe, "a cat", steps=2)
+    widget.redraw()
+    seen = {widget.picture.png}
+    for name, value in {"prompt": "red dog", "seed": 1, "steps": 3, "guidance": 1.0}.items():
+        widget._controls[name].value = value
+        seen.add(widget.picture.png)
+    assert len(seen) == 5
+
+
+def test_values_beyond_the_limits_are_brought_back(pipe):
+    widget = PromptWidget(pipe, "a cat", steps=1)
+    seed, steps, guidance = (widget._controls[name] for name in ("seed", "steps", "guidance"))
+    steps.value, seed.value, guidance.value = 0, -5, 1e9
+    assert (steps.value, seed.value, guidance.value) == (1, 0, 30)
+
+
+@pytest.mark.parametrize("prompt", ["", "😀 <b>", "a" * 500])
+def test_any_prompt_gives_a_picture_or_a_sentence(pipe, prompt):
+    widget = PromptWidget(pipe, prompt, steps=1)
+    if len(prompt) > 100:
+        with pytest.warns(UserWarning, match="tokens"):
+            widget.redraw()
+        assert "The prompt has 500 tokens; only the first 14 are read." in widget._words.value
+    else:
+        widget.redraw()
+        assert "tokens" not in widget._words.value
+    assert widget.picture and "<b>" not in widget._screen.value
+
+
+def test_the_moments_of_a_film():
+    assert evenly(20, 4) == [0, 6, 13, 19]
+    assert evenly(1, 4) == [0] and evenly(3, 4) == [0, 1, 2] and evenly(2, 1) == [0]
+    assert torch.tensor(evenly(1000, 4)).diff().min() > 300
