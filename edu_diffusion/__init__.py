@@ -19,8 +19,8 @@ import os
 
 __version__ = "0.1.0"
 
-# Nothing here needs the network: without these a missing file means minutes of retries, and usage reports are sent.
+# Nothing here needs the network: without these a missing file means minutes of retries, and use is reported.
 for _name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(_name, "1")
-# A dozen lines about optional packages would greet a learner; what matters (missing weights, cut prompts) we say.
+# Lines about optional packages would greet a learner; what matters (missing weights, cut prompts) we say.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

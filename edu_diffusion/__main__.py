@@ -6,7 +6,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 
 
 def version_problem(version):
-    """Return the sentence for a Python that is too old, else None. `version`: a tuple like sys.version_info."""
+    """Return the sentence for a Python that is too old, else None. `version`: like sys.version_info."""
     if tuple(version[:2]) >= OLDEST:
         return None
     found = "%d.%d" % tuple(version[:2])

@@ -16,7 +16,7 @@ PASSING = ("lab", "test", "judge")  # these verbs hand options that are not ours
 
 
 def main(arguments=None):
-    """Run one command and return its exit code: 0 fine, 1 something failed, 2 a mistake in the command, 130 Ctrl-C."""
+    """Run one command; return 0 if all is fine, 1 for a failure, 2 for a mistake, 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         args, rest = understand(arguments)
@@ -36,20 +36,27 @@ def understand(arguments):
     commands = parser()
     args, rest = commands.parse_known_args(arguments)
     if rest and args.verb not in PASSING:
-        commands.error(f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help")
+        commands.error(
+            f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help"
+        )
     return args, rest
 
 
 def warn_if_too_new(version):
     if tuple(version[:2]) > (3, 13):
-        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.",
-              file=sys.stderr)
+        print(
+            f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.",
+            file=sys.stderr,
+        )
 
 
 def parser():
     """Build the argument parser; each verb names the function that runs it."""
-    top = argparse.ArgumentParser(prog="edu_diffusion", allow_abbrev=False,
-                                  description="Learn Stable Diffusion by building it. The first start installs.")
+    top = argparse.ArgumentParser(
+        prog="edu_diffusion",
+        allow_abbrev=False,
+        description="Learn Stable Diffusion by building it. The first start installs.",
+    )
     top.add_argument("--version", action="version", version=f"edu_diffusion {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -65,7 +72,9 @@ def parser():
     train_options(verb("train", train, "train a part of the model yourself"))
     verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
     verb("doctor", doctor, "check the installation and say what to do about each fault")
-    render_ = verb("render", render, "run lessons and write their outputs into them, for those who change lessons")
+    render_ = verb(
+        "render", render, "run lessons and write their outputs into them, for those who change lessons"
+    )
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 
@@ -73,16 +82,29 @@ def parser():
 def generate_options(command):
     add = command.add_argument
     add("prompt", nargs="?", metavar="PROMPT", help='what to draw, such as "a cat face on a blue background"')
-    add("--from", dest="source", metavar="PNG", help="make this picture again from the settings written in it; "
-                                                     "further options change them")
+    add(
+        "--from",
+        dest="source",
+        metavar="PNG",
+        help="make this picture again from the settings written in it; further options change them",
+    )
     add("--seed", type=int, help="which noise to start from, 0 to 2**63 - 1 (default 0)")
     add("--steps", type=int, help="1 to 1000 (default 20)")
-    add("--guidance", type=float, help="how closely to follow the prompt, 0 to 30 (default 4; 1 is no guidance)")
+    add(
+        "--guidance",
+        type=float,
+        help="how closely to follow the prompt, 0 to 30 (default 4; 1 is no guidance)",
+    )
     add("--negative", metavar="PROMPT", help="what to stay away from")
     add("--model", help="a model's name or folder (default base)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add("--scale", type=int, default=1, help="enlarge, each pixel becoming a square of N x N (default 1)")
-    add("--out", type=Path, metavar="PNG", help="the file to write (default picture.png, or the next free name)")
+    add(
+        "--out",
+        type=Path,
+        metavar="PNG",
+        help="the file to write (default picture.png, or the next free name)",
+    )
 
 
 def train_options(command):
@@ -92,7 +114,9 @@ def train_options(command):
     add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     begin = command.add_mutually_exclusive_group()
-    begin.add_argument("--resume", action="store_true", help="go on with the training in the folder; fail if none")
+    begin.add_argument(
+        "--resume", action="store_true", help="go on with the training in the folder; fail if none"
+    )
     begin.add_argument("--fresh", action="store_true", help="move an earlier training aside and begin again")
 
 
@@ -109,7 +133,7 @@ def lab(args, rest):
 
 
 def lab_command(folder, rest):
-    """Return the command, to be run in `folder`, that opens JupyterLab on this machine only, without news from outside.
+    """Return the command, to be run in `folder`, that opens JupyterLab for this machine only, without news.
 
     The first lesson is the default address, so that it opens from the printed link too (--no-browser).
     """
@@ -120,7 +144,7 @@ def lab_command(folder, rest):
 
 
 def run_instead(command, folder):
-    """Replace this process, so that Ctrl-C and the window's end reach the program itself; Windows waits instead."""
+    """Replace this process, so that Ctrl-C reaches the program itself; Windows waits instead."""
     environment = install.child_environment(install.clone_root()) | {"JUPYTER_PREFER_ENV_PATH": "1"}
     os.chdir(folder)
     if os.name == "nt":
@@ -130,10 +154,12 @@ def run_instead(command, folder):
 
 
 def test(args, rest):
-    """Run the tests, then the lessons; the worse exit code counts, and "no test selected" only when both say so."""
+    """Run the tests, then the lessons; the worse exit code counts ("no tests" only if both say so)."""
     root = install.clone_root()
     if root is None or not (root / "tests").is_dir():
-        raise EduError("the tests are in the repository, not in the installed package; clone it and run test there")
+        raise EduError(
+            "the tests are in the repository, not in the installed package; clone it and run test there"
+        )
     codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
              for command in test_commands(root, rest)]
     return max((code for code in codes if code != 5), default=5)
@@ -142,7 +168,12 @@ def test(args, rest):
 def test_commands(root, rest):
     """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`."""
     pytest = [sys.executable, "-m", "pytest"]
-    lessons = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "--nbval-kernel-startup-timeout=120"]
+    lessons = [
+        "--nbval-lax",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=300",
+        "--nbval-kernel-startup-timeout=120",
+    ]
     if any(not word.startswith("-") and (root / word.split("::")[0]).exists() for word in rest):
         return [pytest + lessons + rest]
     notebooks = [pytest + lessons + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
@@ -153,8 +184,12 @@ def test_environment(root):
     """Return the environment for tests: Python itself, in kernels too, refuses to talk to other machines."""
     environment = install.child_environment(root)
     blocked = str(root / "tests" / "offline")
-    return environment | {"PYTHONPATH": os.pathsep.join([blocked, environment["PYTHONPATH"]]), "HF_HUB_OFFLINE": "1",
-                          "JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg"}
+    return environment | {
+        "PYTHONPATH": os.pathsep.join([blocked, environment["PYTHONPATH"]]),
+        "HF_HUB_OFFLINE": "1",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLBACKEND": "agg",
+    }
 
 
 def generate(args, rest):
@@ -169,7 +204,7 @@ def train(args, rest):
 
 
 def judge(args, rest):
-    from edu_diffusion import judge as judging
+    from edu_diffusion import judging
     return judging.main(rest)
 
 

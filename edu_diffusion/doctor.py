@@ -1,7 +1,7 @@
 """The verb `doctor`: look at everything the lessons need, and name the remedy for each fault.
 
-Every check returns (ok, text, remedy) and is tested by faulting what it looks at. A check that itself breaks is a
-fault too; nothing here stops at the first one.
+Every check returns (ok, text, remedy) and is tested by faulting what it looks at. A check that itself breaks
+is a fault too; nothing here stops at the first one.
 """
 
 import importlib.metadata
@@ -26,7 +26,9 @@ MEMORY, DISK = 2e9, 2e9  # bytes; a lesson takes about 1 GB of memory
 def main():
     """Print one line for every check; return 1 if any failed."""
     results = [report(check) for check in CHECKS]
-    print("Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed.")
+    print(
+        "Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed."
+    )
     return 0 if all(results) else 1
 
 
@@ -60,7 +62,7 @@ def packages():
 
 
 def requirements():
-    """Return what the package declares that it needs, from the clone's pyproject.toml or the installed metadata."""
+    """Return what the package says it needs, in the clone's pyproject.toml or the wheel's metadata."""
     root = install.clone_root()
     if root is None:
         return [text for text in importlib.metadata.requires("edu-diffusion") if "extra ==" not in text]
@@ -99,7 +101,11 @@ def pins(text):
 def differing(pinned):
     """Return "name version (tested with version)" for installed packages that are not at their pin."""
     found = {name: version_of(name) for name in pinned}
-    return [f"{name} {found[name]} (tested with {pin})" for name, pin in pinned.items() if found[name] not in (None, pin)]
+    return [
+        f"{name} {found[name]} (tested with {pin})"
+        for name, pin in pinned.items()
+        if found[name] not in (None, pin)
+    ]
 
 
 def torch_build():
@@ -142,7 +148,11 @@ def kernel():
 def memory():
     import psutil
     free = psutil.virtual_memory().available
-    return free >= MEMORY, f"memory: {free / 1e9:.1f} GB free", "close other programs; about 2 GB should be free"
+    return (
+        free >= MEMORY,
+        f"memory: {free / 1e9:.1f} GB free",
+        "close other programs; about 2 GB should be free",
+    )
 
 
 def disk():
@@ -175,13 +185,19 @@ def damaged(folder, hashes):
     """Return the files that are missing or differ from their sha256. `hashes`: {relative name: sha256}."""
     def sound(path, expected):
         return path.is_file() and sha256(path) == expected
-    return [f"{folder.name}/{name}" for name, expected in hashes.items() if not sound(folder / name, expected)]
+
+    return [
+        f"{folder.name}/{name}" for name, expected in hashes.items() if not sound(folder / name, expected)
+    ]
 
 
 def summary(what, wrong, good):
     shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-    return not wrong, f"{what}: damaged or missing: {shown}" if wrong else f"{what}: {', '.join(good)} as they should be", \
-        WHOLE
+    return (
+        not wrong,
+        f"{what}: damaged or missing: {shown}" if wrong else f"{what}: {', '.join(good)} as they should be",
+        WHOLE,
+    )
 
 
 def picture():

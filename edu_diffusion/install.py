@@ -1,4 +1,4 @@
-"""Make `.venv` beside pyproject.toml, install the pinned set there, and go on inside it. Standard library only.
+"""Make `.venv` beside pyproject.toml, install the pinned set, go on inside it. Standard library only.
 
 The order of events on a bare machine: `ensure` sees that packages are missing, `make_venv` builds an empty
 environment, `install_torch` picks the small CPU build where there is no NVIDIA card, `install_rest` adds the
@@ -8,23 +8,36 @@ A stamp that says "unfinished" means that an installation was cut off: the envir
 
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 from edu_diffusion.errors import EduError
-from edu_diffusion.pip_progress import Display, Pip
+from edu_diffusion.pip_progress import INSTALL, Display, Pip
+from edu_diffusion.torch_build import install_torch, installed_torch
 
-MODULES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "tokenizers", "numpy", "PIL",
-           "matplotlib", "ipykernel", "ipywidgets", "anywidget", "jupyterlab", "packaging", "psutil")
+MODULES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "tokenizers",
+    "numpy",
+    "PIL",
+    "matplotlib",
+    "ipykernel",
+    "ipywidgets",
+    "anywidget",
+    "jupyterlab",
+    "packaging",
+    "psutil",
+)
 TEST_MODULES = ("pytest", "pytest_timeout", "nbval", "nbformat")
 PIP = "pip==26.3"
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-INSTALL = ("install", "--progress-bar", "raw")
 INSIDE = "EDU_DIFFUSION_INSIDE"
 UNFINISHED = "unfinished"
 
@@ -32,13 +45,13 @@ UNFINISHED = "unfinished"
 # ---------------------------------------------------------------- where things are
 
 def clone_root():
-    """Return the folder of the clone (or unpacked ZIP) that this package runs from, or None for an installed wheel."""
+    """Return the folder of the clone (or unpacked ZIP) that this runs from, or None for a wheel."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "pyproject.toml").is_file() and (root / "constraints.txt").is_file() else None
 
 
 def home():
-    """Return the folder for what the learner makes: the clone, or the current folder for an installed wheel."""
+    """Return the folder for what the learner makes: the clone, or for a wheel the current folder."""
     return clone_root() or Path.cwd()
 
 
@@ -74,14 +87,16 @@ def stamp(venv):
 # ---------------------------------------------------------------- the decision
 
 def ensure(arguments, test=False):
-    """Return in a Python that has every package; otherwise install them and never return (the command is rerun).
+    """Return if this Python has every package; otherwise install them and rerun the command inside.
 
     `arguments`: the command line to repeat inside. `test`: the packages for tests are wanted as well.
     Raises EduError with the remedy where that is not possible.
     """
     wanted = MODULES + TEST_MODULES * test
     root = clone_root()
-    if os.environ.pop(INSIDE, None) or root is None:  # the mark is for this process, not for a terminal in JupyterLab
+    if (
+        os.environ.pop(INSIDE, None) or root is None
+    ):  # the mark is for this process, not for a terminal in JupyterLab
         return refuse_missing(missing(wanted))
     venv = root / ".venv"
     ours = Path(sys.prefix).resolve() == venv.resolve()
@@ -99,7 +114,7 @@ def refuse_missing(names):
 
 
 def works(venv):
-    """Return whether the environment's Python starts at all; it does not after its base Python was removed."""
+    """Return whether the environment's Python starts: not so after its base Python was removed."""
     try:
         return subprocess.run([venv_python(venv), "-c", ""], capture_output=True, timeout=60).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -107,7 +122,7 @@ def works(venv):
 
 
 def rerun(root, venv, arguments):
-    """Replace this process by the same command in the environment; Windows has no exec and waits for a child."""
+    """Replace this process by the same command in the environment; Windows waits for a child."""
     command = [str(venv_python(venv)), "-m", "edu_diffusion", *arguments]
     environment = child_environment(root) | {INSIDE: "1"}
     if os.name == "nt":
@@ -119,8 +134,8 @@ def rerun(root, venv, arguments):
 def child_environment(root):
     """Return the environment for child processes: they find the package whatever the path is called.
 
-    The editable install writes the path into a .pth file, which an older Python decodes wrongly on Windows when it
-    has accents; PYTHONPATH has no such trouble.
+    The editable install writes the path into a .pth file, which an older Python on Windows decodes wrongly
+    when it has accents; PYTHONPATH has no such trouble.
     """
     paths = [str(root)] * (root is not None) + os.environ.get("PYTHONPATH", "").split(os.pathsep)
     unique = list(dict.fromkeys(path for path in paths if path))
@@ -139,7 +154,7 @@ def install(root, venv):
     pip = Pip(venv_python(venv), root, venv / "install.log", display)
     pip("pip", "install", "--retries", "2", PIP)
     install_torch(root, pip)
-    pip("the packages", *INSTALL, "-c", "constraints.txt", f"torch=={installed_torch(venv)}", "-e", ".[test]")
+    pip("the packages", *INSTALL, "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", ".[test]")
     stamp_file(venv).write_text(fingerprint(root), encoding="utf-8")
     display.say("Installed.")
 
@@ -150,19 +165,25 @@ def make_venv(venv):
     Raises EduError for an environment that somebody else made: it may hold things that we must not touch.
     """
     if venv.exists() and stamp(venv) is None:
-        raise EduError(f"{venv} is an environment that edu_diffusion did not make; move it away, or activate it and "
-                       f"install there with: pip install -c constraints.txt -e \".[test]\"")
+        raise EduError(
+            f"{venv} is an environment that edu_diffusion did not make; move it away, or activate it and "
+            f"install there with: pip install -c constraints.txt -e \".[test]\""
+        )
     if stamp(venv) not in (None, UNFINISHED) and works(venv):
         return
     absent = missing(("venv", "ensurepip"))
     if absent:
-        raise EduError(f"this Python lacks its {' and '.join(absent)} module, which makes environments; on Debian and "
-                       f"Ubuntu: sudo apt install python3-venv; elsewhere: use the Python from python.org")
+        raise EduError(
+            f"this Python lacks its {' and '.join(absent)} module, which makes environments; on Debian and "
+            f"Ubuntu: sudo apt install python3-venv; elsewhere: use the Python from python.org"
+        )
     try:
         build_venv(venv)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EduError(f"could not make the environment {venv} ({error}); check that the folder is writable and "
-                       f"the disk is not full") from error
+        raise EduError(
+            f"could not make the environment {venv} ({error}); check that the folder is writable and "
+            f"the disk is not full"
+        ) from error
 
 
 def build_venv(venv):
@@ -172,68 +193,3 @@ def build_venv(venv):
     venv.mkdir()
     stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
     maker.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(venv)
-
-
-def install_torch(root, pip):
-    """Install torch alone, first choice first: what pip would take if that needs no CUDA, then the CPU index.
-
-    PyPI's Linux wheel is the CUDA one, gigabytes that a machine without an NVIDIA card cannot use.
-    """
-    pin = torch_pin(root)
-    found = resolve(pin, root, pip) if sys.platform.startswith("linux") else []
-    cuda = needs_cuda(found)
-    if cuda and not has_nvidia() and pip("torch's CPU build", *INSTALL, "--no-deps", "--retries", "1", "--timeout", "15",
-                                         "--index-url", CPU_INDEX, pin, may_fail=True):
-        return
-    if cuda:
-        why = "" if has_nvidia() else "torch's CPU build cannot be had here, only the one for NVIDIA cards: "
-        pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
-                        f"Ctrl-C stops it; the next start begins again.")
-    pip("torch", *INSTALL, "-c", "constraints.txt", pin)
-
-
-def installed_torch(venv):
-    """Return the exact version, such as 2.13.0+cpu: naming it keeps pip from looking at other builds again."""
-    code = "from importlib.metadata import version; print(version('torch'))"
-    return subprocess.run([venv_python(venv), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def torch_pin(root):
-    """Return the line of constraints.txt that pins torch."""
-    lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return next(line.strip() for line in lines if line.startswith("torch=="))
-
-
-def has_nvidia():
-    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
-
-
-def resolve(pin, root, pip):
-    """Return pip's report (a list of what it would install) for one requirement, without downloading it."""
-    report = root / ".venv" / "torch.json"
-    pip("torch (choosing a build)", "install", "--dry-run", "--ignore-installed", "-c", "constraints.txt",
-        "--report", str(report), pin)
-    return json.loads(report.read_text(encoding="utf-8"))["install"]
-
-
-def needs_cuda(found):
-    return any(item["metadata"]["name"].lower().startswith(("nvidia-", "cuda-")) for item in found)
-
-
-def size(found):
-    """Return in words how much a resolved set weighs, from the servers' own answers; honest when they give none."""
-    sizes = [file_size(item["download_info"]["url"]) for item in found]
-    known = sum(number for number in sizes if number)
-    if all(sizes):
-        return f"{known / 1e9:.1f} GB"
-    return f"more than {known / 1e9:.1f} GB" if known > 1e9 else "about 3 GB (an estimate, the server gives no sizes)"
-
-
-def file_size(url):
-    """Return the bytes behind a URL, or 0 where that cannot be found out."""
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.headers.get("Content-Length") or 0)
-    except (OSError, ValueError):
-        return 0

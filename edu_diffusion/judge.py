@@ -6,8 +6,6 @@ A classifier trained on real scenes (train/judge.py) names concept, style, size 
 colour is read off the picture's frame. Every score stands beside its ceiling: real scenes through the VAE.
 """
 
-import argparse
-import json
 import math
 import pathlib
 
@@ -161,34 +159,3 @@ def psnr(pipe, n=200):
     db = -10 * torch.log10((error * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3)).clamp(min=1))
     return {"vae_psnr_unseen": {"value": round(db.mean().item(), 2), "n": n},
             "vae_psnr_unseen_p10": {"value": round(db.quantile(0.1).item(), 2), "n": n}}
-
-
-def main(arguments=()):
-    """The command `judge`: print the table; --write stores it in the checkpoint's metrics.json."""
-    parser = argparse.ArgumentParser(prog="edu_diffusion judge", description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="base")
-    parser.add_argument("--tier", default="core", choices=["core", "wide"])
-    parser.add_argument("--seeds", type=int, default=3, help="how many sampling seeds")
-    parser.add_argument("--limit", type=int, help="only the first prompts (for a quick look)")
-    parser.add_argument("--write", action="store_true", help="store the scores in the model's metrics.json")
-    args = parser.parse_args(arguments)
-    pipe = models.load(args.model)
-    scores = evaluate(pipe, load_judge(), args.tier, [1000 * s for s in range(args.seeds)], args.limit)
-    for name, s in scores.items():
-        interval = f"  [{s['low']:.3f}, {s['high']:.3f}]" if "low" in s else ""
-        print(f"{name:28s} {s['value']:7.3f}{interval}  n={s['n']}")
-    if args.write:
-        write(pipe, models.locate(args.model), scores, args)
-    return 0
-
-
-def write(pipe, folder, scores, args):
-    """Store the scores, how they were taken, and the card and contact sheet that quote them."""
-    from . import cards
-    rows = prompts(args.tier)[:args.limit]
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    card |= {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": STEPS, "guidance": GUIDANCE}
-    files.write_json(folder / "metrics.json", scores)
-    files.write_json(folder / "card.json", card)
-    files.write_bytes(folder / "sheet.png", cards.sheet(pipe, rows[::len(rows) // cards.SHEET][:cards.SHEET]))
-    cards.write_card(folder)

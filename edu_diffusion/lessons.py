@@ -1,7 +1,7 @@
-"""Copy the lessons to the learner's folder, and never overwrite what the learner changed. Standard library only.
+"""Copy the lessons to the learner's folder; never overwrite what the learner changed. Standard library only.
 
-`work/.lessons.json` remembers the hash of each file as we wrote it. A copy with that hash is unchanged and may be
-replaced by a newer lesson; any other copy is the learner's, and the newer lesson appears beside it as
+`work/.lessons.json` remembers the hash of each file as we wrote it. A copy with that hash is unchanged and
+may be replaced by a newer lesson; any other copy is the learner's, and the newer lesson appears beside it as
 `00_start.new.ipynb`.
 """
 
@@ -34,8 +34,10 @@ def copy(folder, target):
         told = [place(target, name, content, record) for name, content in lessons(folder)]
         write(Path(target) / RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
     except OSError as error:
-        raise EduError(f"the lessons cannot be copied to {target} ({error.strerror}); make the folder writable, or "
-                       f"start from a folder of your own") from error
+        raise EduError(
+            f"the lessons cannot be copied to {target} ({error.strerror}); make the folder writable, or "
+            f"start from a folder of your own"
+        ) from error
     return [sentence for sentence in told if sentence]
 
 
@@ -58,7 +60,7 @@ def without_solutions(content):
 
 
 def place(target, name, content, record):
-    """Write one lesson, or put it beside a copy that the learner changed; update the record; return what to say."""
+    """Write one lesson, beside the copy if the learner changed that; note it; return what to say."""
     copy, new = Path(target) / name, digest(content)
     if untouched(copy, record.get(name)) or digest_of(copy) == new:
         if digest_of(copy) != new:
@@ -94,7 +96,7 @@ def digest_of(path):
 
 
 def read_record(target):
-    """Return the remembered hashes; without a readable record every differing copy counts as the learner's."""
+    """Return the remembered hashes; without them every differing copy counts as the learner's."""
     try:
         record = json.loads((Path(target) / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):

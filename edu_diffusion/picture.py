@@ -1,4 +1,4 @@
-"""The verb `generate`: settings from the command line or from a picture, checked, then one picture in a PNG file."""
+"""The verb `generate`: settings from the command line or a picture, checked, then a picture in a PNG file."""
 
 import math
 import time
@@ -35,7 +35,9 @@ def gather(args):
     if "prompt" not in stored | given:
         raise EduError('generate needs a prompt, such as: generate "a cat face on a blue background"')
     if stored.get("model", "base") != "base" and "model" not in given:
-        raise EduError(f"the picture was made with a model called {stored['model']}; say where it is with --model")
+        raise EduError(
+            f"the picture was made with a model called {stored['model']}; say where it is with --model"
+        )
     return DEFAULTS | stored | given
 
 
@@ -52,7 +54,7 @@ def checked(settings):
 
 
 def one_line(prompt):
-    """Return a prompt with single spaces; the tokenizer sees no difference, and the text chunk needs one line."""
+    """Return a prompt with single spaces: all the same to the tokenizer, and the chunk needs one line."""
     try:
         prompt.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -75,12 +77,14 @@ def check_places(args):
 def notices(pipe, settings, expected):
     """Yield a sentence for everything that makes the picture other than its settings say."""
     if expected and expected != settings["hash"]:
-        yield f"The weights are not those the picture was made with ({settings['hash']}, not {expected}): it will differ."
+        yield f"These are not the weights of the picture ({settings['hash']}, not {expected}): it will differ."
     for name in ("prompt", "negative"):
         words = dropped(pipe.tokenizer, settings[name])
         if words:
-            yield f"The {name} is longer than the {pipe.tokenizer.model_max_length - 2} tokens that are read; " \
-                  f"dropped: {words}"
+            yield (
+                f"The {name} is longer than the {pipe.tokenizer.model_max_length - 2} tokens that are read; "
+                f"dropped: {words}"
+            )
 
 
 def dropped(tokenizer, prompt):
@@ -90,7 +94,7 @@ def dropped(tokenizer, prompt):
 
 
 def draw(pipe, settings):
-    """Run the readable loop; return the picture as (H, W, 3) uint8. `notices` has named dropped words already."""
+    """Run the readable loop; return (H, W, 3) uint8. `notices` has named dropped words already."""
     from edu_diffusion.steps.generate import decode, generate, to_uint8
     wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
     with warnings.catch_warnings():

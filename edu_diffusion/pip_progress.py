@@ -9,9 +9,13 @@ from pathlib import Path
 
 from edu_diffusion.errors import EduError
 
-NO_NETWORK = re.compile("NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Network is unreachable|"
-                        "getaddrinfo failed|Connection refused|ProxyError|Max retries exceeded|ReadTimeout|"
-                        "nodename nor servname|Connection reset", re.I)
+INSTALL = ("install", "--progress-bar", "raw")
+NO_NETWORK = re.compile(
+    "NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|Network is unreachable|"
+    "getaddrinfo failed|Connection refused|ProxyError|Max retries exceeded|ReadTimeout|"
+    "nodename nor servname|Connection reset",
+    re.I,
+)
 # A user's settings stay, except those that would install outside the environment or hide what happens.
 FORCED = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_QUIET": "0",
           "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
@@ -33,7 +37,7 @@ class Display:
         print(text, file=self.stream, flush=True)
 
     def show(self, text, stays=True):
-        """Show what is happening now; `stays=False` marks news (a percentage) that plain output leaves out."""
+        """Show what is happening now; `stays=False` marks what plain output leaves out (a percentage)."""
         if self.live:
             self.text = text
             self.tick()
@@ -74,7 +78,7 @@ def wheel_name(file):
 
 
 class Pip:
-    """An environment's pip: shows its news, keeps its full output in a log, turns its failure into a sentence."""
+    """An environment's pip: its news is shown, its output logged, its failure turned into a sentence."""
 
     def __init__(self, python, folder, log, display):
         self.python, self.folder, self.log, self.display = Path(python), Path(folder), Path(log), display
@@ -92,9 +96,19 @@ class Pip:
     def run(self, command):
         """Run a command and return its exit code and what it printed, less the progress numbers."""
         kept = []
-        with open(self.log, "a", encoding="utf-8") as log, subprocess.Popen(
-                command, cwd=self.folder, env={**os.environ, **FORCED}, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as process:
+        with (
+            open(self.log, "a", encoding="utf-8") as log,
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **FORCED},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
             for line in process.stdout:
                 self.tell(line)
                 if not line.startswith("Progress "):

@@ -1,6 +1,6 @@
 """What made a picture, written into its PNG file, so that the file alone makes the picture again.
 
-The text chunk `parameters` has the layout that AUTOMATIC1111's web interface made common and viewers understand:
+The text chunk `parameters` has the layout that AUTOMATIC1111's web interface made common:
 
     a cat face on a blue background
     Negative prompt: a dog
@@ -23,12 +23,14 @@ MOST_PIXELS = 16_000_000
 
 
 def describe(settings, size):
-    """Return the text for the chunk. `settings`: prompt, negative, steps, guidance, seed, model, hash; `size`: (w, h)."""
+    """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (w, h)."""
     values = {"Steps": settings["steps"], "Sampler": "DDIM", "CFG scale": float(settings["guidance"]),
               "Seed": settings["seed"], "Size": f"{size[0]}x{size[1]}", "Model": settings["model"],
               "Model hash": settings["hash"], "Version": f"edu_diffusion {__version__}"}
     negative = [NEGATIVE + settings["negative"]] * bool(settings["negative"])
-    return "\n".join([settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())])
+    return "\n".join(
+        [settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())]
+    )
 
 
 def quoted(value):
@@ -45,7 +47,9 @@ def parse(text):
     *prompts, last = text.strip("\n").split("\n")
     found = dict(re.findall(r'\s*([\w ]+?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)', last))
     if "Steps" not in found:
-        raise EduError("the picture's text does not say how it was made (there is no line that begins with Steps:)")
+        raise EduError(
+            "the picture's text does not say how it was made (there is no line that begins with Steps:)"
+        )
     start = next((i for i, line in enumerate(prompts[1:], 1) if line.startswith(NEGATIVE)), len(prompts))
     negative = " ".join(prompts[start:])[len(NEGATIVE):]
     return {"prompt": " ".join(prompts[:start]), "negative": negative, **fields(found)}
@@ -61,7 +65,7 @@ def fields(found):
 
 
 def write(path, pixels, settings, scale=1):
-    """Write a picture with its settings. `pixels`: (H, W, 3) uint8; `scale` repeats each pixel scale x scale times."""
+    """Write a picture with its settings. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
     height, width = pixels.shape[:2]
@@ -95,7 +99,7 @@ def read(path):
 
 
 def weights_hash(pipe):
-    """Return ten hexadecimal digits that stand for all weights of a pipeline, whatever file they came from."""
+    """Return ten hexadecimal digits for all weights of a pipeline, whatever files they came from."""
     import torch
     total = hashlib.sha256()
     for module in (pipe.unet, pipe.vae, pipe.text_encoder):
@@ -106,6 +110,6 @@ def weights_hash(pipe):
 
 
 def free_file(stem="picture"):
-    """Return picture.png in the current folder, or picture-2.png and so on: nothing is overwritten unasked."""
+    """Return picture.png, or picture-2.png and so on: nothing is overwritten unasked."""
     names = [f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, 100_000))]
     return next(Path(name) for name in names if not Path(name).exists())

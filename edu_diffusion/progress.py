@@ -1,4 +1,4 @@
-"""Show a training's progress: one line that is rewritten in a terminal, a plain line every ten seconds elsewhere."""
+"""Show a training's progress: one rewritten line in a terminal, elsewhere a plain line every ten seconds."""
 
 import sys
 import time
@@ -33,7 +33,7 @@ class Bar:
 
 
 def line(progress):
-    """Return one line: how much of the time is gone, the step, the loss, the time left (where it is known)."""
+    """Return one line: the part of the time that is gone, the step, the loss, the time left if known."""
     known = progress.left is not None and progress.left < float("inf")
     whole = progress.seconds + progress.left if known else 0
     part = progress.seconds / whole if whole else 0.0

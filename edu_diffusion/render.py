@@ -3,7 +3,7 @@
     python3 -m edu_diffusion render 00_start
 
 Every lesson runs from the beginning, in an empty folder, in this very Python. What would change from run to run or
-from machine to machine is taken out, and pictures are reduced to 128 colours, so that a lesson stays below 300 KB.
+from machine to machine is taken out, and pictures are reduced to 64 colours, drawings of text and lines to 16, so that a lesson stays below 300 KB.
 """
 
 import base64
@@ -18,7 +18,7 @@ from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
 MOST_BYTES = 300_000
-COLOURS = 128
+FEW, MANY = 16, 64  # colours
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 LIVE = "application/vnd.jupyter.widget-view+json"
@@ -100,9 +100,14 @@ def tidy_output(output):
 
 
 def small(png):
-    """Reduce a PNG, in base64, to few colours without dithering, unless that makes it larger."""
-    from PIL import Image
-    file = io.BytesIO()
+    """Reduce a PNG, in base64, to as few colours as do no visible harm, unless that makes it larger."""
+    from PIL import Image, ImageChops, ImageStat
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    picture.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    for count in (FEW, MANY):
+        reduced = picture.quantize(count, kmeans=1, dither=Image.Dither.NONE)
+        lost = ImageStat.Stat(ImageChops.difference(picture, reduced.convert("RGB"))).mean
+        if max(lost) < 0.75:  # of 255 grey levels
+            break
+    file = io.BytesIO()
+    reduced.save(file, "PNG", optimize=True)
     return min(png, base64.b64encode(file.getvalue()).decode(), key=len)

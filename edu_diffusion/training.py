@@ -19,8 +19,10 @@ def run(args):
             bar(progress)
     except KeyboardInterrupt:
         bar.close()
-        print(f"Stopped. To go on from the last saved state: python3 -m edu_diffusion train {args.recipe} --resume"
-              + (f' --out "{folder}"' if args.out else ""))
+        print(
+            f"Stopped. To go on from the last save: python3 -m edu_diffusion train {args.recipe} --resume"
+            + (f' --out "{folder}"' if args.out else "")
+        )
         raise
     bar.close()
     print(f"Done: {folder}")

@@ -1,4 +1,4 @@
-"""The command line as a person uses it: options, mistakes, pictures that make themselves again, trainings, lessons."""
+"""The command line as a person uses it: options, mistakes, pictures, trainings, lessons."""
 
 import json
 import os
@@ -55,7 +55,9 @@ def test_a_wrong_verb_and_a_wrong_option_are_refused(capsys):
 
 
 def test_options_are_not_abbreviated_but_passed_on():
-    args, rest = cli.understand(["lab", "--teacher", "--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"])
+    args, rest = cli.understand(
+        ["lab", "--teacher", "--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
+    )
     assert args.teacher and rest == ["--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
     assert cli.understand(["test", "-k", "noise", "-x"])[1] == ["-k", "noise", "-x"]
     assert cli.understand(["judge", "--model", "base"])[1] == ["--model", "base"]
@@ -68,14 +70,26 @@ def test_a_too_new_python_is_tried(capsys):
     assert "3.14: trying" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words, expected", [
-    (["--steps", 0], "steps must be 1 to 1000, not 0"), (["--steps", -1], "steps must be"),
-    (["--steps", 1001], "steps must be"), (["--seed", -1], "seed must be 0 to"), (["--seed", 2**63], "seed must be"),
-    (["--guidance", "nan"], "guidance must be 0 to 30, not nan"), (["--guidance", "inf"], "guidance must be"),
-    (["--guidance", 31], "guidance must be"), (["--guidance", -1], "guidance must be"),
-    (["--out", "x.jpg"], "must end in .png"), (["--out", "no/x.png"], "no folder no"), (["--scale", 0], "scale must"),
-    (["--negative", "\udc80"], "broken character"), (["--negative", "\0"], "zero character"),
-    (["--from", "no.png"], "there is no file no.png")])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--steps", 0], "steps must be 1 to 1000, not 0"),
+        (["--steps", -1], "steps must be"),
+        (["--steps", 1001], "steps must be"),
+        (["--seed", -1], "seed must be 0 to"),
+        (["--seed", 2**63], "seed must be"),
+        (["--guidance", "nan"], "guidance must be 0 to 30, not nan"),
+        (["--guidance", "inf"], "guidance must be"),
+        (["--guidance", 31], "guidance must be"),
+        (["--guidance", -1], "guidance must be"),
+        (["--out", "x.jpg"], "must end in .png"),
+        (["--out", "no/x.png"], "no folder no"),
+        (["--scale", 0], "scale must"),
+        (["--negative", "\udc80"], "broken character"),
+        (["--negative", "\0"], "zero character"),
+        (["--from", "no.png"], "there is no file no.png"),
+    ],
+)
 def test_a_mistake_is_one_sentence_before_anything_is_drawn(run, words, expected):
     code, out, err = run("generate", "a cat", *words)
     assert code == 2 and expected in err and err.count("\n") == 1 and "Traceback" not in err
@@ -96,11 +110,20 @@ def test_ctrl_c_is_not_a_traceback(run, monkeypatch):
 
 # ---------------------------------------------------------------- pictures
 
-@pytest.mark.parametrize("seed, guidance, negative", [(0, 4.0, ""), (2**63 - 1, 1.0, ""), (7, 7.5, "a red dog")])
+@pytest.mark.parametrize(
+    "seed, guidance, negative", [(0, 4.0, ""), (2**63 - 1, 1.0, ""), (7, 7.5, "a red dog")]
+)
 def test_the_picture_is_that_of_the_vanilla_pipeline(run, seed, guidance, negative):
     run("generate", "a cat", "--seed", seed, "--steps", 3, "--guidance", guidance, "--negative", negative)
-    theirs = tiny.vanilla(tiny.pipeline(), "a cat", [seed], "pil", num_inference_steps=3, guidance_scale=guidance,
-                          negative_prompt=negative)[0]
+    theirs = tiny.vanilla(
+        tiny.pipeline(),
+        "a cat",
+        [seed],
+        "pil",
+        num_inference_steps=3,
+        guidance_scale=guidance,
+        negative_prompt=negative,
+    )[0]
     assert (pixels("picture.png") == np.asarray(theirs)).all()
 
 
@@ -156,7 +179,9 @@ def test_the_text_chunk_has_the_common_layout(run):
     text = Image.open("picture.png").text["parameters"]
     first, second, last = text.split("\n")
     assert first == "a cat" and second == "Negative prompt: a dog"
-    assert last.startswith("Steps: 2, Sampler: DDIM, CFG scale: 4.0, Seed: 3, Size: 32x32, Model: base, Model hash: ")
+    assert last.startswith(
+        "Steps: 2, Sampler: DDIM, CFG scale: 4.0, Seed: 3, Size: 32x32, Model: base, Model hash: "
+    )
 
 
 def test_another_programs_text_is_read():
@@ -236,8 +261,14 @@ def test_wrong_minutes_are_a_sentence(run, recipes, minutes):
 
 def test_the_bar_has_no_trouble_with_empty_numbers():
     assert progress.line(Progress(0, None, 0.0, None, None)) == "[....................]   0%  step 0"
-    assert progress.line(Progress(7, 1.0, 1.0, 3.0, None)) == "[#####...............]  25%  step 7  loss 1.0000  0:03 left"
-    assert progress.line(Progress(7, 1.0, 1.0, float("inf"), None)) == "[....................]   0%  step 7  loss 1.0000"
+    assert (
+        progress.line(Progress(7, 1.0, 1.0, 3.0, None))
+        == "[#####...............]  25%  step 7  loss 1.0000  0:03 left"
+    )
+    assert (
+        progress.line(Progress(7, 1.0, 1.0, float("inf"), None))
+        == "[....................]   0%  step 7  loss 1.0000"
+    )
     assert progress.clock(3723) == "1:02:03"
 
 
@@ -252,12 +283,16 @@ def test_folders_set_aside_never_replace_each_other(tmp_path):
 
 def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
     got = []
-    monkeypatch.setattr(edu_diffusion, "judge", Namespace(main=lambda words: got.append(words) or 3), raising=False)
+    monkeypatch.setattr(
+        edu_diffusion, "judging", Namespace(main=lambda words: got.append(words) or 3), raising=False
+    )
     assert run("judge", "--model", "base", "--n", 4)[0] == 3 and got == [["--model", "base", "--n", "4"]]
 
 
-@pytest.mark.parametrize("codes, expected", [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5),
-                                             ((1, 5), 1), ((2, 1), 2)])
+@pytest.mark.parametrize(
+    "codes, expected",
+    [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5), ((1, 5), 1), ((2, 1), 2)],
+)
 def test_the_worse_of_the_two_test_runs_counts(run, monkeypatch, codes, expected):
     answers = list(codes)
     monkeypatch.setattr(cli, "test_commands", lambda root, rest: [["first"], ["second"]])
@@ -270,8 +305,19 @@ def small_clone(root, test, cell, expected=None):
     (root / "tests").mkdir(parents=True)
     (root / "notebooks").mkdir()
     (root / "tests" / "test_one.py").write_text(test)
-    outputs = [] if expected is None else [{"output_type": "stream", "name": "stdout", "text": [expected + "\n"]}]
-    cells = [{"cell_type": "code", "id": "a", "metadata": {}, "source": cell, "outputs": outputs, "execution_count": 1}]
+    outputs = (
+        [] if expected is None else [{"output_type": "stream", "name": "stdout", "text": [expected + "\n"]}]
+    )
+    cells = [
+        {
+            "cell_type": "code",
+            "id": "a",
+            "metadata": {},
+            "source": cell,
+            "outputs": outputs,
+            "execution_count": 1,
+        }
+    ]
     kernel = {"kernelspec": {"name": "no-such-kernel", "display_name": "x", "language": "python"}}
     content = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     (root / "notebooks" / "00_start.ipynb").write_text(json.dumps(content))
@@ -297,8 +343,14 @@ def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, t
 
 def test_paths_in_the_options_replace_the_whole_suite(tmp_path):
     root = small_clone(tmp_path, "", "")
-    whole, named = cli.test_commands(root, ["-x"]), cli.test_commands(root, ["tests/test_one.py::test_a", "-x"])
-    assert [command[3] for command in whole] == ["tests", "--nbval-lax"] and whole[1][-2:] == ["notebooks", "-x"]
+    whole, named = (
+        cli.test_commands(root, ["-x"]),
+        cli.test_commands(root, ["tests/test_one.py::test_a", "-x"]),
+    )
+    assert [command[3] for command in whole] == ["tests", "--nbval-lax"] and whole[1][-2:] == [
+        "notebooks",
+        "-x",
+    ]
     assert len(named) == 1 and named[0][-2:] == ["tests/test_one.py::test_a", "-x"]
 
 
@@ -344,11 +396,25 @@ def lab(tmp_path):
     """A real JupyterLab, started as the verb `lab` starts it; yields its address and its first words."""
     folder, port = small_clone(tmp_path / "é a", "", "1 + 1") / "notebooks", free_port()
     options = ["--no-browser", "--port", str(port), "--IdentityProvider.token=secret", "--allow-root"]
-    quiet = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
-                                                     "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
+    quiet = {
+        name: str(tmp_path / name)
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+        )
+    }
     with open(tmp_path / "log", "w") as log:
-        server = subprocess.Popen(cli.lab_command(folder, options), cwd=folder, env=os.environ | quiet, stdout=log,
-                                  stderr=log, stdin=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            cli.lab_command(folder, options),
+            cwd=folder,
+            env=os.environ | quiet,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 120

@@ -62,8 +62,10 @@ def test_packages_here_are_complete():
     assert "everything is there" in fine(doctor.packages())
 
 
-@pytest.mark.parametrize("requirement, expected", [("edu-no-such-package>=1", "edu-no-such-package is missing"),
-                                                   ("numpy>=99", "numpy is")])
+@pytest.mark.parametrize(
+    "requirement, expected",
+    [("edu-no-such-package>=1", "edu-no-such-package is missing"), ("numpy>=99", "numpy is")],
+)
 def test_a_missing_or_too_old_package(monkeypatch, requirement, expected):
     monkeypatch.setattr(doctor, "requirements", lambda: ["torch>=2", requirement])
     text = faulty(doctor.packages())
@@ -84,7 +86,9 @@ def test_a_local_version_counts_as_its_public_one(monkeypatch):
 
 def test_an_installed_wheel_declares_its_requirements(monkeypatch):
     monkeypatch.setattr(install, "clone_root", lambda: None)
-    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"'])
+    monkeypatch.setattr(
+        doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"']
+    )
     assert doctor.requirements() == ["a>=1"] and doctor.constraints_file().parent == doctor.PACKAGE
 
 
@@ -114,7 +118,11 @@ def test_another_pythons_kernel(monkeypatch, tmp_path):
     assert sys.executable in fine(doctor.kernel())
     folder = tmp_path / "kernels" / "python3"
     folder.mkdir(parents=True)
-    spec = {"argv": ["/usr/bin/other-python", "-m", "ipykernel_launcher"], "display_name": "x", "language": "python"}
+    spec = {
+        "argv": ["/usr/bin/other-python", "-m", "ipykernel_launcher"],
+        "display_name": "x",
+        "language": "python",
+    }
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     assert "/usr/bin/other-python" in faulty(doctor.kernel())
@@ -137,8 +145,11 @@ def test_too_little_disk(monkeypatch):
 # ---------------------------------------------------------------- the files
 
 def damages():
-    return {"flipped": lambda file: file.write_bytes(b"weightz"), "cut": lambda file: file.write_bytes(b"weig"),
-            "gone": lambda file: file.unlink()}
+    return {
+        "flipped": lambda file: file.write_bytes(b"weightz"),
+        "cut": lambda file: file.write_bytes(b"weig"),
+        "gone": lambda file: file.unlink(),
+    }
 
 
 @pytest.fixture
@@ -155,7 +166,9 @@ def files(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("check, folder", [(doctor.weights, "checkpoints/base"), (doctor.data, "datasets/emoji")])
+@pytest.mark.parametrize(
+    "check, folder", [(doctor.weights, "checkpoints/base"), (doctor.data, "datasets/emoji")]
+)
 @pytest.mark.parametrize("damage", damages())
 def test_a_damaged_file_is_named(files, check, folder, damage):
     fine(check())

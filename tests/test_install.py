@@ -1,4 +1,4 @@
-"""Installing: what is decided, what is said, and that a cut-off installation is noticed. Nothing is downloaded."""
+"""Installing: what is decided, what is said, that a cut-off start is noticed. Nothing is downloaded."""
 
 import ast
 import io
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from edu_diffusion import __main__, __version__, install, pip_progress
+from edu_diffusion import __main__, __version__, install, pip_progress, torch_build
 from edu_diffusion.errors import EduError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,8 +49,14 @@ def test_the_first_files_parse_on_any_python(file):
 def test_the_command_line_needs_the_standard_library_only():
     code = ("import sys, edu_diffusion.cli, edu_diffusion.install, edu_diffusion.lessons; "
             "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))")
-    ran = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert ran.stdout.strip() in ("['__main__', 'edu_diffusion']", "['edu_diffusion']")
 
 
@@ -184,7 +190,7 @@ class FakePip:
         return self.display.stream.getvalue()
 
 
-PLAIN = (*install.INSTALL, "-c", "constraints.txt", "torch==2.13.0")
+PLAIN = (*pip_progress.INSTALL, "-c", "constraints.txt", "torch==2.13.0")
 
 
 def found(*names, url="file:///nowhere"):
@@ -198,11 +204,11 @@ def choose(tmp_path, monkeypatch):
 
     def run(resolved, nvidia, fails=None, platform="linux"):
         pip = FakePip(fails)
-        monkeypatch.setattr(install, "resolve", lambda pin, root, pip: resolved)
-        monkeypatch.setattr(install, "has_nvidia", lambda: nvidia)
-        monkeypatch.setattr(install, "file_size", lambda url: 500_000_000)
+        monkeypatch.setattr(torch_build, "resolve", lambda pin, root, pip: resolved)
+        monkeypatch.setattr(torch_build, "has_nvidia", lambda: nvidia)
+        monkeypatch.setattr(torch_build, "file_size", lambda url: 500_000_000)
         monkeypatch.setattr(sys, "platform", platform)
-        install.install_torch(tmp_path, pip)
+        torch_build.install_torch(tmp_path, pip)
         return pip
     return run
 
@@ -214,7 +220,7 @@ def test_a_build_without_cuda_that_pip_finds_itself_is_preferred(choose):
 
 def test_without_a_card_the_cpu_index_is_asked(choose):
     pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False)
-    assert len(pip.asked) == 1 and install.CPU_INDEX in pip.asked[0] and pip.asked[0][-1] == "torch==2.13.0"
+    assert len(pip.asked) == 1 and pip.asked[0][-2:] == (torch_build.CPU_INDEX, "torch==2.13.0")
     assert pip.said == ""
 
 
@@ -236,9 +242,9 @@ def test_other_systems_have_one_wheel(choose):
 def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
     (tmp_path / "wheel").write_bytes(b"x" * 2_000_000)
     real = found("torch", "nvidia-x", url=(tmp_path / "wheel").as_uri())
-    assert install.file_size(real[0]["download_info"]["url"]) == 2_000_000
-    assert install.size(real) == "0.0 GB"
-    assert "estimate" in install.size(real + found("other"))
+    assert torch_build.file_size(real[0]["download_info"]["url"]) == 2_000_000
+    assert torch_build.size(real) == "0.0 GB"
+    assert "estimate" in torch_build.size(real + found("other"))
 
 
 # ---------------------------------------------------------------- what pip says
@@ -255,11 +261,21 @@ def test_pips_lines_are_reduced(line, expected):
     assert pip_progress.news(line) == expected
 
 
-@pytest.mark.parametrize("output, expected", [
-    ("WARNING: Retrying ... NewConnectionError('...: [Errno -3] Temporary failure in name resolution')\n"
-     "ERROR: No matching distribution found for pip", "no network"),
-    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
-    ("ERROR: something else\n\n", "failed \\(ERROR: something else\\)")])
+@pytest.mark.parametrize(
+    "output, expected",
+    [
+        (
+            "WARNING: Retrying ... NewConnectionError('[Errno -3] Temporary failure in name resolution')\n"
+            "ERROR: No matching distribution found for pip",
+            "no network",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "the disk is full",
+        ),
+        ("ERROR: something else\n\n", "failed \\(ERROR: something else\\)"),
+    ],
+)
 def test_a_failed_pip_is_one_sentence(tmp_path, output, expected):
     script = tmp_path / "pip.py"
     script.write_text(f"import sys\nprint({output!r})\nsys.exit(1)")
@@ -314,7 +330,9 @@ def test_constraints_are_plain_pins():
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert len(lines) > 100
-    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\d.]+(?:\.?(?:post|rc|a|b)\d+)?", line)] == []
+    assert [
+        line for line in lines if not re.fullmatch(r"[\w.-]+==[\d.]+(?:\.?(?:post|rc|a|b)\d+)?", line)
+    ] == []
 
 
 def test_every_direct_requirement_is_pinned_within_its_range():
@@ -340,7 +358,7 @@ def test_every_transitive_requirement_is_pinned():
 
 
 def test_every_pin_installs_on_every_python_of_the_promise():
-    """Debian's Python is 3.11.2, and a pinned package that wants 3.11.5 made the whole installation fail there."""
+    """Debian's Python is 3.11.2; a pinned package that wanted 3.11.5 made the installation fail there."""
     for name in pinned():
         wanted = installed(name) and metadata.metadata(name).get("Requires-Python")
         for version in ("3.11.0", "3.12.0", "3.13.0"):
@@ -362,18 +380,42 @@ def test_one_version():
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q",
-                    "-w", str(folder), str(ROOT)], check=True, capture_output=True, text=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "-q",
+            "-w",
+            str(folder),
+            str(ROOT),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return next(folder.glob("*.whl"))
 
 
 def test_the_wheel_carries_weights_data_and_lessons(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for kind in ("datasets", "notebooks", "edu_diffusion/checkpoints"):
-        files = [path for path in (ROOT / kind).rglob("*") if path.is_file() and "__pycache__" not in path.parts
-                 and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+        files = [
+            path
+            for path in (ROOT / kind).rglob("*")
+            if path.is_file()
+            and "__pycache__" not in path.parts
+            and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+        ]
         assert files, kind
-        inside = {f"edu_diffusion/{path.relative_to(ROOT).as_posix().removeprefix('edu_diffusion/')}" for path in files}
+        inside = {
+            f"edu_diffusion/{path.relative_to(ROOT).as_posix().removeprefix('edu_diffusion/')}"
+            for path in files
+        }
         assert sorted(inside - names) == []
     assert "edu_diffusion/constraints.txt" in names
     assert not [name for name in names if name.startswith(("tests", "work", ".venv"))]
@@ -383,11 +425,22 @@ def test_the_wheel_works_outside_the_clone(wheel, tmp_path):
     site = tmp_path / "site é"
     zipfile.ZipFile(wheel).extractall(site)
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    ran = subprocess.run([sys.executable, "-P", "-m", "edu_diffusion", "generate", "a cat face", "--steps", "2"],
-                         cwd=tmp_path, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "edu_diffusion", "generate", "a cat face", "--steps", "2"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "picture.png").is_file()
     code = "from edu_diffusion import install, lessons; print(install.clone_root(), lessons.source())"
-    ran = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True,
-                         text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ran.stdout.strip() == f"None {site / 'edu_diffusion' / 'notebooks'}"

@@ -25,7 +25,9 @@ def folders(tmp_path):
 
 
 def names(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.name != lessons.RECORD)
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.name != lessons.RECORD
+    )
 
 
 def test_first_copy_has_every_file_byte_for_byte(folders):

@@ -92,8 +92,8 @@ def faults_of_style(notebook):
                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
     if len(defined) > 3:
         yield f"more than three definitions: {defined}"
-    if any(len(line) > 120 for cell in code_cells(notebook) for line in cell.source.splitlines()):
-        yield "a line of code is longer than 120"
+    if any(len(line) > 92 for cell in code_cells(notebook) for line in cell.source.splitlines()):
+        yield "a line of code is longer than 92"
     if not notebook.cells[0].source.startswith("# "):
         yield "the first cell is not the title"
     tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
@@ -154,19 +154,20 @@ def show(**data):
     return change(outputs=[nbformat.v4.new_output("display_data", data)])
 
 
+WARNING = nbformat.v4.new_output("stream", name="stderr", text="W")
 ERROR = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
 LONG = "\n".join(["x = 1"] * 15)
 
 
 @pytest.mark.parametrize("damage, fault", [
     (change(execution_count=2), "once each"), (change(execution_count=None), "once each"), (change(outputs=[]), "no outputs"),
-    (change(outputs=[ERROR]), "error"), (change(outputs=[nbformat.v4.new_output("stream", "stderr", text="W")]), "warning"),
+    (change(outputs=[ERROR]), "error"), (change(outputs=[WARNING]), "warning"),
     (show(png="aGVsbG8="), "without alt"), (show(png="aGVsbG8=", html='<img src="x">'), "without alt"),
     (show(png="aGVsbG8=", html='<img alt="" src="x">'), "without alt"), (show(live={}), "widget's model"),
     (show(html="<script>1</script>"), "script"), (show(html='<p onclick="x">'), "script"),
     (change(id="title"), "unique"), (change(id="A" * 30), "short and plain"), (change(metadata={"tags": ["hm"]}), "metadata"),
     (change(metadata={"execution": {}}), "metadata"), (change(source=LONG), "too long"),
-    (change(source="x = '" + "a" * 120 + "'"), "longer than 120"), (change(source="open('/home/me/x')"), "a path"),
+    (change(source="x = '" + "a" * 120 + "'"), "longer than 92"), (change(source="open('/home/me/x')"), "a path"),
     (change(source=r"open('C:\\Users\\me')"), "a path"), (show(html="<f at 0x7f00aa11bb22>"), "address"),
     (change(source="def a(): 0\ndef b(): 0\ndef c(): 0\ndef d(): 0"), "three definitions"),
     (change(metadata={"tags": ["solution"]}), "followed by"), (lambda n: n.cells.pop(0), "title"),

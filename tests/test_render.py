@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from edu_diffusion import cli, lessons, render
 from edu_diffusion.errors import EduError
+from edu_diffusion.figures import pipeline_map
 from PIL import Image
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*Kernel is running over TCP:UserWarning")
 
 SHOWN = """
 from edu_diffusion.figures import pipeline_map
@@ -36,7 +35,8 @@ def noise(width=200):
     return base64.b64encode(file.getvalue()).decode()
 
 
-def test_a_lesson_is_run_and_tidied(tmp_path):
+def test_a_lesson_is_run_and_tidied(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = write(tmp_path / "lesson.ipynb", "open('left behind.txt', 'w').write('x')", SHOWN, "", "print('end')")
     assert render.render(path) == path.stat().st_size
     notebook = nbformat.read(path, as_version=4)
@@ -83,8 +83,16 @@ def test_pictures_become_small_in_both_places():
     new = output.data["image/png"]
     assert len(new) < 0.5 * len(old) and output.data["text/html"] == f'<img alt="x" src="{new}">'
     picture = Image.open(io.BytesIO(base64.b64decode(new)))
-    assert picture.size == (200, 100) and len(picture.convert("RGB").getcolors()) <= render.COLOURS
+    assert picture.size == (200, 100) and len(picture.convert("RGB").getcolors()) <= render.MANY
     assert render.small(new) == new, "and the second time nothing changes"
+
+
+def test_drawings_need_fewer_colours_than_pictures():
+    def colours(png):
+        return len(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").getcolors(1 << 24))
+    drawing = base64.b64encode(pipeline_map().png).decode()
+    assert colours(drawing) > render.MANY and colours(render.small(drawing)) <= render.FEW
+    assert render.FEW < colours(render.small(noise())) <= render.MANY
 
 
 def test_lessons_are_chosen_by_name(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from argparse import Namespace
 
 import pytest
 import tiny
@@ -168,6 +169,13 @@ def test_a_call_that_nobody_wants_any_more_draws_nothing():
     assert drawn == []
 
 
+@pytest.mark.parametrize("kind, asked", [("comm_msg", True), ("execute_request", False), (None, False)])
+def test_who_asks_is_told_by_the_message_that_the_kernel_answers(monkeypatch, kind, asked):
+    kernel = Namespace(get_parent=lambda channel: {"header": {"msg_type": kind}} if kind else {})
+    monkeypatch.setattr("IPython.get_ipython", lambda: Namespace(kernel=kernel))
+    assert explore.asked_in_browser() is asked
+
+
 def test_without_a_kernel_nobody_asks_in_a_browser():
     assert explore.asked_in_browser() is False
 
@@ -193,8 +201,8 @@ def test_every_control_has_a_name_to_be_read_aloud(pipe):
 
 
 def test_the_picture_is_the_one_of_the_readable_loop(pipe):
-    widget = PromptWidget(pipe, "a cat", seed=3, steps=4, guidance=2.0)
-    states = list(generate(pipe, "a cat", seed=3, steps=4, guidance=2.0))
+    widget = PromptWidget(pipe, "a cat", seed=3, steps=3, guidance=2.0)
+    states = list(generate(pipe, "a cat", seed=3, steps=3, guidance=2.0))
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in states] for name in ("z_t", "z_0"))
     expected = figures.film_strip(noisy, clean, [f"t = {s.t}" for s in states],
                                   decode(pipe, states[-1].z_s)[0], "a cat")

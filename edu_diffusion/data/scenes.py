@@ -19,8 +19,9 @@ from .world import world
 PICTURE = 64
 COLOURS, STYLES, SIZES, PLACES = list(words.COLOURS), list(words.STYLES), list(words.SIZES), list(words.PLACES)
 ALL_STYLES = [*STYLES, words.NEW_STYLE]
-P_SIZE = torch.tensor([0.2, 0.5, 0.3])  # small, medium, big
-P_CENTRE = 0.55  # the rest is spread over the eight other places
+P_SIZE = torch.tensor([0.15, 0.6, 0.25])  # small, medium, big
+P_CENTRE = 0.75  # the rest is spread over the eight other places
+GRID = 4  # things are moved by whole latent cells: a drawing then has one latent for each size, wherever it stands
 PALETTE = torch.tensor(list(words.COLOURS.values())) / 127.5 - 1
 
 
@@ -44,20 +45,21 @@ class Scenes(NamedTuple):
     spec: Spec
 
 
-def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, plain=False):
+def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0, plain=False):
     """n random scenes, the same for the same arguments on every machine.
 
     tier: "core", "wide" or "heldout". held_out: kinds of pairs of heldout.csv to draw as well, of ("colour",
-    "style"). styles: which drawing styles. plain: canonical captions that name everything; otherwise about a third is said in other words
+    "style"). styles: which drawing styles. usual: this share of the scenes is drawn in the usual style whatever
+    else is allowed, where that pair is not held out. plain: canonical captions that name everything; otherwise about a fifth is said in other words
     or left unsaid. Returns Scenes.
     """
     rng = torch.Generator().manual_seed(seed)
-    spec = draw_spec(n, rng, tier, counts, held_out, styles)
+    spec = draw_spec(n, rng, tier, counts, held_out, styles, usual)
     images, masks = render(spec, rng)
     return Scenes(images, masks, [say(spec, i, rng, plain) for i in range(n)], spec)
 
 
-def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES):
+def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0):
     """Random attributes, uniform over what is allowed."""
     pool = world().tier(tier)
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
@@ -66,6 +68,8 @@ def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES):
     free[:, :len(STYLES)] = world().style_allowed | torch.tensor("style" in held_out)
     wanted = torch.tensor([ALL_STYLES.index(s) for s in styles])
     style = wanted[_choose(free[:, wanted], concept, rng)]
+    common = ALL_STYLES.index(words.USUAL_STYLE)
+    style = torch.where((torch.rand(n, generator=rng) < usual) & free[concept, common], common, style)
     count = torch.tensor(counts)[torch.randint(len(counts), (n,), generator=rng)]
     size = torch.multinomial(P_SIZE, n, replacement=True, generator=rng)
     size = torch.where(count > 1, 0, size)
@@ -83,11 +87,10 @@ def _choose(allowed, concept, rng):
 
 
 def spec_of(rows):
-    """The Spec of prompt rows (dicts with id, colour, style, size, place); an unsaid colour or style is the first allowed."""
+    """The Spec of prompt rows (dicts with id, colour, style, size, place); an unsaid colour is the first, an unsaid style the usual one."""
     concept = torch.tensor([world().by_id[r["id"]].index for r in rows])
     colour = [COLOURS.index(r["colour"]) if r["colour"] else 0 for r in rows]
-    free = [int(world().style_allowed[c].int().argmax()) for c in concept]
-    style = [ALL_STYLES.index(r["style"]) if r["style"] else f for r, f in zip(rows, free)]
+    style = [ALL_STYLES.index(r["style"] or words.USUAL_STYLE) for r in rows]
     size, place = [SIZES.index(r["size"]) for r in rows], [PLACES.index(r["place"]) for r in rows]
     return Spec(concept, *map(torch.tensor, (colour, style, size, place)), torch.ones(len(rows), dtype=torch.long))
 
@@ -95,11 +98,11 @@ def spec_of(rows):
 def render(spec, rng=None):
     """Paint the scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64).
 
-    rng jitters the background by up to 6 grey levels and the place by up to 2 pixels; None: no jitter.
+    rng jitters the background by up to 6 grey levels; None: the palette's colour itself.
     """
     images = _background(spec.colour, rng)
     masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
-    corners = _corners(spec, rng)
+    corners = _corners(spec)
     for k in range(int(spec.count.max())):
         for style in spec.style.unique().tolist():
             for size in spec.size.unique().tolist():
@@ -116,20 +119,17 @@ def _background(colour, rng):
     return flat.clamp(-1, 1).repeat(1, 1, PICTURE, PICTURE)
 
 
-def _corners(spec, rng):
+def _corners(spec):
     """Top-left corner (y, x) of each copy: (B, copies, 2). Several copies stand side by side."""
     edge = torch.tensor(list(words.SIZES.values()))[spec.size]
-    free = (PICTURE - edge) / 2
-    xy = torch.tensor(list(words.PLACES.values()), dtype=torch.float)[spec.place] * (free - 1)[:, None]
-    copies = int(spec.count.max())
-    shift = torch.zeros(len(edge), copies, 2)
-    offset = torch.arange(copies)[None] - (spec.count[:, None] - 1) / 2
-    shift[..., 1] = offset * torch.where(spec.count > 2, 17, 30)[:, None]
-    shift[..., 0] = torch.where(spec.count[:, None] > 2, (torch.arange(copies)[None] % 2 - 0.5) * 24, 0)
-    if rng is not None:
-        shift = shift + torch.randint(-2, 3, shift.shape, generator=rng)
-    corner = free[:, None, None] + xy.flip(1)[:, None] + shift
-    return corner.round().long().minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
+    free = (PICTURE - edge) // 2
+    shift = (torch.tensor(list(words.PLACES.values()))[spec.place] * free[:, None])[:, None].float()
+    row = torch.arange(int(spec.count.max())) - (spec.count[:, None] - 1) / 2
+    apart = torch.where(spec.count > 2, 17, 32)[:, None]
+    zigzag = torch.where(spec.count[:, None] > 2, (row % 2 - 0.5) * 24, torch.zeros(()))
+    shift = shift + torch.stack([row * apart, zigzag], dim=2)
+    corner = free[:, None, None] + (shift / GRID).fix().long() * GRID
+    return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
 
 
 def _paste(images, masks, rows, concept, corner, style, size):
@@ -146,11 +146,12 @@ def _paste(images, masks, rows, concept, corner, style, size):
 
 
 def say(spec, i, rng, plain=False):
-    """The caption of scene i. Unless plain: other names, other word orders, colour or style left unsaid."""
+    """The caption of scene i. Unless plain: other names, other word orders, colour or the usual style left unsaid."""
     concept = world().concepts[int(spec.concept[i])]
+    style = ALL_STYLES[spec.style[i]]
     u = torch.ones(4) if plain else torch.rand(4, generator=rng)
-    name = concept.aliases[int(u[0] * 1e6) % len(concept.aliases)] if u[0] < 0.3 and concept.aliases else concept.name
+    name = concept.aliases[int(u[0] * 1e6) % len(concept.aliases)] if u[0] < 0.2 and concept.aliases else concept.name
     return words.caption(
-        name, COLOURS[spec.colour[i]] if u[1] > 0.1 else "", SIZES[spec.size[i]], PLACES[spec.place[i]],
-        ALL_STYLES[spec.style[i]] if u[2] > 0.3 else "", int(spec.count[i]),
-        template=0 if u[3] > 0.3 else 1 + int(u[3] * 1e6) % 3)
+        name, COLOURS[spec.colour[i]] if u[1] > 0.07 else "", SIZES[spec.size[i]], PLACES[spec.place[i]],
+        "" if u[2] < 0.6 and style == words.USUAL_STYLE else style, int(spec.count[i]),
+        template=0 if u[3] > 0.2 else 1 + int(u[3] * 1e6) % 3)

@@ -4,8 +4,8 @@ A caption names a concept, and may name a size, a place, a background colour and
 
     "a small cat face at the top left on a blue background, twemoji style"
 
-What is left unsaid has a meaning: no size word is medium, no place is the centre; no colour and no style
-mean "any". Pure text, standard library only.
+What is left unsaid has a meaning: no size word is medium, no place is the centre, no style is twemoji; no
+colour means any. Pure text, standard library only.
 """
 
 COLOURS = {  # the ten backgrounds, sRGB
@@ -14,6 +14,7 @@ COLOURS = {  # the ten backgrounds, sRGB
     "purple": (130, 80, 190), "pink": (250, 160, 200),
 }
 STYLES = ("noto", "twemoji", "fluent")  # the base learns these three
+USUAL_STYLE = "twemoji"  # what a caption without a style means
 NEW_STYLE = "contrast"  # the fourth, which the base never sees: the LoRA lesson's
 SIZES = {"small": 30, "medium": 42, "big": 56}  # edge of the sprite in pixels, in a 64-pixel picture
 PLACES = {  # (x, y) in units of the free margin: -1 is the left or top edge, 0 the centre

@@ -44,10 +44,10 @@ def film_strip(noisy, clean, labels, result=None, prompt="", scale=2):
         for i, image in enumerate(images):
             show(fig, rgb(image), left + i * (edge + GAP), y, edge)
     for i, label in enumerate(labels):
-        write(fig, left + i * (edge + GAP) + edge / 2, top / 2, label, SMALL)
+        write(fig, left + i * (edge + GAP) + edge / 2, top / 2, label)
     if large:
         x = left + len(noisy) * (edge + GAP) + GAP
-        write(fig, x + large / 2 - GAP, top / 2, "the picture", SMALL)
+        write(fig, x + large / 2 - GAP, top / 2, "the picture")
         show(fig, rgb(result), x - GAP, top, large)
     asked = f' for "{prompt}"' if prompt else ""
     return picture(fig, f"Film strip{asked}: {len(noisy)} moments, {labels[0]} to {labels[-1]}, of noise becoming a "

@@ -96,7 +96,7 @@ def course_map(present, here=None):
 def tile(axes, x, y, name, about, present, here):
     axes.add_patch(FancyBboxPatch(
         (x, y), 170, 54, boxstyle="round,pad=0,rounding_size=6", facecolor=LIGHT if present else PAPER,
-        edgecolor=ORANGE if here else QUIET, linewidth=3 if here else 1, linestyle="-" if present else "--"))
+        edgecolor=ORANGE if here else QUIET if present else LIGHT, linewidth=3 if here else 1))
     colour = INK if present else QUIET
     axes.text(x + 10, y + 19, name.replace("_", " "), fontsize=TEXT, color=colour, va="center", weight="bold")
     axes.text(x + 10, y + 38, about, fontsize=SMALL, color=colour, va="center")

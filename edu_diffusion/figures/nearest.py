@@ -18,7 +18,7 @@ def nearest(image, drawings, labels, scale=3):
     if len(drawings) != len(labels) or not len(labels):
         raise ValueError(f"There are {len(drawings)} drawings and {len(labels)} labels; give one for each.")
     edge, top = image.shape[-1] * scale, 30
-    titles = ["the model's picture", "difference from the nearest", *labels]
+    titles = ["the model's picture", "the difference", *labels]
     fig = canvas(len(titles) * (edge + GAP) + GAP, edge + top + GAP)
     gap = np.abs(array(image) - array(drawings[0])).mean(0)
     panels = [(rgb(image), {}), (gap, {"cmap": AMOUNT, "vmin": 0, "vmax": 1}), *((rgb(d), {}) for d in drawings)]

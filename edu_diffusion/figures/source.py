@@ -20,4 +20,4 @@ class Source:
 
 def source(function):
     """The source of a function or class, as it stands in the package. Returns a Source."""
-    return Source(inspect.getsource(inspect.unwrap(function)).rstrip())
+    return Source(inspect.getsource(function).rstrip())

@@ -41,7 +41,7 @@ class Explore(VBox):
         for control in controls.values():
             control.style.description_width = "initial"
             control.observe(self._request, "value")
-        self.button = Button(description=button, button_style="primary") if button else None
+        self.button = Button(description=button, button_style="primary", layout=Layout(width="auto")) if button else None
         if self.button:
             self.button.on_click(self._request)
         pressed = [self.button] * bool(button)

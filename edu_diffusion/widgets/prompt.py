@@ -18,7 +18,7 @@ class PromptWidget(Explore):
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=20, guidance=4.0):
-        narrow = Layout(width="150px")
+        narrow = Layout(width="130px")
         super().__init__(
             lambda **values: film(pipe, **values), button="Draw",
             prompt=Text(prompt, description="Prompt", continuous_update=False, layout=Layout(width="440px")),
@@ -27,7 +27,7 @@ class PromptWidget(Explore):
             guidance=BoundedFloatText(guidance, min=0, max=30, step=0.5, description="Guidance", layout=narrow))
 
 
-def film(pipe, prompt, seed=0, steps=20, guidance=4.0, moments=4):
+def film(pipe, prompt, seed=0, steps=20, guidance=4.0, moments=3):
     """Draw a picture, saying at each step how far it is; yields sentences, and at the end the film as a Picture."""
     states = []
     for state in generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance):

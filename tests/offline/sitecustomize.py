@@ -1,7 +1,8 @@
 """Python imports this by itself when its folder is on PYTHONPATH: no connection leaves this machine any more.
 
-`python3 -m edu_diffusion test` puts it there, so that pytest and every notebook kernel are covered; conftest.py
-imports it for a bare `pytest`. An audit hook cannot be removed, and it sees every socket that Python code opens.
+`python3 -m edu_diffusion test` puts it there, so that pytest and every notebook kernel are covered;
+conftest.py runs it for a bare `pytest`. An audit hook cannot be removed, and it sees every socket that
+Python code opens.
 """
 
 import ipaddress
