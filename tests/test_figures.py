@@ -106,6 +106,15 @@ def test_purple_is_below_zero_and_orange_above():
     assert below[2] > below[1] and above[0] > above[2]
 
 
+def test_maps_on_one_scale_or_on_their_own():
+    small, large = torch.full((8, 8), 0.1), torch.full((8, 8), 1.0)
+    shared, own = figures.maps([small, large], ["a", "b"]), figures.maps([small, large], ["a", "b"], shared=False)
+    left, right = (60, 50), (60, 50 + 8 * 10 + 4 * style.GAP)
+    assert (pixels(shared)[left] != pixels(shared)[right]).any() and "one scale" in shared.alt
+    assert (pixels(own)[left] == pixels(own)[right]).all() and "own scale" in own.alt
+    assert figures.maps([0 * small], ["nothing"]).png, "no division by zero"
+
+
 @pytest.mark.parametrize("call, words", [
     (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
     (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "equally many"),

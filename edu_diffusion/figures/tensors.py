@@ -27,20 +27,23 @@ def channels(tensors, labels, limit=3.0, scale=6):
                         "coloured maps, purple below zero and orange above.")
 
 
-def maps(amounts, labels, top=None, scale=10):
-    """Maps of amounts from 0 (dark blue) to `top` (yellow), all on one scale: where something changed, and how much.
+def maps(amounts, labels, shared=True, scale=10):
+    """Maps of amounts from 0 (dark blue) to the largest (yellow): where something changed, and how much.
 
-    amounts: N arrays (h, w), not negative. labels: N strings. Returns a Picture.
+    amounts: N arrays (h, w), not negative. labels: N strings. shared: whether all are on one scale; if not, the
+    colours tell where, and only the labels how much. Returns a Picture.
     """
     amounts = [array(a) for a in amounts]
-    top = top or max(a.max() for a in amounts) or 1.0
+    tops = [max(float(a.max()), 1e-12) for a in amounts]
     edge, wide = amounts[0].shape[-1] * scale, amounts[0].shape[-1] * scale + 4 * GAP
     fig = canvas(len(amounts) * wide, edge + 46)
     for i, (amount, label) in enumerate(zip(amounts, labels, strict=True)):
-        write(fig, i * wide + wide / 2, 20, label, SMALL)
+        write(fig, i * wide + wide / 2, 20, label)
+        top = max(tops) if shared else tops[i]
         show(fig, amount, i * wide + 2 * GAP, 40, edge, cmap=AMOUNT, vmin=0, vmax=top)
-    words = "; ".join(f"{label}: on average {a.mean():.2f}" for label, a in zip(labels, amounts))
-    return picture(fig, f"Maps of amounts on one scale up to {top:.2f}. {words}.")
+    words = "; ".join(f"{label} (largest {top:.2f})" for label, top in zip(labels, tops))
+    return picture(fig, f"{len(amounts)} maps of amounts, {'all on one scale' if shared else 'each on its own scale'}: "
+                        f"{words}.")
 
 
 def tokens(c, words, limit=3.0):

@@ -19,10 +19,10 @@ from ..steps import q_sample, velocity
 from .loop import about, fit, generator, plain_attention
 
 DROPPED = 0.1  # share of captions left empty
-USUAL = 0.6  # share of scenes in the usual style; the rest is spread over all three
+USUAL = 0.85  # share of scenes in the usual style; the rest is spread over all three
 
 
-def latent(minutes=32.0, steps=None, run=None, device=None, seed=0, batch=32, lr=7e-4, tier="core",
+def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=32, lr=7e-4, tier="core",
            vae=None, clip=None):
     """Train the U-Net on frozen latents and text embeddings. Yields Progress; its model is the U-Net.
 
