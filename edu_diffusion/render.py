@@ -3,7 +3,8 @@
     python3 -m edu_diffusion render 00_start
 
 Every lesson runs from the beginning, in an empty folder, in this very Python. What would change from run to run or
-from machine to machine is taken out, and pictures are reduced to 64 colours, drawings of text and lines to 16, so that a lesson stays below 300 KB.
+from machine to machine is taken out. Pictures are reduced to 64 colours, drawings of text and lines to 16, so that a
+lesson stays below 300 KB.
 """
 
 import base64
@@ -51,7 +52,8 @@ def render(path):
     execute(notebook, Path(path).name)
     content = (nbformat.writes(tidy(notebook)) + "\n").encode()
     if len(content) > MOST_BYTES:
-        raise EduError(f"{Path(path).name} would have {len(content)} bytes, more than {MOST_BYTES}; show fewer pictures")
+        raise EduError(f"{Path(path).name} would have {len(content)} bytes, more than {MOST_BYTES}; "
+                       "show fewer pictures")
     files.write_bytes(path, content)
     return len(content)
 
@@ -96,7 +98,8 @@ def tidy_output(output):
     if "image/png" in data:
         old = "".join(data["image/png"].split())
         data["image/png"] = small(old)
-        data.update({kind: text.replace(old, data["image/png"]) for kind, text in data.items() if kind == "text/html"})
+        if "text/html" in data:
+            data["text/html"] = data["text/html"].replace(old, data["image/png"])
 
 
 def small(png):

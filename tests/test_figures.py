@@ -101,7 +101,8 @@ def test_rgb_rounds_like_the_bytes_of_a_file():
 
 
 def test_purple_is_below_zero_and_orange_above():
-    screen = pixels(figures.channels([torch.tensor([-3.0, 3.0]).view(2, 1, 1).expand(2, 8, 8)], ["x"], scale=6)).astype(int)
+    latent = torch.tensor([-3.0, 3.0]).view(2, 1, 1).expand(2, 8, 8)
+    screen = pixels(figures.channels([latent], ["x"], scale=6)).astype(int)
     below, above = screen[48, 214], screen[48, 214 + 48 + style.GAP]
     assert below[2] > below[1] and above[0] > above[2]
 

@@ -78,7 +78,8 @@ def test_tidying_takes_out_what_differs_from_run_to_run():
 
 def test_pictures_become_small_in_both_places():
     old = noise()
-    output = nbformat.v4.new_output("display_data", {"image/png": old + "\n", "text/html": f'<img alt="x" src="{old}">'})
+    data = {"image/png": old + "\n", "text/html": f'<img alt="x" src="{old}">'}
+    output = nbformat.v4.new_output("display_data", data)
     render.tidy_output(output)
     new = output.data["image/png"]
     assert len(new) < 0.5 * len(old) and output.data["text/html"] == f'<img alt="x" src="{new}">'

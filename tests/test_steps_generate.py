@@ -264,9 +264,10 @@ def test_initial_noise(pipe, seeds, dtype):
     assert_close(steps.initial_noise(like, seeds), want, rtol=0, atol=0)
 
 
-def test_initial_noise_of_a_rectangle(pipe, monkeypatch):
-    monkeypatch.setattr(pipe.unet, "_internal_dict", FrozenDict({**pipe.unet.config, "sample_size": (8, 12)}))
-    assert steps.initial_noise(pipe, [1, 2]).shape == (2, 4, 8, 12)
+@pytest.mark.parametrize("size, shape", [((8, 12), (8, 12)), (12, (12, 12))])
+def test_initial_noise_of_other_sizes(pipe, monkeypatch, size, shape):
+    monkeypatch.setattr(pipe.unet, "_internal_dict", FrozenDict({**pipe.unet.config, "sample_size": size}))
+    assert steps.initial_noise(pipe, [1, 2]).shape == (2, 4, *shape)
 
 
 @twin("decode")

@@ -17,13 +17,15 @@ LESSONS = {  # file name: what it is about
     "18_yours": "your own data", "glossary": "every term",
 }
 PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; words
-    "prompt": (0, 0, '"a cat face ..."'), "tokenizer": (1, 0, "tokenizer"), "text encoder": (2, 0, "text encoder\n(CLIP)"),
+    "prompt": (0, 0, '"a cat face ..."'), "tokenizer": (1, 0, "tokenizer"),
+    "text encoder": (2, 0, "text encoder\n(CLIP)"),
     "noise": (0, 1, "noise $z_T$"), "unet": (2, 1, "U-Net"), "guidance": (3, 1, "guidance"),
     "scheduler": (2.5, 2, "scheduler:\none step cleaner"), "vae": (4, 1, "VAE decoder"), "picture": (5, 1, "picture"),
     "controlnet": (1, 2, "ControlNet\n(lesson 11)"), "encoder": (4, 2, "VAE encoder\n(training only)"),
 }
 ARROWS = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "unet"), ("noise", "unet"),
-          ("unet", "guidance"), ("guidance", "scheduler"), ("scheduler", "unet"), ("guidance", "vae"), ("vae", "picture")]
+          ("unet", "guidance"), ("guidance", "scheduler"), ("scheduler", "unet"),
+          ("guidance", "vae"), ("vae", "picture")]
 ABSENT = ("controlnet", "encoder")
 WIDE, HIGH = 148, 84  # pixels from box to box
 BOX = (118, 46)
@@ -44,9 +46,10 @@ def pipeline_map(*here):
         arrow(axes, start, end)
     axes.text(2.5 * WIDE, 2.5 * HIGH, "again, at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
     marked = f" You are here: {', '.join(here)}." if here else ""
-    return picture(fig, "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; so does "
-                        "noise, a latent. Its two predictions are combined by guidance, the scheduler makes the latent a "
-                        f"step cleaner, and so on; at the end the VAE decoder makes the picture.{marked}")
+    return picture(fig, "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; "
+                        "so does noise, a latent. Its two predictions are combined by guidance, the scheduler "
+                        "makes the latent a step cleaner, and so on; at the end the VAE decoder makes the "
+                        f"picture.{marked}")
 
 
 def sheet(width, height):
@@ -70,7 +73,8 @@ def box(axes, x, y, words, marked=False, absent=False):
 def arrow(axes, start, end):
     """An arrow from the edge of one box to the edge of another."""
     a, b = (((PARTS[n][0] + 0.5) * WIDE, (PARTS[n][1] + 0.5) * HIGH) for n in (start, end))
-    axes.add_patch(FancyArrowPatch(edge(a, b), edge(b, a), arrowstyle="-|>", mutation_scale=13, color=BLUE, linewidth=1.5))
+    look = {"arrowstyle": "-|>", "mutation_scale": 13, "color": BLUE, "linewidth": 1.5}
+    axes.add_patch(FancyArrowPatch(edge(a, b), edge(b, a), **look))
 
 
 def edge(a, b):

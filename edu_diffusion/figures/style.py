@@ -44,6 +44,7 @@ def array(x):
 
 def rgb(x):
     """A picture (3, H, W) in [-1, 1] as (H, W, 3), uint8, rounded like steps.to_uint8."""
-    if tuple(np.shape(x))[:1] != (3,) or len(np.shape(x)) != 3:
-        raise ValueError(f"A picture has the shape {tuple(np.shape(x))}; it must be (3, height, width): x[0] of a batch.")
+    shape = tuple(np.shape(x))
+    if len(shape) != 3 or shape[0] != 3:
+        raise ValueError(f"A picture has the shape {shape}; it must be (3, height, width): x[0] of a batch.")
     return np.clip(array(x) * 127.5 + 127.5, 0, 255).round().astype(np.uint8).transpose(1, 2, 0)

@@ -41,10 +41,11 @@ class Explore(VBox):
         for control in controls.values():
             control.style.description_width = "initial"
             control.observe(self._request, "value")
-        self.button = Button(description=button, button_style="primary", layout=Layout(width="auto")) if button else None
-        if self.button:
+        self.button, pressed = None, []
+        if button:
+            self.button = Button(description=button, button_style="primary", layout=Layout(width="auto"))
             self.button.on_click(self._request)
-        pressed = [self.button] * bool(button)
+            pressed = [self.button]
         bar = HBox([*controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
         super().__init__([bar, self._words, self._screen])
 
