@@ -1,6 +1,6 @@
 """Recipe `judge`: the classifier that says what is in a picture, trained on real scenes alone.
 
-It sees every drawing (also the held-out concept x style pairs: nobody can name a drawing never seen) but none
+It sees every drawing of its tier (also the held-out concept x style pairs: nobody can name a drawing never seen) but none
 of the held-out concept x colour pairs, and pictures slightly blurred and noisy, as a decoder's are.
 """
 
@@ -10,28 +10,25 @@ from torch.nn.functional import cross_entropy, interpolate
 from ..data import scenes
 from ..judge import Judge, save_judge
 from ..models import pick_device
-from .loop import fit, generator
+from .loop import about, fit, generator
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=6.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3):
-    """Train the judge, half on core concepts. Yields Progress; its model is the Judge."""
+def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core"):
+    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge."""
     torch.manual_seed(seed)
     model = Judge().to(pick_device(device)).train()
 
     def loss(step):
-        number, rng = seed * 1_000_003 + step, generator(seed, step)
-        halves = [scenes.batch(batch // 2, number + shift, tier, held_out=("style",), styles=scenes.ALL_STYLES)
-                  for tier, shift in (("core", 0), ("wide", 500_000_000))]
-        images = soften(torch.cat([h.images for h in halves]), rng).to(next(model.parameters()).device)
+        scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=("style",))
+        images = soften(scene.images, generator(seed, step)).to(next(model.parameters()).device)
         answers = model(images)
-        return sum(cross_entropy(answers[part].float(), torch.cat([getattr(h.spec, part) for h in halves]).to(images.device))
-                   for part in PARTS)
+        return sum(cross_entropy(answers[part].float(), getattr(scene.spec, part).to(images.device)) for part in PARTS)
 
     yield from fit(model, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     if run is not None:
-        save_judge(model.eval(), run)
+        save_judge(model.eval(), run, {"tier": tier, "seed": seed} | about(run))
 
 
 def soften(images, rng):
