@@ -8,7 +8,12 @@ import json
 from .data import files
 from .errors import EduError
 
-SHEET = 40  # pictures on the contact sheet: evenly spaced prompts of the frozen list, nothing chosen
+SHEET = 40  # pictures on the contact sheet
+
+
+def spread(rows):
+    """SHEET rows from all over the frozen list, by a stride that shares no factor with its patterns: nothing chosen."""
+    return [rows[79 * i % len(rows)] for i in range(min(SHEET, len(rows)))]
 
 
 def write_card(folder):

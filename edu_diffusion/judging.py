@@ -41,5 +41,5 @@ def write(pipe, folder, scores, args):
              "guidance": judge.GUIDANCE}
     files.write_json(folder / "metrics.json", scores)
     files.write_json(folder / "card.json", card)
-    files.write_bytes(folder / "sheet.png", cards.sheet(pipe, rows[::len(rows) // cards.SHEET][:cards.SHEET]))
+    files.write_bytes(folder / "sheet.png", cards.sheet(pipe, cards.spread(rows)))
     cards.write_card(folder)
