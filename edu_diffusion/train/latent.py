@@ -4,8 +4,8 @@ Loss: squared error of the velocity v at a random step (Salimans & Ho 2022), noi
 is left empty, so that the same network also predicts without a prompt (Ho & Salimans 2022).
 
 A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
-noise. Min-SNR weights (Hang et al. 2023) hardly count the noisy levels, where only the text can help: in a trial
-the pictures then stayed blobs of the right colour (the model card has the numbers).
+noise. So the noisy levels, where only the text can help, are drawn more often and count in full; min-SNR weights
+(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one.
 """
 
 import pathlib
@@ -95,8 +95,8 @@ def beside(run, recipe, given):
 class Parts:
     """The trained parts that the U-Net learns between: the VAE, which stays as it is, and the text encoder.
 
-    The text encoder goes on learning: concepts that must be drawn differently move apart, which in a trial
-    doubled the pace (the first latent diffusion models trained theirs along too: Rombach et al. 2022, 4.3.1).
+    The text encoder goes on learning, so that concepts that must be drawn differently can move apart: of all
+    that was tried this helped most (the model card has the numbers; Rombach et al. 2022 trained theirs along too).
     """
 
     def __init__(self, vae, clip, device):

@@ -122,8 +122,8 @@ class State:
 
 
 def plain_attention(model):
-    """On a CPU, take the library's attention in plain steps: at these sizes its gradient is several times
-    quicker than the fused kernel's (tests/benchmarks/attention.py measures it). The weights do not change.
+    """On a CPU, take the library's attention in plain steps: at these sizes a training step is then quicker than
+    with the fused kernel (tests/benchmarks/attention.py prints the ratio). The weights do not change.
     """
     if next(model.parameters()).device.type == "cpu":
         model.set_default_attn_processor()
