@@ -8,6 +8,7 @@ folder was made and lets anyone check it (`git status` stays clean afterwards).
 """
 
 import base64
+import collections
 import csv
 import gzip
 import hashlib
@@ -42,6 +43,7 @@ CELL, COLUMNS = 64, 32
 GROUPS = {0: "smileys", 1: "people", 3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
 GENDERED = re.compile(r"\b(man|woman|men|women|boy|girl|merman|mermaid|prince|princess|Mrs|Mx)\b|facing right")
 SKIPPED = re.compile(r"o’clock|-thirty$|^ZZZ$|hundred points|banknote|light skin|dark skin")
+UNFIT = {*words.COLOURS, *words.SIZES, *words.STYLES, *words.PLACES, "style", "background", "picture"}  # these mean something
 WHOLE_HELD_OUT, PAIR_SHARE = 50, 0.05
 
 
@@ -158,25 +160,29 @@ def hold_out(concepts):
 
 
 def add_aliases(concepts):
-    """Other words that point to one concept only: within the core first, then in the whole vocabulary."""
-    taken = {c["name"] for c in concepts}
+    """Other words that point to one concept only: the core's were chosen by hand, the rest is CLDR's."""
+    chosen, taken = chosen_aliases(), {c["name"] for c in concepts}
     for tier in ("core", "wide"):
         members = [c for c in concepts if c["tier"] == tier]
-        for concept in members:  # "cat face" is also "cat", before any keyword of another concept
-            short = concept["name"].removesuffix(" face")
-            concept["aliases"] = [] if tier == "wide" or short in taken else [short]
-            taken.update(concept["aliases"])
-        count = {}
+        count = collections.Counter(word for c in members for word in set(c["keywords"].split("|")))
         for concept in members:
-            for word in set(concept["keywords"].split("|")):
-                count[word] = count.get(word, 0) + 1
-        for concept in members:
-            new = [w for w in concept["keywords"].split("|") if w and count[w] == 1 and w not in taken]
-            new = [w for w in new if re.fullmatch(r"[a-z][a-z \-]{2,}", w)][:4]
-            concept["aliases"] += new
-            taken.update(new)
+            known = [w for w in concept["keywords"].split("|") if count[w] == 1 and w not in taken | UNFIT]
+            wanted = chosen.pop(concept["name"], []) if tier == "core" else (
+                [w for w in known if re.fullmatch(r"[a-z][a-z \-]{2,}", w)][:4])
+            if set(wanted) - set(known):
+                sys.exit(f"aliases.txt: {set(wanted) - set(known)} are no keywords of {concept['name']!r} alone.")
+            concept["aliases"] = wanted
+            taken.update(wanted)
+    if chosen:
+        sys.exit(f"aliases.txt names concepts that are not in the core: {sorted(chosen)}")
     for concept in concepts:
         concept["aliases"] = "|".join(concept.get("aliases", []))
+
+
+def chosen_aliases():
+    """aliases.txt: the name of a core concept -> its other names."""
+    lines = (line.partition(": ") for line in (HERE / "aliases.txt").read_text().splitlines() if line[0] != "#")
+    return {name: words.split(", ") for name, _, words in lines}
 
 
 def held_out_pairs(concepts):
