@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, PNDMScheduler
+from diffusers import (
+    DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler,
+)
 from diffusers.configuration_utils import FrozenDict
 from diffusers.image_processor import VaeImageProcessor
 from tiny import twin, vanilla
@@ -15,6 +18,8 @@ from torch.testing import assert_close
 from edu_diffusion import steps
 
 PROMPT = "a red cat"
+# diffusers hands numpy torch tensors in a way that numpy 2 deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +132,60 @@ def test_guidance_below_one_follows_the_formula(pipe, monkeypatch):
     assert_close(states[-1].z_s, last(pipe, "a dog", guidance=1, steps=3), rtol=0, atol=1e-4)
 
 
+# With "leading" these four start from the noise itself; with "trailing" the library scales it by
+# sqrt(1 - abar_T), 0.998, for Karras's family. DPM++ has other levels with "leading".
+SAMPLERS = [
+    (steps.euler_step, EulerDiscreteScheduler, "leading"),
+    (steps.heun_step, HeunDiscreteScheduler, "leading"),
+    (steps.euler_ancestral_step, EulerAncestralDiscreteScheduler, "leading"),
+    (steps.ddpm_step, DDPMScheduler, "leading"), (steps.ddpm_step, DDPMScheduler, "trailing"),
+    (steps.dpmpp_2m_step, DPMSolverMultistepScheduler, "trailing"),
+]
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("step, scheduler, spacing", SAMPLERS)
+def test_other_samplers(pipe, step, scheduler, spacing, kind):
+    """Each is the library's pipeline with that scheduler, noise included; 1000 / 3 is not whole."""
+    pipe.scheduler = tiny.scheduler(timestep_spacing=spacing, prediction_type=kind)
+    settings = {"negative": "a dog", "seed": 3, "steps": 3, "guidance": 3.0, "step": step}
+    got = last(pipe, [PROMPT, "a blue dog"], **settings)
+    pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
+    assert_close(got, last(pipe, [PROMPT, "a blue dog"], **settings))  # whichever lends its settings
+    want = vanilla(pipe, [PROMPT, "a blue dog"], [3, 4], negative_prompt=["a dog"] * 2, guidance_scale=3.0,
+                   num_inference_steps=3)
+    assert_close(got, want, rtol=1e-3, atol=1e-3)
+
+
+def test_how_often_heun_asks(pipe, monkeypatch):
+    seen, _ = calls(pipe, monkeypatch, step=steps.heun_step)
+    assert seen == [2] * 5
+
+
+def test_guidance_that_stops_on_the_way(pipe):
+    """The library's pipeline can do the same by a callback."""
+
+    def stop(pipe, i, t, tensors):
+        if i == 1:
+            pipe._guidance_scale = 1.0
+            return {"prompt_embeds": tensors["prompt_embeds"].chunk(2)[-1]}
+        return {}
+
+    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=4.0, callback_on_step_end=stop,
+                   callback_on_step_end_tensor_inputs=["prompt_embeds"])
+    assert_close(last(pipe, PROMPT, steps=4, interval=(700, 999)), want)
+
+
+def test_guidance_in_the_middle_only(pipe, monkeypatch):
+    seen, states = calls(pipe, monkeypatch, interval=(300, 700))
+    assert [s.t for s in states] == [999, 666, 332] and seen == [1, 2, 2]
+    seen, states = calls(pipe, monkeypatch, interval=(600, 700), step=steps.heun_step)
+    assert seen == [1, 2, 2, 1, 1]
+    for s, guided in zip(states, [False, True, False], strict=True):
+        assert torch.equal(s.eps_u, s.eps_c) is not guided
+        assert_close(s.eps, steps.guide(s.eps_u, s.eps_c, 4.0 if guided else 1.0))
+
+
 def test_own_step(pipe):
     seen = []
 
@@ -149,7 +208,7 @@ def test_own_step_may_not_change_what_was_yielded(pipe):
     (None, r"step returned NoneType; it must return a tensor like its x_t: \(1, 4, 8, 8\), torch.float32"),
     (torch.zeros(1, 4, 8), r"step returned \(1, 4, 8\), torch.float32"),
     (torch.zeros(1, 4, 8, 8).double(), "torch.float64; it must return"),
-    (torch.full((1, 4, 8, 8), torch.nan), r"Step 1 \(t = 999\) gave a latent with NaN or infinite numbers"),
+    (torch.full((1, 4, 8, 8), torch.nan), r"Step 1 \(t = 999\) gave NaN or infinite numbers"),
 ])
 def test_own_step_with_a_wrong_result(pipe, result, message):
     with pytest.raises(ValueError, match=message):
@@ -182,6 +241,9 @@ def test_stops_at_the_first_latent_that_is_not_finite(pipe):
     ({"negative": None}, "negative is None"),
     ({"negative": ["a", "b"]}, "There are 1 prompts and 2 negatives"),
     ({"step": 3}, "step is 3; it must be a function"),
+    ({"step": lambda x, eps, a, b, c: x}, "step asks for 'c'; after x_t, eps, abar_t, abar_s it may ask for"),
+    ({"interval": (800, 200)}, r"interval is \(800, 200\); it must be two levels, the lower first"),
+    ({"interval": 500}, "interval is 500"),
 ])
 def test_wrong_arguments(pipe, wrong, message):
     with pytest.raises(ValueError, match=message):

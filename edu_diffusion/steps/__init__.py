@@ -13,6 +13,7 @@ library's own, its *twin*, by a test. The notation is the same everywhere:
 | `betas`       | noise added by each of T levels                                  | (T,) in (0, 1)          |
 | `abar_t`      | signal left at level t (the library's `alphas_cumprod`)          | in (0, 1], see below    |
 | `snr_t`       | signal-to-noise ratio, abar_t / (1 - abar_t)                     | > 0                     |
+| `sigma_t`     | noise per signal, sqrt((1 - abar_t) / abar_t)                    | >= 0                    |
 | `t -> s`      | one step, from the noisier level to the cleaner: abar_t < abar_s | whole numbers, s < t    |
 | `c`           | text embedding                                                   | (B, tokens, width)      |
 | `g`           | guidance scale, eps_u + g (eps_c - eps_u): g = 1 is no guidance  | usually 1 to 10         |
@@ -21,24 +22,52 @@ library's own, its *twin*, by a test. The notation is the same everywhere:
 A level `abar_t` is one number for the whole batch, or a tensor (B,) with one for each picture.
 """
 
+from .attend import attend, attention, feed_forward, spatial_transformer, transformer_block
 from .denoise import ddim_step, ddim_timesteps, eps_from_v, eps_from_x0, predict_x0, to_eps, to_x0, x0_from_v
+from .exact import dataset_x0, mixture_posterior, mixture_x0
+from .flow import flow_euler_step, flow_sample
 from .generate import State, decode, embed, generate, initial_noise, to_uint8
-from .guide import guide
+from .guide import guidance_at, guide
 from .latent import kl_to_unit, sample_latent
-from .noise import abar, cosine_betas, q_sample, scaled_linear_betas, snr, velocity
+from .lenet import build_lenet, build_lenet_1998, lenet, lenet_1998
+from .levels import abar_from_sigma, karras_levels, karras_sigmas, sigma, spaced_levels, t_from_sigma
+from .noise import (
+    abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity,
+    zero_terminal_snr,
+)
+from .sample import SampleState, sample
+from .samplers import ddpm_step, dpmpp_2m_step, euler_ancestral_step, euler_step, heun_step
 from .text import contrastive_loss, similarity
+from .unet import down_block, mid_block, resnet_block, timestep_embedding, unet_forward, up_block
 
 __all__ = [
     # noise
-    "scaled_linear_betas", "cosine_betas", "abar", "snr", "q_sample", "velocity",
+    "linear_betas", "scaled_linear_betas", "cosine_betas", "sigmoid_betas", "zero_terminal_snr",
+    "abar", "snr", "q_sample", "velocity",
     # denoise
     "predict_x0", "eps_from_v", "x0_from_v", "eps_from_x0", "to_eps", "to_x0", "ddim_step", "ddim_timesteps",
+    # levels
+    "sigma", "abar_from_sigma", "t_from_sigma", "karras_sigmas", "spaced_levels", "karras_levels",
+    # samplers
+    "ddpm_step", "euler_step", "euler_ancestral_step", "heun_step", "dpmpp_2m_step",
+    # sample
+    "SampleState", "sample",
+    # flow
+    "flow_sample", "flow_euler_step",
+    # exact
+    "mixture_posterior", "mixture_x0", "dataset_x0",
+    # unet
+    "unet_forward", "timestep_embedding", "resnet_block", "down_block", "mid_block", "up_block",
+    # attend
+    "attention", "attend", "feed_forward", "transformer_block", "spatial_transformer",
     # guide
-    "guide",
+    "guide", "guidance_at",
     # latent
     "sample_latent", "kl_to_unit",
     # text
     "similarity", "contrastive_loss",
+    # lenet
+    "build_lenet", "lenet", "build_lenet_1998", "lenet_1998",
     # generate
     "State", "generate", "embed", "initial_noise", "decode", "to_uint8",
 ]

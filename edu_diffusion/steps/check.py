@@ -1,9 +1,13 @@
 """What a step refuses, in one sentence each: what was wrong, and what is allowed."""
 
+import inspect
+import itertools
 import math
 from numbers import Real
 
 import torch
+
+EXTRAS = ("noise", "before", "ask")  # what a step may ask for; see sample.py
 
 
 def whole(name, value, low, high):
@@ -27,7 +31,7 @@ def texts(name, value):
     return list(values)
 
 
-def checked(prompt, negative, seed, guidance, step):
+def checked(prompt, negative, seed, guidance):
     """Return prompts and negatives as lists of one length, or raise ValueError for a wrong argument."""
     prompts = texts("prompt", prompt)
     negatives = texts("negative", negative) * (len(prompts) if isinstance(negative, str) else 1)
@@ -35,11 +39,47 @@ def checked(prompt, negative, seed, guidance, step):
         raise ValueError(f"There are {len(prompts)} prompts and {len(negatives)} negatives; "
                          "give as many, or one string for all.")
     whole("seed", seed, 0, 2**63 - len(prompts))
-    if isinstance(guidance, bool) or not isinstance(guidance, Real) or not math.isfinite(guidance):
+    if not number(guidance):
         raise ValueError(f"guidance is {guidance!r}; it must be a finite number, such as 4.0.")
-    if step is not None and not callable(step):
-        raise ValueError(f"step is {step!r}; it must be a function (x_t, eps, abar_t, abar_s) -> x_s.")
     return prompts, negatives
+
+
+def number(value):
+    """Whether value is a finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def levels_between(interval):
+    """Return (low, high), or raise ValueError if interval is not two levels in this order."""
+    pair = isinstance(interval, (tuple, list)) and len(interval) == 2 and all(map(number, interval))
+    if not pair or interval[0] > interval[1]:
+        raise ValueError(f"interval is {interval!r}; it must be two levels, the lower first, "
+                         "such as (200, 800), or None for all.")
+    return interval
+
+
+def extras(step):
+    """Return what a step asks for by name after its first four arguments, or raise ValueError."""
+    if not callable(step):
+        raise ValueError(f"step is {step!r}; it must be a function (x_t, eps, abar_t, abar_s) -> x_s.")
+    try:
+        rest = list(inspect.signature(step).parameters.values())[4:]
+    except ValueError:  # a function written in C does not tell its arguments
+        return []
+    for p in rest:
+        if p.name not in EXTRAS and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise ValueError(f"step asks for {p.name!r}; after x_t, eps, abar_t, abar_s it may ask for "
+                             "noise, before and ask, by these names.")
+    fixed = getattr(step, "keywords", {})  # what a functools.partial has settled already
+    return [p.name for p in rest if p.name in EXTRAS and p.name not in fixed]
+
+
+def falling(levels):
+    """Return levels, or raise ValueError if they do not run from the noisiest to the cleanest."""
+    if len(levels) < 2 or not all(a < b for (_, a), (_, b) in itertools.pairwise(levels)):
+        raise ValueError("levels must be a list of at least two pairs (t, abar_t), from the noisiest to the "
+                         "cleanest, so that abar_t rises; spaced_levels makes one.")
+    return levels
 
 
 def fitting(pipe):
@@ -56,13 +96,18 @@ def fitting(pipe):
     known_prediction_type(config.get("prediction_type", "epsilon"))
 
 
-def sound(z_s, z_t, i, t):
-    """Return z_s, or raise ValueError if it is no latent that the next step could use."""
-    if not torch.is_tensor(z_s) or (z_s.shape, z_s.dtype) != (z_t.shape, z_t.dtype):
-        got = f"{tuple(z_s.shape)}, {z_s.dtype}" if torch.is_tensor(z_s) else type(z_s).__name__
-        wanted = f"{tuple(z_t.shape)}, {z_t.dtype}"
-        raise ValueError(f"step returned {got}; it must return a tensor like its x_t: {wanted}.")
-    if not z_s.isfinite().all():
-        raise ValueError(f"Step {i + 1} (t = {t}) gave a latent with NaN or infinite numbers; "
-                         "lower the guidance, use float32, or check your own step function.")
-    return z_s
+def alike(name, x, x_t):
+    """Return x, or raise ValueError if it is not a tensor like x_t."""
+    if not torch.is_tensor(x) or (x.shape, x.dtype) != (x_t.shape, x_t.dtype):
+        got = f"{tuple(x.shape)}, {x.dtype}" if torch.is_tensor(x) else type(x).__name__
+        wanted = f"{tuple(x_t.shape)}, {x_t.dtype}"
+        raise ValueError(f"{name} returned {got}; it must return a tensor like its x_t: {wanted}.")
+    return x
+
+
+def sound(x_s, x_t, i, t):
+    """Return x_s, or raise ValueError if the next step could not use it."""
+    if not alike("step", x_s, x_t).isfinite().all():
+        raise ValueError(f"Step {i + 1} (t = {t}) gave NaN or infinite numbers; "
+                         "lower the guidance, use float32, or check your own function.")
+    return x_s

@@ -2,7 +2,8 @@
 
 The modules and weights are those of the pipeline that is passed in, so nothing is converted. Any
 `StableDiffusionPipeline` will do: every prediction type, every spacing of the levels, any device, any dtype.
-The steps are always DDIM's without clipping, set up from the configuration of the pipeline's scheduler.
+The steps are DDIM's without clipping, or your own; the levels come from the configuration of the
+pipeline's scheduler.
 """
 
 import warnings
@@ -12,9 +13,10 @@ from typing import NamedTuple
 import torch
 
 from .check import checked, fitting, sound
-from .denoise import ddim_timesteps, to_eps, to_x0
-from .guide import guide
+from .denoise import ddim_step, ddim_timesteps, to_eps, to_x0
+from .guide import guidance_at, guide
 from .noise import q_sample
+from .sample import equipped
 
 __all__ = ["State", "decode", "embed", "generate", "initial_noise", "to_uint8"]
 
@@ -22,7 +24,7 @@ __all__ = ["State", "decode", "embed", "generate", "initial_noise", "to_uint8"]
 class State(NamedTuple):
     """One step of `generate`, from level t to the cleaner level s (s = -1: no noise left).
 
-    All tensors: (B, 4, h, w). With guidance = 1 the U-Net is asked for the prompt only: eps_u equals eps_c.
+    All tensors: (B, 4, h, w). Without guidance the U-Net is asked for the prompt only: eps_u equals eps_c.
     """
 
     i: int  # 0, 1, 2, ...: the number of the step
@@ -37,31 +39,34 @@ class State(NamedTuple):
 
 
 @torch.no_grad()
-def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, step=None):
+def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, interval=None, step=None):
     """Turn a prompt into a latent, yielding a State for every step; `decode` the last z_s to see the picture.
 
-    z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance)
+    z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance); as z_0 is found on
+    the way, also from v, it is written as q_sample(z_0, eps, abar_s)
 
     prompt, negative: a string, or a list of B strings. Picture i has the seed `seed + i`, so that it does
     not depend on its batch. steps: 1 to T. guidance: any finite g; 1 is no guidance and one U-Net call.
     (The library skips guidance for every g <= 1; here 0 <= g < 1 follows the formula.)
-    step: your own function (x_t, eps, abar_t, abar_s) -> x_s in place of ddim_step.
+    interval: (low, high), the levels t that guidance counts at; None is all.
+    step: a sampler such as heun_step, or your own function (x_t, eps, abar_t, abar_s) -> x_s, in place of
+    ddim_step; it may ask for `noise`, `before` and `ask` as in `sample`. Picture i has its own noise, too.
     Raises ValueError for anything else, and at the first step whose result is not finite.
     Source: Rombach et al. 2022, section 3; Song et al. 2021, eq. 12.
     Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
     """
-    prompts, negatives = checked(prompt, negative, seed, guidance, step)
-    pairs, kind = timesteps(pipe, steps), pipe.scheduler.config.prediction_type
+    prompts, negatives = checked(prompt, negative, seed, guidance)
+    pairs, kind = timesteps(pipe, steps, step), pipe.scheduler.config.prediction_type
     c = embed(pipe, prompts) if guidance == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
-    z_t = initial_noise(pipe, range(seed, seed + len(prompts)))
+    noises = draws(pipe, range(seed, seed + len(prompts)))
+    z_t, own = next(noises), equipped(step or ddim_step, noises.__next__, asker(pipe, c, guidance, interval))
     for i, (t, s) in enumerate(pairs):
-        abar_t, abar_s = level(pipe.scheduler, t), level(pipe.scheduler, s)
-        out_u, out_c = predict(pipe.unet, z_t, t, c)
-        out = guide(out_u, out_c, guidance)
+        abar_t, abar_s, g = level(pipe, t), level(pipe, s), guidance_at(t, guidance, interval)
+        out_u, out_c = predict(pipe.unet, z_t, t, c, g)
+        out = guide(out_u, out_c, g)
         eps_u, eps_c, eps = (to_eps(o, z_t, abar_t, kind) for o in (out_u, out_c, out))
         z_0 = to_x0(out, z_t, abar_t, kind)
-        # q_sample(z_0, eps, abar_s) is ddim_step, less the rounding of finding z_0 from eps once more
-        z_s = step(z_t.clone(), eps, abar_t, abar_s) if step else q_sample(z_0, eps, abar_s)
+        z_s = own(z_t, eps, abar_t, abar_s, z_0, s) if step else q_sample(z_0, eps, abar_s)
         yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, sound(z_s, z_t, i, t))
         z_t = z_s
 
@@ -92,10 +97,7 @@ def initial_noise(pipe, seeds):
     seeds: B whole numbers from 0. Returns (B, 4, h, w) on the pipeline's device, in its text encoder's dtype.
     Source: Ho et al. 2020, algorithm 2, line 1. Twin: diffusers.StableDiffusionPipeline.prepare_latents.
     """
-    size = pipe.unet.config.sample_size
-    shape = (1, pipe.unet.config.in_channels, *([size, size] if isinstance(size, int) else size))
-    dtype, generators = pipe.text_encoder.dtype, [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    return torch.cat([torch.randn(shape, generator=g, dtype=dtype) for g in generators]).to(pipe.device)
+    return next(draws(pipe, seeds))
 
 
 @torch.no_grad()
@@ -123,24 +125,51 @@ def to_uint8(x):
     return (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def timesteps(pipe, steps):
-    """Return the pairs (t, s) that the configuration of the pipeline's scheduler asks for."""
+def timesteps(pipe, steps, step=None):
+    """Return the pairs (t, s) that the configuration of the pipeline's scheduler asks for.
+
+    For a caller's own step each s is the next t, as in all of the library's schedulers but DDIM's.
+    """
     fitting(pipe)
     config = pipe.scheduler.config
     spacing, offset = config.get("timestep_spacing", "leading"), config.get("steps_offset", 0)
-    return ddim_timesteps(steps, config.num_train_timesteps, spacing, offset)
+    pairs = ddim_timesteps(steps, config.num_train_timesteps, spacing, offset)
+    levels = [t for t, _ in pairs]
+    return list(zip(levels, [*levels[1:], -1], strict=True)) if step else pairs
 
 
-def level(scheduler, t):
+def draws(pipe, seeds):
+    """Yield noise for the whole batch, again and again; every picture has its own generator, on the CPU."""
+    size = pipe.unet.config.sample_size
+    shape = (1, pipe.unet.config.in_channels, *([size, size] if isinstance(size, int) else size))
+    dtype, generators = pipe.text_encoder.dtype, [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    while True:
+        yield torch.cat([torch.randn(shape, generator=g, dtype=dtype) for g in generators]).to(pipe.device)
+
+
+def level(pipe, t):
     """Return abar_t; for t = -1, after the last step, that is 1, or abar_0 in schedulers so configured."""
-    abar = scheduler.alphas_cumprod
-    if t < 0 and scheduler.config.get("set_alpha_to_one", True):
+    abar = pipe.scheduler.alphas_cumprod
+    if t < 0 and pipe.scheduler.config.get("set_alpha_to_one", True):
         return abar.new_tensor(1.0)
     return abar[max(t, 0)]
 
 
-def predict(unet, z_t, t, c):
-    """Ask the U-Net for both predictions in one batch, negatives first; with no negatives both are equal."""
+def asker(pipe, c, guidance, interval):
+    """Return the function (s, z_s) -> eps, the guided noise at level s, for a step that asks once more."""
+
+    def ask(s, z_s):
+        s = max(s, 0)
+        g = guidance_at(s, guidance, interval)
+        out = guide(*predict(pipe.unet, z_s, s, c, g), g)
+        return to_eps(out, z_s, level(pipe, s), pipe.scheduler.config.prediction_type)
+
+    return ask
+
+
+def predict(unet, z_t, t, c, g):
+    """Ask the U-Net for both predictions in one batch, negatives first; with g = 1 both are the prompt's."""
+    c = c[-len(z_t) :] if g == 1 else c
     with in_use(unet):
         out = unet(torch.cat([z_t] * (len(c) // len(z_t))), t, encoder_hidden_states=c, return_dict=False)[0]
     return out[: len(z_t)], out[-len(z_t) :]

@@ -1,6 +1,8 @@
 """Classifier-free guidance: make the prompt count for more than the model would let it."""
 
-__all__ = ["guide"]
+from .check import levels_between
+
+__all__ = ["guidance_at", "guide"]
 
 
 def guide(eps_u, eps_c, g):
@@ -14,3 +16,21 @@ def guide(eps_u, eps_c, g):
     Source: Ho and Salimans 2022, eq. 6, g = 1 + w. Twin: diffusers.ClassifierFreeGuidance.forward.
     """
     return eps_u + g * (eps_c - eps_u)
+
+
+def guidance_at(t, g, interval=None):
+    """Return the guidance scale for level t: g within an interval of levels, 1 (no guidance) outside it.
+
+    g_t = g if low <= t <= high else 1
+
+    The paper finds guidance harmful at the noisiest levels and hardly needed at the cleanest; outside the
+    interval a step needs one prediction instead of two. It counts in sigma; `t_from_sigma` translates.
+    t: a level. g: a number. interval: (low, high), both counted in, or None for every level; high below
+    low raises ValueError.
+    Source: Kynkäänniemi et al. 2024, section 3.
+    Twin: diffusers.ClassifierFreeGuidance with start and stop, which count steps instead of levels.
+    """
+    if interval is None:
+        return g
+    low, high = levels_between(interval)
+    return g if low <= t <= high else 1.0

@@ -2,7 +2,21 @@
 
 import torch
 
-__all__ = ["abar", "cosine_betas", "q_sample", "scaled_linear_betas", "snr", "velocity"]
+__all__ = [
+    "abar", "cosine_betas", "linear_betas", "q_sample", "scaled_linear_betas", "sigmoid_betas", "snr",
+    "velocity", "zero_terminal_snr",
+]
+
+
+def linear_betas(T=1000, beta_start=0.0001, beta_end=0.02):
+    """Return the noise added by each level, as in the first DDPM: a straight line.
+
+    beta_t = beta_start + t / (T - 1) (beta_end - beta_start)
+
+    Returns (T,) in (0, 1), rising from beta_start to beta_end.
+    Source: Ho et al. 2020, section 4. Twin: diffusers.DDPMScheduler, its betas for beta_schedule="linear".
+    """
+    return torch.linspace(beta_start, beta_end, T)
 
 
 def scaled_linear_betas(T=1000, beta_start=0.00085, beta_end=0.012):
@@ -29,6 +43,34 @@ def cosine_betas(T=1000):
     u = torch.arange(T + 1, dtype=torch.float64) / T
     f = torch.cos((u + 0.008) / 1.008 * torch.pi / 2) ** 2
     return (1 - f[1:] / f[:-1]).clamp(max=0.999).float()
+
+
+def sigmoid_betas(T=1000, beta_start=0.0001, beta_end=0.02):
+    """Return the noise added by each level: an S, flat at both ends and steep in the middle.
+
+    beta_t = beta_start + (beta_end - beta_start) / (1 + exp(-u_t)), with u_t from -6 to 6 in equal steps
+
+    Returns (T,) in (0, 1), rising; at the ends 0.25 % of the way from beta_start and beta_end.
+    Source: Xu et al. 2022 (GeoDiff), the authors' released code.
+    Twin: diffusers.DDPMScheduler, its betas for beta_schedule="sigmoid".
+    """
+    return beta_start + (beta_end - beta_start) * torch.linspace(-6, 6, T).sigmoid()
+
+
+def zero_terminal_snr(betas):
+    """Bend a schedule so that its last level is noise alone, as the sampler takes it to be.
+
+    sqrt(abar'_t) = (sqrt(abar_t) - sqrt(abar_T-1)) sqrt(abar_0) / (sqrt(abar_0) - sqrt(abar_T-1))
+
+    The first level stays as it was; the last beta becomes 1. There eps says nothing about x_0, so a model
+    for such a schedule has to predict v.
+    betas: (T,) in (0, 1), T at least 2. Returns (T,) in (0, 1].
+    Source: Lin et al. 2024, algorithm 1.
+    Twin: diffusers.schedulers.scheduling_ddim.rescale_zero_terminal_snr.
+    """
+    root = abar(betas) ** 0.5
+    left = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
+    return 1 - torch.cat([left[:1], left[1:] / left[:-1]])
 
 
 def abar(betas):
