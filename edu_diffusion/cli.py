@@ -71,6 +71,9 @@ def parser():
     generate_options(verb("generate", generate, "turn a prompt into a picture"))
     train_options(verb("train", train, "train a part of the model yourself"))
     verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
+    export_ = verb("export", export, "write a model as one .safetensors file in the original key names")
+    export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
+    export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
     verb("doctor", doctor, "check the installation and say what to do about each fault")
     render_ = verb(
         "render", render, "run lessons and write their outputs into them, for those who change lessons"
@@ -96,7 +99,7 @@ def generate_options(command):
         help="how closely to follow the prompt, 0 to 30 (default 4; 1 is no guidance)",
     )
     add("--negative", metavar="PROMPT", help="what to stay away from")
-    add("--model", help="a model's name or folder (default base)")
+    add("--model", help="a model's name, folder or .safetensors file (default base)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add("--scale", type=int, default=1, help="enlarge, each pixel becoming a square of N x N (default 1)")
     add(
@@ -113,6 +116,7 @@ def train_options(command):
     add("--minutes", type=float, help="how long to train (default: the recipe's own)")
     add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add("--compile", action="store_true", help="fuse the network's operations first: for long trainings")
     begin = command.add_mutually_exclusive_group()
     begin.add_argument(
         "--resume", action="store_true", help="go on with the training in the folder; fail if none"
@@ -206,6 +210,12 @@ def train(args, rest):
 def judge(args, rest):
     from edu_diffusion import judging
     return judging.main(rest)
+
+
+def export(args, rest):
+    from edu_diffusion import models
+    path = models.to_single_file(args.model, args.file)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 def render(args, rest):

@@ -22,7 +22,8 @@ TABLE = {
     "errors": (set(), set()),
     "data": ({"errors"}, {"torch", "numpy", "PIL"}),
     "figures": ({"errors"}, {"numpy", "matplotlib"}),
-    "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors"}),
+    "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors",
+                                    "huggingface_hub"}),
     "judge": ({"models", "data", "steps", "errors"}, COMPUTE),
     "train": ({"models", "data", "steps", "judge", "errors"}, COMPUTE),
     "widgets": (

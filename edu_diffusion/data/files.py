@@ -38,10 +38,18 @@ def staged(target):
     stage = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield stage
-        stage.chmod(0o755)
+        _as_usual(stage)
         _swap(stage, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _as_usual(stage):
+    """Give a folder and all in it the rights that new files have here: temporary ones are their owner's alone."""
+    umask = os.umask(0o077)  # there is no way to read it without setting it
+    os.umask(umask)
+    for path in (stage, *stage.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 def _swap(stage, target):

@@ -1,0 +1,23 @@
+"""The tiny Stable Diffusion: how it is built, loaded, checked and saved.
+
+    build.py         configurations of library classes
+    checkpoint.py    load from a name, folder, file or hub id; save
+    check.py         what is refused, in one sentence
+    single_file.py   one .safetensors file in the original key names, both ways
+    clip.py          CLIP with both towers
+    device.py        cuda, mps or cpu
+"""
+
+from .build import (
+    PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae,
+)
+from .checkpoint import load, locate, save, to_single_file
+from .clip import load_clip
+from .device import autocast, pick_device
+from .silence import quiet
+
+__all__ = [
+    "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
+    "build_unet", "build_vae", "load", "load_clip", "locate", "pick_device", "quiet", "save",
+    "to_single_file",
+]

@@ -1,0 +1,24 @@
+"""What to compute on, and how exactly."""
+
+import torch
+
+from ..errors import EduError
+
+
+def pick_device(name=None):
+    """The device to compute on: the one named, else cuda, else mps, else cpu.
+
+    Raises EduError when the one named is not there. Returns torch.device.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    best = name or next(d for d in ("cuda", "mps", "cpu") if there[d])
+    if not there.get(str(best).split(":")[0]):
+        raise EduError(f"There is no device {best!r} here; use one of {[d for d in there if there[d]]}.")
+    return torch.device(best)
+
+
+def autocast(device):
+    """bf16 arithmetic inside the block where the hardware is quicker for it, nothing elsewhere."""
+    has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # laptops before 2022 mostly lack it
+    helps = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and has()
+    return torch.autocast(device.type, torch.bfloat16, enabled=helps)
