@@ -1,0 +1,79 @@
+"""Where a picture looks at the words of its prompt: heat over the picture, one panel for each word."""
+
+import textwrap
+
+import numpy as np
+from matplotlib import colormaps
+
+from .picture import picture
+from .style import AMOUNT, GAP, QUIET, SMALL, array, canvas, panel, rgb, write
+
+__all__ = ["attention_overlay"]
+
+WIDTH = 1000
+HEAT = 0.7  # how much of a panel's colour is heat; the rest is the picture in grey
+
+
+def attention_overlay(image, heats, words, shared=True, scale=2):
+    """The picture, and for each word the picture in grey, coloured by how much attention each place gives it.
+
+    image: (3, H, W) in [-1, 1]. heats: (N, H, W), shares from 0 to 1. words: N strings. shared: whether all
+    words are on one scale, from 0 to the largest share; if not, each is on its own. scale: the edge of a
+    pixel. Returns a Picture.
+    """
+    heats = array(heats)
+    if len(heats) != len(words) or heats.shape[1:] != tuple(image.shape[1:]) or not len(words):
+        raise ValueError(f"There are heats {heats.shape} and {len(words)} words for a picture "
+                         f"{tuple(image.shape)}; give one heat of the picture's size for each word.")
+    tops = [float(heat.max()) for heat in heats]
+    limits = [max(tops)] * len(tops) if shared else tops
+    panels = [rgb(image), *(overlay(rgb(image), heat / (top or 1)) for heat, top in zip(heats, limits))]
+    labels = ["the picture", *(f"{word}\nup to {share(top)}" for word, top in zip(words, tops))]
+    fig, bottom = sheet(panels, labels, image.shape[-1] * scale, image.shape[-2] * scale)
+    legend(fig, bottom, share(max(tops)) if shared else "the word's largest share")
+    told = "; ".join(f'"{w}" up to {share(top)}, {place(h)}' for w, top, h in zip(words, tops, heats))
+    scales = "all on one scale" if shared else "each on its own scale"
+    return picture(fig, f"A picture, and how much attention its places give to words, {scales}: {told}.")
+
+
+def overlay(pixels, heat):
+    """Colours of the heat over the picture in grey. pixels: (H, W, 3) uint8. heat: (H, W) in [0, 1]."""
+    grey = pixels.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
+    return (1 - HEAT) * grey[:, :, None] + HEAT * colormaps[AMOUNT](heat)[:, :, :3]
+
+
+def sheet(panels, labels, wide, high):
+    """Panels in rows that fit the page, each with its label below; returns the figure and where they end."""
+    columns = min(len(panels), max(WIDTH // (wide + GAP), 1))
+    lines, tall = -(-len(panels) // columns), high + 44
+    fig = canvas(max(columns * (wide + GAP) + GAP, 340), lines * tall + GAP + 44)
+    for i, (pixels, label) in enumerate(zip(panels, labels)):
+        x, y = GAP + i % columns * (wide + GAP), GAP + i // columns * tall
+        panel(fig, x, y, wide, high).imshow(pixels, interpolation="nearest", aspect="auto")
+        word, *more = label.split("\n")
+        write(fig, x + wide / 2, y + high + 4, textwrap.shorten(word, wide // 8, placeholder="..."), va="top")
+        write(fig, x + wide / 2, y + high + 22, "".join(more), SMALL, va="top", color=QUIET)
+    return fig, GAP + lines * tall
+
+
+def legend(fig, y, top):
+    """A strip of the colours of the heat, from none to the most."""
+    ramp = overlay(np.full((1, 128, 3), 128, dtype=np.uint8), np.linspace(0, 1, 128)[None])
+    write(fig, GAP, y + 12, "0", SMALL, ha="left")
+    panel(fig, GAP + 14, y + 4, 128, 16).imshow(ramp, aspect="auto")
+    write(fig, GAP + 148, y + 12, f"{top} of the attention", SMALL, ha="left")
+
+
+def share(x):
+    """A share as a percentage with two digits that count."""
+    return f"{100 * x:.2g} %" if x < 0.1 else f"{100 * x:.0f} %"
+
+
+def place(heat):
+    """In words, in which ninth of the picture the heat is greatest."""
+    if heat.mean() > 0.8 * heat.max():
+        return "about alike everywhere"
+    y, x = np.unravel_index(heat.argmax(), heat.shape)
+    down = ("most at the top", "most in the middle", "most at the bottom")[3 * y // heat.shape[0]]
+    across = (", left", "", ", right")[3 * x // heat.shape[1]]
+    return down + across

@@ -1,0 +1,45 @@
+"""Look anywhere: what went through a model, recorded from outside while it runs as it always does.
+
+    with record(pipe, "unet.mid_block", "unet.down_blocks.*") as trace:
+        pipe("a cat face on a blue background")
+    trace["unet.mid_block"][7].output  # what the bottom of the U-Net gave at its call 7, the eighth step
+
+A model is any torch module, or a diffusers pipeline: then the names begin with the part's, such as "unet.",
+"vae.decoder." or "text_encoder." (a pipeline never calls its VAE as a whole, only the VAE's parts). Nothing
+in the model is changed or rewritten: hooks of torch's own copy the tensors, and are gone when the block ends,
+also by an exception.
+
+The tests run all of this on the shipped tiny pipeline, and on a narrow U-Net with random weights that has the
+blocks of Stable Diffusion 1.5 (four levels, two layers each, eight heads). Its real weights are untested, and
+so are GPUs.
+
+    record.py      activations by dotted name
+    attention.py   attention maps: what is looked at from where
+    words.py       the tokens of each word
+    ablate.py      take a block or a skip out, and see what becomes of the picture
+    profile.py     parameters, time and memory, block by block
+    names.py       dotted names and patterns
+    nested.py      tensors in tuples, lists and dictionaries
+"""
+
+from .ablate import ablate
+from .attention import attention_maps, cross_attention, heat_maps, record_attention, resolutions
+from .names import modules
+from .profile import Profile, Share, profile
+from .record import Call, Trace, record
+from .words import by_word, words
+
+__all__ = [
+    # names
+    "modules",
+    # record
+    "record", "Trace", "Call",
+    # attention
+    "cross_attention", "record_attention", "attention_maps", "resolutions", "heat_maps",
+    # words
+    "words", "by_word",
+    # profile
+    "profile", "Profile", "Share",
+    # ablate
+    "ablate",
+]
