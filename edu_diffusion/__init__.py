@@ -4,12 +4,12 @@ Where things are, from the readable to the practical:
 
     steps/        the mathematics: short functions on torch tensors, each proven equal to the library's own
     data/         captioned emoji scenes, made on demand; pictures from outside
-    models.py     tiny configurations of diffusers and transformers classes; load, save
+    models/       tiny configurations of diffusers and transformers classes; load, save
     train/        one recipe a file, each a generator that yields its progress
-    judge.py      numbers: did the model draw what was asked?
+    judge/        numbers: did the model draw what was asked?
     figures/      tensors in, matplotlib figures out
     widgets/      controls plus a figure, for the lessons
-    cli.py        python3 -m edu_diffusion: lab, test, generate, train, judge, doctor
+    cli.py        python3 -m edu_diffusion: lab, test, generate, train, judge, export, doctor
 
 Importing this package takes milliseconds; the heavy libraries are imported where they are used.
 This file, errors.py and __main__.py also parse on an old Python, which then gets a sentence, not a traceback.

@@ -8,7 +8,7 @@ import json
 from .data import files
 from .errors import EduError
 
-SHEET = 40  # pictures on the contact sheet
+SHEET = 100  # pictures on the contact sheet
 
 
 def spread(rows):
@@ -39,11 +39,12 @@ def numbers(folder):
 
 
 def text(score):
-    """A metric as the card says it: a share with its interval, or decibels."""
+    """A metric as the card says it: a share with its interval, or a plain value with its unit."""
     if "low" in score:
         value, low, high = (f"{100 * score[k]:.1f}" for k in ("value", "low", "high"))
         return f"{value} % [{low}, {high}], n = {score['n']}"
-    return f"{score['value']:.1f} dB, n = {score['n']}"
+    unit = " " + score["unit"] if "unit" in score else ""
+    return f"{score['value']:.3g}{unit}, n = {score['n']:,}"
 
 
 def sheet(pipe, rows):

@@ -1,4 +1,8 @@
-"""The verb `judge`: measure a model, print the table, and with --write store it and everything that quotes it."""
+"""The verb `judge`: measure a model, print the table, and with --write store it and everything that quotes it.
+
+    judge            does the pipeline draw what is asked?          checkpoints/base
+    judge clip       do captions and pictures find each other?      checkpoints/clip
+"""
 
 import argparse
 import json
@@ -7,28 +11,61 @@ from .data import files
 
 
 def main(arguments=()):
-    """Judge the model that the arguments name; returns the exit code 0."""
-    from . import judge, models
+    """Judge what the arguments name; returns the exit code 0."""
     args = parser().parse_args(arguments)
-    pipe = models.load(args.model)
-    scores = judge.evaluate(pipe, judge.load_judge(), args.tier, [1000 * s for s in range(args.seeds)], args.limit)
-    for name, score in scores.items():
-        interval = f"  [{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
-        print(f"{name:28s} {score['value']:7.3f}{interval}  n={score['n']}")
-    if args.write:
-        write(pipe, models.locate(args.model), scores, args)
+    {"drawing": judge_drawing, "clip": judge_clip}[args.what](args)
     return 0
 
 
 def parser():
     commands = argparse.ArgumentParser(prog="edu_diffusion judge", description="Measure how good a model is.")
     add = commands.add_argument
-    add("--model", default="base", help="a shipped checkpoint's name or a folder")
+    add("what", nargs="?", default="drawing", choices=["drawing", "clip"], help="which ability (default: drawing)")
+    add("--model", help="a shipped checkpoint's name or a folder (default: base, or clip)")
     add("--tier", default="core", choices=["core", "wide"], help="which of the frozen prompts")
     add("--seeds", type=int, default=3, help="how many sampling seeds")
     add("--limit", type=int, help="only the first prompts, for a quick look")
+    add("--distance", action="store_true", help="also the Fréchet distance, 2,000 pictures more (--write implies it)")
     add("--write", action="store_true", help="store metrics.json, sheet.png and the card in the model's folder")
     return commands
+
+
+def judge_drawing(args):
+    """The frozen prompts, drawn by a pipeline."""
+    from . import judge, models
+    args.model = args.model or "base"
+    folder = models.locate(args.model) if args.write else None  # a file has no place for a card: say so first
+    pipe, network = models.load(args.model), judge.load_judge()
+    scores = judge.evaluate(pipe, network, args.tier, [1000 * s for s in range(args.seeds)], args.limit)
+    show(scores)
+    if args.distance or args.write:
+        far = judge.distances(pipe, network, args.tier)
+        show(far)
+        scores |= far
+    if args.write:
+        write(pipe, folder, scores, args)
+
+
+def judge_clip(args):
+    """Pools of captions and pictures, matched by a CLIP."""
+    from . import judge, models
+    from .train.clip import embeddings
+    folder = models.locate(args.model or "clip")
+    model, tokenizer = models.load_clip(folder)
+    hits = judge.recall(lambda captions, images: embeddings(model, tokenizer, captions, images), args.tier)
+    scores = {f"{args.tier}_recall_{way}": judge.score(found) for way, found in hits.items()}
+    show(scores)
+    if args.write:
+        from . import cards
+        files.write_json(folder / "metrics.json", scores)
+        cards.write_card(folder)
+
+
+def show(scores):
+    """Print a table of scores."""
+    for name, score in scores.items():
+        interval = f"  [{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
+        print(f"{name:28s} {score['value']:7.3f}{interval}  n={score['n']}", flush=True)
 
 
 def write(pipe, folder, scores, args):

@@ -1,5 +1,7 @@
 """The verb `train`: run a recipe, show its progress, say how to go on after Ctrl-C."""
 
+import inspect
+
 from edu_diffusion import install
 from edu_diffusion.errors import EduError
 from edu_diffusion.progress import Bar
@@ -13,6 +15,7 @@ def run(args):
     folder = args.out or install.home() / "runs" / args.recipe
     prepare(folder, args.resume, args.fresh)
     given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
+    given |= {"compiled": True} if compilable(args, recipe) else {}
     bar = Bar()
     try:
         for progress in recipe(run=folder, **given):
@@ -26,6 +29,13 @@ def run(args):
         raise
     bar.close()
     print(f"Done: {folder}")
+
+
+def compilable(args, recipe):
+    """Whether --compile was given; raises EduError when the recipe has nothing to compile."""
+    if args.compile and "compiled" not in inspect.signature(recipe).parameters:
+        raise EduError(f"{args.recipe} is too small to be worth compiling; leave out --compile")
+    return args.compile
 
 
 def find(name):

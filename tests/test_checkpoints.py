@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from edu_diffusion import cards
+from edu_diffusion import cards, judge, judging, models
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
@@ -14,20 +14,38 @@ BASE = ROOT / "base"
 METRICS = json.loads((BASE / "metrics.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["base", "judge"])
+@pytest.mark.parametrize("name", ["base", "clip", "judge"])
 def test_the_card_lists_every_file_with_its_checksum(name):
     card = json.loads((ROOT / name / "card.json").read_text(encoding="utf-8"))
     assert card["sha256"] == files.checksums(ROOT / name)
 
 
-def test_the_card_is_what_its_numbers_make_of_it():
-    template = (ROOT / "base.card.md").read_text(encoding="utf-8")
-    assert (BASE / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(BASE))
+@pytest.mark.parametrize("name", ["base", "clip"])
+def test_the_card_is_what_its_numbers_make_of_it(name):
+    template = (ROOT / f"{name}.card.md").read_text(encoding="utf-8")
+    assert (ROOT / name / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(ROOT / name))
 
 
 def test_every_share_in_the_card_is_a_metric():
     shares = re.findall(r"[\d.]+ % \[[\d.]+, [\d.]+\], n = \d+", (BASE / "README.md").read_text(encoding="utf-8"))
     assert len(shares) > 15 and set(shares) <= {cards.text(v) for v in METRICS.values()}
+
+
+def test_judging_again_gives_the_stored_numbers():
+    """Those that need no drawing, here; another processor may tip a picture or two over."""
+    again = judge.fixed(models.load("base", "cpu"), judge.load_judge("cpu"))
+    assert len(again) > 15
+    for name, score in again.items():
+        assert score["value"] == pytest.approx(METRICS[name]["value"], abs=0.02 if "low" in score else 0.05), name
+
+
+def test_judging_clip_again_gives_the_stored_numbers(capsys):
+    judging.main(["clip"])
+    stored = json.loads((ROOT / "clip" / "metrics.json").read_text(encoding="utf-8"))
+    lines = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
+    assert {name: float(value) for name, value in lines.items()} == {
+        name: pytest.approx(score["value"], abs=0.01) for name, score in stored.items()}
+    assert min(score["low"] for score in stored.values()) > 0.6
 
 
 def test_a_number_that_nobody_measured_is_refused():
@@ -41,7 +59,7 @@ def test_the_bytes_keep_their_budget():
 
 
 # The other bars of the first slice, concept 75 % and held-out pairs 60 %, are not reached yet: see the card.
-@pytest.mark.parametrize("name, bar", [("colour", 0.92), ("core_concept_top1", 0.45), ("heldout_pairs", 0.25)])
+@pytest.mark.parametrize("name, bar", [("colour", 0.92), ("core_concept_top1", 0.63), ("heldout_pairs", 0.36)])
 def test_the_base_does_not_fall_behind(name, bar):
     assert METRICS[name]["value"] >= bar
 

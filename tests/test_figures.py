@@ -4,6 +4,7 @@ import base64
 import io
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from edu_diffusion import figures
 from edu_diffusion.figures import style
 from PIL import Image
 
+History = namedtuple("Progress", "step loss seconds left")
+CURVES = {"straight": torch.linspace(0.999, 0.01, 100), "bent": torch.linspace(0.999, 0.0, 100) ** 2}
+GREY = torch.linspace(-1, 1, 12 * 64).reshape(12, 1, 8, 8)
 X = torch.rand(6, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
 Z = torch.randn(3, 4, 16, 16, generator=torch.Generator().manual_seed(0))
 MAKE = {
@@ -25,6 +29,14 @@ MAKE = {
     "channels": lambda: figures.channels([Z[0], Z[1]], ["noise", "latent"]),
     "maps": lambda: figures.maps(Z.abs()[:, 0], ["latent", "time", "text"]),
     "tokens": lambda: figures.tokens(torch.randn(32, 128), ["<start>", "a", "cat"]),
+    "digits": lambda: figures.digits(GREY, range(12)),
+    "clouds": lambda: figures.clouds([torch.randn(50, 2)] * 3, ["t = 0", "t = 1", "t = 2"], groups=range(50)),
+    "schedules": lambda: figures.schedules(CURVES, mark=50),
+    "level": lambda: figures.level(X[0] * 3, CURVES, "bent", 40),
+    "histogram": lambda: figures.histogram({"normal": torch.randn(500), "uniform": torch.rand(500)}),
+    "training": lambda: figures.training(
+        [History(i + 1, 1 / (i + 1), float(i), 9.0 - i) for i in range(5)], (1.0, "zero predictor"), [(1, 9.0), (4, 2.0)],
+        "distance", GREY),
 }
 
 
@@ -122,6 +134,8 @@ def test_maps_on_one_scale_or_on_their_own():
     (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 drawings and 1 labels"),
     (lambda: figures.nearest(X[0], X[:0], []), "0 drawings"),
     (lambda: figures.row(X[None, 0], ["a"], scale=2) and figures.row(X[None], ["a"]), r"\(6, 3, 64, 64\).*x\[0\]"),
+    (lambda: figures.digits(GREY, [1]), "12 pictures and 1 labels"),
+    (lambda: figures.clouds([X[0, 0]], []), "1 clouds and 0 labels"),
     (lambda: figures.pipeline_map("u-net"), "no part 'u-net'; its parts are prompt"),
 ])
 def test_mistakes_are_a_sentence(call, words):
@@ -146,3 +160,32 @@ def test_pyplot_is_never_imported():
     code = "import sys, edu_diffusion.figures as f; f.pipeline_map(); print('matplotlib.pyplot' in sys.modules)"
     root = Path(figures.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root).stdout == "False\n"
+
+
+def test_a_digit_is_white_ink_on_black():
+    """Every pixel is a square of scale x scale; its label is below it."""
+    screen = pixels(figures.digits(GREY[:2], "ab", scale=10))
+    assert screen[9, 9].max() <= 2 and abs(int(screen[9 + 70, 88 + 70, 0]) - 127.5 * (1 + GREY[1, 0, 7, 7])) <= 2
+    assert (screen[4:84, 4:84].reshape(8, 10, 8, 10, 3).std((1, 3)) < 0.5).all()
+
+
+def test_points_are_where_they_are():
+    """x to the right, y up; other groups, other colours."""
+    screen = pixels(figures.clouds([[[0, 2.9]] * 9 + [[2.9, 0]]], ["x"], groups=[0] * 9 + [1], limit=3, edge=180)).astype(int)
+    top, right = screen[8:18, 93:103].reshape(-1, 3).min(0), screen[93:103, 178:187].reshape(-1, 3).min(0)
+    assert top[0] < 60 < top[2], "blue, near the top"
+    assert right[2] < 160 < right[0], "orange, at the right"
+
+
+def test_a_schedule_tells_where_signal_and_noise_are_equal():
+    alt = figures.schedules({"half": torch.tensor([0.9, 0.6, 0.5, 0.1])}).alt
+    assert "equal at t = 2" in alt and "at the end 0.1000 left" in alt
+    assert "signal 0.900, signal-to-noise ratio 9;" not in figures.level(X[0], {"a": [0.9, 0.5]}, "a", 1).alt
+    assert "t = 0: signal 0.900, signal-to-noise ratio 9." in figures.level(X[0], {"a": [0.9, 0.5]}, "a", 0).alt
+
+
+def test_a_training_says_how_far_it_is():
+    alt = figures.training([History(7, 0.25, 5.0, 15.0)], (1.0, "zero predictor")).alt
+    assert "25% of the time" in alt and "after 7 steps the loss is 0.250, against 1 (zero predictor)" in alt
+    assert "distance from 9 to 2" in MAKE["training"]().alt
+    assert "100%" in figures.training([History(7, 0.25, 5.0, 0.0)]).alt

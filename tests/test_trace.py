@@ -332,7 +332,7 @@ def test_maps_are_those_of_eager_attention(pipe):
         for call in range(2):
             maps = trace.attention_maps(seen, name, call)
             assert maps.shape[:2] == (4, seen.modules[name].heads) and maps.dtype == torch.float32
-            assert_close(maps, expected[seen.modules[name]][call])
+            assert_close(maps, expected[seen.modules[name]][call], atol=1e-4, rtol=1e-3)  # two runs, rounded differently
             assert_close(maps.sum(3), torch.ones(maps.shape[:3]))
     cross = trace.cross_attention(pipe)
     assert cross == [name for name in names if name.endswith("attn2")]

@@ -159,3 +159,42 @@ def test_the_unet_starts_by_predicting_nothing():
     unet = zero_residuals(models.build_unet())
     out = unet(torch.randn(1, 4, 16, 16), 5, torch.randn(1, models.TOKENS, models.WIDTH)).sample
     assert out.abs().max() == 0
+
+
+def test_the_recipe_base_makes_every_part_and_a_pipeline(tmp_path):
+    seen = []
+    for progress in train.RECIPES["base"](minutes=600, steps=1, run=tmp_path, device="cpu"):
+        seen.append(progress.left)
+    assert len(seen) == 3 and seen[0] > seen[1] > seen[2] == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "latent", "model", "vae"]
+    assert models.load(tmp_path / "model", "cpu").unet.config.sample_size == 16
+
+
+def test_the_recipe_base_needs_a_folder():
+    with pytest.raises(EduError, match="folder"):
+        next(train.RECIPES["base"](steps=1))
+
+
+def test_a_decoder_that_learns_on_leaves_the_latents_alone(runs, tmp_path):
+    root, _ = runs
+    before = models.load(root / "latent" / "model", "cpu").vae
+    *_, last = train.RECIPES["vae"](steps=2, batch=2, start=root / "latent" / "model", run=tmp_path, device="cpu")
+    x_0 = scenes.batch(2, 0).images
+    with torch.no_grad():
+        torch.testing.assert_close(last.model.encode(x_0).latent_dist.mean, before.encode(x_0).latent_dist.mean)
+    assert not torch.equal(last.model.decoder.conv_in.weight, before.decoder.conv_in.weight)
+    assert last.model.config.scaling_factor == before.config.scaling_factor
+
+
+def test_a_pipeline_can_be_trained_on(runs):
+    root, _ = runs
+    begun = models.load(root / "latent" / "model", "cpu").unet
+    first = next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", device="cpu"))
+    weight = first.model["unet"].conv_in.weight
+    assert 0 < (weight - begun.conv_in.weight).abs().max() < 1e-3
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch):
+    monkeypatch.setattr(loop.shutil, "which", lambda name: None)
+    with pytest.raises(EduError, match="compiler"):
+        loop.fuse(torch.nn.Linear(1, 1))

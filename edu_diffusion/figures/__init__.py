@@ -3,14 +3,29 @@
 numpy and matplotlib only, and never pyplot. Every function returns a Picture, except `source`, which shows code.
 """
 
+from .digits import digits
+from .attention import attention_overlay
+from .clip import caption_growth, caption_neighbours, similarity_map, swapped_word
+from .features import block_bars, feature_maps
 from .film import contact_sheet, film_strip, row
+from .guidance import guidance
+from .histogram import histogram
+from .latents import Coded, edited_latent, reconstructions, ways
 from .map import course_map, pipeline_map
 from .nearest import nearest
 from .picture import Picture, picture, to_png
+from .points import clouds
+from .schedules import level, schedules
 from .source import source
 from .tensors import channels, maps, tokens
+from .timeline import Moment, timeline
+from .training import training
+from .unet import time_embedding, without
 
 __all__ = [
-    "Picture", "channels", "contact_sheet", "course_map", "film_strip", "maps", "nearest", "picture", "pipeline_map", "row", "source",
-    "to_png", "tokens",
+    "Picture", "attention_overlay", "block_bars", "channels", "clouds", "contact_sheet", "course_map",
+    "digits", "feature_maps", "film_strip", "histogram", "level", "maps", "nearest", "picture",
+    "Coded", "Moment", "edited_latent", "guidance", "reconstructions", "timeline", "ways",  # explorers
+    "caption_growth", "caption_neighbours", "similarity_map", "swapped_word", "time_embedding", "without",
+    "pipeline_map", "row", "schedules", "source", "to_png", "tokens", "training",
 ]

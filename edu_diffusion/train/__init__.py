@@ -14,4 +14,4 @@ class _Recipes(dict):
         return getattr(importlib.import_module(super().__getitem__(name), __name__), name)
 
 
-RECIPES = _Recipes(vae=".vae", clip=".clip", latent=".latent", judge=".judge")
+RECIPES = _Recipes(base=".base", vae=".vae", clip=".clip", latent=".latent", judge=".judge", ddpm=".ddpm", lenet=".lenet")

@@ -1,7 +1,8 @@
 """Recipe `judge`: the classifier that says what is in a picture, trained on real scenes alone.
 
 It sees every drawing of its tier (also the held-out concept x style pairs: nobody can name a drawing never seen) but none
-of the held-out concept x colour pairs, and pictures slightly blurred and noisy, as a decoder's are.
+of the held-out concept x colour pairs, and pictures blurred and noisy, as those of a model that is still
+learning are: otherwise it would judge the texture, and not the thing.
 """
 
 import torch
@@ -10,15 +11,20 @@ from torch.nn.functional import cross_entropy, interpolate
 from ..data import scenes
 from ..judge import Judge, save_judge
 from ..models import pick_device
-from .loop import about, fit, generator
+from .loop import about, fit, fuse, generator
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core"):
-    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge."""
+def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", compiled=False):
+    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
+
+    compiled: fuse the network first, see fuse().
+    """
     torch.manual_seed(seed)
     model = Judge().to(pick_device(device)).train()
+    if compiled:
+        fuse(model)
 
     def loss(step):
         scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=("style",))
@@ -32,8 +38,9 @@ def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2
 
 
 def soften(images, rng):
-    """Blur by shrinking and growing, then a little noise; another strength for every batch."""
-    edge = int(torch.randint(40, 65, (1,), generator=rng))
+    """Blur by shrinking and growing, then fine noise and noise as coarse as a latent's cells; other strengths each time."""
+    edge = int(torch.randint(28, 65, (1,), generator=rng))
     small = interpolate(images, (edge, edge), mode="bilinear", antialias=True)
-    noise = torch.randn(images.shape, generator=rng) * (0.1 * torch.rand(1, generator=rng))
-    return interpolate(small, images.shape[-2:], mode="bicubic") + noise
+    fine = torch.randn(images.shape, generator=rng) * (0.1 * torch.rand(1, generator=rng))
+    coarse = torch.randn(len(images), 3, 16, 16, generator=rng) * (0.25 * torch.rand(1, generator=rng))
+    return interpolate(small, images.shape[-2:], mode="bicubic") + fine + interpolate(coarse, images.shape[-2:], mode="bicubic")

@@ -16,29 +16,33 @@ from .. import models
 from ..data import scenes
 from ..errors import EduError
 from ..steps import q_sample, velocity
-from .loop import about, fit, generator, plain_attention
+from .loop import about, fit, fuse, generator, plain_attention
 
 DROPPED = 0.1  # share of captions left empty
-USUAL = 0.85  # share of scenes in the usual style; the rest is spread over all three
+USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all three
 
 
-def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=32, lr=7e-4, tier="core",
-           vae=None, clip=None):
+def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, tier="core",
+           vae=None, clip=None, start=None, usual=USUAL, compiled=False):
     """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
+    start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
+    compiled: fuse the networks first, see fuse().
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
-    vae, clip = beside(run, "vae", vae), beside(run, "clip", clip)
-    parts = Parts(vae, clip, device)
+    vae, clip = (None, None) if start else (beside(run, "vae", vae), beside(run, "clip", clip))
+    parts = Parts(vae, clip, device, start or "base")
     torch.manual_seed(seed)
-    unet = plain_attention(zero_residuals(models.build_unet()).to(device))
+    unet = plain_attention((parts.unet() if start else zero_residuals(models.build_unet())).to(device))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": parts.text_encoder}).train()
     abar = models.build_scheduler().alphas_cumprod.to(device)
+    if compiled:
+        fuse(unet, parts.text_encoder, parts.vae.encoder)
 
     def loss(step):
-        rng, scene = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=USUAL)
+        rng, scene = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=usual)
         z_0 = parts.latents(scene.images)
         c = parts.text(drop(scene.captions, rng))
         return latent_loss(unet, z_0, c, abar, rng)
@@ -47,7 +51,8 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=32, lr
     if run is not None:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
-        models.save(pipe, pathlib.Path(run) / "model", {"seed": seed, "tier": tier} | facts(pipe, runs, device))
+        settings = {"seed": seed, "tier": tier, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual}
+        models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 
 def facts(pipe, runs, device):
@@ -99,18 +104,25 @@ class Parts:
     that was tried this helped most (the model card has the numbers; Rombach et al. 2022 trained theirs along too).
     """
 
-    def __init__(self, vae, clip, device):
+    def __init__(self, vae, clip, device, start="base"):
         from diffusers import AutoencoderKL
         from transformers import CLIPTextModel, CLIPTokenizer
-        base = models.locate("base") if None in (vae, clip) else None
+        base = self.base = models.locate(start) if None in (vae, clip) else None
         vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
         text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
             pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
         with models.quiet():
             self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32).to(device).eval()
-            self.text_encoder = CLIPTextModel.from_pretrained(text, dtype=torch.float32).to(device).eval()
+            self.text_encoder = CLIPTextModel.from_pretrained(
+                text, dtype=torch.float32, attn_implementation="eager").to(device).eval()  # see plain_attention
             self.tokenizer = CLIPTokenizer.from_pretrained(words)
         self.vae.requires_grad_(False)
+
+    def unet(self):
+        """The U-Net of the pipeline that the parts come from."""
+        from diffusers import UNet2DConditionModel
+        with models.quiet():
+            return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32)
 
     @torch.no_grad()
     def latents(self, images):

@@ -7,39 +7,56 @@ Loss: weighted squared and absolute error, sprites counted more than flat backgr
 import torch
 
 from ..data import scenes
-from ..models import build_vae, pick_device
+from ..models import build_vae, locate, pick_device, quiet
 from ..steps import kl_to_unit, sample_latent
 from .keep import keep
-from .loop import fit, generator, plain_attention
+from .loop import fit, fuse, generator, plain_attention
 
 KL = 2e-4
 
 
-def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3):
+def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None, compiled=False):
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
 
     When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.
+    start: a pipeline (name or folder) whose VAE to go on from: then the decoder alone learns, and from exact
+    latents, so that the pipeline's U-Net still fits. compiled: fuse the networks first, see fuse().
     """
     torch.manual_seed(seed)
-    model = plain_attention(build_vae().to(pick_device(device)))
+    model = plain_attention((decoder_of(start) if start else build_vae()).to(pick_device(device)))
+    if compiled:
+        fuse(model.encoder, model.decoder)
 
     def loss(step):
         x_0 = scenes.batch(batch, seed * 1_000_003 + step, "wide", counts=(1, 1, 2, 3))
         return vae_loss(model, x_0.images.to(model.device), x_0.masks.to(model.device), generator(seed, step))
 
     yield from fit(model.train(), loss, minutes=minutes, steps=steps, lr=lr, run=run)
-    model.eval().register_to_config(scaling_factor=1 / latent_std(model))
+    model.eval()
+    if not start:
+        model.register_to_config(scaling_factor=1 / latent_std(model))
     keep({"vae": model}, run)
 
 
 def vae_loss(model, x_0, mask, rng):
     """Reconstruction plus KL; x_0 in [-1, 1], mask marks the sprites."""
     mean, logvar = model.quant_conv(model.encoder(x_0)).float().chunk(2, dim=1)
-    z_0 = sample_latent(mean, logvar, torch.randn(mean.shape, generator=rng).to(mean))
+    eps = torch.randn(mean.shape, generator=rng).to(mean)
+    z_0 = sample_latent(mean, logvar, eps) if mean.requires_grad else mean
     error = model.decode(z_0).sample.float() - x_0
     weight = 1 + 2 * torch.nn.functional.max_pool2d(mask.float(), 3, stride=1, padding=1)
     pixels = error.square() + 0.1 * error.abs()
     return (weight * pixels).mean() + KL * kl_to_unit(mean, logvar).mean() / mean[0].numel()
+
+
+def decoder_of(start):
+    """The VAE of a pipeline with all but its decoder frozen."""
+    from diffusers import AutoencoderKL
+    with quiet():
+        model = AutoencoderKL.from_pretrained(locate(start) / "vae", dtype=torch.float32)
+    model.requires_grad_(False)
+    model.decoder.requires_grad_(True)
+    return model
 
 
 @torch.no_grad()

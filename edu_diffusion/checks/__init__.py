@@ -1,0 +1,30 @@
+"""Exercises: what a right answer is, which wrong ones are known, and the hint for each.
+
+    check("q_sample", my_q_sample)      # in a lesson's cell: prints "Right" or "Not yet" and a hint
+    verdict("q_sample", my_q_sample)    # the same for a grader: Verdict(right, words)
+
+Each exercise is declared once, as an Exercise; lessons, the tests and whoever grades take it from EXERCISES.
+"""
+
+from ..errors import EduError
+from . import denoise, guide, noise
+from .exercise import Exercise, Verdict, judged
+
+__all__ = ["EXERCISES", "Exercise", "Verdict", "check", "verdict"]
+
+EXERCISES = {e.name: e for e in [*guide.EXERCISES, *noise.EXERCISES, *denoise.EXERCISES]}
+
+
+def verdict(name, mine):
+    """Verdict(right, words) on somebody's function; right is None while there is none. It never raises for `mine`.
+
+    name: of an exercise; raises EduError for an unknown one.
+    """
+    if name not in EXERCISES:
+        raise EduError(f"There is no exercise {name!r}; the exercises are {', '.join(EXERCISES)}.")
+    return judged(EXERCISES[name], mine)
+
+
+def check(name, mine):
+    """Print the verdict on a learner's function; mine: the function, or None while it is not written."""
+    print(verdict(name, mine).words)

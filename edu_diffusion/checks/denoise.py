@@ -1,0 +1,80 @@
+"""Exercises of lesson 02: what a denoiser learns from, and what its answer stands for."""
+
+import torch
+
+from ..steps import predict_x0, q_sample
+from .exercise import Exercise
+
+
+def noise_loss(model, x_0, eps, t, abar):
+    return (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean()
+
+
+def guess(x, t):
+    """Stands for a network: its answer depends on the picture and on the level."""
+    return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1)
+
+
+def batches():
+    """Arguments (model, x_0, eps, t, abar); as many pictures as one is wide, where careless code runs, but wrongly."""
+    rng = torch.Generator().manual_seed(12)
+    x_0, eps = torch.rand(4, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(4, 1, 4, 4, generator=rng)
+    return [(guess, x_0, eps, torch.tensor(t), torch.linspace(0.99, 0.01, 9)) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
+
+
+def noisy_pictures():
+    """Arguments (x_t, eps, abar_t)."""
+    rng = torch.Generator().manual_seed(13)
+    x_0, eps = torch.rand(2, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(2, 1, 4, 4, generator=rng)
+    return [(q_sample(x_0, eps, abar_t), eps, abar_t) for abar_t in (0.3, 0.85)]
+
+
+EXERCISES = [
+    Exercise("noise_loss", noise_loss, batches, (
+        ("the target is the noise eps, not the clean picture: this model predicts noise.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - x_0).square().mean()),
+        ("this compares the noise with the noisy picture; it has to be compared with the model's answer.",
+         lambda model, x_0, eps, t, abar: (q_sample(x_0, eps, abar[t]) - eps).square().mean()),
+        ("the model is shown the clean picture; it must be shown the noisy one, q_sample(x_0, eps, abar[t]).",
+         lambda model, x_0, eps, t, abar: (model(x_0, t) - eps).square().mean()),
+        ("the model is shown the noise alone; it must be shown the noisy picture, q_sample(x_0, eps, abar[t]).",
+         lambda model, x_0, eps, t, abar: (model(eps, t) - eps).square().mean()),
+        ("take the mean of the squares, not their sum: else the loss grows with the number of pixels.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().sum()),
+        ("the differences are not squared, so those above and below zero cancel.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).mean()),
+        ("these are absolute differences; take their squares.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).abs().mean()),
+        ("square first, then take the mean: this is the square of the mean.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).mean().square()),
+        ("one number is wanted: end with .mean() over everything.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square()),
+        ("one number is wanted, the mean over the pictures too.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3))),
+        ("the root of the mean is another loss; leave out the root.",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean().sqrt()),
+        ("picture and noise are exchanged in q_sample(x_0, eps, abar[t]).",
+         lambda model, x_0, eps, t, abar: (model(q_sample(eps, x_0, abar[t]), t) - eps).square().mean()),
+        ("the level is one off: the signal that is left at level t is abar[t].",
+         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t - 1]), t) - eps).square().mean()),
+        ("abar[t] has one level for each picture, and not one for each column: let q_sample do the mixing.",
+         lambda model, x_0, eps, t, abar: (model(
+             abar[t] ** 0.5 * x_0 + (1 - abar[t]) ** 0.5 * eps, t) - eps).square().mean()),
+    ), "a network that makes this small has learned to find noise."),
+    Exercise("predict_x0", predict_x0, noisy_pictures, (
+        ("the noise in x_t has the weight sqrt(1 - abar_t); take away that much of it, not all.",
+         lambda x_t, eps, abar_t: (x_t - eps) / abar_t**0.5),
+        ("what is left still has the weight sqrt(abar_t); divide by it.",
+         lambda x_t, eps, abar_t: x_t - (1 - abar_t) ** 0.5 * eps),
+        ("divide by the square root of abar_t, not by abar_t.",
+         lambda x_t, eps, abar_t: (x_t - (1 - abar_t) ** 0.5 * eps) / abar_t),
+        ("the weight of eps lacks its square root.",
+         lambda x_t, eps, abar_t: (x_t - (1 - abar_t) * eps) / abar_t**0.5),
+        ("the noise has to be taken away, not added once more.",
+         lambda x_t, eps, abar_t: (x_t + (1 - abar_t) ** 0.5 * eps) / abar_t**0.5),
+        ("brackets: all of x_t - sqrt(1 - abar_t) eps is divided.",
+         lambda x_t, eps, abar_t: x_t - (1 - abar_t) ** 0.5 * eps / abar_t**0.5),
+        ("x_t is to be multiplied by nothing; solve x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps for x_0.",
+         lambda x_t, eps, abar_t: abar_t**0.5 * x_t - (1 - abar_t) ** 0.5 * eps),
+    ), "who knows the noise, knows the picture."),
+]

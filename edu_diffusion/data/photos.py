@@ -1,0 +1,14 @@
+"""Three photographs that no model here was trained on."""
+
+from ..errors import EduError
+from . import files
+from .pictures import read_picture
+
+NAMES = ("cat", "coffee", "rocket")
+
+
+def photo(name, size=64):
+    """A photograph, "cat", "coffee" or "rocket": (1, 3, size, size) in [-1, 1]. Raises EduError for another name."""
+    if name not in NAMES:
+        raise EduError(f"There is no photograph {name!r}; there are {', '.join(NAMES)}.")
+    return read_picture(files.folder("datasets", "photos") / f"{name}.png", size)

@@ -1,0 +1,22 @@
+"""Clouds of points in the plane: what dye in water is made of, when one looks closely."""
+
+import torch
+
+from ..errors import EduError
+
+
+def cloud(amounts, n=2000, seed=0):
+    """n points, thick where there is much of something: a picture's shape as a cloud.
+
+    amounts: (H, W), not negative, not all zero (else EduError); for instance the mask of a scene.
+    Returns (n, 2): x to the right, y up, both in [-1, 1] like the pixels of a picture.
+    """
+    amounts = torch.as_tensor(amounts, dtype=torch.float32)
+    if amounts.ndim != 2 or amounts.min() < 0 or not amounts.any():
+        raise EduError(f"amounts has the shape {tuple(amounts.shape)}; it must be (height, width), nowhere negative "
+                       "and somewhere above zero.")
+    rng, (height, width) = torch.Generator().manual_seed(seed), amounts.shape
+    cell = torch.multinomial(amounts.flatten(), n, replacement=True, generator=rng)
+    within = torch.rand(n, 2, generator=rng)  # anywhere in its pixel
+    x, y = (cell % width + within[:, 0]) / width, (cell // width + within[:, 1]) / height
+    return torch.stack([2 * x - 1, 1 - 2 * y], 1)

@@ -1,0 +1,78 @@
+"""A training as it goes: the loss, the time, and what the model can do by now."""
+
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+from .digits import mosaic
+from .picture import picture
+from .schedules import plot
+from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, write
+
+__all__ = ["training"]
+
+
+def training(history, baseline=None, marks=(), named="", images=None, columns=5):
+    """A bar for the time, the curve of the loss, and, if there are any, marks on an axis of their own and pictures.
+
+    history: a list of Progress(step, loss, seconds, left, ...), the last one is now. baseline: (value, words), a loss to
+    compare with. marks: pairs (seconds, value) of another number, called `named`. images: (B, 1, H, W) in [-1, 1],
+    drawn by the model now. Returns a Picture.
+    """
+    now, wide = history[-1], 580
+    whole = now.seconds + now.left
+    done = now.seconds / whole if 0 < whole < float("inf") else 1.0
+    fig = canvas(wide + (0 if images is None else 290), 320)
+    bar(fig, 60, 22, wide - 130, done)
+    write(fig, 60, 46, f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}", SMALL, ha="left", color=QUIET)
+    axes = plot(fig, 60, 70, wide - 130, 200)
+    curves(axes, history, baseline, whole)
+    if marks:
+        second(axes, marks, named)
+    if images is not None:
+        drawn = mosaic(images, columns)
+        scale = 270 // max(drawn.shape)
+        panel(fig, wide + GAP, 22, scale * drawn.shape[1], scale * drawn.shape[0]).imshow(
+            drawn, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    return picture(fig, described(now, done, baseline, marks, named, images))
+
+
+def bar(fig, x, y, width, done):
+    """How much of the time is over."""
+    axes = panel(fig, x, y - 8, width, 14)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.barh([0.5, 0.5], [1, done], height=1, color=[LIGHT, BLUE])
+    write(fig, x + width + 8, y, f"{done:.0%}", SMALL, ha="left")
+
+
+def curves(axes, history, baseline, whole):
+    """The loss against the seconds, and the baseline."""
+    axes.plot([p.seconds for p in history], [p.loss for p in history], color=BLUE, linewidth=2)
+    top = max(p.loss for p in history)
+    if baseline:
+        value, words = baseline
+        top = max(top, value)
+        axes.axhline(value, color=INK, linestyle="--", linewidth=1)
+        axes.text(0.02, value, words, transform=axes.get_yaxis_transform(), fontsize=SMALL, va="bottom")
+    end = whole if whole < float("inf") else history[-1].seconds
+    axes.set(xlim=(0, max(end, 1e-3)), ylim=(0, 1.15 * top))
+    axes.set_xlabel("seconds", fontsize=SMALL)
+    axes.set_ylabel("loss", fontsize=SMALL, color=BLUE)
+
+
+def second(axes, marks, named):
+    """Another number on a logarithmic scale at the right."""
+    other = axes.twinx()
+    other.spines[["top"]].set_visible(False)
+    other.semilogy(*zip(*marks), "o--", color=ORANGE, markeredgecolor=INK, linewidth=1)
+    other.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    other.yaxis.set_minor_locator(NullLocator())
+    other.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    other.tick_params(labelsize=SMALL, colors=QUIET)
+    other.set_ylabel(named, fontsize=SMALL, color=INK)
+
+
+def described(now, done, baseline, marks, named, images):
+    """The alt text."""
+    than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
+    other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
+    seen = f"; at the right {len(images)} pictures that the model draws now" if images is not None else ""
+    return (f"Training, {done:.0%} of the time over: after {now.step} steps the loss is {now.loss:.3f}{than}{other}{seen}.")

@@ -1,0 +1,61 @@
+"""Inside a U-Net: the time as its blocks are told it, and the picture without one of its parts."""
+
+import numpy as np
+
+from .attention import place
+from .picture import picture
+from .style import AMOUNT, GAP, INK, QUIET, SIGNED, SMALL, array, canvas, panel, rgb, show, write
+
+__all__ = ["time_embedding", "without"]
+
+
+def without(image, other, name, scale=4):
+    """A picture, the same run without one part of the network, and the difference between the two.
+
+    image, other: (3, H, W) in [-1, 1]. name: the part that was taken out. scale: the edge of a pixel.
+    The difference is the mean over the colours of |image - other|; its scale ends at 1, half the range.
+    Returns a Picture.
+    """
+    if tuple(np.shape(image)) != tuple(np.shape(other)):
+        raise ValueError(f"The pictures have the shapes {tuple(np.shape(image))} and "
+                         f"{tuple(np.shape(other))}; they must have the same.")
+    gap = np.abs(array(image) - array(other)).mean(0)
+    edge, top = image.shape[-1] * scale, 30
+    fig = canvas(3 * (edge + GAP) + GAP, edge + top + 30)
+    drawn = [(rgb(image), "the picture", {}), (rgb(other), f"without {name}", {}),
+             (gap, "the difference", {"cmap": AMOUNT, "vmin": 0, "vmax": 1})]
+    for i, (pixels, title, colours) in enumerate(drawn):
+        x = GAP + i * (edge + GAP)
+        write(fig, x + edge / 2, top / 2, title)
+        show(fig, pixels, x, top, edge, **colours)
+    scale = f"blue: no difference, yellow: 1 or more; on average {gap.mean():.2f}"
+    write(fig, 3 * (edge + GAP), edge + top + 15, scale, SMALL, ha="right", color=QUIET)
+    where = f", {place(gap)}" if gap.max() > 0 else ": nothing changed"
+    return picture(fig, f"The picture, the same run without {name}, and the difference between the two: "
+                        f"on average {gap.mean():.2f} on a scale from 0 to 2{where}.")
+
+
+def time_embedding(rows, levels, step):
+    """The vector that every ResNet block is told the time by: a row for each step, a column for each number.
+
+    rows: N vectors (width,). levels: their t. step: the row that is marked, from 0. Returns a Picture.
+    """
+    if len(rows) != len(levels) or step not in range(len(rows)):
+        raise ValueError(f"There are {len(rows)} rows, {len(levels)} levels and the step {step}; "
+                         "give one level for each row, and the number of a row.")
+    values, left, wide, high = np.stack([array(row) for row in rows]), 130, 850, 22
+    limit = max(float(np.quantile(np.abs(values), 0.99)), 1e-12)
+    fig = canvas(left + wide + GAP, 52 + high * len(values) + GAP)
+    size = f"{values.shape[1]} numbers at each of {len(values)} steps"
+    note = f"purple: below zero, orange: above; darkest at {limit:.2g}"
+    write(fig, GAP, 14, f"time embedding: {size}", ha="left")
+    write(fig, GAP, 34, note, SMALL, ha="left", color=QUIET)
+    panel(fig, left, 52, wide, high * len(values)).imshow(
+        values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    for i, t in enumerate(levels):
+        style = {"weight": "bold", "color": INK} if i == step else {"color": QUIET}
+        write(fig, left - 10, 52 + high * (i + 0.5), f"step {i + 1}, t = {t}", SMALL, ha="right", **style)
+    far = [float(np.linalg.norm(values[step] - row)) for row in values]
+    return picture(fig, f"The time embedding, {size} as coloured cells, purple below zero and orange above; "
+                        f"marked is step {step + 1}, t = {levels[step]}. Farthest from it is step "
+                        f"{int(np.argmax(far)) + 1}, at a distance of {max(far):.2g}.")

@@ -1,0 +1,83 @@
+"""All scores of a pipeline on the frozen prompts, each beside its ceiling: real scenes through the VAE."""
+
+import torch
+
+from .. import steps
+from ..data import scenes
+from ..data.world import prompts
+from .distance import features, frechet
+from .marks import answer, right, score, summary
+from .drawings import nearest
+
+STEPS, GUIDANCE = 20, 4.0  # fixed before any model was judged
+SETS = 2000  # pictures in each set of a Fréchet distance
+
+
+def draw(pipe, rows, seed=0, guidance=GUIDANCE, n_steps=STEPS, batch=40):
+    """Pictures of the prompts, (B, 3, 64, 64), by the readable loop; picture i uses seed + i."""
+    pictures = []
+    for i in range(0, len(rows), batch):
+        texts = [r["prompt"] for r in rows[i:i + batch]]
+        for state in steps.generate(pipe, texts, seed=seed + i, steps=n_steps, guidance=guidance):
+            pass
+        pictures.append(steps.decode(pipe, state.z_s))
+    return torch.cat(pictures).float().clamp(-1, 1)
+
+
+@torch.no_grad()
+def through_vae(pipe, images):
+    """Encode and decode real pictures: the best any latent model can do."""
+    return torch.cat([pipe.vae.decode(pipe.vae.encode(x.to(pipe.device)).latent_dist.mean).sample
+                      for x in images.split(64)]).clamp(-1, 1)
+
+
+def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None):
+    """All scores but distances(): the prompts of a tier as drawn, and everything that fixed() compares with."""
+    rows = prompts(tier)[:limit]
+    pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
+    many = rows * len(seeds)
+    verdict = right(judge, pictures, many)
+    scores = summary(verdict, many) | second_opinion(judge, pictures, many, tier)
+    return {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()} | fixed(pipe, judge, tier, limit)
+
+
+def fixed(pipe, judge, tier="core", limit=None):
+    """What depends on no sampling: the ceilings, how well the judges name real scenes, and the VAE's own score."""
+    rows = prompts(tier)[:limit]
+    real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
+    scores = summary(right(judge, through_vae(pipe, real), rows), rows, "_ceiling")
+    scores = {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()}
+    verdict = right(judge, real.to(pipe.device), rows)
+    scores |= {f"judge_{k}": score(verdict[k]) for k in ("concept", "style", "size", "place")}
+    concept = nearest(real, rows, tier)[0]
+    return scores | {"nearest_real": score(concept == scenes.spec_of(rows).concept)} | psnr(pipe)
+
+
+def second_opinion(judge, pictures, rows, tier):
+    """What the nearest training drawing says of the same pictures, and how often both judges name one concept."""
+    spec, (concept, style, _) = scenes.spec_of(rows), nearest(pictures, rows, tier)
+    with torch.no_grad():
+        named = answer(judge, pictures)["concept"].argmax(1).cpu()
+    same = concept == spec.concept
+    return {"nearest_concept": score(same), "judges_agree": score(concept == named),
+            "memory": score(same & (style == spec.style))}
+
+
+def distances(pipe, judge, tier="core", n=SETS):
+    """Fréchet distance of n drawn pictures to n real ones, beside its floor (n other real ones) and its ceiling."""
+    one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
+    drawn = draw(pipe, [{"prompt": caption} for caption in other.captions], seed=5000)
+    sets = {"frechet": drawn, "frechet_floor": other.images, "frechet_vae": through_vae(pipe, other.images)}
+    real = features(judge, one.images)
+    return {name: {"value": round(frechet(real, features(judge, images)), 3), "n": n} for name, images in sets.items()}
+
+
+@torch.no_grad()
+def psnr(pipe, n=200):
+    """Decibels inside the sprite's mask on scenes of the 50 concepts that no training saw: mean and tenth percentile."""
+    scene = scenes.batch(n, 123, "heldout")
+    images, masks = scene.images.to(pipe.device), scene.masks.to(pipe.device)
+    error = ((through_vae(pipe, images) - images) / 2).square().mean(1, keepdim=True)
+    db = -10 * torch.log10((error * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3)).clamp(min=1))
+    return {"vae_psnr_unseen": {"value": round(db.mean().item(), 2), "n": n, "unit": "dB"},
+            "vae_psnr_unseen_p10": {"value": round(db.quantile(0.1).item(), 2), "n": n, "unit": "dB"}}

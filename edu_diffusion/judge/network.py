@@ -1,0 +1,68 @@
+"""The classifier: a small residual network that names the thing, its style, its size and its place."""
+
+import pathlib
+
+import torch
+from torch import nn
+
+from .. import models
+from ..data import files, scenes
+from ..data.world import world
+
+WIDTHS = (32, 64, 128, 192)
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2))
+        self.norm1, self.norm2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
+
+    def forward(self, x):
+        h = self.conv1(torch.relu(self.norm1(x)))
+        return x + self.conv2(torch.relu(self.norm2(h)))
+
+
+class Judge(nn.Module):
+    """Pictures (B, 3, 64, 64) -> logits for concept, style, size and place."""
+
+    def __init__(self):
+        super().__init__()
+        layers, width = [], 3
+        for wider in WIDTHS:
+            layers += [nn.Conv2d(width, wider, 4, stride=2, padding=1), Block(wider)]
+            width = wider
+        self.body = nn.Sequential(*layers, nn.GroupNorm(8, width), nn.ReLU())
+        self.concept = nn.Linear(width, len(world().concepts))
+        self.style = nn.Linear(width, len(scenes.ALL_STYLES))
+        self.size = nn.Linear(width * 16, len(scenes.SIZES))  # where things are is lost by averaging
+        self.place = nn.Linear(width * 16, len(scenes.PLACES))
+
+    def features(self, x):
+        """What the network sees, before it is named: (B, 192)."""
+        return self.body(x).mean(dim=(2, 3))
+
+    def forward(self, x):
+        h = self.body(x)
+        mean, flat = h.mean(dim=(2, 3)), h.flatten(1)
+        return {"concept": self.concept(mean * 4), "style": self.style(mean * 4),
+                "size": self.size(flat), "place": self.place(flat)}
+
+
+def save_judge(judge, target, card=None):
+    """Write model.safetensors (fp16) and card.json."""
+    from safetensors.torch import save_file
+    with files.staged(pathlib.Path(target) / "model") as stage:
+        save_file({k: v.half().contiguous() for k, v in judge.state_dict().items()}, stage / "model.safetensors")
+        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})
+
+
+def load_judge(device=None):
+    """The shipped judge, in evaluation mode."""
+    from safetensors.torch import load_file
+    path = files.folder("checkpoints", "judge") / "model.safetensors"
+    judge = Judge()
+    judge.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    return judge.eval().to(models.pick_device(device))

@@ -1,0 +1,98 @@
+"""Which word looks where: the attention of a run over its picture, by step, resolution and head."""
+
+from ipywidgets import BoundedIntText, Checkbox, Dropdown, Layout, Text
+
+from ..figures import attention_overlay
+from ..trace import by_word, cross_attention, heat_maps, modules, record_attention, words
+from .explore import Explore
+from .prompt import MOST_SEED, cut
+from .runs import Runs, said, small
+
+__all__ = ["AttentionExplorer"]
+
+ALL = -1
+
+
+class AttentionExplorer(Explore):
+    """One run whose q and k are recorded; every map is told from them, and the U-Net is not asked again.
+
+    Steps, resolutions and heads can be looked at one by one, or their mean. The shares of all tokens add up
+    to 1 at every place of the picture; the start token, left out unless asked for, often has most of them.
+
+    pipe: a StableDiffusionPipeline. prompt, seed: what the controls begin with. steps, guidance: of the loop.
+    dtype: what the trace keeps, as for `record_attention`; None is the model's own.
+    """
+
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+                 dtype=None):
+        gaze = Gaze(pipe, steps, guidance, dtype)
+        resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(gaze.layers))]
+        heads = [("mean of all", ALL), *((str(i), i) for i in range(gaze.heads))]
+        super().__init__(
+            gaze.draw,
+            prompt=Text(prompt, description="Prompt", continuous_update=False, layout=Layout(width="440px")),
+            seed=BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed", layout=Layout(width="130px")),
+            step=Dropdown(options=[("mean of all", ALL), *((str(i + 1), i) for i in range(steps))],
+                          description="Step"),
+            resolution=Dropdown(options=resolutions, description="Resolution"),
+            head=Dropdown(options=heads, description="Head"),
+            ends=Checkbox(False, description="Start and end tokens too", indent=False),
+            shared=Checkbox(True, description="All words on one scale", indent=False))
+
+
+class Gaze:
+    """A pipeline's cross-attentions, by resolution, and its last run."""
+
+    def __init__(self, pipe, steps, guidance, dtype=None):
+        self.pipe, self.layers = pipe, layers(pipe)
+        found, names = modules(pipe), sum(self.layers.values(), [])
+        self.heads = max((found[name].heads for name in names), default=0)
+        self.runs = Runs(pipe, lambda: record_attention(pipe, dtype=dtype), steps, guidance)
+
+    def draw(self, prompt, seed, step, resolution, head, ends, shared):
+        """Yield sentences, and at the end the Picture."""
+        run = yield from self.runs.ask(prompt, seed)
+        image = small(run.image, 128)
+        spans, heats = self.heats(run, prompt, tuple(image.shape[1:]), step, resolution, head)
+        shown = range(len(spans)) if ends or len(spans) == 2 else range(1, len(spans) - 1)
+        overlay = attention_overlay(image, heats[list(shown)], [spans[i][0] for i in shown], shared,
+                                    scale=max(128 // image.shape[-1], 1))
+        yield said(self.told(run, step, resolution, head), overlay)
+        yield cut(self.pipe.tokenizer, prompt)
+
+    def heats(self, run, prompt, size, step, resolution, head):
+        """The words with their tokens, and the prompt's map for each: (words, H, W)."""
+        spans = words(self.pipe.tokenizer, self.pipe.maybe_convert_prompt(prompt, self.pipe.tokenizer))
+        names = None if resolution == ALL else list(self.layers.values())[resolution]
+        maps = heat_maps(run.trace, size, names=names, calls=None if step == ALL else step,
+                         head=None if head == ALL else head)
+        return spans, by_word(maps, spans)[-1]
+
+    def told(self, run, step, resolution, head):
+        """In words, which maps are shown."""
+        grids = [f"{h} x {w}" for h, w in self.layers]
+        when = f"the mean of {len(run.levels)} steps" if step == ALL else (
+            f"step {step + 1} of {len(run.levels)}, t = {run.levels[step]}")
+        where = " and ".join(grids) if resolution == ALL else grids[resolution]
+        return f"Attention at {when}, {where}, {'all heads' if head == ALL else f'head {head}'}."
+
+
+def layers(pipe):
+    """{(h, w): names of the cross-attentions that see the picture so finely}, the finest first."""
+    levels, found = grids(pipe.unet), {}
+    for name in cross_attention(pipe):
+        size = next((size for block, size in levels.items() if name.startswith(block)), None)
+        if size:
+            found.setdefault(size, []).append(name)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def grids(unet):
+    """{how names in a block begin: (h, w)}: each downsampler halves, and the way up mirrors the way down."""
+    size, found, last = unet.config.sample_size, {}, len(unet.down_blocks) - 1
+    h, w = (size, size) if isinstance(size, int) else size
+    for i, block in enumerate(unet.down_blocks):
+        found[f"unet.down_blocks.{i}."] = found[f"unet.up_blocks.{last - i}."] = h, w
+        if block.downsamplers:
+            h, w = -(-h // 2), -(-w // 2)
+    return {**found, "unet.mid_block.": (h, w)}

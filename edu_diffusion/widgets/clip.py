@@ -1,0 +1,150 @@
+"""What CLIP thinks is alike: captions and pictures, neighbours, a caption token by token, a word swapped."""
+
+from ipywidgets import BoundedIntText, Dropdown, Layout, Text
+
+from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
+from ..steps.generate import in_use
+from .explore import Explore
+from .prompt import cut
+from .runs import version
+
+__all__ = ["ClipExplorer"]
+
+PAIRS, NEAR, GROWS, SWAPS = VIEWS = [
+    "all pairs", "neighbours of the caption", "token by token", "a word swapped"]
+NEAREST = 8  # pictures and captions shown
+
+
+class ClipExplorer(Explore):
+    """Captions and pictures, both read by CLIP once; a caption that is typed is read once, too.
+
+    "all pairs": a similarity map. "neighbours of the caption": the pictures and captions nearest to what is
+    typed. "token by token": how similar it is to the picture as it grows. "a word swapped": what "Word"
+    becoming "Becomes" changes.
+
+    clip: a transformers CLIPModel. tokenizer: its CLIPTokenizer. captions: N strings. images: (N, 3, H, W) in
+    [-1, 1], image i being that of caption i. pixels: what the model is given in their place, where it wants
+    another size or normalisation, as a real CLIP does: its image processor's pixel_values; None: the images.
+    caption, word, becomes: what the controls begin with; None: the first caption, and a word by which it
+    differs from a caption like it. Raises ValueError for other numbers of captions than of pictures.
+    """
+
+    def __init__(self, clip, tokenizer, captions, images, pixels=None, view=PAIRS,
+                 caption=None, word=None, becomes=None):
+        pairs = Pairs(clip, tokenizer, list(captions), images, images if pixels is None else pixels)
+        caption = pairs.captions[0] if caption is None else caption
+        first, second = differing(caption, pairs.captions)
+        number = BoundedIntText(1, min=1, max=len(images), description="Picture", layout=Layout(width="9em"))
+        super().__init__(
+            pairs.draw, view=Dropdown(options=VIEWS, value=view, description="Show"),
+            caption=typed(caption, "Caption", "440px"), number=number,
+            word=typed(first if word is None else word, "Word", "200px"),
+            becomes=typed(second if becomes is None else becomes, "Becomes", "200px"))
+
+
+def typed(value, name, width):
+    """A line of text to type; it counts when Enter is pressed or the line is left."""
+    return Text(value, description=name, continuous_update=False, layout=Layout(width=width))
+
+
+class Pairs:
+    """Captions, pictures, and what both towers made of them, of length 1."""
+
+    def __init__(self, clip, tokenizer, captions, images, pixels):
+        if not len(captions) == len(images) == len(pixels) or not captions:
+            raise ValueError(f"There are {len(captions)} captions, {len(images)} images and {len(pixels)} "
+                             "pixels; give one of each for every pair, and at least one pair.")
+        self.clip, self.tokenizer, self.captions, self.images = clip, tokenizer, captions, images
+        self._pixels, self._version = pixels, None
+
+    def draw(self, view, caption, number, word, becomes):
+        """Yield the Picture, and a sentence for a caption that is longer than what is read."""
+        self.current()
+        yield self.picture(view, caption, number, word, becomes)
+        yield "" if view == PAIRS else cut(self.tokenizer, caption)
+
+    def picture(self, view, caption, number, word, becomes):
+        """The Picture of a view."""
+        if view == PAIRS:
+            return similarity_map(self.texts(self.captions) @ self.pictures().T, self.captions, self.images)
+        if view == NEAR:
+            return self.neighbours(caption)
+        if view == GROWS:
+            pieces, texts = self.growing(caption)
+            return caption_growth(pieces, texts @ self.pictures().T, self.images, number - 1)
+        other = swapped(caption, word, becomes)
+        before, after = self.texts([caption, other]) @ self.pictures().T
+        return swapped_word(caption, other, self.images, before, after)
+
+    def current(self):
+        """Forget what was read if the model has been trained since."""
+        if self._version != version(self.clip):
+            self._version, self._seen, self._read = version(self.clip), None, {}
+
+    def neighbours(self, caption):
+        """The pictures and the other captions nearest to a caption."""
+        own = self.texts([caption])[0]
+        near = (self.pictures() @ own).sort(descending=True)
+        others = list(dict.fromkeys(c for c in self.captions if c != caption))
+        like = (self.texts(others) @ own).sort(descending=True) if others else ([], [])
+        return caption_neighbours(caption, self.images[near[1][:NEAREST].tolist()], near[0][:NEAREST],
+                                  [others[i] for i in like[1][:NEAREST]], like[0][:NEAREST])
+
+    def pictures(self):
+        """What the picture tower makes of all pictures, (N, width)."""
+        if self._seen is None:
+            with in_use(self.clip):
+                given = self._pixels.to(self.clip.device, self.clip.dtype)
+                self._seen = unit(self.clip.get_image_features(pixel_values=given).pooler_output)
+        return self._seen
+
+    def texts(self, captions):
+        """What the text tower makes of captions, (N, width); each is read once."""
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self._read]
+        if new:
+            self._read.update(zip(new, self.read(self.ids(new))))
+        return self._read[captions[0]].new_tensor([self._read[caption].tolist() for caption in captions])
+
+    def ids(self, captions):
+        """The numbers of the tokens, padded to the length that the model reads."""
+        return self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+    def read(self, ids):
+        """What the text tower makes of tokens, (N, width)."""
+        with in_use(self.clip):
+            return unit(self.clip.get_text_features(input_ids=ids.to(self.clip.device)).pooler_output)
+
+    def growing(self, caption):
+        """The tokens of a caption, and what the text tower makes of the first 0, 1, 2, ... of them."""
+        tokenizer, ids = self.tokenizer, self.ids([caption])[0]
+        end = ids.tolist().index(tokenizer.eos_token_id)
+        grown = ids.repeat(end, 1)
+        for n, row in enumerate(grown):
+            row[n + 1:] = tokenizer.pad_token_id
+            row[n + 1] = tokenizer.eos_token_id
+        key = "tokens", caption
+        if key not in self._read:
+            self._read[key] = self.read(grown)
+        return ["<start>", *(tokenizer.decode([i]).strip() for i in ids[1:end].tolist())], self._read[key]
+
+
+def unit(x):
+    """Vectors of length 1, on the CPU: their products are cosines."""
+    x = x.detach().float().cpu()
+    return x / x.norm(dim=-1, keepdim=True)
+
+
+def differing(caption, others):
+    """A word of a caption, and what stands there in the caption as long that differs in the fewest words."""
+    words = caption.split() or [""]
+    found = [[pair for pair in zip(words, other.split()) if pair[0] != pair[1]]
+             for other in others if len(other.split()) == len(words)]
+    return min(filter(None, found), key=len, default=[(words[-1], words[-1])])[0]
+
+
+def swapped(caption, word, becomes):
+    """The caption with one word exchanged wherever it stands. Raises ValueError if it does not."""
+    words, gone = caption.split(), word.strip()
+    if gone not in words:
+        raise ValueError(f"The caption has no word {gone!r}; its words are {', '.join(words) or 'none'}.")
+    return " ".join(becomes.strip() if w == gone else w for w in words)

@@ -1,0 +1,62 @@
+"""Guidance, looked into: what is predicted without the prompt and with it, and what is made of the two."""
+
+from ..figures import guidance as figure
+from ..steps import guidance_at, guide, to_eps, to_x0
+from ..steps.generate import level, predict
+from .explore import Explore
+from .kept import Kept
+from .prompt import MOST_SEED, cut
+from .timeline import number, whole, words
+
+__all__ = ["GuidanceExplorer"]
+
+ASKED_TWICE = 0.0  # any scale but 1 lets `predict` ask for both predictions
+
+
+class GuidanceExplorer(Explore):
+    """Both predictions, their difference and the guided one at a step, for a scale and an interval of levels.
+
+    pipe: a StableDiffusionPipeline. The other values are what the controls begin with; low, high: the levels
+    at which guidance counts, None being the last. At a step without guidance the run asks the U-Net for the
+    prompt only; to show both predictions there, it is asked for both.
+    """
+
+    def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=20,
+                 guidance=4.0, step=5, low=0, high=None):
+        last = pipe.scheduler.config.num_train_timesteps - 1
+        self.kept, self._all = Kept(pipe), (0, last)
+        super().__init__(
+            self.predictions,
+            prompt=words(prompt, "Prompt"), negative=words(negative, "Negative prompt"),
+            seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
+            guidance=number(guidance, 0, 30, 0.5, "Guidance"),
+            low=whole(low, 0, last, "From level"),
+            high=whole(last if high is None else high, 0, last, "to level"),
+            step=whole(step, 1, 100, "Step"))
+
+    def predictions(self, prompt, negative, seed, steps, guidance, low, high, step):
+        """Yields sentences while it computes, then both predictions as a Picture."""
+        interval = None if (low, high) == self._all else (low, high)
+        states = yield from self.kept.run(prompt, negative=negative, seed=seed, steps=steps,
+                                          guidance=guidance, interval=interval)
+        i = min(step, steps) - 1
+        eps, z_0 = self.both(prompt, negative, states[i], guidance_at(states[i].t, guidance, interval))
+        gaps = [spread(s, guidance_at(s.t, guidance, interval)) for s in states]
+        *guesses, result = self.kept.pictures(*z_0, states[-1].z_s)
+        levels = [state.t for state in states]
+        yield figure(*(e[0] for e in eps), guesses, result, gaps, levels, i, guidance, interval)
+        yield cut(self.kept.pipe.tokenizer, prompt)
+
+    def both(self, prompt, negative, state, g):
+        """Noise and guess without the prompt, with it, and guided: two lists of three (1, C, h, w)."""
+        pipe = self.kept.view()
+        c = self.kept.embed(negative, prompt)
+        out_u, out_c = predict(pipe.unet, state.z_t, state.t, c, ASKED_TWICE)
+        outs, kind = (out_u, out_c, guide(out_u, out_c, g)), pipe.scheduler.config.prediction_type
+        known = state.z_t, level(pipe, state.t), kind
+        return [to_eps(out, *known) for out in outs], [to_x0(out, *known) for out in outs]
+
+
+def spread(state, g):
+    """How large eps_c - eps_u is, root mean square; nan where the U-Net was asked for the prompt only."""
+    return float("nan") if g == 1 else (state.eps_c - state.eps_u).float().square().mean().sqrt().item()

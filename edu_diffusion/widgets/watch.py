@@ -1,0 +1,32 @@
+"""Watch a training: a picture that is drawn anew every few seconds until the end."""
+
+import time
+
+from IPython.display import display
+
+__all__ = ["watch"]
+
+
+def watch(training, draw, every=2.0):
+    """Run a training to its end, and show in this cell how it goes.
+
+    training: a recipe, anything that yields Progress(step, loss, seconds, left, model). draw: a function of the list of
+    all Progress so far that returns a Picture; it is called at most once in `every` seconds, and at the end, when
+    the model holds its final weights. Its time does not count against the recipe's deadline. Returns that list.
+    """
+    history, handle, shown = [], None, time.monotonic()
+    for progress in training:
+        history.append(progress)
+        if time.monotonic() - shown >= every:
+            handle, shown = show(draw(history), handle), time.monotonic()
+    if history:  # else the run was over before: there is nothing to show
+        show(draw(history), handle)
+    return history
+
+
+def show(picture, handle):
+    """Put a picture into the cell, or in place of the one that is there. Returns the handle of that place."""
+    if handle is None:
+        return display(picture, display_id=True)
+    handle.update(picture)
+    return handle

@@ -1,0 +1,101 @@
+"""Exercises: the reference passes, every known mistake gets its own hint, and nothing that a learner writes breaks them."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from edu_diffusion import checks, steps
+from edu_diffusion.checks import EXERCISES, check, verdict
+from edu_diffusion.errors import EduError
+from edu_diffusion.train.ddpm import noise_loss
+
+MISTAKES = [(e.name, words, wrong) for e in EXERCISES.values() for words, wrong in e.wrong]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_reference_is_right(name):
+    right, words = verdict(name, EXERCISES[name].reference)
+    assert right is True and words == f"Right: {EXERCISES[name].praise}"
+
+
+@pytest.mark.parametrize("name, words, wrong", MISTAKES, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(MISTAKES)])
+def test_every_known_mistake_gets_its_own_hint(name, words, wrong):
+    assert verdict(name, wrong) == (False, f"Not yet: {words}")
+
+
+def test_the_references_are_what_lessons_and_recipes_run():
+    assert EXERCISES["q_sample"].reference is steps.q_sample and EXERCISES["predict_x0"].reference is steps.predict_x0
+    assert verdict("noise_loss", noise_loss).right
+
+
+def test_nothing_written_yet(capsys):
+    assert check("q_sample", None) is None
+    assert capsys.readouterr().out == "Nothing to check yet: your q_sample is not written.\n"
+    assert verdict("q_sample", None).right is None
+
+
+def test_a_cell_prints_the_verdict(capsys):
+    assert check("predict_x0", steps.predict_x0) is None
+    assert capsys.readouterr().out == "Right: who knows the noise, knows the picture.\n"
+
+
+def fails(x_0, eps, abar_t):
+    return undefined  # noqa: F821
+
+
+def in_place(x_0, eps, abar_t):
+    x_0 *= abar_t**0.5
+    return x_0 + (1 - abar_t) ** 0.5 * eps
+
+
+@pytest.mark.parametrize("mine, words", [
+    (lambda x_0, eps, abar_t: None, "does it end with `return`"),
+    (lambda x_0, eps: x_0, "stopped with TypeError.*positional"),
+    (fails, "NameError: name 'undefined'"),
+    (in_place, "changes what it is given"),
+    (lambda x_0, eps, abar_t: "text", "returns a str; it must return a tensor"),
+    (steps.q_sample(torch.ones(1), torch.ones(1), 0.5), "a Tensor, not a function"),
+    (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "another result each time"),
+    (lambda x_0, eps, abar_t: steps.q_sample(x_0, eps, abar_t).mean(), r"shape \(\); it must be \(2, 3, 4, 5\)"),
+    (lambda x_0, eps, abar_t: x_0 / 0, "NaN or infinite"),
+    (lambda x_0, eps, abar_t: x_0 + eps, "sign by sign"),
+])
+def test_whatever_a_learner_writes_gets_a_sentence(mine, words):
+    right, said = verdict("q_sample", mine)
+    assert right is False and said.startswith("Not yet: ")
+    assert __import__("re").search(words, said), said
+
+
+@pytest.mark.parametrize("mine", [
+    lambda x_0, eps, abar_t: (abar_t**0.5 * x_0.double() + (1 - abar_t) ** 0.5 * eps.double()),
+    lambda x_0, eps, abar_t: np.asarray(steps.q_sample(x_0, eps, abar_t)),
+    lambda *given: steps.q_sample(*given).requires_grad_(),
+], ids=["double", "numpy", "gradient"])
+def test_another_way_to_the_same_numbers_is_right(mine):
+    assert verdict("q_sample", mine).right
+
+
+def test_nearly_right_is_not_right():
+    assert not verdict("q_sample", lambda *given: steps.q_sample(*given) * 1.001).right
+
+
+def test_a_check_leaves_the_random_numbers_alone():
+    before = torch.get_rng_state()
+    for e in EXERCISES.values():
+        verdict(e.name, e.reference)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_unknown_exercise_is_a_sentence():
+    with pytest.raises(EduError, match="no exercise 'qsample'.*q_sample"):
+        check("qsample", None)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_hints_are_different_sentences(name):
+    words = [w for w, _ in EXERCISES[name].wrong]
+    assert len(set(words)) == len(words) >= 5 and all(w[0].islower() or w[0].isdigit() for w in words)
+    assert len(inspect.signature(EXERCISES[name].reference).parameters) == len(EXERCISES[name].cases()[0])
+    assert set(checks.__all__) >= {"check", "verdict"}

@@ -1,0 +1,116 @@
+"""The recipes for digits: they learn, they use the loss that they are given, and the library opens what they leave."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edu_diffusion import train
+from edu_diffusion.data import digits
+from edu_diffusion.steps import build_lenet, lenet, q_sample
+from edu_diffusion.train import ddpm, loop
+from edu_diffusion.train import lenet as reading
+
+
+@pytest.fixture(scope="module")
+def unet():
+    torch.manual_seed(0)
+    return ddpm.build_digit_unet().eval()
+
+
+def test_ddpm_learns_and_vanilla_diffusers_opens_it(tmp_path):
+    from diffusers import DDPMScheduler, UNet2DModel
+    history = list(train.RECIPES["ddpm"](minutes=None, steps=60, batch=32, run=tmp_path, device="cpu"))
+    assert [p.step for p in history] == list(range(1, 61))
+    assert history[-1].loss < 0.75 < history[0].loss, "well under the zero predictor's 1"
+    unet = UNet2DModel.from_pretrained(tmp_path / "model" / "unet")
+    torch.testing.assert_close(dict(unet.named_parameters()), dict(history[-1].model.named_parameters()))
+    levels = DDPMScheduler.from_pretrained(tmp_path / "model" / "scheduler").alphas_cumprod
+    torch.testing.assert_close(levels, ddpm.LEVELS, atol=1e-6, rtol=1e-4)
+    assert 500_000 < sum(p.numel() for p in unet.parameters()) < 700_000
+
+
+def test_the_loss_is_the_one_that_is_given():
+    def mine(model, x_0, eps, t, abar):
+        assert x_0.shape == eps.shape == model(x_0, t).shape == (4, 1, 8, 8) and t.shape == (4,) and len(abar) == 1000
+        return 0 * model(x_0, t).mean() + 7
+    *_, last = ddpm.ddpm(minutes=None, steps=2, batch=4, device="cpu", loss=mine)
+    assert last.loss == 7
+
+
+def test_who_always_answers_zero_has_a_loss_of_one():
+    x_0, _, eps, t = ddpm.examples(2000, 0, 0)
+    zero = ddpm.noise_loss(lambda x_t, t: torch.zeros_like(x_t), x_0, eps, t, ddpm.LEVELS)
+    assert abs(zero - 1) < 0.02
+    knows = ddpm.noise_loss(lambda x_t, t: eps, x_0, eps, t, ddpm.LEVELS)
+    assert knows == 0
+
+
+def test_the_loss_shows_the_model_the_noisy_picture():
+    x_0, _, eps, t = ddpm.examples(8, 0, 1)
+    seen = []
+    ddpm.noise_loss(lambda x_t, t: seen.append((x_t, t)) or eps, x_0, eps, t, ddpm.LEVELS)
+    torch.testing.assert_close(seen[0], (q_sample(x_0, eps, ddpm.LEVELS[t]), t))
+
+
+def test_a_step_draws_from_its_number_alone():
+    one, same, other = ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 6)
+    assert all(torch.equal(a, b) for a, b in zip(one, same)) and not any(torch.equal(a, b) for a, b in zip(one, other))
+    labels = ddpm.examples(4000, 0, 0)[1]
+    assert 0.08 < (labels == ddpm.ANY).float().mean() < 0.12 and labels.unique().tolist() == list(range(11))
+
+
+def test_guidance_of_one_is_the_label_and_of_zero_is_none(unet):
+    x_t, labels = torch.randn(3, 1, 8, 8), torch.tensor([1, 2, 3])
+    ask = [ddpm.predictor(unet, y, g)(x_t, 500) for y, g in
+           ((labels, 1), (torch.full((3,), ddpm.ANY), 1), (labels, 0), (labels, 3.0))]
+    torch.testing.assert_close(ask[2], ask[1])
+    torch.testing.assert_close(ask[3], ask[1] + 3 * (ask[0] - ask[1]))
+    torch.testing.assert_close(ask[0], unet(x_t, 500, labels).sample)
+    assert (ask[0] - ask[1]).abs().max() > 1e-4, "the label is heard"
+
+
+def test_it_draws_what_the_library_draws(unet):
+    from diffusers import DDIMScheduler
+    labels = torch.tensor([3, ddpm.ANY])
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(4))
+    library = DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="trailing")
+    library.set_timesteps(5)
+    with torch.no_grad():
+        for t in library.timesteps:
+            x = library.step(unet(x, t, labels).sample, t, x).prev_sample
+    torch.testing.assert_close(ddpm.draw(unet, labels, steps=5, seed=4), x.clamp(-1, 1), atol=1e-3, rtol=1e-3)
+
+
+def test_lenet_reads_97_percent_of_the_test_digits_and_is_kept(tmp_path):
+    *_, last = train.RECIPES["lenet"](minutes=None, steps=600, run=tmp_path, device="cpu")
+    net = last.model
+    assert reading.accuracy(net) >= 0.97
+    again = build_lenet()
+    again.load_state_dict(load_file(tmp_path / "model" / "lenet.safetensors"))
+    x = digits.digits("test").images[:20]
+    torch.testing.assert_close(again(x), net(x))
+    torch.testing.assert_close(lenet(net, x), net(x))
+
+
+def test_moved_digits_stay_the_same_digits():
+    x, rng = digits.batch(64, 1).images, loop.generator(0, 0)
+    still, near, far = (reading.moved(x, loop.generator(0, 0), most) for most in (0.0, 0.1, 0.3))
+    torch.testing.assert_close(still, torch.nn.functional.interpolate(x, (32, 32), mode="bilinear"), atol=1e-4, rtol=0)
+    assert 0.01 < (near - still).abs().mean() < (far - still).abs().mean() < 0.5
+    assert far.min() >= -1.001 and far.max() <= 1.001
+    assert not torch.equal(reading.moved(x, rng), reading.moved(x, rng)), "every time another way"
+
+
+def test_grain_is_as_strong_as_said():
+    x = torch.zeros(256, 1, 32, 32)
+    strength = [reading.grainy(x, loop.generator(0, i), 0.5).std().item() for i in range(40)]
+    assert 0 < min(strength) < 0.1 and 0.3 < max(strength) < 0.5, "interpolated, so a little weaker than 0.5"
+    assert torch.equal(reading.grainy(x, loop.generator(0, 0), 0), x)
+
+
+def test_accuracy_counts_what_is_read_right():
+    net = build_lenet()
+    with torch.no_grad():
+        net.out.weight.zero_(), net.out.bias.copy_(torch.eye(10)[3])  # always says 3
+    share = (digits.digits("test").labels == 3).float().mean().item()
+    assert reading.accuracy(net) == pytest.approx(share)
