@@ -27,7 +27,7 @@ def clouds(points, labels, groups=None, limit=3.0, edge=182):
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
         for side in axes.spines.values():
             side.set_color(LIGHT)
-        axes.scatter(cloud[:, 0], cloud[:, 1], s=3, c=colours, alpha=0.5, linewidths=0)
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=4, c=colours, alpha=0.7, linewidths=0)
         write(fig, GAP + i * (edge + GAP) + edge / 2, edge + GAP + 14, label, SMALL)
     wide = "; ".join(f"{label}: {spread(cloud):.2f} wide" for label, cloud in zip(labels, clouds))
     return picture(fig, f"{len(clouds)} clouds of {len(clouds[0])} points ({wide}, as standard deviation).")
