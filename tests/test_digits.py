@@ -1,4 +1,4 @@
-"""Digits, photographs and points: what is in them, that it never changes, and mistakes in what is asked for."""
+"""Digits, photographs and points: what is in them, that it never changes, and mistakes in asking."""
 
 import json
 
@@ -48,7 +48,8 @@ def test_batches_depend_on_the_seed_alone():
     assert torch.equal(one.images, same.images) and torch.equal(one.labels, same.labels)
     assert not torch.equal(one.images, other.images)
     known = {tuple(x.flatten().tolist()): int(y) for x, y in zip(*digits.digits())}
-    assert all(known[tuple(x.flatten().tolist())] == y for x, y in zip(*one)), "picture and label belong together"
+    together = [known[tuple(x.flatten().tolist())] == y for x, y in zip(*one)]
+    assert all(together), "picture and label belong together"
 
 
 def test_all_of_one_digit():

@@ -1,4 +1,4 @@
-"""The recipes for digits: they learn, they use the loss that they are given, and the library opens what they leave."""
+"""The recipes for digits: they learn, they use the loss they are given, the library opens what they leave."""
 
 import pytest
 import torch
@@ -31,7 +31,8 @@ def test_ddpm_learns_and_vanilla_diffusers_opens_it(tmp_path):
 
 def test_the_loss_is_the_one_that_is_given():
     def mine(model, x_0, eps, t, abar):
-        assert x_0.shape == eps.shape == model(x_0, t).shape == (4, 1, 8, 8) and t.shape == (4,) and len(abar) == 1000
+        assert x_0.shape == eps.shape == model(x_0, t).shape == (4, 1, 8, 8)
+        assert t.shape == (4,) and len(abar) == 1000
         return 0 * model(x_0, t).mean() + 7
     *_, last = ddpm.ddpm(minutes=None, steps=2, batch=4, device="cpu", loss=mine)
     assert last.loss == 7
@@ -54,7 +55,8 @@ def test_the_loss_shows_the_model_the_noisy_picture():
 
 def test_a_step_draws_from_its_number_alone():
     one, same, other = ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 6)
-    assert all(torch.equal(a, b) for a, b in zip(one, same)) and not any(torch.equal(a, b) for a, b in zip(one, other))
+    assert all(torch.equal(a, b) for a, b in zip(one, same))
+    assert not any(torch.equal(a, b) for a, b in zip(one, other))
     labels = ddpm.examples(4000, 0, 0)[1]
     assert 0.08 < (labels == ddpm.ANY).float().mean() < 0.12 and labels.unique().tolist() == list(range(11))
 
@@ -95,7 +97,8 @@ def test_lenet_reads_97_percent_of_the_test_digits_and_is_kept(tmp_path):
 def test_moved_digits_stay_the_same_digits():
     x, rng = digits.batch(64, 1).images, loop.generator(0, 0)
     still, near, far = (reading.moved(x, loop.generator(0, 0), most) for most in (0.0, 0.1, 0.3))
-    torch.testing.assert_close(still, torch.nn.functional.interpolate(x, (32, 32), mode="bilinear"), atol=1e-4, rtol=0)
+    enlarged = torch.nn.functional.interpolate(x, (32, 32), mode="bilinear")
+    torch.testing.assert_close(still, enlarged, atol=1e-4, rtol=0)
     assert 0.01 < (near - still).abs().mean() < (far - still).abs().mean() < 0.5
     assert far.min() >= -1.001 and far.max() <= 1.001
     assert not torch.equal(reading.moved(x, rng), reading.moved(x, rng)), "every time another way"

@@ -21,7 +21,8 @@ class Handle:
 def places(monkeypatch):
     """The places in the cell into which something was put."""
     made = []
-    monkeypatch.setattr(MODULE, "display", lambda picture, display_id: made.append(Handle(picture)) or made[-1])
+    display = lambda picture, display_id: made.append(Handle(picture)) or made[-1]  # noqa: E731
+    monkeypatch.setattr(MODULE, "display", display)
     return made
 
 
@@ -31,7 +32,8 @@ def draw(history):
 
 def test_one_place_shows_the_training_to_its_end(places):
     assert widgets.watch(iter("abc"), draw, every=0.0) == ["a", "b", "c"]
-    assert [p.alt for p in places[0].shown] == ["1 steps", "2 steps", "3 steps", "3 steps"] and len(places) == 1
+    assert len(places) == 1
+    assert [p.alt for p in places[0].shown] == ["1 steps", "2 steps", "3 steps", "3 steps"]
 
 
 def test_drawing_waits(places):

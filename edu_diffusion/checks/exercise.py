@@ -10,8 +10,8 @@ TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 class Exercise(NamedTuple):
     """One function for the learner to write.
 
-    cases() makes the lists of arguments, new ones at each call. wrong: pairs (hint, function that makes the mistake),
-    the first one that gives the learner's numbers in every case tells the hint.
+    cases() makes the lists of arguments, new ones at each call. wrong: pairs (hint, function that makes the
+    mistake), the first one that gives the learner's numbers in every case tells the hint.
     """
 
     name: str
@@ -47,7 +47,7 @@ def judged(exercise, mine):
 
 
 def answers(function, exercise, careful=False):
-    """What a function returns in every case, as tensors; careful: as somebody else's function, of which all is possible."""
+    """What a function returns in every case, as tensors; careful: it is a learner's and may do anything."""
     call = answer if careful else (lambda f, make: torch.as_tensor(f(*make())))
     return [call(function, lambda i=i: exercise.cases()[i]) for i in range(len(exercise.cases()))]
 
@@ -64,7 +64,8 @@ def answer(mine, make):
         except Exception as error:  # whatever it is, it is the learner's to see
             raise Fault(f"it stopped with {type(error).__name__}: {error}") from error
         if any(torch.is_tensor(a) and not same(a, b) for a, b in zip(given, make())):
-            raise Fault("it changes what it is given, perhaps by += or an operation that ends in _; make new tensors.")
+            raise Fault("it changes what it is given, perhaps by += or by an operation that ends in _; "
+                        "make new tensors.")
     return tensor(*results)
 
 
@@ -98,7 +99,8 @@ def hint(exercise, found, wanted):
 
 
 def agree(found, wanted):
-    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), **TOLERANCE) for a, b in zip(found, wanted))
+    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), **TOLERANCE)
+               for a, b in zip(found, wanted))
 
 
 def same(a, b):

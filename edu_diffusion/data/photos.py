@@ -8,7 +8,7 @@ NAMES = ("cat", "coffee", "rocket")
 
 
 def photo(name, size=64):
-    """A photograph, "cat", "coffee" or "rocket": (1, 3, size, size) in [-1, 1]. Raises EduError for another name."""
+    """A photograph, "cat", "coffee" or "rocket": (1, 3, size, size) in [-1, 1]. EduError for another name."""
     if name not in NAMES:
         raise EduError(f"There is no photograph {name!r}; there are {', '.join(NAMES)}.")
     return read_picture(files.folder("datasets", "photos") / f"{name}.png", size)

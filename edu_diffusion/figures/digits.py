@@ -11,7 +11,8 @@ __all__ = ["digits"]
 def digits(images, labels=None, alt=None, columns=10, scale=8):
     """Grey pictures in rows, white ink on black, each pixel a square; below each its label, if there are any.
 
-    images: (B, 1, H, W) in [-1, 1]. labels: B of anything short, or None. scale: the edge of a pixel. Returns a Picture.
+    images: (B, 1, H, W) in [-1, 1]. labels: B of anything short, or None. scale: the edge of a pixel. Returns
+    a Picture.
     """
     if labels is not None and len(images) != len(labels):
         raise ValueError(f"There are {len(images)} pictures and {len(labels)} labels; give one for each.")

@@ -13,8 +13,8 @@ GROUPS = (BLUE, ORANGE, GREEN, PINK, INK)
 def clouds(points, labels, groups=None, limit=3.0, edge=182):
     """Clouds of points, each in a square from -limit to limit, with its own words below.
 
-    points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), whole numbers from 0 that give the
-    colour of each point in all clouds, or None. Returns a Picture.
+    points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), whole numbers from 0 that
+    give the colour of each point in all clouds, or None. Returns a Picture.
     """
     if len(points) != len(labels):
         raise ValueError(f"There are {len(points)} clouds and {len(labels)} labels; give one for each.")

@@ -3,7 +3,9 @@
 import numpy as np
 
 from .picture import picture
-from .style import BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, QUIET, SMALL, array, canvas, panel, rgb, show, write
+from .style import (
+    BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, QUIET, SMALL, array, canvas, panel, rgb, show, write,
+)
 
 __all__ = ["level", "schedules"]
 
@@ -12,7 +14,7 @@ FLOOR = 1e-5  # a signal-to-noise ratio below it is drawn there
 
 
 def schedules(abars, mark=None):
-    """Two plots against the level t: the share of signal, and the signal-to-noise ratio on a logarithmic scale.
+    """Two plots against the level t: the share of signal, and the signal-to-noise ratio (logarithmic).
 
     abars: {name: (T,)}, falling, in [0, 1]. mark: a level to be marked, or None. Returns a Picture.
     """
@@ -23,7 +25,8 @@ def schedules(abars, mark=None):
         left.plot(abar, color=colour, linestyle=dashes, label=name, linewidth=2)
         right.semilogy(ratio(abar), color=colour, linestyle=dashes, linewidth=2)
     right.axhline(1, color=QUIET, linewidth=1)
-    right.text(0.98, 1.6, "as much signal as noise", transform=right.get_yaxis_transform(), fontsize=SMALL, color=QUIET, ha="right")
+    right.text(0.98, 1.6, "as much signal as noise", transform=right.get_yaxis_transform(), fontsize=SMALL,
+               color=QUIET, ha="right")
     right.set(ylim=(FLOOR / 2, 2e4))
     left.legend(fontsize=SMALL, frameon=False)
     for axes, words in ((left, "share of signal, abar"), (right, "signal-to-noise ratio")):
@@ -33,14 +36,15 @@ def schedules(abars, mark=None):
             axes.axvline(mark, color=INK, linewidth=1)
     told = "; ".join(f"{name}: equal at t = {balance(array(a))}, at the end {array(a)[-1]:.4f} left"
                      for name, a in abars.items())
-    return picture(fig, f"Two plots for {len(abars)} noise schedules, the share of signal and the signal-to-noise ratio "
-                        f"against the level t; all curves fall. {told}.")
+    return picture(fig, f"Two plots for {len(abars)} noise schedules, the share of signal and the "
+                        f"signal-to-noise ratio against the level t; all curves fall. {told}.")
 
 
 def level(image, abars, name, t, scale=3):
     """A noisy picture beside the curve of its schedule, with its level marked.
 
-    image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the level. Returns a Picture.
+    image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the level. Returns a
+    Picture.
     """
     edge, abar = image.shape[-1] * scale, array(abars[name])
     fig = canvas(edge + 520, edge + 2 * GAP)

@@ -11,18 +11,19 @@ __all__ = ["training"]
 
 
 def training(history, baseline=None, marks=(), named="", images=None, columns=5):
-    """A bar for the time, the curve of the loss, and, if there are any, marks on an axis of their own and pictures.
+    """A bar for the time, the curve of the loss, and, if there are any, marks on their own axis and pictures.
 
-    history: a list of Progress(step, loss, seconds, left, ...), the last one is now. baseline: (value, words), a loss to
-    compare with. marks: pairs (seconds, value) of another number, called `named`. images: (B, 1, H, W) in [-1, 1],
-    drawn by the model now. Returns a Picture.
+    history: a list of Progress(step, loss, seconds, left, ...), the last one is now. baseline: (value,
+    words), a loss to compare with. marks: pairs (seconds, value) of another number, called `named`. images:
+    (B, 1, H, W) in [-1, 1], drawn by the model now. Returns a Picture.
     """
     now, wide = history[-1], 580
     whole = now.seconds + now.left
     done = now.seconds / whole if 0 < whole < float("inf") else 1.0
     fig = canvas(wide + (0 if images is None else 290), 320)
     bar(fig, 60, 22, wide - 130, done)
-    write(fig, 60, 46, f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}", SMALL, ha="left", color=QUIET)
+    words = f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}"
+    write(fig, 60, 46, words, SMALL, ha="left", color=QUIET)
     axes = plot(fig, 60, 70, wide - 130, 200)
     curves(axes, history, baseline, whole)
     if marks:
@@ -75,4 +76,5 @@ def described(now, done, baseline, marks, named, images):
     than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
     other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
     seen = f"; at the right {len(images)} pictures that the model draws now" if images is not None else ""
-    return (f"Training, {done:.0%} of the time over: after {now.step} steps the loss is {now.loss:.3f}{than}{other}{seen}.")
+    return (f"Training, {done:.0%} of the time over: after {now.step} steps the loss is {now.loss:.3f}"
+            f"{than}{other}{seen}.")

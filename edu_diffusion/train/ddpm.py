@@ -1,7 +1,7 @@
 """Recipe `ddpm`: draw digits, 8 x 8 pixels, without any latent: the smallest diffusion model of the course.
 
-Loss: squared error of the predicted noise at a random level (Ho et al. 2020, eq. 14). One label in ten is replaced by
-ANY, so that the same network also draws digits of no class in particular (Ho & Salimans 2022).
+Loss: squared error of the predicted noise at a random level (Ho et al. 2020, eq. 14). One label in ten is
+replaced by ANY, so that the same network also draws digits of no class in particular (Ho & Salimans 2022).
 """
 
 import torch
@@ -22,7 +22,7 @@ def noise_loss(model, x_0, eps, t, abar):
 
     L = mean((eps - model(x_t, t))^2), with x_t = q_sample(x_0, eps, abar[t])
 
-    model: a function (x_t, t) -> eps. x_0, eps: (B, C, H, W). t: (B,), whole numbers. abar: (T,). Returns a scalar.
+    model: (x_t, t) -> eps. x_0, eps: (B, C, H, W). t: (B,), whole numbers. abar: (T,). Returns a scalar.
     Whoever always answers 0 gets 1, the variance of the noise. Source: Ho et al. 2020, eq. 14.
     """
     x_t = q_sample(x_0, eps, abar[t])
@@ -32,7 +32,8 @@ def noise_loss(model, x_0, eps, t, abar):
 def ddpm(minutes=1.0, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, loss=noise_loss):
     """Train a U-Net on the training digits. Yields Progress; its model is the UNet2DModel, see `predictor`.
 
-    loss: a function like noise_loss, for instance your own. The finished run holds <run>/model/unet and scheduler.
+    loss: a function like noise_loss, for instance your own. The finished run holds <run>/model/unet and
+    scheduler.
     """
     torch.manual_seed(seed)
     unet = build_digit_unet().to(pick_device(device)).train()
@@ -55,10 +56,11 @@ def examples(n, seed, step):
 
 
 def build_digit_unet():
-    """UNet2DModel for digits, 0.6 M parameters: 8 x 8 pixels, then 4 x 4; the label enters beside the time."""
+    """UNet2DModel for digits, 0.6 M parameters: 8 x 8 pixels, then 4 x 4; the label is added to the time."""
     from diffusers import UNet2DModel
     return UNet2DModel(
-        sample_size=digits.EDGE, in_channels=1, out_channels=1, block_out_channels=(32, 64), layers_per_block=1,
+        sample_size=digits.EDGE, in_channels=1, out_channels=1,
+        block_out_channels=(32, 64), layers_per_block=1,
         down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"),
         add_attention=False, norm_num_groups=8, num_class_embeds=digits.CLASSES + 1)
 
@@ -72,7 +74,8 @@ def build_digit_scheduler():
 def predictor(unet, labels, g=1.0):
     """The U-Net as a function (x_t, t) -> eps, to be given to noise_loss or to steps.sample.
 
-    labels: (B,), digits or ANY. g: guidance scale, from the answer for ANY towards and beyond that for the label.
+    labels: (B,), digits or ANY. g: guidance scale, from the answer for ANY towards and beyond that for the
+    label.
     """
     def ask(x_t, t, labels=labels):
         return unet(x_t, t, labels).sample.float()
@@ -84,7 +87,7 @@ def predictor(unet, labels, g=1.0):
 
 
 def draw(unet, labels, steps=20, g=1.0, seed=0):
-    """Let the U-Net write the digits that the labels ask for, by DDIM: (B, 1, 8, 8) in [-1, 1], what lies outside cut off.
+    """Let the U-Net write the digits that the labels ask for, by DDIM: (B, 1, 8, 8), cut off at -1 and 1.
 
     labels: (B,), digits or ANY. steps, g, seed: as in `generate`.
     """

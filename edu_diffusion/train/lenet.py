@@ -1,8 +1,9 @@
 """Recipe `lenet`: the reader of digits, LeNet-5 as it is written today.
 
-Loss: cross-entropy (LeCun et al. 1998 compare distances to fixed codes instead; steps/lenet.py has both networks). Every
-picture is shown a little turned, stretched, sheared, moved and grainy: the test digits seem to come from other hands,
-and a network that sees the 1,437 training digits as they are learns them by heart and reads 92 % of the others.
+Loss: cross-entropy (LeCun et al. 1998 compare distances to fixed codes instead; steps/lenet.py has both
+networks). Every picture is shown a little turned, stretched, sheared, moved and grainy: the test digits seem
+to come from other hands, and a network that sees the 1,437 training digits as they are learns them by heart
+and reads 92 % of the others.
 """
 
 import pathlib
@@ -22,7 +23,7 @@ GRAIN = 0.5  # standard deviation of the noise on the grainiest batches
 
 
 def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, most=MOST, grain=GRAIN):
-    """Train LeNet-5 on the training digits. Yields Progress; its model reads pictures (B, 1, H, W) in [-1, 1].
+    """Train LeNet-5 on the training digits. Yields Progress; its model reads (B, 1, H, W) in [-1, 1].
 
     most, grain: how far the pictures are moved, see `moved`, and how noisy they get; 0: not at all.
     The finished run holds <run>/model/lenet.safetensors.
@@ -33,7 +34,8 @@ def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=
     def loss(step):
         some, rng = digits.batch(batch, seed * 1_000_003 + step), generator(seed, step)
         seen = grainy(moved(some.images, rng, most), rng, grain)
-        return cross_entropy(net(seen.to(net.out.weight.device)).float(), some.labels.to(net.out.weight.device))
+        device = net.out.weight.device
+        return cross_entropy(net(seen.to(device)).float(), some.labels.to(device))
 
     yield from fit(net, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     net.eval()
@@ -43,17 +45,18 @@ def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=
 
 
 def moved(x, rng, most=MOST):
-    """Digits (B, 1, H, W), each turned, stretched, sheared and moved by another small amount: (B, 1, 32, 32)."""
+    """Digits (B, 1, H, W), each turned, stretched, sheared and moved a little: (B, 1, 32, 32)."""
     turn, shear, *stretch, right, down = (most * (2 * torch.rand(6, len(x), generator=rng) - 1)).unbind()
     wide, high = (1 + s / 2 for s in stretch)
     rows = torch.stack([torch.stack([wide * turn.cos(), shear - turn.sin(), right / 2], 1),
                         torch.stack([turn.sin(), high * turn.cos(), down / 2], 1)], 1)
     x = interpolate(x, RETINA, mode="bilinear")
-    return grid_sample(x + 1, affine_grid(rows, x.shape, align_corners=False), align_corners=False) - 1  # -1 outside
+    where = affine_grid(rows, x.shape, align_corners=False)
+    return grid_sample(x + 1, where, align_corners=False) - 1  # what comes from outside is black
 
 
 def grainy(x, rng, grain=GRAIN):
-    """Pictures (B, 1, H, W) with noise in grains as large as a digit's pixel; another strength for every batch."""
+    """Pictures with noise in grains as large as a digit's pixel; another strength for every batch."""
     noise = torch.randn(len(x), 1, digits.EDGE, digits.EDGE, generator=rng)
     return x + grain * torch.rand(1, generator=rng) * interpolate(noise, x.shape[-2:], mode="bilinear")
 

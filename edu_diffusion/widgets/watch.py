@@ -10,9 +10,10 @@ __all__ = ["watch"]
 def watch(training, draw, every=2.0):
     """Run a training to its end, and show in this cell how it goes.
 
-    training: a recipe, anything that yields Progress(step, loss, seconds, left, model). draw: a function of the list of
-    all Progress so far that returns a Picture; it is called at most once in `every` seconds, and at the end, when
-    the model holds its final weights. Its time does not count against the recipe's deadline. Returns that list.
+    training: a recipe, anything that yields Progress(step, loss, seconds, left, model). draw: a function of
+    the list of all Progress so far that returns a Picture; it is called at most once in `every` seconds, and
+    at the end, when the model holds its final weights. Its time does not count against the recipe's deadline.
+    Returns that list.
     """
     history, handle, shown = [], None, time.monotonic()
     for progress in training:
