@@ -9,6 +9,8 @@ Where things are, from the readable to the practical:
     judge/        numbers: did the model draw what was asked?
     figures/      tensors in, matplotlib figures out
     widgets/      controls plus a figure, for the lessons
+    checks/       the exercises: right answers, known wrong ones, a hint for each
+    trace/        look at every tensor of a run, from outside
     cli.py        python3 -m edu_diffusion: lab, test, generate, train, judge, export, doctor
 
 Importing this package takes milliseconds; the heavy libraries are imported where they are used.
