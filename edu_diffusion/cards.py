@@ -39,7 +39,12 @@ def numbers(folder):
 
 
 def text(score):
-    """A metric as the card says it: a share with its interval, or a plain value with its unit."""
+    """A metric as the card says it: a share or a value with its interval, a count, or a plain value with its unit."""
+    if isinstance(score["value"], int):
+        return f"{score['value']:,} {score.get('unit', '')}".strip()
+    if "low" in score and "unit" in score:
+        value, low, high = (f"{score[k]:.2f}" for k in ("value", "low", "high"))
+        return f"{value} [{low}, {high}] {score['unit']}, n = {score['n']}"
     if "low" in score:
         value, low, high = (f"{100 * score[k]:.1f}" for k in ("value", "low", "high"))
         return f"{value} % [{low}, {high}], n = {score['n']}"

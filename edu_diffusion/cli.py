@@ -71,6 +71,7 @@ def parser():
     generate_options(verb("generate", generate, "turn a prompt into a picture"))
     train_options(verb("train", train, "train a part of the model yourself"))
     verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
+    compare_options(verb("compare", compare, "teach the model something new in every way there is, and compare them"))
     export_ = verb("export", export, "write a model as one .safetensors file in the original key names")
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
@@ -114,14 +115,27 @@ def train_options(command):
     add = command.add_argument
     add("recipe", metavar="RECIPE", help="what to train; a wrong name lists them all")
     add("--minutes", type=float, help="how long to train (default: the recipe's own)")
-    add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE)")
+    add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE, or RECIPE-KIND)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add("--compile", action="store_true", help="fuse the network's operations first: for long trainings")
+    add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style"),
+        help="for control: what to follow, canny (default), segmentation, depth or pose; for inversion: what the new "
+             "word means, the subject (default) or the style")
     begin = command.add_mutually_exclusive_group()
     begin.add_argument(
         "--resume", action="store_true", help="go on with the training in the folder; fail if none"
     )
     begin.add_argument("--fresh", action="store_true", help="move an earlier training aside and begin again")
+
+
+def compare_options(command):
+    add = command.add_argument
+    add("--seconds", type=float, default=60.0, help="how long each training lasts (default 60)")
+    add("--limit", type=int, default=80, help="how many prompts of each kind judge it (default 80)")
+    add("--only", nargs="+", metavar="METHOD", help='some of the methods, such as LoRA "textual inversion"')
+    add("--model", default="base", help="what is taught: a model's name or folder (default base)")
+    add("--out", type=Path, metavar="FOLDER", help="where trainings and table go (default runs/compare)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 
 # ---------------------------------------------------------------- the verbs
@@ -210,6 +224,11 @@ def train(args, rest):
 def judge(args, rest):
     from edu_diffusion import judging
     return judging.main(rest)
+
+
+def compare(args, rest):
+    from edu_diffusion import comparing
+    return comparing.main(args)
 
 
 def export(args, rest):

@@ -2,6 +2,7 @@
 
     judge            does the pipeline draw what is asked?          checkpoints/base
     judge clip       do captions and pictures find each other?      checkpoints/clip
+    judge lora       what an adapter gained and what it cost; likewise hyper, aligned, control, dreambooth, inversion
 """
 
 import argparse
@@ -9,19 +10,21 @@ import json
 
 from .data import files
 
+ADAPTERS = ("lora", "hyper", "aligned", "control", "dreambooth", "inversion")
 
 def main(arguments=()):
     """Judge what the arguments name; returns the exit code 0."""
     args = parser().parse_args(arguments)
-    {"drawing": judge_drawing, "clip": judge_clip}[args.what](args)
+    {"drawing": judge_drawing, "clip": judge_clip}.get(args.what, judge_adapter)(args)
     return 0
 
 
 def parser():
     commands = argparse.ArgumentParser(prog="edu_diffusion judge", description="Measure how good a model is.")
     add = commands.add_argument
-    add("what", nargs="?", default="drawing", choices=["drawing", "clip"], help="which ability (default: drawing)")
-    add("--model", help="a shipped checkpoint's name or a folder (default: base, or clip)")
+    add("what", nargs="?", default="drawing", choices=["drawing", "clip", *ADAPTERS], help="which ability (default: drawing)")
+    add("--model", help="a shipped checkpoint's name or a folder (default: base, or clip); for an adapter its base")
+    add("--adapter", help="a shipped adapter's name or a folder (default: the shipped one of the kind)")
     add("--tier", default="core", choices=["core", "wide"], help="which of the frozen prompts")
     add("--seeds", type=int, default=3, help="how many sampling seeds")
     add("--limit", type=int, help="only the first prompts, for a quick look")
@@ -59,6 +62,12 @@ def judge_clip(args):
         from . import cards
         files.write_json(folder / "metrics.json", scores)
         cards.write_card(folder)
+
+
+def judge_adapter(args):
+    """Something that was taught on top of the base."""
+    from . import adapters
+    adapters.judge_adapter(args)
 
 
 def show(scores):

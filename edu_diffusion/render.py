@@ -93,17 +93,19 @@ def tidy(notebook):
 def tidy_output(output):
     """Keep the picture of a widget, not its model, which lives only as long as the kernel; shrink pictures."""
     data = output.get("data", {})
-    data.pop(LIVE, None)
+    live = data.pop(LIVE, None)
     output.pop("transient", None)
     if "image/png" in data:
         old = "".join(data["image/png"].split())
         data["image/png"] = small(old)
         if "text/html" in data:
             data["text/html"] = data["text/html"].replace(old, data["image/png"])
+            if live:
+                del data["image/png"]  # the HTML has it; an explorer's picture is large, and once is enough
 
 
 def small(png):
-    """Reduce a PNG, in base64, to as few colours as do no visible harm, unless that makes it larger."""
+    """Make a PNG, in base64, as small as it gets, in as few colours as do no visible harm."""
     from PIL import Image, ImageChops, ImageStat
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     for count in (FEW, MANY):
@@ -111,6 +113,11 @@ def small(png):
         lost = ImageStat.Stat(ImageChops.difference(picture, reduced.convert("RGB"))).mean
         if max(lost) < 0.75:  # of 255 grey levels
             break
+    return min(png, packed(picture), packed(reduced), key=len)
+
+
+def packed(picture):
+    """A picture as a PNG, in base64, with the greatest effort to make it small."""
     file = io.BytesIO()
-    reduced.save(file, "PNG", optimize=True)
-    return min(png, base64.b64encode(file.getvalue()).decode(), key=len)
+    picture.save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()

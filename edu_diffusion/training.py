@@ -9,13 +9,17 @@ from edu_diffusion.progress import Bar
 
 def run(args):
     """Run the recipe that the arguments name; Ctrl-C ends it and says how to continue."""
+    if args.recipe == "all":
+        from edu_diffusion import adapters
+        return adapters.train_all(args)
     recipe = find(args.recipe)
     if args.minutes is not None and not 0 < args.minutes <= 10_000:
         raise EduError(f"minutes must be more than 0 and at most 10000, not {args.minutes}")
-    folder = args.out or install.home() / "runs" / args.recipe
+    kind = kinds(args, recipe)
+    folder = args.out or install.home() / "runs" / "-".join([args.recipe, *kind.values()])
     prepare(folder, args.resume, args.fresh)
     given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
-    given |= {"compiled": True} if compilable(args, recipe) else {}
+    given |= ({"compiled": True} if compilable(args, recipe) else {}) | kind
     bar = Bar()
     try:
         for progress in recipe(run=folder, **given):
@@ -24,6 +28,7 @@ def run(args):
         bar.close()
         print(
             f"Stopped. To go on from the last save: python3 -m edu_diffusion train {args.recipe} --resume"
+            + "".join(f" --kind {name}" for name in kind.values())
             + (f' --out "{folder}"' if args.out else "")
         )
         raise
@@ -38,11 +43,19 @@ def compilable(args, recipe):
     return args.compile
 
 
+def kinds(args, recipe):
+    """{"kind": ...} when --kind was given, else {}; raises EduError when the recipe has only one kind."""
+    if args.kind and "kind" not in inspect.signature(recipe).parameters:
+        raise EduError(f"{args.recipe} has only one kind; leave out --kind")
+    return {"kind": args.kind} if args.kind else {}
+
+
 def find(name):
     """Return the recipe of that name, or raise EduError with the names of all."""
     from edu_diffusion.train import RECIPES
     if name not in RECIPES:
-        raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}")
+        raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}; all trains anew "
+                       "whatever is shipped on top of the base")
     return RECIPES[name]
 
 

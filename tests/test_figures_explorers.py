@@ -1,7 +1,5 @@
 """The explorers' figures: described, sharp, on a small screen, and saying what differs; JPEG within its bytes."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from edu_diffusion.figures import style
 from edu_diffusion.figures.timeline import fitted
 from matplotlib import colormaps
 from PIL import Image
+from look import described_and_legible, pixels
 
 RNG = torch.Generator().manual_seed(0)
 X = (torch.rand(6, 3, 8, 8, generator=RNG) * 2 - 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
@@ -50,18 +49,10 @@ MAKE = {
 }
 
 
-def pixels(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
-
-
 @pytest.mark.parametrize("name", MAKE)
 def test_described_legible_and_the_same_every_time(name):
     picture = MAKE[name]()
-    height, width, _ = pixels(picture).shape
-    assert 300 <= width <= 1010 and height <= 700
-    assert len(picture.alt) > 20 and "\n" not in picture.alt and "  " not in picture.alt
-    assert pixels(picture).std() > 5, "something is drawn"
-    assert pixels(picture)[[0, -1]].mean() > 150, "on white paper"
+    described_and_legible(picture, words=20)
     assert picture.png == MAKE[name]().png
 
 

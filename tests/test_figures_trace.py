@@ -1,12 +1,11 @@
 """Figures of what a trace holds: attention over the picture, feature maps, what each block costs."""
 
-import io
 from collections import namedtuple
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from look import described_and_legible, pixels
 
 from edu_diffusion.figures.attention import attention_overlay, place
 from edu_diffusion.figures.features import block_bars, feature_maps
@@ -31,18 +30,9 @@ MAKE = {
 }
 
 
-def pixels(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
-
-
 @pytest.mark.parametrize("name", MAKE)
 def test_every_figure_is_a_described_picture_that_fits_a_small_screen(name):
-    picture = MAKE[name]()
-    height, width, _ = pixels(picture).shape
-    assert 300 <= width <= 1010 and height <= 700
-    assert len(picture.alt) > 60 and "\n" not in picture.alt
-    assert pixels(picture).std() > 5, "something is drawn"
-    assert (pixels(picture)[[0, -1]].reshape(-1, 3).mean(0) > 150).all(), "on white paper"
+    described_and_legible(MAKE[name]())
 
 
 def panels(picture, count):

@@ -1,19 +1,12 @@
 """Figures of the U-Net's inside: the picture without a part, and the time embedding."""
 
-import io
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from look import pixels
 
 from edu_diffusion.figures.unet import time_embedding, without
 
 X = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-def pixels(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
 
 
 def test_the_difference_is_measured_and_placed():

@@ -224,6 +224,26 @@ def test_another_threads_run_is_not_mixed_in():
         assert model(x)["first"].sum() == 0 and seen.calls == {"linear": 2}
 
 
+def test_another_threads_call_may_meet_hooks_that_are_being_removed():
+    """Torch looks up which hooks want kwargs after it has listed the hooks: for one removed in between there are none."""
+    def forget(module, *_):
+        module._forward_pre_hooks_with_kwargs.clear()
+        module._forward_hooks_with_kwargs.clear()
+
+    unet, asked, done = tiny.pipeline().unet, (torch.randn(1, 4, 8, 8), 5, torch.randn(1, 3, 32)), []
+    expected = unet(*asked).sample
+    handles = [module.register_forward_pre_hook(forget) for module in unet.modules()]
+    try:
+        with trace.record(unet, "**"), trace.record_attention(unet), trace.ablate(unet, "mid_block", "skip.0"):
+            thread = threading.Thread(target=lambda: done.append(unet(*asked).sample))
+            thread.start()
+            thread.join()
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert torch.equal(done[0], expected)
+
+
 # names
 
 @pytest.mark.parametrize("patterns, expected", [

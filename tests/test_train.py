@@ -184,6 +184,7 @@ def test_a_decoder_that_learns_on_leaves_the_latents_alone(runs, tmp_path):
         torch.testing.assert_close(last.model.encode(x_0).latent_dist.mean, before.encode(x_0).latent_dist.mean)
     assert not torch.equal(last.model.decoder.conv_in.weight, before.decoder.conv_in.weight)
     assert last.model.config.scaling_factor == before.config.scaling_factor
+    assert "_name_or_path" not in (tmp_path / "model" / "vae" / "config.json").read_text(), "where it began is nobody's"
 
 
 def test_a_pipeline_can_be_trained_on(runs):

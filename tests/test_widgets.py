@@ -8,10 +8,11 @@ from argparse import Namespace
 import pytest
 import tiny
 import torch
+import traitlets
 from edu_diffusion import figures
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import decode, generate
-from edu_diffusion.widgets import Explore, PromptWidget, explore
+from edu_diffusion.widgets import Explore, PromptWidget, Slider, explore
 from edu_diffusion.widgets.prompt import evenly, film
 from ipywidgets import BoundedIntText, HTML, Image, Output, Text
 
@@ -75,19 +76,83 @@ def test_a_generator_says_what_it_is_doing():
     assert "Step" not in widget._words.value and widget.figure().alt == "the number 1"
 
 
+def test_long_work_has_a_progress_bar_and_can_be_stopped():
+    seen = []
+
+    def draw(number):
+        for i in range(1, 4):
+            yield f"Step {i} of 3"
+            seen.append((widget._words.value, widget.stop.layout.display))
+        yield grey(number)
+        seen.append((widget._words.value, widget.stop.layout.display))
+    widget = Explore(draw, number=number())
+    assert widget.stop.layout.display == "none" and widget.stop in descendants(widget)
+    widget.redraw()
+    assert ['<progress value="2" max="3"' in words for words, _ in seen] == [False, True, False, False]
+    assert [display for _, display in seen] == ["", "", "", "none"]
+
+
+def test_stop_ends_the_work_within_one_step_and_the_picture_stays(browser):
+    slow = Slow()
+    widget = Explore(slow, number=number(9))
+    widget.redraw()
+    widget._controls["number"].value = 2
+    while slow.taken.get(2, 0) < 3:
+        time.sleep(0.001)
+    taken = slow.taken[2]
+    widget.stop.click()
+    widget.wait()
+    assert slow.taken[2] <= taken + 2 and not slow.running
+    assert "Stopped." in widget._words.value and widget.picture.alt == "the number 9"
+    assert widget.stop.layout.display == "none"
+    widget._controls["number"].value = 9
+    widget.wait()
+    assert "Stopped." not in widget._words.value, "and it can be asked again"
+
+
 @pytest.mark.parametrize("error", [EduError("the seed must be whole"), ValueError("the seed must be whole")])
-def test_a_mistake_of_the_user_is_a_sentence_in_the_widget(error):
+def test_a_mistake_of_the_user_is_a_sentence_in_the_widget(error, monkeypatch):
     def draw(number):
         if number == 9:
             raise error
         return grey(number)
     widget = Explore(draw, number=number())
     widget.redraw()
+    monkeypatch.setattr(explore, "asked_in_browser", lambda: True)
     widget._controls["number"].value = 9
+    widget.wait()
     assert "the seed must be whole" in widget._words.value and 'role="alert"' in widget._words.value
     assert widget.picture.alt == "the number 1", "the last picture stays"
     widget._controls["number"].value = 1
+    widget.wait()
     assert "seed" not in widget._words.value, "and the sentence goes with the next picture"
+
+
+def test_a_mistake_in_a_cell_fails_the_cell(monkeypatch):
+    """A sentence alone would be overlooked by those who run all cells, such as nbval."""
+    widget, told = Explore(refuse, number=number()), []
+    for ask in (widget.redraw, lambda: setattr(widget._controls["number"], "value", 2), widget._repr_mimebundle_):
+        with pytest.raises(ValueError, match="a whole number"):
+            ask()
+        assert "a whole number" in widget._words.value and 'role="alert"' in widget._words.value
+    shell = Namespace(showtraceback=lambda exception_only: told.append(exception_only))
+    monkeypatch.setattr(explore, "get_ipython", lambda: shell)
+    data, _ = widget._repr_mimebundle_()
+    assert told == [True] and LIVE in data and "image/png" not in data, "in Jupyter the widget is shown, too"
+
+
+def refuse(number):
+    raise ValueError("the seed is not\na whole number")
+
+
+def test_an_interrupt_is_told_and_goes_on(monkeypatch):
+    def draw(number):
+        yield "Step 1 of 2"
+        raise KeyboardInterrupt
+    widget = Explore(draw, number=number())
+    with pytest.raises(KeyboardInterrupt):
+        widget.redraw()
+    assert "Stopped." in widget._words.value
 
 
 def test_an_error_of_the_program_is_shown_and_raised():
@@ -97,7 +162,47 @@ def test_an_error_of_the_program_is_shown_and_raised():
     assert "ZeroDivisionError: division by zero" in widget._words.value
     with pytest.raises(ZeroDivisionError):
         widget.redraw()
-    assert explore.DRAWING.acquire(timeout=1) and not explore.DRAWING.release(), "the lock is free again"
+    assert free(), "the lock is free again"
+
+
+def free():
+    """Whether another thread could draw now."""
+    got = []
+    thread = threading.Thread(target=lambda: got.append(explore.DRAWING.acquire(timeout=1)) or (
+        got[0] and explore.DRAWING.release()))
+    thread.start()
+    thread.join()
+    return got[0]
+
+
+def test_a_figure_waits_for_a_drawing_that_runs(browser):
+    slow = Slow()
+    widget, other = Explore(slow, number=number()), Explore(slow, number=number(9))
+    widget._controls["number"].value = 2
+    while not slow.running:
+        time.sleep(0.001)
+    assert other.figure().alt == "the number 9" and slow.most == 1
+    widget.wait()
+    assert free()
+
+
+def test_a_picture_that_is_ready_is_shown_although_a_newer_one_is_wanted(browser):
+    """Else whoever drags would see nothing until the end."""
+    shown, begun, go = [], threading.Event(), threading.Event()
+
+    def draw(number):
+        begun.set()
+        go.wait(60)
+        return grey(number)
+    widget = Explore(draw, number=number())
+    widget._screen.observe(lambda change: shown.append(widget.picture.alt), "value")
+    widget._controls["number"].value = 2
+    assert begun.wait(60)
+    widget._controls["number"].value = 3
+    widget._controls["number"].value = 4
+    go.set()
+    widget.wait()
+    assert shown == ["the number 2", "the number 4"]
 
 
 def test_a_function_without_a_picture_is_a_mistake_of_the_program():
@@ -172,12 +277,60 @@ def test_a_call_that_nobody_wants_any_more_draws_nothing():
 @pytest.mark.parametrize("kind, asked", [("comm_msg", True), ("execute_request", False), (None, False)])
 def test_who_asks_is_told_by_the_message_that_the_kernel_answers(monkeypatch, kind, asked):
     kernel = Namespace(get_parent=lambda channel: {"header": {"msg_type": kind}} if kind else {})
-    monkeypatch.setattr("IPython.get_ipython", lambda: Namespace(kernel=kernel))
+    monkeypatch.setattr(explore, "get_ipython", lambda: Namespace(kernel=kernel))
     assert explore.asked_in_browser() is asked
 
 
 def test_without_a_kernel_nobody_asks_in_a_browser():
     assert explore.asked_in_browser() is False
+
+
+# ---------------------------------------------------------------- the slider
+
+def test_a_slider_is_a_control_like_any_other():
+    slider = Slider(3, min=1, max=20, description="Step", spoken="step {value} of {max}")
+    widget = Explore(grey, number=slider)
+    slider.value = 7
+    assert widget.picture.alt == "the number 7" and slider.description == "Step"
+    assert slider.get_state(["value", "min", "max", "step"]) == {"value": 7, "min": 1, "max": 20, "step": 1}
+
+
+@pytest.mark.parametrize("given, kept", [(0, 1), (-1e9, 1), (21, 20), (2.6, 3), (20, 20)])
+def test_a_slider_of_whole_numbers_has_whole_numbers_within_its_limits(given, kept):
+    slider = Slider(given, min=1, max=20)
+    assert slider.value == kept and isinstance(slider.value, int)
+    slider.value = 5
+    slider.value = given
+    assert slider.value == kept and isinstance(slider.value, int)
+
+
+def test_a_slider_of_other_numbers_keeps_them():
+    slider = Slider(3.3, min=0, max=30, step=0.5)
+    assert slider.value == 3.3
+    slider.value = 4
+    assert isinstance(slider.value, float)
+
+
+def test_limits_that_move_bring_the_value_back():
+    slider, seen = Slider(9, min=1, max=20), []
+    slider.observe(lambda change: seen.append(change["new"]), "value")
+    slider.max = 5
+    slider.max = 30
+    slider.min = 7
+    assert seen == [5, 7]
+
+
+@pytest.mark.parametrize("value", [float("nan"), "3", None])
+def test_what_is_no_number_is_refused(value):
+    slider = Slider(3, min=1, max=20)
+    with pytest.raises(traitlets.TraitError):
+        slider.value = value
+    assert slider.value == 3
+
+
+def test_the_sliders_code_stands_beside_it_and_fetches_nothing():
+    for code in (str(Slider._esm), str(Slider._css)):
+        assert len(code) > 300 and "http" not in code and "import" not in code
 
 
 # ---------------------------------------------------------------- the prompt
@@ -196,7 +349,7 @@ def descendants(widget):
 def test_every_control_has_a_name_to_be_read_aloud(pipe):
     widget = PromptWidget(pipe)
     controls = [w for w in descendants(widget) if hasattr(w, "description") and not isinstance(w, HTML)]
-    assert [c.description for c in controls] == ["Prompt", "Seed", "Steps", "Guidance", "Draw"]
+    assert [c.description for c in controls] == ["Prompt", "Seed", "Steps", "Guidance", "Draw", "Stop"]
     assert not [w for w in descendants(widget) if isinstance(w, (Output, Image))]
 
 

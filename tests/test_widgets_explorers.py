@@ -289,7 +289,8 @@ def test_outside_the_interval_both_predictions_are_asked_for_the_step_shown_only
 
 def test_an_interval_the_wrong_way_round_is_a_sentence_in_the_widget(pipe):
     widget = guidance(pipe, low=900, high=200)
-    widget.redraw()
+    with pytest.raises(ValueError, match="the lower first"):
+        widget.redraw()
     assert "the lower first" in widget._words.value and 'role="alert"' in widget._words.value
     with pytest.raises(ValueError, match="the lower first"):
         widget.figure()

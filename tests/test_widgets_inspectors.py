@@ -89,7 +89,9 @@ def hooks(pipe):
 
 
 def controls(widget):
-    """What a person can operate: all that is no box and no text."""
+    """What a person can operate: all that is shown and is no box and no text."""
+    if widget.layout.display == "none":
+        return []
     inner = [child for child in getattr(widget, "children", ())]
     found = [widget] if hasattr(widget, "description") and not isinstance(widget, HTML) else []
     assert not isinstance(widget, (Output, Image))
@@ -239,7 +241,8 @@ def test_what_goes_wrong_is_a_sentence_in_the_widget():
         shown = widget.picture
         weight = pipe.unet.conv_out.bias.data
         weight.fill_(float("nan"))
-        put(widget, "seed", 7)
+        with pytest.raises(ValueError):
+            put(widget, "seed", 7)
         assert 'role="alert"' in widget._words.value and widget.picture is shown
         weight.fill_(0)
         put(widget, "seed", 8)
@@ -309,8 +312,8 @@ def test_without_guidance_and_without_words(sd15):
 
 def test_a_head_that_not_all_layers_have_is_a_sentence(sd15):
     widget = AttentionExplorer(sd15, PROMPT, steps=1)
-    widget._controls["head"].options = [("8", 8), *widget._controls["head"].options]
-    put(widget, "head", 8)
+    with pytest.raises(ValueError, match="has the heads 0 to 7"):  # the first option is taken at once
+        widget._controls["head"].options = [("8", 8), *widget._controls["head"].options]
     assert "has the heads 0 to 7" in widget._words.value
 
 
@@ -427,7 +430,8 @@ def test_a_wrong_word_is_a_sentence_and_the_picture_stays(random_clip):
     widget = ClipExplorer(*random_clip, view=VIEWS[3])
     widget.redraw()
     shown = widget.picture
-    put(widget, "word", "horse")
+    with pytest.raises(ValueError, match="no word"):
+        put(widget, "word", "horse")
     assert "The caption has no word &#x27;horse&#x27;" in widget._words.value and widget.picture is shown
     put(widget, "word", "red")
     assert 'role="alert"' not in widget._words.value

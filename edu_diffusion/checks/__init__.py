@@ -7,12 +7,14 @@ Each exercise is declared once, as an Exercise; lessons, the tests and whoever g
 """
 
 from ..errors import EduError
-from . import denoise, guide, noise
+from . import clip, control, denoise, edit, guide, latent, lora, noise, personal, samplers, style, unet
 from .exercise import Exercise, Verdict, judged
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check", "verdict"]
 
-EXERCISES = {e.name: e for e in [*guide.EXERCISES, *noise.EXERCISES, *denoise.EXERCISES]}
+EXERCISES = {e.name: e for e in [*guide.EXERCISES, *noise.EXERCISES, *denoise.EXERCISES, *samplers.EXERCISES,
+                                 *latent.EXERCISES, *clip.EXERCISES, *edit.EXERCISES, *personal.EXERCISES,
+                                 *lora.EXERCISES, *style.EXERCISES, *unet.EXERCISES, *control.EXERCISES]}
 
 
 def verdict(name, mine):

@@ -32,6 +32,24 @@ def read_picture(source, size=64):
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
 
 
+def own_picture(picture, size=64):
+    """Somebody's picture as (1, 3, H, W) in [-1, 1]: a tensor (3, H, W) or (1, 3, H, W) as it is, a file as read_picture has it.
+
+    Raises EduError for another shape, and what read_picture raises.
+    """
+    if not torch.is_tensor(picture):
+        return read_picture(picture, size)
+    one = picture[None] if picture.ndim == 3 else picture
+    if one.ndim != 4 or one.shape[:2] != (1, 3):
+        raise EduError(f"The picture has the shape {tuple(picture.shape)}; it must be (3, height, width), in [-1, 1].")
+    return one.detach().cpu().float()
+
+
+def noise_like(x, seed):
+    """Gaussian noise of the shape of x, the same for the same seed."""
+    return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+
+
 def contents(source):
     """The bytes of a picture, and what to call it in a sentence."""
     if isinstance(source, (bytes, bytearray, memoryview)):

@@ -14,12 +14,12 @@ WIDTH = 1000
 HEAT = 0.7  # how much of a panel's colour is heat; the rest is the picture in grey
 
 
-def attention_overlay(image, heats, words, shared=True, scale=2):
+def attention_overlay(image, heats, words, shared=True, scale=2, title=""):
     """The picture, and for each word the picture in grey, coloured by how much attention each place gives it.
 
     image: (3, H, W) in [-1, 1]. heats: (N, H, W), shares from 0 to 1. words: N strings. shared: whether all
     words are on one scale, from 0 to the largest share; if not, each is on its own. scale: the edge of a
-    pixel. Returns a Picture.
+    pixel. title: words above. Returns a Picture.
     """
     heats = array(heats)
     if len(heats) != len(words) or heats.shape[1:] != tuple(image.shape[1:]) or not len(words):
@@ -29,11 +29,13 @@ def attention_overlay(image, heats, words, shared=True, scale=2):
     limits = [max(tops)] * len(tops) if shared else tops
     panels = [rgb(image), *(overlay(rgb(image), heat / (top or 1)) for heat, top in zip(heats, limits))]
     labels = ["the picture", *(f"{word}\nup to {share(top)}" for word, top in zip(words, tops))]
-    fig, bottom = sheet(panels, labels, image.shape[-1] * scale, image.shape[-2] * scale)
+    fig, bottom = sheet(panels, labels, image.shape[-1] * scale, image.shape[-2] * scale, title)
     legend(fig, bottom, share(max(tops)) if shared else "the word's largest share")
     told = "; ".join(f'"{w}" up to {share(top)}, {place(h)}' for w, top, h in zip(words, tops, heats))
     scales = "all on one scale" if shared else "each on its own scale"
-    return picture(fig, f"A picture, and how much attention its places give to words, {scales}: {told}.")
+    above = f"{title.rstrip('.')}. " if title else ""
+    return picture(fig, f"{above}A picture, and how much attention its places give to words, "
+                        f"{scales}: {told}.")
 
 
 def overlay(pixels, heat):
@@ -42,18 +44,20 @@ def overlay(pixels, heat):
     return (1 - HEAT) * grey[:, :, None] + HEAT * colormaps[AMOUNT](heat)[:, :, :3]
 
 
-def sheet(panels, labels, wide, high):
-    """Panels in rows that fit the page, each with its label below; returns the figure and where they end."""
+def sheet(panels, labels, wide, high, title=""):
+    """A title, and panels in rows that fit the page, labels below; returns the figure and where they end."""
     columns = min(len(panels), max(WIDTH // (wide + GAP), 1))
     lines, tall = -(-len(panels) // columns), high + 44
-    fig = canvas(max(columns * (wide + GAP) + GAP, 340), lines * tall + GAP + 44)
+    across, top = max(columns * (wide + GAP) + GAP, 340), GAP + (24 if title else 0)
+    fig = canvas(across, top + lines * tall + 44)
+    write(fig, GAP, 16, textwrap.shorten(title, across // 8, placeholder="..."), ha="left")
     for i, (pixels, label) in enumerate(zip(panels, labels)):
-        x, y = GAP + i % columns * (wide + GAP), GAP + i // columns * tall
+        x, y = GAP + i % columns * (wide + GAP), top + i // columns * tall
         panel(fig, x, y, wide, high).imshow(pixels, interpolation="nearest", aspect="auto")
         word, *more = label.split("\n")
         write(fig, x + wide / 2, y + high + 4, textwrap.shorten(word, wide // 8, placeholder="..."), va="top")
         write(fig, x + wide / 2, y + high + 22, "".join(more), SMALL, va="top", color=QUIET)
-    return fig, GAP + lines * tall
+    return fig, top + lines * tall
 
 
 def legend(fig, y, top):

@@ -33,7 +33,7 @@ def similarity_map(cosines, captions, images, most=10):
                          f"{cosines.shape}; give one picture for each caption, and a cosine for each pair.")
     shown, left, top = cosines[:most, :most], 350, CELL + 2 * GAP
     count, low, high = len(shown), float(shown.min()), float(shown.max())
-    fig, page = paper(left + count * CELL + GAP, top + count * CELL + 30)
+    fig, page = paper(max(left + count * CELL + GAP, 520), top + count * CELL + 30)
     scaled, end = (shown - low) / ((high - low) or 1), count * CELL
     page.imshow(scaled, cmap=AMOUNT, vmin=0, vmax=1, interpolation="nearest", aspect="auto",
                 extent=(left, left + end, top + end, top))
@@ -46,11 +46,11 @@ def similarity_map(cosines, captions, images, most=10):
         page.add_patch(Rectangle((left + best * CELL + 3, top + i * CELL + 10), CELL - 6, CELL - 20,
                                  fill=False, edgecolor=contrast(scaled[i, best]), linewidth=2))
     note = f"cosines from {low:.2f} (dark blue) to {high:.2f} (yellow); framed: the row's largest"
-    write(fig, left, top + end + 16, note, SMALL, ha="left", color=QUIET)
+    write(fig, GAP, top + end + 16, note, SMALL, ha="left", color=QUIET)
     own = int((shown.argmax(1) == np.arange(count)).sum())
     return picture(fig, f"Similarity map of the {count} captions and pictures{of(count, len(captions))}: "
-                        f"cosines from {low:.2f} to {high:.2f}. {own} of {count} captions are most similar to "
-                        "their own picture.")
+                        f"cosines from {low:.2f} to {high:.2f}. {own} of {count} captions are most similar "
+                        "to their own picture.")
 
 
 def caption_neighbours(caption, images, image_cosines, captions, caption_cosines):

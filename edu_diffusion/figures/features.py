@@ -4,6 +4,7 @@ import numpy as np
 
 from .picture import picture
 from .style import BLUE, GAP, GREEN, INK, ORANGE, QUIET, SIGNED, SMALL, array, canvas, panel, write
+from .timeline import place
 
 __all__ = ["block_bars", "feature_maps"]
 
@@ -34,18 +35,11 @@ def feature_maps(h, name, most=64, limit=None):
         x, y = left + i % COLUMNS * (wide + 4), top + i // COLUMNS * (high + 4)
         if i % COLUMNS == 0:
             write(fig, left - 6, y + high / 2, str(i), SMALL, ha="right", color=QUIET)
-        tile(fig, channel, x, y, wide, high, limit)
+        place(fig, channel, x, y, wide, high, SIGNED, -limit, limit)
     return picture(fig, f"{len(drawn)} of the {len(h)} channels of {name}, maps of "
                         f"{h.shape[1]} x {h.shape[2]}, purple below zero and orange above. "
                         f"Values from {h.min():.2g} to {h.max():.2g}, "
                         f"mean {h.mean():.2g}; {100 * (h > 0).mean():.0f} % are above zero.")
-
-
-def tile(fig, channel, x, y, wide, high, limit):
-    """One channel; where there is room, every value is a square of whole pixels."""
-    sharp = "nearest" if wide >= channel.shape[1] else "antialiased"
-    axes = panel(fig, x, y, wide, high)
-    axes.imshow(channel, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation=sharp, aspect="auto")
 
 
 def edges(height, width):

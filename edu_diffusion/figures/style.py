@@ -31,9 +31,10 @@ def show(fig, pixels, x, y, edge, **colours):
 
 
 def write(fig, x, y, text, size=TEXT, **style):
-    """Put text at x, y pixels from the top-left corner of the figure."""
+    """Put text at x, y pixels from the top-left corner of the figure. A $ is a $, and begins no formula."""
     w, h = fig.get_size_inches() * DPI
-    fig.text(x / w, 1 - y / h, text, **{"fontsize": size, "color": INK, "ha": "center", "va": "center", **style})
+    usual = {"fontsize": size, "color": INK, "ha": "center", "va": "center", "parse_math": False}
+    fig.text(x / w, 1 - y / h, text, **usual | style)
 
 
 def array(x):

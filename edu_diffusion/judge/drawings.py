@@ -6,20 +6,20 @@ the picture is nearest to just that training drawing that was asked for.
 
 import torch
 
-from ..data import scenes
+from ..data import scenes, words
 from ..data.world import world
 
 
-def nearest(images, rows, tier="core"):
+def nearest(images, rows, tier="core", styles=scenes.STYLES):
     """The drawing nearest to each picture: (concepts (B,), styles (B,), distances (B,)).
 
     Every drawing of the tier is painted as the prompt row says (its size and place, on the picture's own
-    background) and compared: root mean square, in units of [-1, 1].
+    background) and compared: root mean square, in units of [-1, 1]. styles: which drawing styles there are.
     """
     images, grounds = images.cpu(), ground(images.cpu())
     found = [None] * len(rows)
     for size, place in sorted({(r["size"], r["place"]) for r in rows}):
-        sprites, opacity, spec = drawings(size, place, tier)
+        sprites, opacity, spec = drawings(size, place, tier, styles)
         for i in [i for i, r in enumerate(rows) if (r["size"], r["place"]) == (size, place)]:
             painted = sprites + (1 - opacity) * grounds[i]
             distance = (painted - images[i]).square().mean((1, 2, 3)).sqrt()
@@ -35,15 +35,16 @@ def ground(images):
     return frame.median(dim=2).values[:, :, None, None]
 
 
-def drawings(size, place, tier):
-    """Every drawing of a tier at one size and place: colour x opacity (n, 3, 64, 64), opacity (n, 1, 64, 64), Spec."""
-    concepts, n = world().tier(tier), len(scenes.STYLES)
-    rows = [{"id": world().concepts[i].id, "colour": colour, "style": style, "size": size, "place": place}
-            for colour in ("black", "white") for i in concepts for style in scenes.STYLES]
+def drawings(size, place, tier, styles=scenes.STYLES):
+    """Every drawing of a tier at one size and place: colour x opacity (n, 3, 64, 64), opacity (n, 1, 64, 64), Spec.
+
+    On a ground g in [-1, 1] such a drawing is colour x opacity + (1 - opacity) g, as scenes.render paints it.
+    """
+    concepts, edge = world().tier(tier), words.SIZES[size]
+    rows = [{"id": world().concepts[i].id, "colour": "", "style": style, "size": size, "place": place}
+            for i in concepts for style in styles]
     spec = scenes.spec_of(rows)
-    images = scenes.render(spec)[0]
-    dark, light = images.chunk(2)  # the same drawing on both tells what shines through
-    black, white = (scenes.PALETTE[scenes.COLOURS.index(c)][:, None, None] for c in ("black", "white"))
-    opacity = 1 - ((light - dark) / (white - black)).mean(1, keepdim=True)
-    half = len(concepts) * n
-    return dark - (1 - opacity) * black, opacity, scenes.Spec(*(part[:half] for part in spec))
+    drawn = torch.stack([world().sprites(style, edge)[concepts] for style in styles], dim=1).flatten(0, 1).float() / 255
+    y, x = scenes._corners(spec)[0, 0].tolist()
+    drawn = torch.nn.functional.pad(drawn, (x, scenes.PICTURE - edge - x, y, scenes.PICTURE - edge - y))
+    return 2 * drawn[:, :3] - drawn[:, 3:], drawn[:, 3:], spec

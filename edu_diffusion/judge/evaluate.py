@@ -3,7 +3,7 @@
 import torch
 
 from .. import steps
-from ..data import scenes
+from ..data import jpeg, scenes
 from ..data.world import prompts
 from .distance import features, frechet
 from .marks import answer, right, score, summary
@@ -36,17 +36,20 @@ def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None):
     rows = prompts(tier)[:limit]
     pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
     many = rows * len(seeds)
-    verdict = right(judge, pictures, many)
-    scores = summary(verdict, many) | second_opinion(judge, pictures, many, tier)
-    return {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()} | fixed(pipe, judge, tier, limit)
+    scores = summary(right(judge, pictures, many), many) | second_opinion(judge, pictures, many, tier)
+    return tiered(scores, tier) | fixed(pipe, judge, tier, limit)
+
+
+def tiered(scores, tier):
+    """Scores of the concept are named after the tier: how many there are to choose from decides how hard it is."""
+    return {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()}
 
 
 def fixed(pipe, judge, tier="core", limit=None):
     """What depends on no sampling: the ceilings, how well the judges name real scenes, and the VAE's own score."""
     rows = prompts(tier)[:limit]
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
-    scores = summary(right(judge, through_vae(pipe, real), rows), rows, "_ceiling")
-    scores = {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()}
+    scores = tiered(summary(right(judge, through_vae(pipe, real), rows), rows, "_ceiling"), tier)
     verdict = right(judge, real.to(pipe.device), rows)
     scores |= {f"judge_{k}": score(verdict[k]) for k in ("concept", "style", "size", "place")}
     concept = nearest(real, rows, tier)[0]
@@ -76,8 +79,7 @@ def distances(pipe, judge, tier="core", n=SETS):
 def psnr(pipe, n=200):
     """Decibels inside the sprite's mask on scenes of the 50 concepts that no training saw: mean and tenth percentile."""
     scene = scenes.batch(n, 123, "heldout")
-    images, masks = scene.images.to(pipe.device), scene.masks.to(pipe.device)
-    error = ((through_vae(pipe, images) - images) / 2).square().mean(1, keepdim=True)
-    db = -10 * torch.log10((error * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3)).clamp(min=1))
+    again = through_vae(pipe, scene.images)
+    db = torch.tensor([jpeg.psnr(x, y, mask[0]) for x, y, mask in zip(scene.images, again, scene.masks)])
     return {"vae_psnr_unseen": {"value": round(db.mean().item(), 2), "n": n, "unit": "dB"},
             "vae_psnr_unseen_p10": {"value": round(db.quantile(0.1).item(), 2), "n": n, "unit": "dB"}}

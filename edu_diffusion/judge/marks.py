@@ -51,6 +51,21 @@ def score(hits):
     return {"value": round(p, 4), "n": n, "low": round(low, 4), "high": round(high, 4)}
 
 
+def paired(before, after, unit=None):
+    """{value, n, low, high}: the mean of after - before with its 95 % interval, and its unit if it is not a share.
+
+    before, after: (n,) booleans or numbers of the same prompts and seeds, so that only what changed counts. The
+    interval is the normal one; for booleans with half a case added to each cell of the table (Agresti and Min
+    2005), or no change at all would look certain.
+    """
+    gain = after.double().cpu() - before.double().cpu()
+    half = gain.new_tensor([0.5**0.5, -(0.5**0.5)])  # what half a case each way adds to the sums
+    seen = torch.cat([gain, half]) if before.dtype == torch.bool else gain
+    middle, reach = seen.mean().item(), 1.96 * seen.std().item() / math.sqrt(len(seen))
+    score = {"value": gain.mean().item(), "n": len(gain), "low": middle - reach, "high": middle + reach}
+    return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
+
+
 def summary(verdict, rows, suffix=""):
     """The named scores of a verdict over prompt rows."""
     split = {name: torch.tensor([r["split"] == name for r in rows]) for name in ("heldout_colour", "heldout_style", "own_words")}

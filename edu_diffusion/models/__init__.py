@@ -5,19 +5,26 @@
     check.py         what is refused, in one sentence
     single_file.py   one .safetensors file in the original key names, both ways
     clip.py          CLIP with both towers
+    adapters.py      a LoRA, put into a pipeline
+    hyper.py         hypernetworks: build, load, save
+    control.py       ControlNets: build, load, save
     device.py        cuda, mps or cpu
 """
 
+from .adapters import load_lora
 from .build import (
     PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae,
 )
 from .checkpoint import load, locate, save, to_single_file
 from .clip import load_clip
+from .control import build_controlnet, control_card, load_control, save_control
 from .device import autocast, pick_device
+from .hyper import build_hyper, load_hyper, save_hyper
 from .silence import quiet
 
 __all__ = [
     "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
     "build_unet", "build_vae", "load", "load_clip", "locate", "pick_device", "quiet", "save",
-    "to_single_file",
+    "to_single_file", "build_hyper", "load_hyper", "load_lora", "save_hyper",
+    "build_controlnet", "control_card", "load_control", "save_control",
 ]

@@ -22,15 +22,20 @@ library's own, its *twin*, by a test. The notation is the same everywhere:
 A level `abar_t` is one number for the whole batch, or a tensor (B,) with one for each picture.
 """
 
+from .aligned import AlignedProcessor, adain, aligned, aligned_attend
 from .attend import attend, attention, feed_forward, spatial_transformer, transformer_block
+from .control import Control, condition_embedding, control_edit, control_forward, zero_conv
 from .denoise import ddim_step, ddim_timesteps, eps_from_v, eps_from_x0, predict_x0, to_eps, to_x0, x0_from_v
+from .edit import blend, encode, from_strength, grow, img2img, inpaint, invert, latent_mask, paste
 from .exact import dataset_x0, mixture_posterior, mixture_x0
 from .flow import flow_euler_step, flow_sample
 from .generate import State, decode, embed, generate, initial_noise, to_uint8
 from .guide import guidance_at, guide
+from .hyper import HyperProcessor, hyper, hyper_attend, hypernetwork
 from .latent import kl_to_unit, sample_latent
 from .lenet import build_lenet, build_lenet_1998, lenet, lenet_1998
 from .levels import abar_from_sigma, karras_levels, karras_sigmas, sigma, spaced_levels, t_from_sigma
+from .lora import lora_delta, lora_init, lora_linear, lora_merge
 from .noise import (
     abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity,
     zero_terminal_snr,
@@ -58,6 +63,8 @@ __all__ = [
     "mixture_posterior", "mixture_x0", "dataset_x0",
     # unet
     "unet_forward", "timestep_embedding", "resnet_block", "down_block", "mid_block", "up_block",
+    # control
+    "Control", "zero_conv", "condition_embedding", "control_forward", "control_edit",
     # attend
     "attention", "attend", "feed_forward", "transformer_block", "spatial_transformer",
     # guide
@@ -68,6 +75,14 @@ __all__ = [
     "similarity", "contrastive_loss",
     # lenet
     "build_lenet", "lenet", "build_lenet_1998", "lenet_1998",
+    # lora
+    "lora_init", "lora_delta", "lora_linear", "lora_merge",
+    # hyper
+    "hyper", "hyper_attend", "hypernetwork", "HyperProcessor",
+    # aligned
+    "adain", "aligned_attend", "aligned", "AlignedProcessor",
     # generate
     "State", "generate", "embed", "initial_noise", "decode", "to_uint8",
+    # edit
+    "img2img", "inpaint", "invert", "from_strength", "blend", "paste", "grow", "latent_mask", "encode",
 ]

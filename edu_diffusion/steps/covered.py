@@ -11,6 +11,11 @@ COVERED = {
         "time_embedding_act_fn": None, "timestep_post_act": None, "center_input_sample": False,
         "act_fn": ("silu", "swish"),
     },
+    "ControlNetModel": {
+        "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": None,
+        "encoder_hid_dim_type": None, "controlnet_conditioning_channel_order": "rgb",
+        "global_pool_conditions": False, "act_fn": ("silu", "swish"),
+    },
     "DownBlock2D": {}, "CrossAttnDownBlock2D": {}, "UNetMidBlock2DCrossAttn": {},
     "UpBlock2D": {"b1": None}, "CrossAttnUpBlock2D": {"b1": None},  # b1: FreeU is switched on
     "ResnetBlock2D": {

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from .check import checked, fitting, sound
+from .control import steered
 from .denoise import ddim_step, ddim_timesteps, to_eps, to_x0
 from .guide import guidance_at, guide
 from .noise import q_sample
@@ -39,7 +40,8 @@ class State(NamedTuple):
 
 
 @torch.no_grad()
-def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, interval=None, step=None):
+def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, interval=None, step=None,
+             z_T=None, pairs=None, control=None):
     """Turn a prompt into a latent, yielding a State for every step; `decode` the last z_s to see the picture.
 
     z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance); as z_0 is found on
@@ -51,18 +53,21 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, inter
     interval: (low, high), the levels t that guidance counts at; None is all.
     step: a sampler such as heun_step, or your own function (x_t, eps, abar_t, abar_s) -> x_s, in place of
     ddim_step; it may ask for `noise`, `before` and `ask` as in `sample`. Picture i has its own noise, too.
+    z_T: a latent (B, 4, h, w) to begin with in place of noise. pairs: the levels (t, s) to go through in
+    place of all that `steps` stands for, such as the last few of them; edit.py needs both.
+    control: a Control(net, condition, ...), or a list of several: ControlNets that steer the U-Net.
     Raises ValueError for anything else, and at the first step whose result is not finite.
     Source: Rombach et al. 2022, section 3; Song et al. 2021, eq. 12.
     Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
     """
     prompts, negatives = checked(prompt, negative, seed, guidance)
-    pairs, kind = timesteps(pipe, steps, step), pipe.scheduler.config.prediction_type
-    c = embed(pipe, prompts) if guidance == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
-    noises = draws(pipe, range(seed, seed + len(prompts)))
-    z_t, own = next(noises), equipped(step or ddim_step, noises.__next__, asker(pipe, c, guidance, interval))
+    pairs, noises = pairs or timesteps(pipe, steps, step), draws(pipe, range(seed, seed + len(prompts)))
+    c, unet = context(pipe, negatives, prompts, guidance), steered(pipe.unet, control, pairs, len(prompts))
+    z_t, kind = beginning(z_T, next(noises)), pipe.scheduler.config.prediction_type
+    own = equipped(step or ddim_step, noises.__next__, asker(pipe, unet, c, guidance, interval))
     for i, (t, s) in enumerate(pairs):
         abar_t, abar_s, g = level(pipe, t), level(pipe, s), guidance_at(t, guidance, interval)
-        out_u, out_c = predict(pipe.unet, z_t, t, c, g)
+        out_u, out_c = predict(unet, z_t, t, c, g)
         out = guide(out_u, out_c, g)
         eps_u, eps_c, eps = (to_eps(o, z_t, abar_t, kind) for o in (out_u, out_c, out))
         z_0 = to_x0(out, z_t, abar_t, kind)
@@ -138,9 +143,22 @@ def timesteps(pipe, steps, step=None):
     return list(zip(levels, [*levels[1:], -1], strict=True)) if step else pairs
 
 
-def draws(pipe, seeds):
-    """Yield noise for the whole batch, again and again; every picture has its own generator, on the CPU."""
-    size = pipe.unet.config.sample_size
+def beginning(z_T, noise):
+    """Return the noise, or the caller's own latent in its place; raise ValueError if that does not fit."""
+    if z_T is None:
+        return noise
+    if not torch.is_tensor(z_T) or z_T.ndim != 4 or z_T.shape[:2] != noise.shape[:2]:
+        raise ValueError(f"z_T is {tuple(getattr(z_T, 'shape', ()))}; it must be a tensor with a latent for "
+                         f"each prompt, ({len(noise)}, {noise.shape[1]}, h, w).")
+    return z_T.to(noise)
+
+
+def draws(pipe, seeds, size=None):
+    """Yield noise for the whole batch, again and again; every picture has its own generator, on the CPU.
+
+    size: of the latent, (h, w); None is the one that the U-Net was made for.
+    """
+    size = size or pipe.unet.config.sample_size
     shape = (1, pipe.unet.config.in_channels, *([size, size] if isinstance(size, int) else size))
     dtype, generators = pipe.text_encoder.dtype, [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     while True:
@@ -155,16 +173,21 @@ def level(pipe, t):
     return abar[max(t, 0)]
 
 
-def asker(pipe, c, guidance, interval):
+def asker(pipe, unet, c, guidance, interval):
     """Return the function (s, z_s) -> eps, the guided noise at level s, for a step that asks once more."""
 
     def ask(s, z_s):
         s = max(s, 0)
         g = guidance_at(s, guidance, interval)
-        out = guide(*predict(pipe.unet, z_s, s, c, g), g)
+        out = guide(*predict(unet, z_s, s, c, g), g)
         return to_eps(out, z_s, level(pipe, s), pipe.scheduler.config.prediction_type)
 
     return ask
+
+
+def context(pipe, negatives, prompts, g):
+    """Return the text embeddings, the negatives' first; without guidance the prompts' alone."""
+    return embed(pipe, prompts) if g == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
 
 
 def predict(unet, z_t, t, c, g):

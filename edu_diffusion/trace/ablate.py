@@ -67,7 +67,11 @@ def skip_places(found):
 
 
 def counter(wanted):
-    """A function that counts its calls in this thread, and tells whether this one is wanted."""
+    """A function that counts its calls in this thread, and tells whether this one is wanted.
+
+    It must be asked before kwargs are looked at: torch leaves them out for a hook that is being removed, which
+    only another thread's call can meet.
+    """
     thread, calls = threading.get_ident(), iter(range(2**62))
     return lambda: threading.get_ident() == thread and wanted(next(calls))
 
@@ -76,7 +80,7 @@ def cut_skip(name, block, place, how, wanted):
     """Register the hook that changes one of the skips that a block is given."""
     due = counter(wanted)
 
-    def before(block, args, kwargs):
+    def before(block, args, kwargs=None):
         if not due():
             return None
         if SKIPS in kwargs:
@@ -94,9 +98,10 @@ def cut_module(name, module, how, wanted):
     """Register the hook that changes what a module gives."""
     due = counter(wanted)
 
-    def after(module, args, kwargs, outputs):
+    def after(module, args, *rest):
         if not due():
-            return outputs
+            return None
+        kwargs, outputs = rest
         way = identity(name, module, args, kwargs, outputs) if how == "identity" else how
         return changed(outputs, lambda y: replaced(name, y, way))
 

@@ -62,7 +62,9 @@ def record_attention(model, *names, at=None, dtype=None):
 def notice(trace, name, attn):
     """Register a hook that notes when an attention is given a mask: q and k do not tell its map then."""
 
-    def before(attn, args, kwargs):
+    def before(attn, args, kwargs=None):
+        if kwargs is None:
+            return  # another thread's call, met while the hook is removed: torch then leaves kwargs out
         if kwargs.get("attention_mask") is not None or any(x is not None for x in args[2:3]):
             trace.masked.add(name)
 

@@ -105,7 +105,9 @@ def watch(trace, name, wanted, copy, inputs):
     module, thread, given = trace.modules[name], threading.get_ident(), {}
     signature = inspect.signature(module.forward)
 
-    def before(module, args, kwargs):
+    def before(module, args, kwargs=None):
+        if kwargs is None:
+            return  # another thread's call, met while the hook is removed: torch then leaves kwargs out
         if inputs and threading.get_ident() == thread and wanted(trace.calls[name]):
             arguments = signature.bind(*args, **kwargs).arguments
             given[name] = changed(arguments, copy, simple)

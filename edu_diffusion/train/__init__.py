@@ -14,4 +14,6 @@ class _Recipes(dict):
         return getattr(importlib.import_module(super().__getitem__(name), __name__), name)
 
 
-RECIPES = _Recipes(base=".base", vae=".vae", clip=".clip", latent=".latent", judge=".judge", ddpm=".ddpm", lenet=".lenet")
+RECIPES = _Recipes(base=".base", vae=".vae", clip=".clip", latent=".latent", judge=".judge", ddpm=".ddpm", lenet=".lenet",
+                   dreambooth=".dreambooth", inversion=".inversion", finetune=".finetune",
+                   lora=".lora", hyper=".hyper", control=".control")

@@ -6,7 +6,7 @@ from ..figures import attention_overlay
 from ..trace import by_word, cross_attention, heat_maps, modules, record_attention, words
 from .explore import Explore
 from .prompt import MOST_SEED, cut
-from .runs import Runs, said, small
+from .runs import Runs, small
 
 __all__ = ["AttentionExplorer"]
 
@@ -55,9 +55,8 @@ class Gaze:
         image = small(run.image, 128)
         spans, heats = self.heats(run, prompt, tuple(image.shape[1:]), step, resolution, head)
         shown = range(len(spans)) if ends or len(spans) == 2 else range(1, len(spans) - 1)
-        overlay = attention_overlay(image, heats[list(shown)], [spans[i][0] for i in shown], shared,
-                                    scale=max(128 // image.shape[-1], 1))
-        yield said(self.told(run, step, resolution, head), overlay)
+        yield attention_overlay(image, heats[list(shown)], [spans[i][0] for i in shown], shared,
+                                max(128 // image.shape[-1], 1), self.told(run, step, resolution, head))
         yield cut(self.pipe.tokenizer, prompt)
 
     def heats(self, run, prompt, size, step, resolution, head):

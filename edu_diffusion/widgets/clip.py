@@ -5,8 +5,8 @@ from ipywidgets import BoundedIntText, Dropdown, Layout, Text
 from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
 from ..steps.generate import in_use
 from .explore import Explore
+from .kept import version
 from .prompt import cut
-from .runs import version
 
 __all__ = ["ClipExplorer"]
 
@@ -66,7 +66,7 @@ class Pairs:
     def picture(self, view, caption, number, word, becomes):
         """The Picture of a view."""
         if view == PAIRS:
-            return similarity_map(self.texts(self.captions) @ self.pictures().T, self.captions, self.images)
+            return self.table()
         if view == NEAR:
             return self.neighbours(caption)
         if view == GROWS:
@@ -79,7 +79,14 @@ class Pairs:
     def current(self):
         """Forget what was read if the model has been trained since."""
         if self._version != version(self.clip):
-            self._version, self._seen, self._read = version(self.clip), None, {}
+            self._version, self._seen, self._read, self._table = version(self.clip), None, {}, None
+
+    def table(self):
+        """The similarity map, drawn once: it has many numbers, and no control changes it."""
+        if self._table is None:
+            cosines = self.texts(self.captions) @ self.pictures().T
+            self._table = similarity_map(cosines, self.captions, self.images)
+        return self._table
 
     def neighbours(self, caption):
         """The pictures and the other captions nearest to a caption."""

@@ -2,44 +2,50 @@
 
 The function knows nothing of widgets, so it can be tested, and its picture seen, without a browser or a kernel.
 It returns a Picture, or is a generator that yields sentences (what it is doing) and Pictures. Between two yields
-it is stopped as soon as a newer value has come.
+it is stopped as soon as a newer value has come, or "Stop" was pressed. A sentence such as "Step 3 of 20" has a
+progress bar.
 
 Who draws, and in which thread, depends on who asked. A value set by a cell is drawn in that cell, and an
 exception is the cell's. A value set in the browser is drawn in a thread of its own, because the kernel
-receives no newer value while a callback runs. Either way one lock lets one drawing run at a time, and the
+receives no newer value while a callback runs. What goes wrong is a sentence in the widget. Either way one lock lets one drawing run at a time, and the
 number of the request tells it whether it is still wanted: the last value wins, and no two drawings mix.
 (The lock is one for all widgets: they may share a model, and matplotlib is not made for several threads.)
 """
 
 import html
+import re
 import threading
 from inspect import isgenerator
 
+from IPython import get_ipython
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
 from ..figures import Picture
 
 __all__ = ["Explore"]
 
-DRAWING = threading.Lock()
+DRAWING = threading.RLock()
 
 
 class Explore(VBox):
     """Controls above the picture that `draw` makes of their values.
 
     draw: a function with one keyword argument for each control; see above. controls: ipywidgets, by the name
-    of that argument; take controls that have a name to be read aloud: Text, BoundedIntText, BoundedFloatText,
-    Dropdown, Checkbox with a description (ipywidgets' sliders have none). button: its caption, or None.
-    Nothing is drawn before the widget is shown.
+    of that argument; take controls that have a name to be read aloud: Slider (ipywidgets' own sliders have
+    none), Text, BoundedIntText, BoundedFloatText, Dropdown, Checkbox with a description. button: its caption,
+    or None. Nothing is drawn before the widget is shown.
     """
 
     def __init__(self, draw, *, button=None, **controls):
         self._draw, self._controls = draw, controls
-        self._number, self._counting = 0, threading.Lock()
+        self._number, self._stopped, self._counting = 0, None, threading.Lock()
         self._threads, self._shown, self.picture = [], None, None
         self._screen, self._words = HTML(), HTML()
+        self.stop = Button(description="Stop", layout=Layout(width="auto", display="none"))
+        self.stop.on_click(self._stop)
         for control in controls.values():
-            control.style.description_width = "initial"
+            if hasattr(control, "style"):
+                control.style.description_width = "initial"
             control.observe(self._request, "value")
         self.button, pressed = None, []
         if button:
@@ -47,7 +53,9 @@ class Explore(VBox):
             self.button.on_click(self._request)
             pressed = [self.button]
         bar = HBox([*controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
-        super().__init__([bar, self._words, self._screen])
+        below = HBox([self._words, self.stop], layout=Layout(min_height="34px"))  # the picture stays in its place
+        super().__init__([bar, below, self._screen])
+        self.add_class("edu-explore")
 
     @property
     def values(self):
@@ -56,10 +64,11 @@ class Explore(VBox):
 
     def figure(self):
         """The Picture for the present values, made from scratch; nothing is shown. Raises what `draw` raises."""
-        return last_picture(self._draw(**self.values))
+        with DRAWING:
+            return last_picture(self._draw(**self.values))
 
     def redraw(self):
-        """Draw the present values now, in this thread. Raises what `draw` raises, apart from ValueError."""
+        """Draw the present values now, in this thread. Raises what `draw` raises."""
         self._paint(self._next())
 
     def wait(self, timeout=None):
@@ -74,7 +83,7 @@ class Explore(VBox):
         number = self._next()
         if not asked_in_browser():
             return self._paint(number)
-        thread = threading.Thread(target=self._paint, args=(number,), daemon=True)
+        thread = threading.Thread(target=self._paint, args=(number, True), daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
 
@@ -83,8 +92,16 @@ class Explore(VBox):
             self._number += 1
             return self._number
 
-    def _paint(self, number):
-        """Draw request `number`, unless or until there is a newer one; say in the widget what goes wrong."""
+    def _stop(self, _):
+        """The button "Stop" was pressed: what runs is not wanted any more."""
+        self._stopped = self._next()
+
+    def _paint(self, number, browser=False):
+        """Draw request `number`, unless or until there is a newer one; say in the widget what goes wrong.
+
+        Raises it, too. If the browser asked, nobody is there to catch it: then a ValueError, which is a mistake
+        of the person at the keyboard, is only said.
+        """
         with DRAWING:
             if number != self._number:
                 return
@@ -92,32 +109,43 @@ class Explore(VBox):
             try:
                 finished = self._show_all(self._draw(**values), number)
                 self._shown = values if finished else None
-            except ValueError as error:  # EduError is one: a sentence for the person at the keyboard
-                self._say(str(error), alert=True)
+                if self._number == self._stopped:
+                    self._say("Stopped.")
             except BaseException as error:
-                self._say(f"{type(error).__name__}: {error}", alert=True)
-                raise
+                self._say(told(error), alert=True)
+                if not (browser and isinstance(error, ValueError)):
+                    raise
 
     def _show_all(self, drawn, number):
-        """Show what is drawn, one after the other; return False when a newer request cut it short."""
+        """Show what is drawn, one after the other; return False when a newer request cut it short.
+
+        A picture that is ready is shown even then: who drags sees something.
+        """
         for item in drawn if isgenerator(drawn) else [drawn]:
-            if number != self._number:
-                drawn.close()
-                return False
             if isinstance(item, Picture):
                 self.picture, self._screen.value = item, item.html()
             self._say("" if isinstance(item, Picture) else str(item))
+            if number != self._number:
+                if isgenerator(drawn):
+                    drawn.close()
+                return False
         return True
 
     def _say(self, sentence, alert=False):
-        colour = "#a1260d" if alert else "#5f6b76"
-        role = "alert" if alert else "status"
-        self._words.value = f'<p role="{role}" style="color:{colour};margin:0">{html.escape(sentence)}</p>'
+        """Put a sentence under the controls, with a progress bar if it tells how far something is."""
+        colour, role = ("#a1260d", "alert") if alert else ("#5f6b76", "status")
+        bar = "" if alert else progress_bar(sentence)
+        self.stop.layout.display = "" if bar else "none"
+        self._words.value = (f'<p role="{role}" style="color:{colour};margin:0">{html.escape(sentence)}'
+                             f'{bar}</p>')
 
     def _repr_mimebundle_(self, **options):
         """The live widget, and beside it the plain picture for places without a kernel."""
         if self.picture is None:
-            self.redraw()
+            try:
+                self.redraw()
+            except Exception as error:
+                fail(error)
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         plain = self.picture._repr_mimebundle_() if self.picture else {}
@@ -132,10 +160,31 @@ def last_picture(drawn):
     return pictures[-1]
 
 
+def progress_bar(sentence):
+    """The bar for a sentence such as "Step 3 of 20", which says the same to who cannot see it; or nothing."""
+    found = re.search(r"(\d+) of (\d+)$", sentence)
+    return ' <progress value="{}" max="{}" aria-hidden="true"></progress>'.format(*found.groups()) if found else ""
+
+
+def told(error):
+    """What went wrong, as one sentence."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped."
+    words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return " ".join(words.split())
+
+
+def fail(error):
+    """Let the cell fail, with a sentence where that is enough, but show the widget, too: IPython would drop it."""
+    shell = get_ipython()
+    if shell is None:
+        raise error
+    shell.showtraceback(exception_only=isinstance(error, ValueError))
+
+
 def asked_in_browser():
     """Whether this runs because of a message from the browser, not because a cell or a program asked."""
     try:
-        from IPython import get_ipython
         return get_ipython().kernel.get_parent("shell")["header"]["msg_type"] == "comm_msg"
-    except (ImportError, AttributeError, KeyError, TypeError):  # no kernel, or one that does not say
+    except (AttributeError, KeyError, TypeError):  # no kernel, or one that does not say
         return False

@@ -1,12 +1,14 @@
 """Guidance, looked into: what is predicted without the prompt and with it, and what is made of the two."""
 
+from traitlets import dlink
+
 from ..figures import guidance as figure
 from ..steps import guidance_at, guide, to_eps, to_x0
 from ..steps.generate import level, predict
 from .explore import Explore
 from .kept import Kept
 from .prompt import MOST_SEED, cut
-from .timeline import number, whole, words
+from .timeline import dragged, whole, words
 
 __all__ = ["GuidanceExplorer"]
 
@@ -29,10 +31,10 @@ class GuidanceExplorer(Explore):
             self.predictions,
             prompt=words(prompt, "Prompt"), negative=words(negative, "Negative prompt"),
             seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
-            guidance=number(guidance, 0, 30, 0.5, "Guidance"),
-            low=whole(low, 0, last, "From level"),
-            high=whole(last if high is None else high, 0, last, "to level"),
-            step=whole(step, 1, 100, "Step"))
+            step=dragged(step, 1, steps, "Step"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
+            low=dragged(low, 0, last, "From level"),
+            high=dragged(last if high is None else high, 0, last, "to level"))
+        dlink((self._controls["steps"], "value"), (self._controls["step"], "max"))
 
     def predictions(self, prompt, negative, seed, steps, guidance, low, high, step):
         """Yields sentences while it computes, then both predictions as a Picture."""

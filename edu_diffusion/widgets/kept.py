@@ -107,10 +107,11 @@ def other_words(c_other, since=None):
     return words
 
 
-def version(module):
-    """What changes when a module is replaced or its weights are: torch counts the changes of each tensor."""
-    weights = list(module.parameters())
-    return id(module), len(weights), sum(0 if w.is_inference() else w._version for w in weights)
+def version(*models):
+    """What changes when a model is replaced or its weights are: torch counts the changes of each tensor."""
+    weights = [weight for model in models for weight in model.parameters()]
+    changes = sum(0 if weight.is_inference() else weight._version for weight in weights)
+    return *map(id, models), len(weights), changes
 
 
 def content(x):

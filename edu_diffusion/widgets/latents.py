@@ -9,7 +9,7 @@ from ..steps import initial_noise
 from .explore import Explore
 from .kept import Kept, other_words, version
 from .prompt import MOST_SEED
-from .timeline import choice, number, whole, words
+from .timeline import choice, dragged, whole, words
 
 __all__ = ["LatentExplorer"]
 
@@ -42,12 +42,12 @@ class LatentExplorer(Explore):
         super().__init__(
             self.view, show=choice(VIEWS, show, "Show"), picture=choice(names, names[0], "Picture"),
             other=choice(names, names[min(1, len(names) - 1)], "Other picture"),
-            channel=whole(0, 0, last, "Channel"),
-            add=number(1.0, -6, 6, 0.5, "Add"), where=choice(PLACES, PLACES[0], "Where"),
+            channel=dragged(0, 0, last, "Channel"),
+            add=dragged(1.0, -6, 6, "Add", 0.5), where=choice(PLACES, PLACES[0], "Where"),
             prompt=words(prompt, "Prompt"), other_prompt=words(other_prompt, "Other prompt"),
-            share=number(0.5, 0, 1, 0.1, "Share of the other"), seed=whole(seed, 0, MOST_SEED, "Seed"),
-            steps=whole(steps, 1, 100, "Steps"), guidance=number(guidance, 0, 30, 0.5, "Guidance"),
-            direction=whole(0, 0, MOST_SEED, "Direction"), reach=number(1.5, 0, 6, 0.5, "How far"))
+            share=dragged(0.5, 0, 1, "Share of the other", 0.1), seed=whole(seed, 0, MOST_SEED, "Seed"),
+            steps=whole(steps, 1, 100, "Steps"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
+            direction=whole(0, 0, MOST_SEED, "Direction"), reach=dragged(1.5, 0, 6, "How far", 0.5))
         self._controls["show"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
@@ -87,7 +87,7 @@ class LatentExplorer(Explore):
         z_0 = self.latent(picture)
         way = initial_noise(self.kept.pipe, [direction]).to(z_0)
         images = self.kept.pictures(*(z_0 + w * reach * way for w in SHARES))
-        yield ways({f"direction {direction}": images}, [f"{w * reach:.2g} away" for w in SHARES],
+        yield ways({f"direction {direction}": images}, [f"{w * reach:.3g} away" for w in SHARES],
                    f"A walk from the latent of {picture} in a random direction, a distance for each number.")
 
     def prompts(self, prompt, other_prompt, share, seed, steps, guidance):

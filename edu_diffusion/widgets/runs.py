@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from ..figures import Picture
 from ..steps import decode, generate
+from .kept import version
 
-__all__ = ["RUNNING", "Run", "Runs", "said", "small", "version"]
+__all__ = ["RUNNING", "Run", "Runs", "said", "small"]
 
 # One run at a time, also for figure() in a cell: a hook that one thread removes while another is about to call
 # it is called by torch with the wrong arguments.
@@ -50,12 +51,6 @@ class Runs:
                 levels.append(state.t)
                 yield f"Step {len(levels)} of {self.steps}"
         return given, levels, decode(self.pipe, state.z_s)[0].float().cpu()
-
-
-def version(*models):
-    """A number that rises whenever weights are changed in place, as by a step of training."""
-    weights = [weight for model in models for weight in model.parameters()]
-    return sum(0 if weight.is_inference() else weight._version for weight in weights)
 
 
 def small(image, edge):

@@ -10,6 +10,7 @@ from ..steps import dpmpp_2m_step, euler_ancestral_step
 from .explore import Explore
 from .kept import Kept, other_words
 from .prompt import MOST_SEED, cut
+from .slider import Slider
 
 __all__ = ["TimelineExplorer"]
 
@@ -36,14 +37,14 @@ class TimelineExplorer(Explore):
         self.kept = Kept(pipe)
         super().__init__(
             self.moments,
-            step=whole(step, 1, steps, "Step"), prompt=words(prompt, "Prompt"),
+            step=dragged(step, 1, steps, "Step"), prompt=words(prompt, "Prompt"),
             seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"),
             sampler=choice(SAMPLERS, sampler, "Sampler"), second=choice(SECOND, second, "Second run:"),
             other_prompt=words(other_prompt, "Other prompt"),
             other_seed=whole(other_seed, 0, MOST_SEED, "Other seed"),
             other_sampler=choice(SAMPLERS, other_sampler, "Other sampler"),
-            since=whole(since, 1, 100, "Swap at step"))
+            since=dragged(since, 1, steps, "Swap at step"))
         self.player = Play(value=step, min=1, max=steps, interval=PACE, layout=Layout(display="none"))
         self.toggle = ToggleButton(description="Play", tooltip="Play the steps one after the other",
                                    layout=Layout(width="auto"))
@@ -61,8 +62,8 @@ class TimelineExplorer(Explore):
     def _link(self):
         """Let the controls follow each other."""
         c = self._controls
-        dlink((c["steps"], "value"), (c["step"], "max"))
-        dlink((c["steps"], "value"), (self.player, "max"))
+        for follower in (c["step"], c["since"], self.player):
+            dlink((c["steps"], "value"), (follower, "max"))
         link((c["step"], "value"), (self.player, "value"))
         link((self.toggle, "value"), (self.player, "playing"))
         c["second"].observe(lambda _: self._reveal(), "value")
@@ -118,6 +119,12 @@ def labelled(prompt, seed, sampler):
 def whole(value, low, high, name):
     """A control for a whole number."""
     return BoundedIntText(value, min=low, max=high, description=name, layout=Layout(width="160px"))
+
+
+def dragged(value, low, high, name, step=1):
+    """A control for a number that is dragged; one called "... step" says of how many."""
+    spoken = "{value} of {max}" if name.lower().endswith("step") else ""
+    return Slider(value, min=low, max=high, step=step, description=name, spoken=spoken)
 
 
 def number(value, low, high, step, name):

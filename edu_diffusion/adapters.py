@@ -1,0 +1,160 @@
+"""What is taught on top of the base: how each kind is judged, and how the shipped ones are made anew.
+
+    judge lora --adapter FOLDER      scores of a LoRA; likewise hyper, aligned, control, dreambooth, inversion
+    train all                        everything shipped that was trained on the base, in order, when the base changed
+"""
+
+import inspect
+import json
+import shutil
+from pathlib import Path
+
+from edu_diffusion import install
+from edu_diffusion.data import files
+from edu_diffusion.errors import EduError
+
+SHIPPED = {  # name of the checkpoint: recipe, its settings; the recipe's default minutes
+    "canny": ("control", {"kind": "canny"}),
+    "segmentation": ("control", {"kind": "segmentation"}),
+    "lora": ("lora", {}),
+    "inversion": ("inversion", {}),
+}
+HALVED = ".safetensors"
+
+
+# ---------------------------------------------------------------- judging
+
+def lora(base, folder, network, seeds, limit):
+    from edu_diffusion import judge
+    return judge.lora_scores(base, folder, seeds, limit, network)
+
+
+def hyper(base, folder, network, seeds, limit):
+    from edu_diffusion import judge
+    return judge.hyper_scores(base, folder, seeds, limit, network)
+
+
+def aligned(base, folder, network, seeds, limit):
+    from edu_diffusion import judge
+    return judge.aligned_scores(base, seeds, limit)
+
+
+def control(base, folder, network, seeds, limit):
+    from edu_diffusion import judge, models
+    return judge.control_scores(base, models.load_control(folder, base.device), card(folder)["kind"], seeds, limit)
+
+
+def dreambooth(base, folder, network, seeds, limit):
+    from edu_diffusion import judge, models
+    return judge.dreambooth_scores(base, models.load(folder, base.device), network, card(folder)["name"], seeds=seeds,
+                                   limit=limit)
+
+
+def inversion(base, folder, network, seeds, limit):
+    from edu_diffusion import judge, methods
+    about = card(folder)
+    with methods.new_words(base, folder) as pipe:
+        return judge.inversion_scores(base, pipe, network, about["word"], about["kind"], seeds=seeds, limit=limit)
+
+
+JUDGED = {"lora": lora, "hyper": hyper, "aligned": aligned, "control": control, "dreambooth": dreambooth,
+          "inversion": inversion}
+
+
+def judge_adapter(args):
+    """The verb `judge lora` and so on: print the scores; with --write store them, and the card that quotes them."""
+    from edu_diffusion import judge, judging, models
+    folder = located(args.adapter, args.what)
+    base = models.load(args.model or "base")
+    seeds = [1000 * s for s in range(args.seeds)]
+    scores = JUDGED[args.what](base, folder, judge.load_judge(), seeds, args.limit)
+    judging.show(scores)
+    if args.write:
+        write(folder, scores, {"sampling_seeds": args.seeds, "sampling_steps": judge.STEPS, "guidance": judge.GUIDANCE})
+
+
+def located(name, what):
+    """The folder of an adapter: shipped under that name, or a path. Raises EduError when there is none."""
+    if what == "aligned":
+        return None
+    names = [n for n, (recipe, _) in SHIPPED.items() if recipe == what]
+    shipped, path = files.PACKAGE / "checkpoints" / str(name or names[0] if names else name), Path(name or "")
+    if shipped.is_dir():
+        return shipped
+    if not name or not path.is_dir():
+        raise EduError(f"There is no {what} in {name or 'checkpoints'}: train one (train {what}), and name its folder "
+                       f"with --adapter, such as runs/{what}/model.")
+    return path
+
+
+def write(folder, scores, how):
+    """Store metrics.json and how they were taken, and write the card anew where there is a template for it."""
+    from edu_diffusion import cards
+    files.write_json(folder / "metrics.json", scores)
+    files.write_json(folder / "card.json", card(folder) | how)
+    if (files.PACKAGE / "checkpoints" / f"{folder.name}.card.md").is_file():
+        cards.write_card(folder)
+
+
+def card(folder):
+    """The facts in a folder's card.json. Raises EduError when it has none."""
+    if not (Path(folder) / "card.json").is_file():
+        raise EduError(f"{folder} has no card.json, so nobody knows what it is; name a folder that a recipe left.")
+    return json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
+
+
+# ---------------------------------------------------------------- training everything anew
+
+def train_all(args):
+    """Train, ship and judge all of SHIPPED, one after the other; what is done already in the folder is not repeated."""
+    from edu_diffusion import judge, judging, training
+    out = args.out or install.home() / "runs" / "all"
+    training.prepare(out, args.resume, args.fresh)
+    for name, (recipe, settings) in SHIPPED.items():
+        print(f"{name}: training", flush=True)
+        train_one(recipe, settings, out / name, args)
+        target = files.PACKAGE / "checkpoints" / name
+        ship(out / name / "model", target, {"recipe": recipe} | hardware())
+        print(f"{name}: judging", flush=True)
+        judge_adapter(judging.parser().parse_args([recipe, "--adapter", name, "--write"]))
+    print(f"Done: {', '.join(SHIPPED)}. Now the table of all methods: python3 -m edu_diffusion compare "
+          f"--out {files.PACKAGE.name}/checkpoints")
+
+
+def train_one(recipe, settings, run, args):
+    """Run one recipe with its own default minutes, or those of the arguments, and show how it goes."""
+    from edu_diffusion.progress import Bar
+    from edu_diffusion.train import RECIPES
+    given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
+    if args.compile and "compiled" in inspect.signature(RECIPES[recipe]).parameters:
+        given["compiled"] = True
+    bar = Bar()
+    for progress in RECIPES[recipe](run=run, **settings, **given):
+        bar(progress)
+    bar.close()
+
+
+def hardware():
+    """What it was trained on, for the card."""
+    import torch
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
+    return {"hardware": name}
+
+
+def ship(model, target, facts):
+    """Copy what a recipe left to a checkpoint's folder, weights in half precision; card.json lists every file."""
+    with files.staged(target) as stage:
+        for path in sorted(p for p in model.rglob("*") if p.is_file() and p.name != "card.json"):
+            new = stage / path.relative_to(model)
+            new.parent.mkdir(parents=True, exist_ok=True)
+            halve(path, new) if path.suffix == HALVED else shutil.copyfile(path, new)
+        files.write_json(stage / "card.json", card(model) | facts | {"sha256": files.checksums(stage)})
+
+
+def halve(path, new):
+    """Copy a .safetensors file, its numbers as 16-bit ones; its metadata stay."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file({name: x.half() if x.is_floating_point() else x for name, x in tensors.items()}, new, file.metadata())

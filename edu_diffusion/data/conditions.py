@@ -1,0 +1,137 @@
+"""Condition maps: what a ControlNet is shown beside the prompt. All are (B, 3, H, W) in [0, 1], black where nothing is.
+
+    canny           the lines where the colour changes most
+    segmentation    the thing's shape, in the colour of its category
+    depth           the thing's shape, the brighter the nearer
+    pose            the bones of a stick figure, each in its own colour (drawn in stick.py)
+
+    some = batch("canny", 64, seed=0)
+    some.images, some.captions, some.conditions
+
+For training they come from the same numbers as the picture, so they are exact. `of_pictures` finds them in any
+picture on a plain ground; that is how a finished drawing is compared with what was asked of it.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from ..errors import EduError
+from . import scenes, stick, words
+from .edges import canny, grow
+from .world import world
+
+__all__ = ["CATEGORIES", "KINDS", "Conditioned", "batch", "canny", "depth", "foreground", "of_pictures", "of_scenes",
+           "segmentation"]
+
+KINDS = ("canny", "segmentation", "depth", "pose")
+CATEGORIES = {  # the colour of each in a segmentation map, in [0, 1]
+    "animals": (0.84, 0.37, 0.0), "food": (0.0, 0.62, 0.45), "objects": (0.0, 0.45, 0.7), "travel": (0.34, 0.71, 0.91),
+    "activities": (0.8, 0.47, 0.65), "smileys": (0.94, 0.89, 0.26), "people": (0.9, 0.62, 0.0),
+}
+SHADES = torch.tensor(list(CATEGORIES.values()))
+SEEN = 0.25  # a pixel is part of a thing when a colour differs by more from the ground's, in units of [-1, 1]
+FRAME = 2  # pixels at the rim that tell the colour of the ground
+
+
+class Conditioned(NamedTuple):
+    """images (B, 3, 64, 64) in [-1, 1]; captions; conditions (B, 3, 64, 64) in [0, 1]."""
+
+    images: torch.Tensor
+    captions: list
+    conditions: torch.Tensor
+
+
+def batch(kind, n, seed=0, tier="core", **more):
+    """n random pictures with captions and condition maps, the same for the same arguments on every machine.
+
+    kind: one of KINDS. tier and more: as for scenes.batch; the stick figures of "pose" have no use for them.
+    Returns Conditioned.
+    """
+    if known(kind) == "pose":
+        some = stick.batch(n, seed)
+        return Conditioned(some.images, some.captions, some.skeletons)
+    some = scenes.batch(n, seed, tier, **more)
+    return Conditioned(some.images, some.captions, of_scenes(kind, some))
+
+
+def of_scenes(kind, some):
+    """The condition maps of scenes, from what is known of them. kind: "canny", "segmentation" or "depth"."""
+    if known(kind) == "canny":
+        return canny(some.images)
+    if kind == "pose":
+        raise EduError("Scenes have no pose; take the stick figures of batch('pose', ...).")
+    return {"segmentation": segmentation, "depth": depth}[kind](some.masks, some.spec)
+
+
+def of_pictures(kind, images):
+    """The condition maps found in any pictures (B, 3, H, W) in [-1, 1] on a plain ground.
+
+    A picture does not tell its category, so things are white in "segmentation". Of a pose only the coloured ends
+    of one of stick.py's figures are found, so the result has dots and no bones.
+    """
+    if known(kind) == "canny":
+        return canny(images)
+    if kind == "pose":
+        return stick.dots(stick.find(images))
+    mask = foreground(images)
+    return (mask if kind == "segmentation" else nearness(mask) * mask).float().repeat(1, 3, 1, 1)
+
+
+def known(kind):
+    """Return kind, or raise EduError."""
+    if kind not in KINDS:
+        raise EduError(f"There is no condition {kind!r}; the conditions are {', '.join(KINDS)}.")
+    return kind
+
+
+def segmentation(masks, spec):
+    """Things in the colour of their category: (B, 3, H, W). masks: (B, 1, H, W) bool. spec: of the scenes."""
+    names = [world().concepts[i].category for i in spec.concept.tolist()]
+    shade = SHADES[[list(CATEGORIES).index(name) for name in names]]
+    return masks * shade[:, :, None, None]
+
+
+def depth(masks, spec):
+    """Things in grey, the brighter the nearer: (B, 3, H, W). As on a floor, what reaches lower is nearer.
+
+    A big thing in the middle reaches lower than a small one, and one at the bottom lower than one at the top.
+    """
+    edge, corners = torch.tensor(list(words.SIZES.values()))[spec.size], scenes._corners(spec)
+    y = torch.arange(masks.shape[-2]) - corners[:, :, 0, None]  # rows below the top of each copy: (B, copies, H)
+    x = torch.arange(masks.shape[-1]) - corners[:, :, 1, None]
+    inside = (y >= 0) & (y < edge[:, None, None]), (x >= 0) & (x < edge[:, None, None])
+    there = torch.arange(corners.shape[1]) < spec.count[:, None]
+    boxes = inside[0][..., None] & inside[1][..., None, :] & masks & there[:, :, None, None]
+    low = torch.stack([lowest(boxes[:, k:k + 1]) for k in range(boxes.shape[1])], 1)[..., None, None]
+    return (boxes * low).amax(1, keepdim=True).repeat(1, 3, 1, 1)
+
+
+def lowest(mask):
+    """The nearness of a mask (B, 1, H, W), by its lowest row: (B,), 0 where it is empty."""
+    return (mask.any(-1)[:, 0] * floor(mask.shape[-2])).amax(1)
+
+
+def nearness(mask):
+    """The nearness of the piece that each pixel of a mask (B, 1, H, W) belongs to: (B, 1, H, W), 0 outside."""
+    near = mask * floor(mask.shape[-2]).to(mask.device)[:, None]
+    while True:
+        wider = torch.nn.functional.max_pool2d(near, 3, stride=1, padding=1) * mask
+        if torch.equal(wider, near):
+            return near
+        near = wider
+
+
+def floor(high):
+    """How near each row of a picture is: 1 at the bottom, near 0 at the top; squared, so that the eye tells them apart."""
+    return torch.linspace(1 / high, 1, high).square()
+
+
+def foreground(images):
+    """Where things are: all that the ground's colour, coming from the rim, does not reach. (B, 1, H, W) bool."""
+    rim = torch.ones_like(images[:, :1], dtype=torch.bool)
+    rim[..., FRAME:-FRAME, FRAME:-FRAME] = False
+    edge = rim[0, 0].nonzero().T
+    ground = images[:, :, edge[0], edge[1]].median(dim=2).values[:, :, None, None]
+    plain = (images - ground).abs().amax(1, keepdim=True) <= SEEN
+    return ~grow(plain & rim, plain)

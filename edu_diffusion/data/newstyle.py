@@ -1,0 +1,42 @@
+"""The new drawing style as a task: what its adapters learn from, and the prompts that they are judged by.
+
+The style is Fluent's high-contrast one: black lines, and the background shines through. The base never saw
+it. On a black background there is nothing to see, so that colour is left out; and every fifth core concept is
+never shown in this style, so that one can tell a style that was learned from drawings that were.
+"""
+
+import functools
+
+import torch
+
+from . import scenes, words
+from .world import prompts, world
+
+BLACK = scenes.COLOURS.index("black")
+
+
+@functools.cache
+def unseen():
+    """Indices of the core concepts that are held back: LongTensor."""
+    return world().tier("core")[::5]
+
+
+def batch(n, seed=0, style=words.NEW_STYLE):
+    """n random scenes of the other core concepts in one style, the same for the same arguments. Returns Scenes."""
+    rng = torch.Generator().manual_seed(seed)
+    spec = scenes.draw_spec(2 * n + 16, rng, held_out=("style",), styles=(style,))
+    fine = (spec.colour != BLACK) & ~torch.isin(spec.concept, unseen())
+    spec = scenes.Spec(*(part[fine][:n] for part in spec))
+    images, masks = scenes.render(spec, rng)
+    return scenes.Scenes(images, masks, [scenes.say(spec, i, rng) for i in range(n)], spec)
+
+
+def rows(style=words.NEW_STYLE, limit=None):
+    """The frozen core prompts that name a colour other than black, each asking for the style; "" is the usual one.
+
+    Rows are dicts as those of prompts(), and "new" tells whether the concept was held back.
+    """
+    held = {world().concepts[i].id for i in unseen().tolist()}
+    asked = [r for r in prompts("core") if r["colour"] not in ("", "black")][:limit]
+    return [{**r, "style": style, "new": r["id"] in held, "prompt": words.caption(
+        world().by_id[r["id"]].name, r["colour"], r["size"], r["place"], style)} for r in asked]

@@ -1,0 +1,58 @@
+"""What an adapter does: the picture without it and with it, and how much each block of the U-Net changes."""
+
+from .picture import picture
+from .style import BLUE, GAP, INK, LIGHT, QUIET, SMALL, canvas, panel, rgb, show, write
+
+__all__ = ["adapted", "change_bars"]
+
+ROW = 22  # pixels for each bar
+NAMES, LENGTH, END = 130, 300, 70  # pixels: for the names, the longest bar, the number behind it
+
+
+def change_bars(names, changes, title="change of what each block gives"):
+    """A bar for each block: how far its output moved, as a share of how large it is.
+
+    names: N blocks. changes: N numbers from 0, say ||after - before|| / ||before||. Returns a Picture.
+    """
+    fig = canvas(NAMES + LENGTH + END, 40 + ROW * len(names))
+    bars(fig, 0, 0, names, changes, title)
+    return picture(fig, f"{title}: {told(names, changes)}.")
+
+
+def adapted(before, after, labels, names, changes, scale=4):
+    """The picture without an adapter and with it, and beside them the bars of change_bars.
+
+    before, after: (3, H, W) in [-1, 1]. labels: their two names. names, changes: of the blocks.
+    Returns a Picture.
+    """
+    edge = before.shape[-1] * scale
+    left = 2 * (edge + GAP) + GAP
+    fig = canvas(left + NAMES + LENGTH + END, max(edge + 30 + GAP, 40 + ROW * len(names)))
+    for i, (image, label) in enumerate(zip((before, after), labels)):
+        write(fig, GAP + i * (edge + GAP) + edge / 2, 14, label, SMALL, parse_math=False)
+        show(fig, rgb(image), GAP + i * (edge + GAP), 30, edge)
+    title = "change of what each block gives, first step"
+    bars(fig, left, 0, names, changes, title)
+    return picture(fig, f"Two pictures of the same prompt and seed: {labels[0]} and {labels[1]}. "
+                        f"Beside them, {title}: {told(names, changes)}.")
+
+
+def bars(fig, x, y, names, changes, title):
+    """The bars themselves, their names before and their numbers behind them."""
+    if len(names) != len(changes) or not len(names):
+        raise ValueError(f"There are {len(names)} blocks and {len(changes)} changes; give one for each.")
+    write(fig, x + GAP, y + 14, title, SMALL, ha="left", color=QUIET)
+    axes = panel(fig, x + NAMES, y + 30, LENGTH, ROW * len(names))
+    most = max(*changes, 1e-9)
+    axes.set(xlim=(0, most), ylim=(len(names) - 0.5, -0.5))
+    axes.barh(range(len(names)), [most] * len(names), height=0.7, color=LIGHT)
+    axes.barh(range(len(names)), changes, height=0.7, color=BLUE)
+    for i, (name, change) in enumerate(zip(names, changes)):
+        middle = y + 30 + ROW * (i + 0.5)
+        write(fig, x + NAMES - 8, middle, name, SMALL, ha="right", color=INK)
+        write(fig, x + NAMES + LENGTH + 8, middle, f"{change:.0%}", SMALL, ha="left")
+
+
+def told(names, changes):
+    """All bars in words."""
+    return ", ".join(f"{name} {change:.0%}" for name, change in zip(names, changes))

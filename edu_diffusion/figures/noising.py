@@ -1,0 +1,65 @@
+"""One picture under all schedules at one level, and where that level is on the curves of all."""
+
+import numpy as np
+
+from .picture import picture
+from .schedules import FLOOR, LINES, plot, ratio
+from .style import GAP, INK, QUIET, SMALL, array, canvas, rgb, write
+from .timeline import fitted, place
+
+__all__ = ["QUANTITIES", "noising"]
+
+QUANTITIES = ("signal left, abar", "signal-to-noise ratio", "noise added, beta")
+EDGE = 160  # pixels: the edge of a picture at most
+LEAST = 640  # the width of the whole
+
+
+def noising(images, betas, t, quantity=QUANTITIES[0]):
+    """The noisy pictures side by side; below, one curve for each schedule, with the level marked.
+
+    images: {schedule: (3, H, W)}, noisy, at most five. betas: {schedule: (T,)} for the same schedules, in
+    (0, 1]. t: the level. quantity: one of QUANTITIES, the axis; abar is plain, the others are logarithmic.
+    Returns a Picture.
+    """
+    if list(images) != list(betas) or quantity not in QUANTITIES:
+        raise ValueError(f"There are pictures for {', '.join(images)} and schedules {', '.join(betas)}, shown as "
+                         f"{quantity!r}; give one picture for each, and one of {', '.join(QUANTITIES)}.")
+    curves = {name: values(array(b), quantity) for name, b in betas.items()}
+    wide, high = fitted(next(iter(images.values())), EDGE)
+    width = max(len(images) * (wide + GAP) + GAP, LEAST)
+    fig = canvas(width, high + 330)
+    write(fig, width / 2, 16, f"level t = {t}")
+    for k, (name, image) in enumerate(images.items()):
+        x = GAP + k * (wide + GAP)
+        place(fig, image, x, 30, wide, high)
+        write(fig, x + wide / 2, high + 42, f"{name}: {curves[name][t]:.3g}", SMALL)
+    lines(fig, high + 84, width - 240, curves, t, quantity)
+    told = "; ".join(f"{name}: {curve[t]:.3g}, strength of the picture {strength(betas[name], t):.0%}"
+                     for name, curve in curves.items())
+    return picture(fig, f"One picture at level t = {t} of {len(images)} noise schedules, and curves of the "
+                        f"{quantity} of each with that level marked. {told}.")
+
+
+def lines(fig, y, width, curves, t, quantity):
+    """The curves, the level, and which line is which."""
+    axes = plot(fig, 64, y, width, 190)
+    for (name, curve), (colour, dashes) in zip(curves.items(), LINES):
+        axes.plot(curve, color=colour, linestyle=dashes, linewidth=2, label=name)
+        axes.plot([t], [curve[t]], "o", color=colour, markeredgecolor=INK, markersize=7)
+    axes.axvline(t, color=QUIET, linewidth=1)
+    if quantity != QUANTITIES[0]:
+        axes.set_yscale("log")
+    axes.set_xlabel("level t", fontsize=SMALL, color=INK)
+    axes.set_title(quantity, fontsize=SMALL, color=INK)
+    axes.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 1))
+
+
+def values(betas, quantity):
+    """What is drawn of a schedule: (T,)."""
+    abar = np.cumprod(1 - betas.astype(np.float64))
+    return {QUANTITIES[0]: abar, QUANTITIES[1]: ratio(abar), QUANTITIES[2]: np.maximum(betas, FLOOR)}[quantity]
+
+
+def strength(betas, t):
+    """The factor of the picture at level t."""
+    return float(np.cumprod(1 - array(betas).astype(np.float64))[t] ** 0.5)

@@ -1,0 +1,178 @@
+"""What an adapter gained and what it cost: scores of LoRA, hypernetworks and StyleAligned.
+
+The trained judge knows the base's three styles and was never shown the fourth. So the style is read by the
+nearest drawing (drawings.py): every core concept in all four styles is painted as the prompt asked, and the
+nearest one, pixel by pixel, says concept and style. It was not trained on anything, so it has nothing to
+favour; `*_ceiling` is what it says of real scenes in the new style that went through the VAE. Every fifth
+concept was never shown to the adapters in the new style (data/newstyle.py): `*_unseen` counts these alone.
+Before and after are the same prompts and seeds, and their difference is paired.
+"""
+
+import pathlib
+
+import torch
+
+from .. import models, steps
+from ..data import newstyle, scenes, words
+from ..data.world import prompts
+from .drawings import ground, nearest
+from .evaluate import GUIDANCE, STEPS, draw, through_vae
+from .marks import background, paired, right, score
+
+SEEDS = (0, 1000, 2000)
+TOGETHER = 4  # pictures in a batch of StyleAligned
+
+
+def lora_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, weight=1.0, style=words.NEW_STYLE):
+    """Scores of a LoRA on a pipeline that has none: {name: score}. The pipeline is left as it was.
+
+    folder: as models.load_lora takes it. limit: of the prompts in the style. judge: with one, also the share
+    of ordinary core prompts whose concept is lost while the adapter is on (forgetting).
+    """
+    before = taken(pipe, seeds, limit, style)
+    ordinary = judge and concepts(pipe, judge, seeds, limit)
+    models.load_lora(pipe, folder, "judged", weight)
+    after = taken(pipe, seeds, limit, style)
+    lost = {"forgetting": paired(concepts(pipe, judge, seeds, limit), ordinary)} if judge else {}
+    pipe.unload_lora_weights()
+    path = models.adapters.adapter_file(folder)
+    return changes(before, after) | lost | ceiling(pipe, limit, style) | size(path, pipe.unet)
+
+
+def hyper_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, strength=1.0, style=words.NEW_STYLE):
+    """Scores of a hypernetwork: {name: score}. folder: as models.load_hyper takes it; the rest as in lora_scores."""
+    before = taken(pipe, seeds, limit, style)
+    ordinary = judge and concepts(pipe, judge, seeds, limit)
+    with steps.hypernetwork(pipe.unet, models.load_hyper(folder, pipe), strength):
+        after = taken(pipe, seeds, limit, style)
+        lost = {"forgetting": paired(concepts(pipe, judge, seeds, limit), ordinary)} if judge else {}
+    path = pathlib.Path(folder, models.hyper.FILE) if pathlib.Path(folder).is_dir() else pathlib.Path(folder)
+    return changes(before, after) | lost | ceiling(pipe, limit, style) | size(path, pipe.unet)
+
+
+def taken(pipe, seeds, limit, style):
+    """What is seen in pictures of the prompts that ask for the style, and of the same prompts without it: dicts."""
+    seen = {}
+    for name, asked in (("style", style), ("usual", "")):
+        rows = newstyle.rows(asked, limit)
+        pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
+        seen[name] = named(pictures, rows * len(seeds), style)
+    return seen
+
+
+def named(images, rows, style):
+    """Booleans (B,): whether the nearest of all drawings has the style and the concept; which concepts are unseen."""
+    concept, drawn, _ = nearest(images, rows, styles=scenes.ALL_STYLES)
+    return {"style": drawn == scenes.ALL_STYLES.index(style), "concept": concept == scenes.spec_of(rows).concept,
+            "unseen": torch.tensor([r["new"] for r in rows])}
+
+
+def changes(before, after):
+    """Style and concept before and after, paired. The concept is compared with that of the base's usual style."""
+    scores = {"style_base": score(before["style"]["style"]), "style": score(after["style"]["style"]),
+              "style_gain": paired(before["style"]["style"], after["style"]["style"]),
+              "concept_base": score(before["usual"]["concept"]), "concept": score(after["style"]["concept"]),
+              "concept_change": paired(before["usual"]["concept"], after["style"]["concept"])}
+    new = before["style"]["unseen"]
+    for name in ("style", "concept"):
+        scores |= {f"{name}_unseen": score(after["style"][name][new])} if new.any() else {}
+    return scores | {"style_without_words": score(after["usual"]["style"])}
+
+
+def concepts(pipe, judge, seeds, limit):
+    """Whether the judge finds the concept in the ordinary frozen prompts: (B,)."""
+    rows = prompts("core")[:limit]
+    pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
+    return right(judge, pictures, rows * len(seeds))["concept"].cpu()
+
+
+def ceiling(pipe, limit, style):
+    """The same of real scenes in the style, through the VAE: the best that any adapter of the U-Net can do."""
+    rows = newstyle.rows(style, limit)
+    real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
+    best = named(through_vae(pipe, real), rows, style)
+    return {f"{name}_ceiling": score(best[name]) for name in ("style", "concept")}
+
+
+def size(path, unet):
+    """Bytes of a file, the numbers in it, and how many times as many bytes the U-Net has in half precision."""
+    numbers = sum(torch.Size(shape).numel() for shape in models.check.header(path).values())
+    own = sum(p.numel() for n, p in unet.named_parameters() if ".lora_" not in n)
+    count = path.stat().st_size
+    return {"bytes": {"value": count, "n": 1, "unit": "bytes"}, "trained": {"value": numbers, "n": 1},
+            "times_smaller": {"value": round(2 * own / count), "n": 1}}
+
+
+# ---------------------------------------------------------------- StyleAligned
+
+def aligned_scores(pipe, seeds=SEEDS, limit=None):
+    """Do pictures of a batch agree in style, with shared attention and without it? {name: score}
+
+    A batch is TOGETHER prompts of different concepts with no colour and no style in them; only the first
+    names a style, and each batch another colour. colour: the share of others on the first one's background;
+    drawing: that are nearest to a drawing in the first one's style; likeness: how alike lines and colours
+    are, see `gram`. first_identical: the share of first pictures that are the same bit for bit.
+    """
+    plain, shared, rows = [], [], batches(limit)
+    for seed in seeds:
+        for i, batch in enumerate(rows):
+            plain.append(drawn(pipe, batch, seed + TOGETHER * i))
+            with steps.aligned(pipe.unet, TOGETHER):
+                shared.append(drawn(pipe, batch, seed + TOGETHER * i))
+    same = torch.tensor([torch.equal(a[0], b[0]) for a, b in zip(plain, shared)])
+    before, after = (agreement(pictures, rows * len(seeds)) for pictures in (plain, shared))
+    scores = {"first_identical": score(same)}
+    for name, unit in (("colour", None), ("drawing", None), ("likeness", "cosine")):
+        scores |= {f"{name}_alone": mean(before[name]), name: mean(after[name]),
+                   f"{name}_gain": paired(before[name], after[name], unit or "share")}
+    return scores | {"concept_alone": score(before["concept"]), "concept": score(after["concept"]),
+                     "concept_change": paired(before["concept"], after["concept"])}
+
+
+def batches(limit=None):
+    """Lists of TOGETHER prompt rows; the first names style and colour, the others neither."""
+    rows = [r for r in newstyle.rows("", limit) if (r["size"], r["place"]) == ("big", "centre")]
+    rows = list({r["id"]: r for r in rows}.values())
+    groups = [rows[i:i + TOGETHER] for i in range(0, len(rows) - TOGETHER + 1, TOGETHER)]
+    return [[asked(r, i, k == 0) for k, r in enumerate(group)] for i, group in enumerate(groups)]
+
+
+def asked(row, number, leads):
+    """A row that leads its batch, with a colour and a style, or one that follows."""
+    name = newstyle.world().by_id[row["id"]].name
+    colour, style = (row["colour"], words.STYLES[number % 3]) if leads else ("", "")
+    return {**row, "colour": colour, "style": style, "prompt": words.caption(name, colour, row["size"], row["place"], style)}
+
+
+@torch.no_grad()
+def drawn(pipe, rows, seed):
+    """The pictures of one batch, drawn at once: (B, 3, 64, 64)."""
+    *_, last = steps.generate(pipe, [r["prompt"] for r in rows], seed=seed, steps=STEPS, guidance=GUIDANCE)
+    return steps.decode(pipe, last.z_s).float().cpu()
+
+
+def agreement(pictures, rows):
+    """For every batch how far the others agree with the first, (batches,), and for every picture its concept."""
+    flat = [r for batch in rows for r in batch]
+    concept, style, _ = nearest(torch.cat(pictures), flat)
+    style, right_ = style.view(-1, TOGETHER), concept == scenes.spec_of(flat).concept
+    colour = background(torch.cat(pictures)).view(-1, TOGETHER)
+    look = torch.stack([gram(images) for images in pictures])
+    others = {"colour": colour[:, 1:] == colour[:, :1], "drawing": style[:, 1:] == style[:, :1],
+              "likeness": (look[:, 1:] * look[:, :1]).sum(2)}
+    return {name: value.float().mean(1) for name, value in others.items()} | {"concept": right_}
+
+
+def gram(images, cells=8):
+    """What stands beside what, wherever: the Gram matrix of small patches, as a vector of length 1, (B, numbers).
+
+    Patches of cells x cells pixels, less the background, so that an empty picture is like no other. The
+    trained judge is left out of it: it was taught to tell styles, and would see its own teaching.
+    """
+    patches = torch.nn.functional.unfold(images - ground(images), cells, stride=cells // 2)
+    return torch.nn.functional.normalize((patches @ patches.transpose(1, 2)).flatten(1), dim=1)
+
+
+def mean(values):
+    """A mean of batches, for a table."""
+    return {"value": round(values.mean().item(), 4), "n": len(values)}

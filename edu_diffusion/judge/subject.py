@@ -1,0 +1,134 @@
+"""Has a model learned this one thing, and what did it forget meanwhile? Scores of DreamBooth and textual inversion.
+
+Everything is a paired difference from the base: the same prompts, the same seeds, the judge's features. The seeds
+of a prompt count as one case.
+"""
+
+import torch
+
+from ..data import newstyle, scenes, subject, words
+from ..data.world import prompts
+from .adapters import named
+from .distance import features
+from .evaluate import draw, through_vae
+from .marks import paired, right, score
+
+UNIT = "cosine"
+CALLED = f"{subject.TOKEN} {subject.CLASS}"
+
+
+class Likeness:
+    """How alike pictures look to the judge: the cosine of its features, each with mean 0 and spread 1 over real scenes.
+
+    So two unrelated pictures have a cosine of about 0. judge: a Judge. n: of how many scenes.
+    """
+
+    def __init__(self, judge, n=400):
+        self.judge = judge
+        seen = features(judge, scenes.batch(n, 71).images)
+        self.mean, self.spread = seen.mean(0), seen.std(0) + 1e-6
+
+    def look(self, images):
+        """Features of length 1: (B, 3, 64, 64) -> (B, 192)."""
+        return torch.nn.functional.normalize((features(self.judge, images.float()) - self.mean) / self.spread, dim=1)
+
+    def to_others(self, images, real):
+        """Mean cosine of picture i to all real scenes but the i-th, which has its colour, size and place: (B,)."""
+        return others(self.look(images) @ self.look(real).T)
+
+    def apart(self, images):
+        """Mean distance, 1 - cosine, of each picture to the others: (B,)."""
+        looks = self.look(images)
+        return others(1 - looks @ looks.T)
+
+
+def others(table):
+    """The mean of each row of a square table without its diagonal."""
+    return (table.sum(1) - table.diagonal()) / (len(table) - 1)
+
+
+def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_class=30, seeds=(0,), limit=80, **how):
+    """What a model learned of the subject, and kept of its class and of everything else: {name: score}.
+
+    base, pipe: pipelines before and after. name: what the subject is called in prompts. rows: its held-out scenes.
+    n_class: pictures of the class. limit: how many of the frozen prompts. how: settings of draw().
+    *_gain, *_change and forgetting are paired differences (forgetting: the share lost).
+    """
+    likeness = Likeness(judge)
+    return (subject_scores(base, pipe, likeness, name, rows, seeds, **how)
+            | class_scores(base, pipe, likeness, n_class, seeds, **how)
+            | forgetting(base, pipe, judge, limit, seeds, **how))
+
+
+def inversion_scores(base, pipe, judge, word=f"<{subject.TOKEN}>", kind="subject", rows=subject.HELD_OUT, seeds=(0,),
+                     limit=80, **how):
+    """What a new word means by now: {name: score}. It can harm nothing else: prompts without it draw what they drew.
+
+    pipe: the base with the word. kind: "subject" or "style", what the word was learned from. The rest as above.
+    """
+    learned = (subject_scores(base, pipe, Likeness(judge), word, rows, seeds, **how) if kind == "subject"
+               else style_scores(base, pipe, word, seeds, limit, **how))
+    return learned | forgetting(base, pipe, judge, limit, seeds, **how)
+
+
+def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
+    """Is it the subject? Similarity to real held-out scenes before and after, what was gained, and the ceiling."""
+    asked = [[{**row, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
+             for called in (subject.CLASS, name)]  # before, nobody knows the name: then the class is asked for
+    real = subject.render(rows)[0]
+    before, after = (over(seeds, lambda seed, p=p, r=r: likeness.to_others(draw(p, r, seed, **how), real))
+                     for p, r in zip((base, pipe), asked))
+    best = likeness.to_others(through_vae(base, real), real)
+    return {"subject_base": mean(before), "subject": mean(after), "subject_ceiling": mean(best),
+            "subject_gain": paired(before, after, UNIT)}
+
+
+def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):
+    """Does the word call up the new style? The share of drawings in it, asked for by its plain name and by the word."""
+    rows = newstyle.rows(limit=limit)
+    asked = [{**r, "prompt": r["prompt"].replace(words.NEW_STYLE, word)} for r in rows]
+    before, after = (over(seeds, lambda seed, p=p, r=r: named(draw(p, r, seed, **how), rows, words.NEW_STYLE)["style"])
+                     for p, r in ((base, rows), (pipe, asked)))
+    return {"style_base": score(before), "style": score(after), "style_gain": paired(before, after)}
+
+
+def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
+    """Is the class still what it was? How different its pictures are from one another, and whether they are right."""
+    rows = subject.class_rows(n)
+    sets = [[draw(p, rows, 300 + seed, **how) for seed in seeds] for p in (base, pipe)]
+    was, now = (torch.stack([likeness.apart(x) for x in pictures]).mean(0) for pictures in sets)
+    before, after = (mixed([right(likeness.judge, x, rows)["concept"] for x in pictures]) for pictures in sets)
+    return {"diversity_base": mean(was), "diversity": mean(now), "diversity_change": diversity_change(was, now),
+            "class_base": score(before), "class": score(after), "class_change": paired(before, after)}
+
+
+def diversity_change(before, after):
+    """paired() for Likeness.apart of two sets of pictures.
+
+    Every pair counts for both of its pictures, so the interval is twice as wide.
+    """
+    change = paired(before, after, UNIT)
+    return change | {end: round(2 * change[end] - change["value"], 4) for end in ("low", "high")}
+
+
+def forgetting(base, pipe, judge, limit=80, seeds=(0,), **how):
+    """The share of frozen core prompts whose concept is no longer drawn right: before minus after, paired."""
+    rows = prompts("core")[:limit]
+    before, after = (over(seeds, lambda seed, p=p: right(judge, draw(p, rows, seed, **how), rows)["concept"])
+                     for p in (base, pipe))
+    return {"concept_base": score(before), "concept": score(after), "forgetting": paired(after, before)}
+
+
+def over(seeds, measure):
+    """measure(seed) for every seed, their mean for each prompt."""
+    return mixed([measure(seed) for seed in seeds])
+
+
+def mixed(values):
+    """The mean of several seeds, (B,); a single one stays what it is, booleans for instance."""
+    return values[0] if len(values) == 1 else torch.stack(values).double().mean(0)
+
+
+def mean(values):
+    """A mean without an interval, for a table."""
+    return {"value": round(values.double().mean().item(), 4), "n": len(values), "unit": UNIT}

@@ -1,0 +1,88 @@
+"""ControlNets: built as a copy of a U-Net, loaded from a name or folder, saved as the library's own folder."""
+
+import pathlib
+
+import torch
+
+from ..data import files
+from ..errors import EduError
+from . import check
+from .device import pick_device
+from .silence import quiet
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+WIDTHS = (16, 32, 64)  # of the condition's convolutions; each entry but the first halves the size: 64 x 64 -> 16 x 16
+
+
+def build_controlnet(unet, widths=WIDTHS):
+    """A ControlNetModel that begins as a copy of a U-Net, and changes nothing yet.
+
+    widths: three entries for a VAE of factor 4, four for one of factor 8, as in Stable Diffusion 1.5. The library's
+    default is four; with a smaller factor it fails only when it is called.
+    """
+    from diffusers import ControlNetModel
+    with quiet():
+        return ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=tuple(widths))
+
+
+def load_control(name, device=None, dtype=torch.float32):
+    """A ControlNetModel in evaluation mode. name: of a shipped one, such as "canny", or a folder.
+
+    Raises EduError where there is none, or one that is not whole. Whether it fits a model is seen when it steers it.
+    """
+    from diffusers import ControlNetModel
+    root = control_folder(name)
+    with check.in_words(root):
+        config = ControlNetModel.load_config(root)
+    if config.get("_class_name") != "ControlNetModel":
+        raise EduError(f"{root} holds a {config.get('_class_name')}; what is wanted is a ControlNetModel.")
+    with check.in_words(root), torch.device("meta"):
+        blank = ControlNetModel.from_config(config)
+    found = check.header(root / WEIGHTS)
+    check.tensors(root, check.shapes(blank), found)
+    with quiet(), check.in_words(root):
+        net = ControlNetModel.from_pretrained(root, dtype=dtype, local_files_only=True, use_safetensors=True)
+        return net.eval().to(pick_device(device))
+
+
+def control_folder(name):
+    """The folder of a ControlNet. Raises EduError when there is none."""
+    path, shipped = pathlib.Path(name), files.PACKAGE / "checkpoints" / str(name)
+    root = path if path.is_dir() else shipped
+    if (root / "model_index.json").exists():
+        raise EduError(f"{root} holds a whole pipeline; what is wanted is the folder of a ControlNet.")
+    if not (root / "config.json").is_file():
+        names = sorted(p.parent.name for p in (files.PACKAGE / "checkpoints").glob("*/config.json") if is_control(p))
+        raise EduError(f"There is no ControlNet {str(name)!r}: give a folder with config.json and {WEIGHTS}, or one of "
+                       f"the shipped ones {names}.")
+    if not (root / WEIGHTS).is_file():
+        pickles = [p.name for p in root.iterdir() if p.suffix in check.PICKLES]
+        raise EduError(f"{root} lacks {WEIGHTS}" + (f"; {pickles[0]} is {check.WHY_NOT}." if pickles else "."))
+    return root
+
+
+def control_card(name):
+    """What the card.json of a ControlNet says of its making, as a dict. Raises EduError where there is none."""
+    path = control_folder(name) / "card.json"
+    if not path.is_file():
+        raise EduError(f"{path.parent} has no card.json; only what this package trained has one.")
+    return check.read_json(path)
+
+
+def is_control(path):
+    """Whether a config.json is a ControlNet's."""
+    return check.read_json(path).get("_class_name") == "ControlNetModel"
+
+
+def save_control(net, target, card=None):
+    """Write a folder that vanilla diffusers opens: fp16 weights, config.json and card.json.
+
+    The folder appears whole or not at all. card: dict for card.json; the sha256 of every file is added last.
+    """
+    from diffusers import ControlNetModel
+    config = {name: value for name, value in net.config.items() if not name.startswith("_")}
+    with files.staged(target) as stage, quiet():
+        half = ControlNetModel.from_config(config)
+        half.load_state_dict({key: value.detach().cpu() for key, value in net.state_dict().items()})
+        half.half().save_pretrained(stage, safe_serialization=True)
+        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})

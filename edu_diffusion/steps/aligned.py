@@ -1,0 +1,89 @@
+"""StyleAligned: pictures of one batch that look as if from one hand, without any training.
+
+In self-attention every picture also looks at the first one. So that it takes to it, its queries and keys are
+given the first one's mean and spread (AdaIN). The first picture itself is drawn as always.
+"""
+
+from contextlib import contextmanager
+
+import torch
+
+from .attend import attention, split_heads
+from .processors import crossed, processed
+
+__all__ = ["AlignedProcessor", "adain", "aligned", "aligned_attend"]
+
+
+def adain(x, reference, eps=1e-5):
+    """Give x the mean and the spread of a reference, number by number (adaptive instance normalisation).
+
+    std(reference) (x - mean(x)) / std(x) + mean(reference), over the tokens, std = sqrt(variance + eps)
+
+    x: (B, N, width). reference: (B, M, width). Returns (B, N, width).
+    Source: Huang and Belongie 2017, eq. 8. Twin: torch.nn.functional.instance_norm, scaled and moved.
+    """
+    std, mean = ((x.var(1, correction=0, keepdim=True) + eps) ** 0.5, x.mean(1, keepdim=True))
+    to_std = (reference.var(1, correction=0, keepdim=True) + eps) ** 0.5
+    return to_std * (x - mean) / std + reference.mean(1, keepdim=True)
+
+
+def aligned_attend(attn, x, pictures, normalise=adain):
+    """Self-attention in which every picture looks at itself and at the first picture.
+
+    out(attention(q', [k_1, k'], [v_1, v])), with q' = adain(q, q_1) and k' = adain(k, k_1); _1: of the first
+
+    attn: diffusers' Attention. x: (groups pictures, N, width): with guidance there are two groups, the
+    pictures without the prompt and those with it, and each has a first picture of its own. normalise: your
+    own function (x, reference) in place of adain. Returns a tensor like x. Source: Hertz et al. 2024, figure
+    4. Twin: diffusers.models.attention_processor.Attention.forward.
+    """
+    whole_groups(x, pictures)
+    q, k, v = attn.to_q(x), attn.to_k(x), attn.to_v(x)
+    q_1, k_1, v_1 = (first(y, pictures) for y in (q, k, v))
+    q, k, v = normalise(q, q_1), torch.cat([k_1, normalise(k, k_1)], 1), torch.cat([v_1, v], 1)
+    q, k, v = (split_heads(y, attn.heads) for y in (q, k, v))
+    linear, dropout = attn.to_out
+    return dropout(linear(attention(q, k, v).transpose(1, 2).flatten(2)))
+
+
+def first(x, pictures):
+    """For every picture the first one of its group: (groups pictures, N, width) -> the same shape."""
+    groups = x.unflatten(0, (-1, pictures))
+    return groups[:, :1].expand_as(groups).flatten(0, 1)
+
+
+def whole_groups(x, pictures):
+    """Raise ValueError for a batch that does not consist of whole groups."""
+    if pictures < 1 or len(x) % pictures:
+        raise ValueError(f"The batch has {len(x)} rows and was to have {pictures} pictures, or twice as many "
+                         "rows with guidance; give the number of prompts.")
+
+
+class AlignedProcessor:
+    """An attention processor that runs `aligned_attend`; the first picture is left to the one before it."""
+
+    def __init__(self, before, pictures, normalise=adain):
+        self.before, self.pictures, self.normalise = before, pictures, normalise
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None,
+                 **more):
+        plain = self.before(attn, hidden_states, encoder_hidden_states, attention_mask, temb, **more)
+        others = aligned_attend(attn, hidden_states, self.pictures, self.normalise)
+        alone = torch.arange(len(plain), device=plain.device) % self.pictures == 0
+        return torch.where(alone[:, None, None], plain, others)
+
+
+@contextmanager
+def aligned(unet, pictures, normalise=adain):
+    """Let the pictures of a batch follow the first one while the block runs, in `generate` or elsewhere.
+
+    unet: diffusers' UNet2DConditionModel. pictures: how many prompts are drawn at once. The first picture
+    stays what it is in the same batch without this, bit for bit. normalise: your own function in place of
+    adain. Yields the U-Net. Raises ValueError for an attention with more to it than `attend` covers. Source:
+    Hertz et al. 2024, figure 4. Twin: diffusers.UNet2DConditionModel.set_attn_processor.
+    """
+    def make(name, old):
+        return None if crossed(name) else AlignedProcessor(old, pictures, normalise)
+
+    with processed(unet, make):
+        yield unet

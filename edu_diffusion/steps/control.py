@@ -1,0 +1,196 @@
+"""ControlNet: a second network that reads a condition map, and tells the U-Net at every skip what to add.
+
+The *trainable copy* is the U-Net's own way down and middle, copied with all weights. It begins where the
+U-Net stands, so it knows pictures already, and it may learn while the U-Net itself is frozen. The condition
+is added to what it sees, and all it says goes through *zero convolutions*: they answer 0 until the training
+moves them, so an untrained ControlNet changes nothing.
+
+`condition`: (B, 3, H, W) in [0, 1], as large as the picture. `residuals`: a list with a tensor for each skip.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from .check import number
+from .covered import covered, matching
+from .unet import down_block, mid_block, time_embedding
+
+__all__ = ["Control", "condition_embedding", "control_edit", "control_forward", "zero_conv"]
+
+SHAPE = ("in_channels", "block_out_channels", "down_block_types", "layers_per_block", "cross_attention_dim")
+
+
+class Control(NamedTuple):
+    """A ControlNet at work, for `generate`; give a list of several, and their residuals are added up.
+
+    net: diffusers' ControlNetModel, or your own function (z_t, t, c, condition, scale) -> (residuals,
+    residual of the middle). start, end: it works during this share of the steps; the first are the noisiest.
+    """
+
+    net: object
+    condition: torch.Tensor  # (B, 3, H, W) in [0, 1], or (1, 3, H, W) for all pictures
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+def zero_conv(h, weight, bias):
+    """Mix the channels at every position by one matrix: a 1 x 1 convolution; both its tensors are 0 at first.
+
+    W h + b
+
+    h: (B, channels, h, w). weight: (channels out, channels, 1, 1). bias: (channels out,).
+    Returns (B, channels out, h, w).
+    Source: Zhang et al. 2023 (ControlNet), section 3.1. Twin: torch.nn.functional.conv2d.
+    """
+    return torch.einsum("oc,bchw->bohw", weight[:, :, 0, 0], h) + bias[:, None, None]
+
+
+def condition_embedding(embedding, condition):
+    """Turn the condition into maps as large as the latent: convolutions, every second one halves the size.
+
+    conv_out(silu(... silu(conv_in(condition)))); conv_out is zero at first
+
+    embedding: diffusers' ControlNetConditioningEmbedding. condition: (B, 3, H, W).
+    Returns (B, channels, h, w).
+    Source: Zhang et al. 2023 (ControlNet), section 3.2.
+    Twin: diffusers.models.controlnets.controlnet.ControlNetConditioningEmbedding.forward.
+    """
+    h = F.silu(embedding.conv_in(condition))
+    for conv in embedding.blocks:
+        h = F.silu(conv(h))
+    return embedding.conv_out(h)
+
+
+def control_forward(controlnet, z_t, t, c, condition, scale=1.0, zero_conv=zero_conv):
+    """Say what is to be added at every skip of a U-Net, and in its middle.
+
+    conv_in(z_t) + embedding of the condition; down (keep the skips), mid; scale * zero_conv of each
+
+    controlnet: diffusers' ControlNetModel. z_t, t, c: as for unet_forward. condition: (B, 3, H, W) in [0, 1].
+    scale: the weight. zero_conv: your own function (h, weight, bias) may stand in for it.
+    Returns (residuals, residual of the middle), shaped like the U-Net's skips and its mid.
+    Raises ValueError for a ControlNet with further inputs or other blocks, or wrong shapes.
+    Source: Zhang et al. 2023 (ControlNet), section 3.2. Twin: diffusers.ControlNetModel.forward.
+    """
+    matching(controlnet, z_t, t, c)
+    temb = time_embedding(controlnet, t, z_t)
+    h = controlnet.conv_in(z_t) + condition_embedding(controlnet.controlnet_cond_embedding, condition)
+    skips = [h]
+    for block in controlnet.down_blocks:
+        h = down_block(block, h, temb, c, skips)
+    skips.append(mid_block(controlnet.mid_block, h, temb, c))
+    convs = [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block]
+    answers = [zero_conv(h, conv.weight, conv.bias) * scale for h, conv in zip(skips, convs, strict=True)]
+    return answers[:-1], answers[-1]
+
+
+def control_edit(residuals, mid):
+    """Return the `edit` for `unet_forward` that adds a ControlNet's residuals.
+
+    skip_i + residual_i, and mid + its residual
+
+    residuals, mid: as `control_forward` returns them. Returns a function (name, tensor) -> tensor.
+    Source: Zhang et al. 2023 (ControlNet), section 3.2. Twin: diffusers.UNet2DConditionModel.forward, with
+    down_block_additional_residuals and mid_block_additional_residual.
+    """
+    added = {f"skip.{i}": residual for i, residual in enumerate(residuals)} | {"mid": mid}
+    return lambda name, h: h + added[name] if name in added else h
+
+
+class Steered(torch.nn.Module):
+    """A U-Net and the controls that steer it, to be called like the U-Net."""
+
+    def __init__(self, unet, controls, levels):
+        super().__init__()
+        self.unet, self.controls = unet, [(control, *span(control, levels)) for control in controls]
+        self.nets = torch.nn.ModuleList(c.net for c in controls if isinstance(c.net, torch.nn.Module))
+
+    def forward(self, z_t, t, encoder_hidden_states, return_dict=False):
+        c = encoder_hidden_states
+        now = [answer(control, z_t, t, c) for control, low, high in self.controls if low <= t <= high]
+        named = ("down_block_additional_residuals", "mid_block_additional_residual")
+        added = dict(zip(named, total(now), strict=True)) if now else {}
+        return self.unet(z_t, t, encoder_hidden_states=c, return_dict=return_dict, **added)
+
+
+def steered(unet, control, pairs, batch):
+    """Return the U-Net as it is, or steered by controls; raise ValueError for what cannot steer it."""
+    if control is None:
+        return unet
+    controls = [control] if isinstance(control, Control) else control
+    for one in controls if isinstance(controls, (list, tuple)) else [control]:
+        check(one, unet, batch)
+    return Steered(unet, controls, [t for t, _ in pairs])
+
+
+def span(control, levels):
+    """The lowest and the highest level at which a control works, counted as the library does."""
+    n, (_, _, _, start, end) = len(levels), control
+    on = [t for i, t in enumerate(levels) if not (i / n < start or (i + 1) / n > end)]
+    return min(on, default=math.inf), max(on, default=-math.inf)
+
+
+def answer(control, z_t, t, c):
+    """The residuals of one control; a condition for every picture, with and without the prompt."""
+    condition = control.condition.to(z_t).repeat(len(z_t) // len(control.condition), 1, 1, 1)
+    if isinstance(control.net, torch.nn.Module):
+        as_large(condition, z_t, len(control.net.config.conditioning_embedding_out_channels) - 1)
+    return control.net(z_t, t, c, condition, control.weight)[:2]
+
+
+def total(answers):
+    """The sum of what several controls say."""
+    (down, mid), *others = answers
+    for more, deep in others:
+        down, mid = [a + b for a, b in zip(down, more, strict=True)], mid + deep
+    return down, mid
+
+
+def check(control, unet, batch):
+    """Raise ValueError unless this is a Control that fits the U-Net and the number of pictures."""
+    if not isinstance(control, Control):
+        raise ValueError(f"control is {type(control).__name__}; it must be a Control(net, condition), "
+                         "or a list of them.")
+    shown(control.condition, batch)
+    net, _, weight, start, end = control
+    if not number(weight) or not 0 <= start < end <= 1:
+        raise ValueError(f"The control's weight is {weight!r}, start {start!r}, end {end!r}; the weight must "
+                         "be a finite number, and 0 <= start < end <= 1.")
+    if isinstance(net, torch.nn.Module):
+        fits(net, unet)
+
+
+def shown(x, batch):
+    """Raise ValueError for what is no condition for so many pictures."""
+    if not torch.is_tensor(x) or x.ndim != 4 or x.shape[1] != 3 or len(x) not in (1, batch):
+        raise ValueError(f"The condition is {tuple(getattr(x, 'shape', ()))}; it must be a tensor "
+                         f"(1, 3, H, W), or with one map for each of the {batch} pictures.")
+    if not 0 <= x.min() <= x.max() <= 1:
+        raise ValueError(f"The condition goes from {x.min():.2g} to {x.max():.2g}; it must be within [0, 1].")
+
+
+def fits(net, unet):
+    """Raise ValueError unless a ControlNet is the copy of such a U-Net."""
+    covered(net)
+    for name in SHAPE:
+        mine, its = (listed(part.config[name]) for part in (net, unet))
+        if mine != its:
+            raise ValueError(f"This ControlNet has {name} = {mine}, the U-Net {its}; it was made for another "
+                             "model.")
+
+
+def as_large(condition, z_t, halvings):
+    """Raise ValueError unless the condition is as large as the latent once it is halved so often."""
+    wanted = [n * 2**halvings for n in z_t.shape[2:]]
+    if list(condition.shape[2:]) != wanted:
+        raise ValueError(f"The condition has {list(condition.shape[2:])} pixels; for this latent it must "
+                         f"have {wanted}.")
+
+
+def listed(value):
+    """Configurations read from a file have lists where fresh ones have tuples."""
+    return list(value) if isinstance(value, (list, tuple)) else value

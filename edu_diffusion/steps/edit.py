@@ -1,0 +1,208 @@
+"""Changing a picture: the loop of generate.py, begun half-way, held outside a mask, or walked backwards.
+
+img2img: make the picture noisy up to a level, then take the steps from there. inpaint: at every step put
+the picture's own latent, as noisy as the step's, back outside the mask; `paste` at the end does the same
+with pixels. Outpainting is inpainting of the margin that `grow` adds. invert: from a picture to its noise.
+"""
+
+from itertools import islice
+
+import torch
+
+from .check import checked, number, sound, texts
+from .denoise import ddim_step, to_eps, to_x0
+from .generate import State, draws, embed, generate, in_use, level, predict, timesteps
+from .latent import sample_latent
+from .noise import q_sample
+
+__all__ = ["blend", "encode", "from_strength", "grow", "img2img", "inpaint", "invert", "latent_mask", "paste"]
+
+
+@torch.no_grad()
+def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=20, guidance=4.0, interval=None):
+    """Make a picture noisy, then draw on from there, yielding a State for every step, like `generate`.
+
+    z_t = q_sample(encode(x_0, eps), noise, abar_t), at the first level t of from_strength(..., strength)
+
+    x_0: (1, 3, H, W) or one picture for each prompt, in [-1, 1]. strength: above 0, to 1; a share of the
+    steps, at least one. At 1 a trace of the picture is left, as much as the noisiest level leaves.
+    negative, guidance, interval: as in `generate`. Picture i draws eps, then noise, with the seed `seed + i`.
+    Raises ValueError for anything else.
+    Source: Meng et al. 2022 (SDEdit), section 3.
+    Twin: diffusers.StableDiffusionImg2ImgPipeline.__call__ with a DDIMScheduler.
+    """
+    prompts, _ = checked(prompt, negative, seed, guidance)
+    pairs = from_strength(timesteps(pipe, steps), strength)
+    z_0, noise = begun(pipe, x_0, range(seed, seed + len(prompts)))
+    z_t = q_sample(z_0, noise, level(pipe, pairs[0][0]))
+    yield from generate(pipe, prompts, negative=negative, seed=seed, guidance=guidance, interval=interval,
+                        z_T=z_t, pairs=pairs)
+
+
+@torch.no_grad()
+def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps=20, guidance=4.0,
+            interval=None, mix=None):
+    """Draw anew what a mask marks, yielding a State for every step; all else is held at every step.
+
+    z_s = blend(q_sample(z_0, noise, abar_s), ddim_step(z_t, eps, abar_t, abar_s), latent_mask(mask))
+
+    At strength 1 it begins with noise alone, below that as img2img does. The decoder changes every pixel a
+    little: `paste` puts those outside the mask back. mask: (1 or B, 1, H, W), from 1/2 on drawn anew.
+    mix: your own function in place of `blend`. The rest, and what raises ValueError: as in `img2img`; a mask
+    that marks no cell of the latent, too. (What is held has the next step's level, as the library has it.)
+    Source: Avrahami et al. 2023 (Blended Latent Diffusion), section 4; Nichol et al. 2022 (GLIDE), 3.3.
+    Twin: diffusers.StableDiffusionInpaintPipeline.__call__ with a U-Net of 4 channels.
+    """
+    prompts, _ = checked(prompt, negative, seed, guidance)
+    pairs = from_strength(timesteps(pipe, steps), strength)
+    z_0, noise = begun(pipe, x_0, range(seed, seed + len(prompts)))
+    z_t = noise if strength == 1 else q_sample(z_0, noise, level(pipe, pairs[0][0]))
+    m, nexts = a_mask(mask, x_0, z_0), iter([*(level(pipe, t) for t, _ in pairs[1:]), 1.0])
+
+    def step(z_t, eps, abar_t, abar_s):
+        known, drawn = q_sample(z_0, noise, next(nexts)), ddim_step(z_t, eps, abar_t, abar_s)
+        return (mix or blend)(known, drawn, m)
+
+    yield from generate(pipe, prompts, negative=negative, seed=seed, guidance=guidance, interval=interval,
+                        step=step, z_T=z_t, pairs=pairs)
+
+
+@torch.no_grad()
+def invert(pipe, prompt, x_0, *, steps=20):
+    """Walk DDIM's steps backwards, from a picture to its noise; the last z_t is what `generate` takes as z_T.
+
+    z_t = q_sample(z_0, eps, abar_t), with z_0 and eps as the U-Net, asked for level t, sees them in z_s
+
+    Yields a State for every step, from z_s to the noisier z_t. It is true only as far as the U-Net's answers
+    at neighbouring levels are alike: more steps, a truer way back. prompt: what the picture shows; there is
+    no guidance. x_0: (B, 3, H, W) in [-1, 1], or one for all prompts. Raises ValueError for anything else.
+    Source: Song et al. 2021, sections 4.3 and 5.4. Twin: diffusers.DDIMInverseScheduler.step.
+    """
+    prompts, kind = texts("prompt", prompt), pipe.scheduler.config.prediction_type
+    c, z_s = embed(pipe, prompts), encode(pipe, pictures(pipe, x_0, len(prompts)))
+    for i, (t, s) in enumerate(reversed(timesteps(pipe, steps))):
+        abar_s = level(pipe, s)
+        out, _ = predict(pipe.unet, z_s, t, c, 1)
+        eps, z_0 = to_eps(out, z_s, abar_s, kind), to_x0(out, z_s, abar_s, kind)
+        z_t = sound(q_sample(z_0, eps, level(pipe, t)), z_s, i, t)
+        yield State(i, t, s, z_t, eps, eps, eps, z_0, z_s)
+        z_s = z_t
+
+
+def from_strength(pairs, strength):
+    """Return the last steps of a loop: those that are left for a picture that is made noisy only so far.
+
+    pairs[n - int(n strength):], with n = len(pairs)
+
+    strength: above 0, to 1; where not even one step is left, ValueError is raised.
+    Source: Meng et al. 2022 (SDEdit), section 3, its t_0.
+    Twin: diffusers.StableDiffusionImg2ImgPipeline.get_timesteps.
+    """
+    n = len(pairs)
+    if not number(strength) or not 0 < strength <= 1 or int(n * strength) < 1:
+        raise ValueError(f"strength is {strength!r}; with {n} steps it must be from {1 / n:.3g} to 1: "
+                         "the share of the steps that are taken.")
+    return pairs[n - int(n * strength):]
+
+
+def blend(known, drawn, mask):
+    """Take one latent inside a mask and the other outside it.
+
+    z = (1 - mask) known + mask drawn
+
+    known, drawn: (B, 4, h, w). mask: (1 or B, 1, h, w), 1 where it is drawn. Returns (B, 4, h, w).
+    Source: Lugmayr et al. 2022 (RePaint), eq. 8. Twin: diffusers.StableDiffusionInpaintPipeline.__call__.
+    """
+    return (1 - mask) * known + mask * drawn
+
+
+def paste(x_0, drawn, mask):
+    """Put the pixels outside the mask back as they were, bit for bit.
+
+    x = drawn where mask >= 1/2, else x_0
+
+    x_0, drawn: (B, 3, H, W). mask: (1 or B, 1, H, W). Returns (B, 3, H, W).
+    Source: Avrahami et al. 2023 (Blended Latent Diffusion), section 4, the simplest way it names.
+    Twin: diffusers.image_processor.VaeImageProcessor.apply_overlay.
+    """
+    return torch.where(mask.to(drawn.device) >= 0.5, drawn, x_0.to(drawn))
+
+
+def grow(x_0, left=0, right=0, top=0, bottom=0):
+    """Return a larger canvas around a picture, filled with its outermost pixels, and a mask of the margin.
+
+    left, right, top, bottom: pixels, each a multiple of the VAE's factor (Stable Diffusion 8, ours 4).
+    x_0: (B, 3, H, W). Returns (B, 3, top + H + bottom, left + W + right) and (1, 1, ...), 1 in the margin.
+    Source: Saharia et al. 2022 (Palette), on uncropping. Twin: torch.nn.functional.pad, mode="replicate".
+    """
+    height, width = x_0.shape[-2:]
+    rows = torch.arange(-top, height + bottom, device=x_0.device)
+    columns = torch.arange(-left, width + right, device=x_0.device)
+    canvas = x_0[..., rows.clamp(0, height - 1), :][..., columns.clamp(0, width - 1)]
+    within = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
+    return canvas, (~within).to(x_0)[None, None]
+
+
+def latent_mask(mask, factor):
+    """Shrink a mask to the latent's size: a cell is marked where its top left pixel is, as in the library.
+
+    m = mask[..., ::factor, ::factor] >= 1/2
+
+    mask: (B, 1, H, W). factor: pixels for each cell, both ways. Returns (B, 1, H / factor, W / factor).
+    Source: Rombach et al. 2022, the authors' released code.
+    Twin: diffusers.StableDiffusionInpaintPipeline.prepare_mask_latents.
+    """
+    return (mask[..., ::factor, ::factor] >= 0.5).float()
+
+
+@torch.no_grad()
+def encode(pipe, x_0, eps=None):
+    """Turn pictures into clean latents: with eps drawn from what the encoder answers, without it its mean.
+
+    z_0 = scaling_factor sample_latent(mean, logvar, eps)
+
+    x_0: (B, 3, H, W) in [-1, 1]. eps: (B, 4, h, w), standard normal, or None. Returns (B, 4, h, w).
+    Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.encode.
+    """
+    with in_use(pipe.vae):
+        answer = pipe.vae.encode(x_0.to(pipe.vae.device, pipe.vae.dtype), return_dict=False)[0]
+    z_0 = answer.mean if eps is None else sample_latent(answer.mean, answer.logvar, eps)
+    return z_0 * pipe.vae.config.scaling_factor
+
+
+def begun(pipe, x_0, seeds):
+    """Return the latents of a picture, or of several, and the noise to be added: one of each per seed."""
+    x_0 = pictures(pipe, x_0, len(seeds))
+    eps, noise = islice(draws(pipe, seeds, [edge // factor(pipe) for edge in x_0.shape[2:]]), 2)
+    return encode(pipe, x_0, eps), noise
+
+
+def pictures(pipe, x_0, count):
+    """Return one picture for each prompt; raise ValueError for what is none."""
+    f, shape = factor(pipe), tuple(getattr(x_0, "shape", ()))
+    if not torch.is_tensor(x_0) or x_0.ndim != 4 or shape[0] not in (1, count) or shape[1] != 3:
+        raise ValueError(f"x_0 is {shape or type(x_0).__name__}; it must be a tensor (1, 3, H, W) "
+                         f"or ({count}, 3, H, W), a picture for each prompt.")
+    if shape[2] % f or shape[3] % f:
+        raise ValueError(f"x_0 is {shape[2]} x {shape[3]} pixels; both must be multiples of {f}.")
+    if not x_0.abs().max() <= 1.01:  # not "> 1.01": nan is refused, too
+        raise ValueError(f"x_0 goes from {x_0.min():.3g} to {x_0.max():.3g}; a picture is in [-1, 1].")
+    return x_0.expand(count, -1, -1, -1)
+
+
+def a_mask(mask, x_0, z_0):
+    """Return a mask as small as the latent; raise ValueError if it fits no picture or marks nothing."""
+    size, counts = x_0.shape[2:], (1, len(z_0))
+    if not torch.is_tensor(mask) or mask.ndim != 4 or mask.shape[1:] != (1, *size) or len(mask) not in counts:
+        raise ValueError(f"mask is {tuple(getattr(mask, 'shape', ()))}; it must be a tensor with one mask "
+                         f"for all pictures, (1, 1, {size[0]}, {size[1]}), or one for each.")
+    edge = size[0] // z_0.shape[2]
+    m = latent_mask(mask, edge).to(z_0)
+    if not m.any():
+        raise ValueError(f"The mask marks nothing that is large enough; paint at least {edge} pixels wide.")
+    return m
+
+
+def factor(pipe):
+    """Return how many pixels a cell of the latent is wide."""
+    return 2 ** (len(pipe.vae.config.block_out_channels) - 1)

@@ -1,0 +1,72 @@
+"""Hypernetworks, as users of Stable Diffusion call them: small networks in front of what attention reads.
+
+Attention makes its keys and values from the text. A hypernetwork changes the text on its way there, once for
+the keys and once for the values; the U-Net itself stays as it is. (The name means something else in Ha et al.
+2017: a network that writes the weights of another.)
+
+`networks`: {width: (for the keys, for the values)}, torch modules from (..., width) to the same. An attention
+uses those for the width of what it reads. In Stable Diffusion 1 that is 768 for the text.
+"""
+
+from contextlib import contextmanager
+
+from .attend import attention, split_heads
+from .processors import crossed, processed
+
+__all__ = ["HyperProcessor", "hyper", "hyper_attend", "hypernetwork"]
+
+
+def hyper(network, x, strength=1.0):
+    """Add to x what a network makes of it.
+
+    x + strength network(x)
+
+    network: a torch module. x: (..., width). strength: 0 changes nothing. Returns (..., width).
+    Source: NovelAI 2022 (blog on improvements of Stable Diffusion), section on hypernetworks; no paper.
+    Twin: torch.nn.Module.__call__ of the network, added to x as in He et al. 2016, eq. 1.
+    """
+    return x + strength * network(x)
+
+
+def hyper_attend(attn, x, c=None, networks=None, strength=1.0):
+    """Attend to c, which one network changes for the keys, and another for the values.
+
+    out(attention(q, k, v)), with k = to_k(c + strength f(c)) and v = to_v(c + strength g(c))
+
+    attn: diffusers' Attention. x: (B, N, width). c: (B, M, width of c); None is x. networks: see above; no
+    networks for the width of c: plain attention. Returns (B, N, width).
+    Source: NovelAI 2022, as in `hyper`. Twin: diffusers.models.attention_processor.Attention.forward.
+    """
+    c = x if c is None else c
+    f, g = (networks or {}).get(c.shape[-1], (None, None))
+    ck, cv = c if f is None else hyper(f, c, strength), c if g is None else hyper(g, c, strength)
+    q, k, v = (split_heads(y, attn.heads) for y in (attn.to_q(x), attn.to_k(ck), attn.to_v(cv)))
+    linear, dropout = attn.to_out
+    return dropout(linear(attention(q, k, v).transpose(1, 2).flatten(2)))
+
+
+class HyperProcessor:
+    """An attention processor that runs `hyper_attend`; with strength 0 the one before it does the work."""
+
+    def __init__(self, before, networks, strength=1.0):
+        self.before, self.networks, self.strength = before, networks, strength
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None,
+                 **more):
+        if self.strength == 0:
+            return self.before(attn, hidden_states, encoder_hidden_states, attention_mask, temb, **more)
+        return hyper_attend(attn, hidden_states, encoder_hidden_states, self.networks, self.strength)
+
+
+@contextmanager
+def hypernetwork(unet, networks, strength=1.0, itself=False):
+    """Run a U-Net with a hypernetwork while the block runs: in `generate`, or in the library's own pipeline.
+
+    unet: diffusers' UNet2DConditionModel. networks: see above. strength: a number; 0 is the base, bit for
+    bit. itself: also where a picture attends to itself, if there are networks for these widths. Yields the
+    U-Net. Raises ValueError for an attention with more to it than `attend` covers. Source: NovelAI 2022, as
+    in `hyper`. Twin: diffusers.UNet2DConditionModel.set_attn_processor.
+    """
+    with processed(unet, lambda name, old: HyperProcessor(old, networks, strength)
+                   if itself or crossed(name) else None):
+        yield unet

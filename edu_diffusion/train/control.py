@@ -1,0 +1,91 @@
+"""Recipe `control`: a ControlNet, which reads lines, shapes, depth or a pose (Zhang et al. 2023).
+
+The base stays as it is, bit for bit. A copy of its way down and of its middle learns beside it, behind convolutions
+that are zero at first; so the first picture is the base's own. For a while nothing seems to happen; then, within a
+few dozen steps, the drawings begin to follow the condition.
+
+Half of the captions are left empty, as in the paper (section 3.3): then the copy has to read the condition.
+"""
+
+import json
+import pathlib
+
+import torch
+
+from .. import models
+from ..data import conditions, files
+from ..errors import EduError
+from ..judge.control import held_out, quick
+from .adapt import Frozen, trained
+from .latent import latent_loss
+from .loop import about, fit, fuse, generator, plain_attention
+
+DROPPED = 0.5  # share of captions left empty
+SEEN = 6  # held-out pictures that are drawn now and then, to see when it happens
+WHAT = {"depth": {"counts": (1, 1, 2, 3)}}  # depth is an order, so there should be something to put in order
+
+
+def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
+            lr=1e-3, compiled=False, curve=None):
+    """Teach a copy of the base to follow a condition. Yields Progress; its model is the ControlNetModel.
+
+    kind: "canny", "segmentation", "depth" or "pose". model: the base, anything that models.load takes. start: a
+    ControlNet (name or folder) to go on from; None: a fresh copy. compiled: fuse the networks first, see fuse().
+    curve: a list that gets a row [step, seconds, loss, measure] now and then, see judge/control.py for the measures.
+    The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
+    """
+    conditions.known(kind)
+    same(run, kind)
+    base = Frozen(model, device)
+    torch.manual_seed(seed)
+    net = models.load_control(start, device) if start else models.build_controlnet(base.pipe.unet).to(base.device)
+    net, unet = plain_attention(net.train()), base.pipe.unet
+    if compiled:
+        fuse(net, unet, base.pipe.vae.encoder, base.pipe.text_encoder)
+
+    def loss(step):
+        rng = generator(seed, step)
+        some = conditions.batch(kind, batch, seed * 1_000_003 + step, **WHAT.get(kind, {}))
+        z_0, c, shown = base.latents(some.images), base.text(drop(some.captions, rng)), some.conditions.to(base.device)
+        return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
+
+    curve, cases = [] if curve is None else curve, held_out(kind, SEEN)
+    for progress in fit(net, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
+        if due(progress.step):
+            found = quick(base.pipe, net, kind, cases)
+            curve.append([progress.step, round(progress.seconds, 1), round(progress.loss, 4), round(found, 4)])
+        yield progress
+    net.eval()
+    base.unchanged()
+    if run is not None:
+        facts = {"kind": kind, "seed": seed, "lr": lr, "batch": batch, "trained": trained(net), "curve": curve}
+        models.save_control(net, pathlib.Path(run) / "model", facts | about(run))
+
+
+def due(step):
+    """Whether to look at this step: often at first, then rarely."""
+    return step == 1 or step % (25 if step <= 200 else 50 if step <= 600 else 200) == 0
+
+
+def steered(unet, net, z_t, t, c, condition):
+    """The U-Net's answer with the ControlNet's residuals added."""
+    residuals, mid = net(z_t, t, c, condition, return_dict=False)
+    return unet(z_t, t, c, down_block_additional_residuals=residuals, mid_block_additional_residual=mid)
+
+
+def drop(captions, rng):
+    """Half of the captions replaced by the empty one."""
+    empty = torch.rand(len(captions), generator=rng) < DROPPED
+    return ["" if gone else text for text, gone in zip(captions, empty)]
+
+
+def same(run, kind):
+    """Note the kind in the run folder; raise EduError when the run began with another one: the states look alike."""
+    if run is None:
+        return
+    path = pathlib.Path(run) / "kind.json"
+    began = json.loads(path.read_text(encoding="utf-8"))["kind"] if path.is_file() else kind
+    if began != kind:
+        raise EduError(f"{run} began with {began}, not {kind}: choose another folder, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, {"kind": kind})

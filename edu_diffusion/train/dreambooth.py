@@ -1,0 +1,87 @@
+"""Recipe `dreambooth`: a rare word comes to mean one robot, from four pictures (Ruiz et al. 2023).
+
+The whole U-Net learns "a zib robot", and would soon draw that robot for every "robot". So it also goes on learning
+pictures of robots that it drew itself before it changed: the prior-preservation loss. prior=False shows what
+happens without.
+"""
+
+import pathlib
+
+import torch
+
+from .. import models
+from ..data import subject
+from ..steps import generate, q_sample, velocity
+from .adapt import Frozen, adapt, trained
+from .loop import about, generator
+
+PRIOR_STEPS, PRIOR_GUIDANCE = 20, 4.0  # how the base draws the pictures of the class
+
+
+def prior_loss(own, prior, weight):
+    """Mean squared error on the subject's pictures plus weight times that on the class's.
+
+    L = mean(own^2) + weight mean(prior^2)
+
+    own, prior: (B, C, H, W), answer minus target for pictures of the subject, and for pictures of its class that
+    the model drew itself. Returns a scalar. Source: Ruiz et al. 2023, section 3.2.
+    """
+    return own.square().mean() + weight * prior.square().mean()
+
+
+def dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", prior=True, weight=1.0, batch=4,
+               lr=2e-4, pictures=60, name=f"{subject.TOKEN} {subject.CLASS}", loss=prior_loss):
+    """Teach the U-Net a subject. Yields Progress; its model is the pipeline, which draws "a zib robot ..." by then.
+
+    prior: whether the class is kept, by `pictures` of it that the base draws at the start; weight: how much it counts.
+    name: what the subject is called. loss: a function like prior_loss, for instance your own. The finished run
+    holds a whole pipeline in <run>/model.
+    """
+    base = Frozen(model, device, learns=("unet",))
+    own, theirs = subject_examples(base, name), None
+    if prior:
+        theirs = drawn(base, [row["prompt"] for row in subject.class_rows(pictures)], seed)
+
+    def at(step):
+        rng = generator(seed, step)
+        parts = [choose(*examples, batch, rng) for examples in (own, theirs) if examples]
+        z_0, c = (torch.cat(part) for part in zip(*parts))
+        wrong = errors(base.pipe.unet, z_0, c, base.abar, rng)
+        return loss(wrong[:batch], wrong[batch:], weight) if prior else wrong.square().mean()
+
+    yield from adapt(base, base.pipe.unet.train(), at, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run)
+    base.pipe.unet.eval()
+    if run is not None:
+        settings = {"name": name, "seed": seed, "prior": prior, "trained": trained(base.pipe.unet)}
+        models.save(base.pipe, pathlib.Path(run) / "model", settings | about(run))
+
+
+@torch.no_grad()
+def subject_examples(base, name):
+    """Latents of the four pictures, and what their captions mean: (4, 4, h, w), (4, tokens, width)."""
+    seen = subject.scenes_of(subject.TRAINING, name)
+    return base.latents(seen.images), base.text(seen.captions)
+
+
+@torch.no_grad()
+def drawn(base, captions, seed):
+    """The same of pictures that the base draws now, while it is still itself: one for each caption."""
+    latents = []
+    for i in range(0, len(captions), 30):
+        *_, last = generate(base.pipe, captions[i:i + 30], seed=seed + i, steps=PRIOR_STEPS, guidance=PRIOR_GUIDANCE)
+        latents.append(last.z_s.float())
+    return torch.cat(latents), base.text(captions)
+
+
+def choose(z_0, c, n, rng):
+    """n of the examples, at random."""
+    rows = torch.randint(len(z_0), (n,), generator=rng)
+    return z_0[rows], c[rows]
+
+
+def errors(unet, z_0, c, abar, rng):
+    """Answer minus target, (B, 4, h, w), at random levels, the noisier the more often, as the base was trained."""
+    t = (torch.rand(len(z_0), generator=rng).sqrt() * len(abar)).long().to(z_0.device)
+    eps = torch.randn(z_0.shape, generator=rng).to(z_0)
+    z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
+    return unet(z_t, t, c).sample.float() - v

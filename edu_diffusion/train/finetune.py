@@ -1,0 +1,42 @@
+"""Recipe `finetune`: every weight of the U-Net goes on learning, here the drawing style that the base never saw.
+
+The baseline of all adapters: as much freedom as there is, a file as large as the model, and nothing that keeps the
+rest from being forgotten, unless prior= adds DreamBooth's remedy.
+"""
+
+import pathlib
+
+import torch
+
+from .. import models
+from ..data import newstyle, scenes, words
+from .adapt import Frozen, adapt, trained
+from .dreambooth import choose, drawn, errors, prior_loss
+from .latent import drop
+from .loop import about, generator
+
+
+def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE, prior=0.0,
+             pictures=120, batch=16, lr=2e-4, examples=None):
+    """Train the whole U-Net on core scenes in one style. Yields Progress; its model is the pipeline.
+
+    prior: the weight of the prior-preservation loss on `pictures` of ordinary prompts that the base draws at the
+    start; 0: without. examples: as in the recipe lora. The text encoder stays as it is. The finished run holds a
+    whole pipeline in <run>/model.
+    """
+    base = Frozen(model, device, learns=("unet",))
+    examples = examples or (lambda n, seed: newstyle.batch(n, seed, style))
+    kept = drawn(base, scenes.batch(pictures, seed).captions, seed) if prior else None
+
+    def loss(step):
+        seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
+        parts = [(base.latents(seen.images), base.text(drop(seen.captions, rng)))]
+        parts += [choose(*kept, batch, rng)] if prior else []
+        wrong = errors(base.pipe.unet, *(torch.cat(part) for part in zip(*parts)), base.abar, rng)
+        return prior_loss(wrong[:batch], wrong[batch:], prior) if prior else wrong.square().mean()
+
+    yield from adapt(base, base.pipe.unet.train(), loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run)
+    base.pipe.unet.eval()
+    if run is not None:
+        settings = {"style": style, "prior": prior, "seed": seed, "trained": trained(base.pipe.unet)}
+        models.save(base.pipe, pathlib.Path(run) / "model", settings | about(run))

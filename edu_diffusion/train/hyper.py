@@ -1,0 +1,44 @@
+"""Recipe `hyper`: a hypernetwork, small networks that change the text before attention makes keys and values of it.
+
+Nothing of the base learns. models/hyper.py has the file's layout, steps/hyper.py what it does.
+"""
+
+import pathlib
+
+import torch
+
+from .. import models
+from ..data import files, newstyle, words
+from ..models.hyper import FILE
+from ..steps import hypernetwork
+from .adapt import Frozen, adapt, trained
+from .latent import drop
+from .loop import about, generator
+
+
+def hyper(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE,
+          layers=(1, 2, 1), activation="swish", batch=16, lr=2e-3, examples=None):
+    """Teach a style to a hypernetwork. Yields Progress; its model is the networks, as steps.hypernetwork takes them.
+
+    layers, activation: see models.build_hyper. examples: as in the recipe lora. The finished run holds
+    <run>/model/hypernetwork.safetensors, in half precision.
+    """
+    base, examples = Frozen(model, device), examples or (lambda n, seed: newstyle.batch(n, seed, style))
+    torch.manual_seed(seed)
+    networks = models.build_hyper([base.pipe.unet.config.cross_attention_dim], layers, activation)
+    new = torch.nn.ModuleList(part for pair in networks.values() for part in pair).to(base.device)
+
+    def loss(step):
+        seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
+        with hypernetwork(base.pipe.unet, networks):
+            return base.loss(seen.images, drop(seen.captions, rng), rng)
+
+    for progress in adapt(base, new, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run):
+        yield progress._replace(model=networks)
+    if run is not None:
+        facts = {"layers": layers, "activation": activation}
+        with files.staged(pathlib.Path(run) / "model") as stage:
+            done = about(run)
+            models.save_hyper(networks, stage / FILE, style, done["steps"], **facts)
+            card = {"style": style, "seed": seed, "trained": trained(new)} | facts | done
+            files.write_json(stage / "card.json", {**card, "sha256": files.checksums(stage)})

@@ -1,0 +1,116 @@
+"""Recipe `inversion`: a new word for something the model can nearly draw already (textual inversion, Gal et al. 2023).
+
+No weight changes. One row is added to the table in which the text encoder looks up its words, and only that row
+learns: 128 numbers, half a kilobyte. The file is the library's: `pipe.load_textual_inversion(file)`.
+"""
+
+import copy
+import pathlib
+
+import torch
+
+from .. import models
+from ..data import files, newstyle, subject, words
+from ..errors import EduError
+from ..steps import q_sample, velocity
+from .adapt import Frozen, adapt
+from .loop import about, generator
+
+FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion looks for in a folder
+KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", words.USUAL_STYLE)}
+
+
+def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
+              start=None, batch=16, lr=1e-2):
+    """Learn one word. Yields Progress; its model is a pipeline that knows the word by now.
+
+    kind: "subject", from its four pictures ("a <zib> on a blue background"), or "style", from core scenes in the
+    style that the base never saw ("a cat face on a blue background, <contrast> style"). word, start: the new word,
+    and the known one that it begins as. The finished run holds <run>/model/learned_embeds.safetensors.
+    """
+    if kind not in KINDS:
+        raise EduError(f"inversion learns a {' or a '.join(KINDS)}, not {kind!r}: choose one of them.")
+    word, start = word or KINDS[kind][0], start or KINDS[kind][1]
+    base = Frozen(model, device)
+    pipe = with_word(base.pipe, word, meaning(base.pipe, start))
+    table = pipe.text_encoder.get_input_embeddings().weight
+    row = torch.nn.Parameter(table.data[-1:])  # the same memory: the pipeline sees what the row learns
+    examples = subject_examples(base, word) if kind == "subject" else style_examples(base, word, seed)
+
+    def loss(step):
+        rng = generator(seed, step)
+        z_0, captions = examples(batch, step, rng)
+        t = (torch.rand(batch, generator=rng).sqrt() * len(base.abar)).long().to(base.device)
+        eps = torch.randn(z_0.shape, generator=rng).to(z_0)
+        z_t, v = q_sample(z_0, eps, base.abar[t]), velocity(z_0, eps, base.abar[t])
+        return (base.pipe.unet(z_t, t, text(pipe, row, captions)).sample.float() - v).square().mean()
+
+    new = torch.nn.ParameterDict({"row": row})
+    for progress in adapt(base, new, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
+        yield progress._replace(model=pipe)
+    only_one_row_differs(base.pipe, pipe)
+    if run is not None:
+        save(pathlib.Path(run) / "model", word, row, {"word": word, "start": start, "kind": kind, "seed": seed,
+                                                      "trained": row.numel()} | about(run))
+
+
+def meaning(pipe, start):
+    """The mean of the table's rows for the tokens of a known word: (1, width)."""
+    ids = pipe.tokenizer(start, add_special_tokens=False).input_ids
+    return pipe.text_encoder.get_input_embeddings().weight[ids].detach().mean(0, keepdim=True)
+
+
+def with_word(pipe, word, row):
+    """A pipeline with one more word, whose row of the table is `row` (1, width); the one given stays as it is."""
+    words_, encoder = copy.deepcopy(pipe.tokenizer), copy.deepcopy(pipe.text_encoder)
+    new = models.assemble(pipe.vae, encoder, words_, pipe.unet, pipe.scheduler)
+    with models.quiet():
+        new.load_textual_inversion({word: row.clone()})
+    encoder.requires_grad_(False)
+    return new
+
+
+def text(pipe, row, captions):
+    """Text embeddings (B, tokens, width) by a table of words whose last row is `row`: nothing else gets a gradient."""
+    encoder = pipe.text_encoder
+    table = encoder.get_input_embeddings().weight
+    name = next(n for n, p in encoder.named_parameters() if p is table)
+    ids = pipe.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    longer = torch.cat([table.detach()[:-1], row])
+    return torch.func.functional_call(encoder, {name: longer}, (ids.to(row.device),)).last_hidden_state.float()
+
+
+def subject_examples(base, word):
+    """A function (n, step, rng) -> latents and captions of the subject's four pictures."""
+    seen = subject.scenes_of(subject.TRAINING, word)
+    z_0 = base.latents(seen.images)
+
+    def draw(n, step, rng):
+        rows = torch.randint(len(z_0), (n,), generator=rng)
+        return z_0[rows], [seen.captions[i] for i in rows]
+
+    return draw
+
+
+def style_examples(base, word, seed):
+    """A function (n, step, rng) -> latents and captions of core scenes in the new style, which the word names."""
+
+    def draw(n, step, rng):
+        seen = newstyle.batch(n, seed * 1_000_003 + step)
+        return base.latents(seen.images), [c.replace(words.NEW_STYLE, word) for c in seen.captions]
+
+    return draw
+
+
+def only_one_row_differs(before, after):
+    """Assert that every row of the table but the new one is, bit for bit, what it was."""
+    old, new = (p.text_encoder.get_input_embeddings().weight for p in (before, after))
+    assert len(new) == len(old) + 1 and torch.equal(new[:-1], old), "Other words than the new one have changed."
+
+
+def save(target, word, row, card):
+    """Write the row as load_textual_inversion reads it, and card.json."""
+    from safetensors.torch import save_file
+    with files.staged(target) as stage:
+        save_file({word: row.detach().cpu().contiguous()}, stage / FILE)
+        files.write_json(stage / "card.json", {**card, "sha256": files.checksums(stage)})

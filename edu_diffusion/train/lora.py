@@ -1,0 +1,77 @@
+"""Recipe `lora`: a new drawing style in a minute, as thin matrices beside the weights (Hu et al. 2022).
+
+The U-Net's own weights stay. Beside every linear layer and every convolution of its blocks two thin matrices
+learn, see steps/lora.py; peft puts them there. Who adapts a large model is content with the attention layers;
+here the convolutions count as well, since a style of drawing is a matter of lines (the card has what either
+reaches). The file is the library's: `pipe.load_lora_weights(folder)`.
+"""
+
+import pathlib
+
+import torch
+
+from ..data import files, newstyle, scenes, words
+from ..errors import EduError
+from .adapt import Frozen, adapt, trained
+from .latent import drop
+from .loop import about, generator
+
+WHERE = {"attention": ("Linear",), "all": ("Linear", "Conv2d")}
+BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
+
+
+def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
+         style=words.NEW_STYLE, where="all", batch=16, lr=2e-3, examples=None):
+    """Teach a style to thin matrices beside the U-Net. Yields Progress; its model is the pipeline with them in it.
+
+    rank: how thin; alpha: the strength they are trained at, None: the rank. style: of the drawings; a caption
+    that ends with ", contrast style" asks for it. where: one of WHERE. examples: a function (n, seed) of your
+    own that returns something with .images, (n, 3, 64, 64) in [-1, 1], and .captions, in place of drawings in
+    the style. The finished run holds <run>/model/pytorch_lora_weights.safetensors, in half precision.
+    """
+    checked(rank, style, where)
+    base = Frozen(model, device)
+    unet = with_lora(base.pipe.unet, rank, alpha or rank, where, seed)
+    examples = examples or (lambda n, seed: newstyle.batch(n, seed, style))
+
+    def loss(step):
+        seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
+        return base.loss(seen.images, drop(seen.captions, rng), rng)
+
+    yield from adapt(base, unet, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run)
+    if run is not None:
+        facts = {"style": style, "rank": rank, "alpha": alpha or rank, "where": where, "seed": seed}
+        save_lora(base.pipe, pathlib.Path(run) / "model", facts | {"trained": trained(unet)} | about(run))
+
+
+def checked(rank, style, where):
+    """Raise EduError for settings that there are not."""
+    if style not in scenes.ALL_STYLES or where not in WHERE or not rank >= 1:
+        raise EduError(f"rank is {rank!r}, style {style!r}, where {where!r}; rank must be at least 1, style one of "
+                       f"{', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}.")
+
+
+def with_lora(unet, rank, alpha, where="all", seed=0):
+    """Put thin matrices beside the layers of a U-Net, in place; they alone learn, and change nothing yet."""
+    from peft import LoraConfig
+    torch.manual_seed(seed)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian",
+                                target_modules=layers(unet, where)))
+    return unet
+
+
+def layers(unet, where="all"):
+    """Names of the layers that get thin matrices: those of the blocks that attend, or all in the blocks."""
+    return [name for name, part in unet.named_modules() if name.startswith(BLOCKS)
+            and type(part).__name__ in WHERE[where] and (where == "all" or ".attentions." in name)]
+
+
+def save_lora(pipe, target, card=None):
+    """Write the adapter "default" of a pipeline as vanilla diffusers reads it, and card.json."""
+    from peft import get_peft_model_state_dict
+    half = {name: w.detach().cpu().half().contiguous() for name, w in get_peft_model_state_dict(pipe.unet).items()}
+    facts = pipe.unet.peft_config["default"].to_dict()
+    facts["target_modules"] = sorted(facts["target_modules"])
+    with files.staged(target) as stage:
+        pipe.save_lora_weights(stage, unet_lora_layers=half, unet_lora_adapter_metadata=facts)
+        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})

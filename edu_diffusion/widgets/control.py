@@ -1,0 +1,77 @@
+"""ControlNet, tried out: a condition beside the picture, and dials for how much and how long it counts."""
+
+from ipywidgets import Dropdown, Layout
+
+from ..data import conditions
+from ..figures.control import controlled
+from ..steps import Control, decode, generate
+from .explore import Explore
+from .kept import Kept
+from .prompt import MOST_SEED, cut
+from .timeline import number, whole, words
+
+__all__ = ["ControlExplorer", "as_condition"]
+
+MOST_WEIGHT = 2.0
+
+
+class ControlExplorer(Explore):
+    """Choose a condition, its weight, and the share of the steps during which it counts; see the picture.
+
+    pipe: a StableDiffusionPipeline. nets: {kind: ControlNetModel}, a kind being one of data.conditions.KINDS; or one
+    net, for "canny". shown: {name: condition}, or one: a tensor (1, 3, H, W) in [0, 1] that is shown to the net as it
+    is, or anything with such a tensor as its .image, such as a drawing pad; it is read anew for each picture, and
+    drawing on a pad draws the picture again. The other values are what the controls begin with.
+    """
+
+    def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+                 weight=1.0, start=0.0, end=1.0, kind=None):
+        self.kept, self._settings = Kept(pipe), {"steps": steps, "guidance": guidance}
+        self.nets = nets if isinstance(nets, dict) else {"canny": nets}
+        self.shown = shown if isinstance(shown, dict) else {"sketch": shown}
+        for kind_ in self.nets:
+            conditions.known(kind_)
+        wide = Layout(width="auto")
+        super().__init__(
+            self.compare, button="Draw",
+            prompt=words(prompt, "Prompt"), seed=whole(seed, 0, MOST_SEED, "Seed"),
+            kind=Dropdown(options=list(self.nets), value=kind or next(iter(self.nets)), description="ControlNet",
+                          layout=wide),
+            shown=Dropdown(options=list(self.shown), description="Condition", layout=wide),
+            weight=number(weight, 0, MOST_WEIGHT, 0.1, "Weight"),
+            start=number(start, 0, 0.9, 0.1, "From share"), end=number(end, 0.1, 1, 0.1, "to share of the steps"))
+        for pad in self.shown.values():
+            if hasattr(pad, "image") and hasattr(pad, "observe"):
+                pad.observe(lambda _: self.again(), "drawn")
+
+    def again(self):
+        """Draw the same values once more: what they stand for may have changed."""
+        self._shown = None
+        self._request(None)
+
+    def compare(self, prompt, seed, kind, shown, weight, start, end):
+        """Yields sentences while it draws, then condition and pictures as a Picture."""
+        pipe = self.kept.pipe
+        condition = as_condition(self.shown[shown])
+        control = Control(self.nets[kind], condition, weight, start, end)
+        settings = {"seed": seed, **self._settings}
+        states = yield from self.kept.run(prompt, **settings)
+        for state in generate(pipe, prompt, control=control, **settings):
+            yield f"Step {state.i + 1} of {settings['steps']}, with the condition"
+        (without,) = self.kept.pictures(states[-1].z_s)
+        image = decode(pipe, state.z_s)[0].float().cpu()
+        told = f'"{prompt}", seed {seed}; {kind} from {shown}, weight {weight:g}, steps {start:.0%} to {end:.0%}.'
+        yield controlled(condition[0], without.float(), image, told, scale=max(256 // image.shape[-1], 1))
+        yield cut(pipe.tokenizer, prompt)
+
+
+def as_condition(sketch):
+    """A condition (1, 3, H, W) in [0, 1] from a tensor, or from anything that has one as its .image.
+
+    Conditions are bright on black. A drawing on bright paper is turned into its negative.
+    """
+    image = getattr(sketch, "image", sketch)
+    if getattr(image, "ndim", 0) != 4 or tuple(image.shape[:2]) != (1, 3):
+        raise ValueError(f"The condition is {tuple(getattr(image, 'shape', ())) or type(image).__name__}; it must be a "
+                         "tensor (1, 3, height, width) in [0, 1], or something with one as its .image.")
+    return 1 - image if image.float().mean() > 0.5 else image

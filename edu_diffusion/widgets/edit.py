@@ -1,0 +1,108 @@
+"""Editing: a strength dial, a prompt, a seed, and a mask to paint; before, noised and after."""
+
+from ipywidgets import Layout
+
+from ..data import pixels, scenes
+from ..data.pictures import read_picture
+from ..errors import EduError
+from ..figures import edited, row
+from ..steps import decode, grow, img2img, inpaint, paste
+from .explore import Explore
+from .kept import version
+from .latents import edge, resized
+from .pad import Pad
+from .prompt import MOST_SEED, cut
+from .timeline import choice, dragged, number, whole, words
+
+__all__ = ["EditExplorer"]
+
+WHOLE, PAINTED, WIDER = "the whole picture", "what is painted", "a wider canvas"
+KEPT = 16  # runs
+SCENE = 29
+
+
+class EditExplorer(Explore):
+    """Change the whole picture, only what is painted over, or what lies beyond its edges.
+
+    pipe: a StableDiffusionPipeline. picture: (3, H, W) or (1, 3, H, W) in [-1, 1], the path of a file, or
+    None for a scene. way: what is changed at first, one of WHOLE, PAINTED, WIDER. mask: (1, 1, H, W), what is
+    painted at first, or None; `pad` is the drawing surface. The rest is what the controls begin with.
+    """
+
+    def __init__(self, pipe, picture=None, prompt="a dog face on a red background", strength=0.6, seed=0,
+                 steps=20, guidance=4.0, way=WHOLE, mask=None):
+        self.pipe, self.size, self._runs = pipe, edge(pipe), {}
+        self.picture_0 = collected(picture, self.size)
+        self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6,
+                       label="Paint what is to be drawn anew")
+        if mask is not None:
+            self.pad.mask = mask
+        super().__init__(
+            self.edit, way=choice((WHOLE, PAINTED, WIDER), way, "Change"), prompt=words(prompt, "Prompt"),
+            strength=dragged(strength, 0.05, 1.0, "Strength", 0.05),
+            seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
+            guidance=number(guidance, 0, 30, 0.5, "Guidance"))
+        self.children = [self.children[0], self.pad, *self.children[1:]]
+        self.pad.observe(self._request, "drawn")
+        self._controls["way"].observe(lambda _: self._reveal(), "value")
+        self._reveal()
+
+    @property
+    def values(self):
+        """The present values of the controls, by name, and what is painted."""
+        return {**super().values, "drawn": self.pad.drawn}
+
+    def _reveal(self):
+        """Show the drawing surface where it counts."""
+        self.pad.layout = Layout(display="" if self._controls["way"].value == PAINTED else "none")
+
+    def edit(self, way, prompt, drawn, **settings):
+        """Yields sentences while it computes, then before, noised and after as a Picture."""
+        if way == PAINTED and not any(drawn):
+            note = "Paint over what is to be drawn anew."
+            yield row(self.picture_0, ["the picture"], f"The picture. {note}", scale=max(256 // self.size, 1))
+            yield note
+            return
+        x_0, mask = self.canvas(way, drawn)
+        noised, after, t = yield from self.run(way, prompt, drawn, x_0, mask, settings)
+        done = (f'{way[0].upper()}{way[1:]}, "{prompt}", strength {settings["strength"]:g}, '
+                f'seed {settings["seed"]}.')
+        inside = None if mask is None else mask[0, 0]
+        yield edited(x_0[0], noised[0], after[0], done, inside, f"noisy, t = {t}")
+        yield cut(self.pipe.tokenizer, prompt)
+
+    def canvas(self, way, drawn):
+        """The picture that is worked on, and the mask of what is drawn anew, or None."""
+        if way == WIDER:
+            return grow(self.picture_0, left=self.size // 4, right=self.size // 4)
+        painted = (pixels.from_bytes(drawn, self.size, 1) > 0).float() if way == PAINTED else None
+        return self.picture_0, painted
+
+    def run(self, way, prompt, drawn, x_0, mask, settings):
+        """What the loop begins with, what it ends with, and the first level; each run is kept."""
+        stamp = version(self.pipe.unet), version(self.pipe.vae), version(self.pipe.text_encoder)
+        key = way, prompt, drawn if way == PAINTED else None, stamp, *settings.values()
+        if key not in self._runs:
+            loop = (img2img(self.pipe, prompt, x_0, **settings) if mask is None
+                    else inpaint(self.pipe, prompt, x_0, mask, **settings))
+            states, count = [], int(settings["steps"] * settings["strength"])
+            for state in loop:
+                states.append(state)
+                yield f"Step {len(states)} of {count}"
+            noised, after = (decode(self.pipe, z).cpu().float() for z in (states[0].z_t, states[-1].z_s))
+            self._runs[key] = noised, after if mask is None else paste(x_0, after, mask), states[0].t
+            self._runs = dict(list(self._runs.items())[-KEPT:])
+        return self._runs[key]
+
+
+def collected(picture, size):
+    """A picture (1, 3, size, size). Raises EduError for what is none."""
+    if picture is None:
+        return resized(scenes.batch(1, seed=SCENE, plain=True).images, size)
+    if isinstance(picture, (str, bytes)) or hasattr(picture, "__fspath__"):
+        return read_picture(picture, size)
+    x = picture[None] if getattr(picture, "ndim", 0) == 3 else picture
+    if getattr(x, "ndim", 0) != 4 or tuple(x.shape[:2]) != (1, 3):
+        raise EduError(f"The picture has the shape {tuple(getattr(x, 'shape', ()))}; it must be "
+                       "(3, height, width), in [-1, 1].")
+    return resized(x.detach().cpu().float(), size)

@@ -1,0 +1,69 @@
+"""LoRA, looked into: weights for one or two adapters, the picture, and where in the U-Net they act."""
+
+from ..figures import adapted
+from ..steps import decode, generate
+from ..trace import record
+from .explore import Explore
+from .prompt import MOST_SEED, cut
+from .runs import RUNNING, small, version
+from .timeline import dragged, whole, words
+from .unet import blocks, short
+
+__all__ = ["LoraExplorer", "changes"]
+
+MOST_WEIGHT = 1.5
+EDGE = 256  # pixels: the pictures are drawn no larger
+
+
+class LoraExplorer(Explore):
+    """A dial for each adapter; the picture without and with them, and how far they move what each block gives.
+
+    pipe: a StableDiffusionPipeline with at least one LoRA in its U-Net, see models.load_lora. weights: what
+    the dials begin with, {name: weight}; None: all at 1. The pipeline keeps the weights that are set here.
+    The change is measured at the first step, where both runs are given the same.
+    """
+
+    def __init__(self, pipe, prompt="a cat face on a blue background, contrast style", seed=0, steps=12,
+                 guidance=4.0, weights=None):
+        self.pipe, self._settings, self._base = pipe, {"steps": steps, "guidance": guidance}, (None, None)
+        self.names = sorted(pipe.get_list_adapters().get("unet", ()))[:2]
+        if not self.names:
+            raise ValueError("This pipeline has no LoRA in its U-Net; put one in with models.load_lora.")
+        given = weights or dict.fromkeys(self.names, 1.0)
+        dials = {f"weight_{i}": dragged(given.get(name, 0.0), 0.0, MOST_WEIGHT, f"Weight of {name}", 0.05)
+                 for i, name in enumerate(self.names)}
+        super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=whole(seed, 0, MOST_SEED, "Seed"), **dials)
+
+    def compare(self, prompt, seed, **dials):
+        """Yields sentences while it draws, then both pictures and the bars as a Picture."""
+        weights = list(dials.values())
+        asked = prompt, seed, version(self.pipe.unet, self.pipe.text_encoder)
+        if self._base[0] != asked:
+            self._base = asked, (yield from self.run(prompt, seed, [0.0] * len(weights)))
+        image, trace = self._base[1]
+        other, moved = yield from self.run(prompt, seed, weights)
+        moved = changes(trace, moved)
+        label = ", ".join(f"{name} {weight:g}" for name, weight in zip(self.names, weights))
+        scale = max(EDGE // image.shape[-1], 1)
+        yield adapted(small(image, EDGE), small(other, EDGE), ("base", label),
+                      [short(name) for name in moved], list(moved.values()), scale)
+        yield cut(self.pipe.tokenizer, prompt)
+
+    def run(self, prompt, seed, weights):
+        """Draw with these weights: the picture (3, H, W), and what every block gave at the first step."""
+        inside = [name for name in blocks(self.pipe.unet) if "block" in name]
+        with RUNNING:
+            self.pipe.set_adapters(self.names, weights)
+            with record(self.pipe.unet, *inside, at=0, inputs=False) as trace:
+                for state in generate(self.pipe, prompt, seed=seed, **self._settings):
+                    yield f"Step {state.i + 1} of {self._settings['steps']}"
+            return decode(self.pipe, state.z_s)[0].float().cpu(), trace
+
+
+def changes(before, after):
+    """||after - before|| / ||before|| of every block's output, at its first call: {name: share}, down, mid, up.
+
+    before, after: Traces of the same blocks.
+    """
+    pairs = {n: (before.call(n).output.float(), after.call(n).output.float()) for n in sorted(before)}
+    return {name: ((b - a).norm() / a.norm()).item() for name, (a, b) in pairs.items()}

@@ -1,0 +1,90 @@
+"""A drawing surface: strokes over a picture, with mouse, finger or keyboard, read as tensors.
+
+The browser draws (pad.js) and sends one byte for each pixel after every stroke; it computes nothing else.
+"""
+
+import pathlib
+import re
+
+from anywidget import AnyWidget
+from traitlets import CBytes, Float, Int, List, Unicode, validate
+
+from ..data import pixels
+from ..errors import EduError
+from ..figures import row
+
+__all__ = ["Pad"]
+
+INKS = {"orange": "#e69f00"}
+
+
+class Pad(AnyWidget):
+    """Draw on size x size pixels, enlarged; what is drawn is `mask`, what is then seen is `image`.
+
+    background: a picture, (3, size, size) or (1, 3, size, size) in [0, 1], or None for white. colours:
+    {name: "#rrggbb"}, the first one to begin with. brush: its width in pixels. opacity: of what is drawn, on
+    the screen only: below 1 the picture is seen under a mask. label: what the surface is called aloud.
+    """
+
+    _esm = pathlib.Path(__file__).with_suffix(".js")
+    size = Int(64).tag(sync=True)
+    background = CBytes().tag(sync=True)  # RGB, row by row; none: white
+    drawn = CBytes().tag(sync=True)  # for each pixel 0, or the number of its colour, from 1
+    colours = List(Unicode()).tag(sync=True)
+    names = List(Unicode()).tag(sync=True)
+    brush = Int(6).tag(sync=True)
+    opacity = Float(1.0).tag(sync=True)
+    label = Unicode().tag(sync=True)
+
+    def __init__(self, background=None, size=64, colours=None, brush=6, opacity=1.0, label="Drawing surface"):
+        inks = colours or INKS
+        wrong = [c for c in inks.values() if not re.fullmatch("#[0-9a-fA-F]{6}", c)]
+        if wrong or len(inks) > 255:
+            raise EduError(f'colours are {inks}; each must be written "#rrggbb", and 255 are the most.')
+        super().__init__(
+            size=size, drawn=bytes(size * size), colours=list(inks.values()), names=list(inks), brush=brush,
+            background=b"" if background is None else pixels.image_bytes(background, size),
+            opacity=opacity, label=label)
+
+    @property
+    def mask(self):
+        """(1, 1, size, size), float: 1 where something is drawn. When set, 1/2 and more is: in colour 1."""
+        return (pixels.from_bytes(self.drawn, self.size, 1) > 0).float()
+
+    @mask.setter
+    def mask(self, mask):
+        self.drawn = pixels.index_bytes(mask, self.size)
+
+    @property
+    def image(self):
+        """(1, 3, size, size), float in [0, 1]: the picture with what is drawn on it. When set, nothing is."""
+        return pixels.paint(self.background, self.drawn, self.colours, self.size)
+
+    @image.setter
+    def image(self, image):
+        with self.hold_sync():
+            self.background = pixels.image_bytes(image, self.size)
+            self.clear()
+
+    def clear(self):
+        """Wipe out what is drawn."""
+        self.drawn = bytes(self.size**2)
+
+    def figure(self):
+        """What is seen, as a Picture."""
+        count = int(self.mask.sum())
+        share = f"{count} of {self.size**2} pixels are drawn on"
+        alt = f"{self.label}, {self.size} by {self.size} pixels; {share}."
+        return row(self.image * 2 - 1, [share], alt, scale=max(256 // self.size, 1))
+
+    @validate("drawn")
+    def _one_byte_for_each_pixel(self, proposal):
+        if len(proposal.value) != self.size**2 or max(proposal.value, default=0) > len(self.colours or INKS):
+            raise EduError(f"drawn has {len(proposal.value)} bytes; there must be {self.size**2}, one for "
+                           f"each pixel, from 0 to {len(self.colours)}.")
+        return proposal.value
+
+    def _repr_mimebundle_(self, **options):
+        """The live surface, and beside it the plain picture for places without a kernel."""
+        data, metadata = super()._repr_mimebundle_(**options)
+        return {**data, **self.figure()._repr_mimebundle_()}, metadata

@@ -1,0 +1,101 @@
+"""`judge lora` and so on, and `train all`: what is shipped is whole, in half precision, and as its card says."""
+
+import argparse
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from edu_diffusion import adapters, cards, judge, judging, models, train
+from edu_diffusion.data import files
+from edu_diffusion.errors import EduError
+from edu_diffusion.train.loop import Progress
+
+ROOT = files.PACKAGE / "checkpoints"
+THERE = [name for name in adapters.SHIPPED if (ROOT / name).is_dir()]
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_what_is_shipped_is_what_its_card_says(name):
+    assert adapters.card(ROOT / name)["sha256"] == files.checksums(ROOT / name)
+    template = (ROOT / f"{name}.card.md").read_text(encoding="utf-8")
+    assert (ROOT / name / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(ROOT / name))
+
+
+def test_everything_shipped_has_a_template_a_recipe_and_a_judge():
+    for name, (recipe, settings) in adapters.SHIPPED.items():
+        assert (ROOT / f"{name}.card.md").is_file()
+        assert recipe in train.RECIPES and recipe in adapters.JUDGED
+    assert set(judging.ADAPTERS) == set(adapters.JUDGED)
+
+
+def left(folder, **facts):
+    """What a recipe leaves in <run>/model."""
+    folder.mkdir(parents=True)
+    save_file({"w": torch.tensor([1.0, 2.0])}, folder / "weights.safetensors", {"rank": "8"})
+    (folder / "config.json").write_text("{}")
+    files.write_json(folder / "card.json", {"seed": 0, "sha256": {}, **facts})
+
+
+def test_shipping_halves_the_weights_and_lists_every_file(tmp_path):
+    left(tmp_path / "run" / "model")
+    adapters.ship(tmp_path / "run" / "model", tmp_path / "new", {"hardware": "2 cores"})
+    path = tmp_path / "new" / "weights.safetensors"
+    assert load_file(path)["w"].dtype == torch.float16
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == {"rank": "8"}
+    card = adapters.card(tmp_path / "new")
+    assert card["hardware"] == "2 cores" and card["seed"] == 0
+    assert card["sha256"] == files.checksums(tmp_path / "new") and set(card["sha256"]) == {"config.json", path.name}
+
+
+def test_train_all_goes_through_everything_in_order(tmp_path, monkeypatch, capsys):
+    done = []
+
+    class Recipes(dict):
+        def __getitem__(self, name):
+            def recipe(run, minutes=1.0, kind=None):
+                done.append(("train", name, kind, minutes))
+                left(run / "model", kind=kind, word="<zib>", name="zib robot")
+                yield Progress(1, 0.1, 1.0, 0.0, None)
+            return recipe
+
+    monkeypatch.setattr(train, "RECIPES", Recipes())
+    monkeypatch.setattr(files, "PACKAGE", tmp_path)
+    monkeypatch.setattr(models, "load", lambda name, device=None: argparse.Namespace(device="cpu"))
+    monkeypatch.setattr(judge, "load_judge", lambda: None)
+    for what in adapters.JUDGED:
+        monkeypatch.setitem(adapters.JUDGED, what, lambda base, folder, network, seeds, limit: {
+            "gain": {"value": 0.5, "n": len(seeds), "low": 0.4, "high": 0.6}})
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "lora.card.md").write_text("gained {{gain}} on {{hardware}}")
+    adapters.train_all(argparse.Namespace(out=tmp_path / "runs", resume=False, fresh=False, minutes=0.5, device=None,
+                                          compile=False))
+    assert done == [("train", "control", "canny", 0.5), ("train", "control", "segmentation", 0.5),
+                    ("train", "lora", None, 0.5), ("train", "inversion", None, 0.5)]
+    for name in adapters.SHIPPED:
+        assert json.loads((tmp_path / "checkpoints" / name / "metrics.json").read_text())["gain"]["n"] == 3
+        assert adapters.card(tmp_path / "checkpoints" / name)["sampling_seeds"] == 3
+    card = (tmp_path / "checkpoints" / "lora" / "README.md").read_text()
+    assert card.startswith("gained 50.0 % [40.0, 60.0], n = 3 on ") and "compare" in capsys.readouterr().out
+
+
+def test_what_cannot_be_judged_is_a_sentence(tmp_path):
+    with pytest.raises(EduError, match="There is no dreambooth in checkpoints: train one"):
+        adapters.located(None, "dreambooth")
+    with pytest.raises(EduError, match="There is no lora in nowhere"):
+        adapters.located("nowhere", "lora")
+    with pytest.raises(EduError, match="no card.json"):
+        adapters.card(tmp_path)
+    assert adapters.located(str(tmp_path), "hyper") == tmp_path and adapters.located(None, "aligned") is None
+
+
+@pytest.mark.parametrize("score, text", [
+    ({"value": 0.5, "n": 80, "low": 0.4, "high": 0.6}, "50.0 % [40.0, 60.0], n = 80"),
+    ({"value": 0.314, "n": 24, "low": 0.2, "high": 0.42, "unit": "cosine"}, "0.31 [0.20, 0.42] cosine, n = 24"),
+    ({"value": 123456, "n": 1, "unit": "bytes"}, "123,456 bytes"), ({"value": 1234, "n": 1}, "1,234"),
+    ({"value": 24.25, "n": 200, "unit": "dB"}, "24.2 dB, n = 200")])
+def test_how_a_card_says_a_number(score, text):
+    assert cards.text(score) == text

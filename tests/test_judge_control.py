@@ -1,0 +1,158 @@
+"""The judge of ControlNets: its measures on pictures whose answer is known, and its table."""
+
+import pytest
+import tiny
+import torch
+
+from edu_diffusion import judge, models, steps
+from edu_diffusion.data import conditions, scenes, stick
+from edu_diffusion.data.world import prompts, world
+from edu_diffusion.errors import EduError
+from edu_diffusion.judge import control
+from edu_diffusion.judge.control import edge_f1, keypoint_distance, mask_iou, rank_agreement, ranks
+
+# diffusers hands numpy torch tensors in a way that numpy 2 deprecates
+pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning")]  # the tiny tokenizer spells
+
+
+@pytest.fixture(scope="module")
+def some():
+    return scenes.batch(12, 3)
+
+
+def lines(*columns):
+    image = torch.zeros(1, 3, 40, 40)
+    image[..., list(columns)] = 1
+    return image
+
+
+def step_at(column):
+    """Black to the left of a column, white from it on: one edge."""
+    return torch.cat([-torch.ones(1, 3, 40, column), torch.ones(1, 3, 40, 40 - column)], 3)
+
+
+def test_edge_f1(some):
+    assert torch.equal(edge_f1(some.images, conditions.canny(some.images)), torch.ones(12))
+    assert edge_f1(some.images, conditions.canny(some.images).roll(1, 3)).min() > 0.95, "a pixel aside is near enough"
+    at = int(conditions.canny(step_at(20))[0, 0, 5].argmax())
+    assert edge_f1(step_at(20), lines(at + 1)) == 1 and edge_f1(step_at(20), lines(at + 2)) == 0
+    assert edge_f1(step_at(20), lines(at + 2), tolerance=2) == 1
+    half = edge_f1(step_at(20), lines(at, at + 10))  # all that is drawn is right, half of what is asked is there
+    assert half.item() == pytest.approx(2 / 3)
+
+
+def test_edge_f1_of_nothing():
+    empty = torch.zeros(1, 3, 40, 40)
+    assert edge_f1(empty, empty) == 1 and edge_f1(empty, lines(9)) == 0 and edge_f1(step_at(20), empty) == 0
+
+
+def test_mask_iou(some):
+    shapes = conditions.of_scenes("segmentation", some)
+    assert mask_iou(some.images, shapes).median() > 0.9
+    square, map_ = torch.ones(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)
+    square[..., 20:40, 20:40], map_[:, 1, 20:40, 30:50] = -1, 0.3
+    assert mask_iou(square, map_).item() == pytest.approx(200 / 600)
+    assert mask_iou(torch.ones(1, 3, 64, 64), map_) == 0
+
+
+def test_rank_agreement():
+    several = scenes.batch(12, 3, counts=(3,))
+    depth = conditions.of_scenes("depth", several)
+    assert rank_agreement(several.images, depth).median() > 0.9
+    assert rank_agreement(several.images, depth.roll(1, 0)).median() < rank_agreement(several.images, depth).median()
+    assert rank_agreement(torch.ones(1, 3, 64, 64), depth[:1]) == 0
+
+
+def test_ranks_are_shared_among_equals():
+    x = torch.tensor([[[0.0, 0.25], [0.25, 1.0]]])
+    assert (ranks(x) + 2.5).tolist() == [[1, 2.5, 2.5, 4]]
+
+
+def test_keypoint_distance():
+    figures = stick.batch(40, 7)
+    ends = stick.ends(figures.keypoints)
+    assert keypoint_distance(figures.images, ends).median() < 0.3
+    aside = keypoint_distance(figures.images, ends + torch.tensor([3.0, 4.0]))
+    assert aside.median().item() == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize("kind", ["canny", "segmentation"])
+def test_the_cases_are_held_out_of_training(kind):
+    cases = control.held_out(kind)
+    rows = {r["prompt"]: r for r in prompts("core")}
+    assert len(cases.captions) == len(cases.images) == len(cases.shown) == 160
+    for caption in cases.captions:
+        row = rows[caption]
+        concept = world().by_id[row["id"]].index
+        free = [world().colour_allowed[concept, scenes.COLOURS.index(row["colour"])] if row["colour"] else True,
+                world().style_allowed[concept, scenes.STYLES.index(row["style"])] if row["style"] else True]
+        assert not all(free), caption
+
+
+@pytest.mark.parametrize("kind", conditions.KINDS)
+def test_the_real_pictures_are_what_the_truth_says(kind):
+    _, measure, unit = control.MEASURES[kind]
+    cases = control.held_out(kind, 10)
+    right, wrong = measure(cases.images, cases.truth), measure(cases.images, cases.truth.roll(1, 0))
+    assert right.shape == (10,)
+    assert (right.mean() < wrong.mean() - 2) if unit else (right.mean() > wrong.mean() + 0.1)
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    pipe = tiny.pipeline()
+    pipe.unet.register_to_config(sample_size=16)  # 64 x 64 pictures, as the conditions are
+    return pipe
+
+
+def moved(net, seed=1):
+    with torch.no_grad():
+        for i, (name, p) in enumerate(net.named_parameters()):
+            if "controlnet_" in name:
+                p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(seed * 1000 + i)))
+    return net
+
+
+@pytest.mark.parametrize("kind", ["canny", "pose"])
+def test_an_untrained_controlnet_gains_nothing(pipe, kind):
+    name, _, unit = control.MEASURES[kind]
+    scores = judge.control_scores(pipe, models.build_controlnet(pipe.unet), kind, seeds=(0, 5), limit=3)
+    start = f"{kind}_{name}"
+    ends = ("", "_without", "_shuffled", "_foreign", "_ceiling", "_of_ceiling", "_gain", "_over_shuffled")
+    assert set(scores) == {start + end for end in ends}
+    assert scores[start] == scores[f"{start}_without"] == scores[f"{start}_shuffled"]
+    assert scores[f"{start}_gain"]["value"] == scores[f"{start}_over_shuffled"]["value"] == 0
+    assert all(score["n"] == 3 for score in scores.values()), "the seeds of a prompt count as one case"
+    assert scores[start].get("unit") == unit
+
+
+def test_the_table_is_that_of_the_drawings(pipe, monkeypatch):
+    """The numbers are those of pictures drawn here by hand, condition by condition."""
+    monkeypatch.setattr(control, "MEASURES", {"canny": ("tone", lambda x, truth: (x * truth).mean((1, 2, 3)), None)})
+    net, cases = moved(models.build_controlnet(pipe.unet)), control.held_out("canny", 2)
+    scores = control.scores(pipe, net, "canny", seeds=(3,), limit=2)
+
+    def tone(shown, truth):
+        ctl = None if shown is None else steps.Control(net, shown)
+        *_, last = steps.generate(pipe, cases.captions, seed=3, steps=20, guidance=4.0, control=ctl)
+        return (steps.decode(pipe, last.z_s) * truth).mean((1, 2, 3))
+    mine, other = cases.shown, cases.shown.flip(0)  # of two, the other one
+    found = {"": tone(mine, mine), "_without": tone(None, mine), "_shuffled": tone(other, mine),
+             "_foreign": tone(other, other)}
+    for end, values in found.items():
+        assert scores[f"canny_tone{end}"]["value"] == pytest.approx(values.mean().item(), abs=2e-4)
+    gain = (found[""] - found["_without"]).mean().item()
+    assert abs(gain) > 1e-3 and scores["canny_tone_gain"]["value"] == pytest.approx(gain, abs=2e-4)
+
+
+def test_quick_is_the_mean_of_the_measure(pipe):
+    cases = control.held_out("canny", 2)
+    found = control.quick(pipe, None, "canny", cases, n_steps=2)
+    pictures = control.drawn(pipe, None, cases, n_steps=2, guidance=1.0)
+    assert found == pytest.approx(edge_f1(pictures, cases.truth).mean().item())
+
+
+def test_an_unknown_kind_is_a_sentence(pipe):
+    with pytest.raises(EduError, match="no condition 'lines'"):
+        judge.control_scores(pipe, None, "lines")

@@ -1,0 +1,192 @@
+"""The recipe `control`: two steps leave a vanilla ControlNetModel, and the base as it was."""
+
+import json
+
+import pytest
+import tiny
+import torch
+from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
+
+from edu_diffusion import cli, models, steps, train, training
+from edu_diffusion.data import conditions, files
+from edu_diffusion.errors import EduError
+from edu_diffusion.steps import Control
+from edu_diffusion.train import adapt
+from edu_diffusion.train.control import drop, due
+
+# diffusers hands numpy torch tensors in a way that numpy 2 deprecates
+pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning")]  # the tiny tokenizer spells
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder, pipe = tmp_path_factory.mktemp("models") / "tiny", tiny.pipeline()
+    pipe.unet.register_to_config(sample_size=16)  # 64 x 64 pictures, as the conditions are
+    models.save(pipe, folder)
+    return folder
+
+
+def control(base, **settings):
+    return train.RECIPES["control"](
+        **{"model": base, "minutes": None, "steps": 2, "batch": 2, "device": "cpu", **settings})
+
+
+@pytest.fixture(scope="module")
+def run(base, tmp_path_factory):
+    """A run folder after two steps, and what the steps reported."""
+    folder = tmp_path_factory.mktemp("runs") / "control"
+    return folder, list(control(base, run=folder))
+
+
+def last(pipe, **settings):
+    return list(steps.generate(pipe, "a cat", steps=2, **settings))[-1].z_s
+
+
+def test_the_result_is_a_vanilla_controlnet(base, run):
+    folder, progress = run
+    assert [p.step for p in progress] == [1, 2] and progress[-1].left == 0
+    with models.quiet():
+        net = ControlNetModel.from_pretrained(folder / "model")
+    assert isinstance(progress[-1].model, ControlNetModel) and not progress[-1].model.training
+    pipe, shown = models.load(base, "cpu"), conditions.batch("canny", 1, 3).conditions
+    library = StableDiffusionControlNetPipeline(**pipe.components, controlnet=net)
+    library.set_progress_bar_config(disable=True)
+    want = library("a cat", shown, num_inference_steps=2, guidance_scale=4.0, output_type="latent",
+                   generator=torch.Generator().manual_seed(0)).images
+    ours = last(pipe, control=Control(models.load_control(folder / "model", "cpu"), shown))
+    torch.testing.assert_close(ours, want, rtol=1e-4, atol=1e-4)
+    assert (ours - last(pipe)).abs().max() > 1e-6
+
+
+def test_the_card_says_how_it_was_made(run):
+    card = json.loads((run[0] / "model" / "card.json").read_text())
+    assert card["kind"] == "canny" and card["steps"] == 2 and card["trained"] > 1000
+    assert card["sha256"] == files.checksums(run[0] / "model") and card == models.control_card(run[0] / "model")
+    assert [row[0] for row in card["curve"]] == [1] and 0 <= card["curve"][0][3] <= 1
+    assert "_name_or_path" not in json.loads((run[0] / "model" / "config.json").read_text())
+
+
+def test_zero_convolutions_move_first(base, run):
+    """In the first step only they have a gradient: behind zeros, nothing else has."""
+    unet, one = models.load(base, "cpu").unet, next(control(base, steps=1)).model
+    torch.manual_seed(0)
+    fresh = models.build_controlnet(unet)
+    gaps = {name: (p - fresh.get_parameter(name)).abs().max() for name, p in one.named_parameters()}
+    moved = {name for name, gap in gaps.items() if gap > 1e-6}  # what decays a little does not count
+    assert moved == {name for name in gaps if name.startswith(("controlnet_down", "controlnet_mid"))}
+
+
+def test_the_base_stays_and_that_is_asserted(base, monkeypatch):
+    seen = []
+    original = adapt.Frozen.unchanged
+    monkeypatch.setattr(adapt.Frozen, "unchanged", lambda self: seen.append(self) or original(self))
+    list(control(base, steps=1))
+    assert len(seen) == 1
+    with torch.no_grad():
+        seen[0].pipe.unet.conv_in.bias[0] += 1
+    with pytest.raises(AssertionError, match="changed the base"):
+        seen[0].unchanged()
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "depth", "pose"])
+def test_every_kind_takes_a_step(base, kind):
+    assert next(control(base, kind=kind, steps=1)).loss > 0
+
+
+def test_going_on_from_another_one(base, run):
+    start = models.load_control(run[0] / "model", "cpu")
+    on = next(control(base, start=run[0] / "model", steps=1, lr=1e-9)).model
+    gaps = [(a - b).abs().max() for a, b in zip(on.parameters(), start.parameters(), strict=True)]
+    assert max(gaps) < 1e-6
+    assert next(control(base, start=run[0] / "model", steps=1)).model.conv_in.weight.requires_grad
+
+
+def test_a_run_of_another_kind_is_not_continued(base, run):
+    with pytest.raises(EduError, match="began with canny, not pose"):
+        next(control(base, kind="pose", run=run[0]))
+    with pytest.raises(EduError, match="no condition 'lines'"):
+        next(control(base, kind="lines"))
+
+
+def test_half_of_the_captions_are_left_empty():
+    kept = drop(["a"] * 2000, torch.Generator().manual_seed(0))
+    assert 900 < kept.count("") < 1100 and set(kept) == {"", "a"}
+
+
+def test_the_curve_is_dense_at_first():
+    steps_ = [step for step in range(1, 2001) if due(step)]
+    assert steps_[:3] == [1, 25, 50] and steps_[-1] == 2000 and 10 < len(steps_) < 40
+    gaps = [b - a for a, b in zip(steps_[1:], steps_[2:])]
+    assert gaps == sorted(gaps)
+
+
+def test_the_curve_is_the_callers(base):
+    curve = []
+    *_, end = control(base, steps=1, curve=curve)
+    assert [row[:1] + row[2:3] for row in curve] == [[1, round(end.loss, 4)]]
+
+
+# ---------------------------------------------------------------- folders that are no ControlNet
+
+def test_what_load_control_refuses(base, run, tmp_path):
+    with pytest.raises(EduError, match="no ControlNet 'nothing': give a folder"):
+        models.load_control("nothing")
+    with pytest.raises(EduError, match="has no card.json"):
+        models.save_control(models.load_control(run[0] / "model", "cpu"), tmp_path / "bare")
+        (tmp_path / "bare" / "card.json").unlink()
+        models.control_card(tmp_path / "bare")
+    with pytest.raises(EduError, match="holds a whole pipeline"):
+        models.load_control(base)
+    with pytest.raises(EduError, match="holds a UNet2DConditionModel; what is wanted is a ControlNetModel"):
+        models.load_control(base / "unet")
+    net = models.load_control(run[0] / "model", "cpu")
+    models.save_control(net, tmp_path / "net")
+    (tmp_path / "net" / "diffusion_pytorch_model.safetensors").rename(tmp_path / "net" / "other.bin")
+    with pytest.raises(EduError, match="lacks diffusion_pytorch_model.safetensors; other.bin is a pickle"):
+        models.load_control(tmp_path / "net")
+
+
+def test_a_controlnet_with_the_wrong_tensors_is_refused(run, tmp_path):
+    models.save_control(models.load_control(run[0] / "model", "cpu"), tmp_path / "net")
+    config = json.loads((tmp_path / "net" / "config.json").read_text())
+    config["conditioning_embedding_out_channels"] = [16, 32]
+    files.write_json(tmp_path / "net" / "config.json", config)
+    with pytest.raises(EduError, match="is not as its configuration says"):
+        models.load_control(tmp_path / "net")
+
+
+def test_saved_and_loaded_it_is_the_same_in_half_precision(run, tmp_path):
+    net = run[1][-1].model
+    models.save_control(net, tmp_path / "net")
+    again = models.load_control(tmp_path / "net", "cpu")
+    assert not again.training and again.dtype == torch.float32 and net.dtype == torch.float32
+    for a, b in zip(net.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a.half().float(), b)
+
+
+# ---------------------------------------------------------------- the command line
+
+def arguments(*words):
+    return cli.parser().parse_args(["train", *words])
+
+
+def test_the_kind_is_an_option_of_this_recipe_alone():
+    recipe = train.RECIPES["control"]
+    assert training.kinds(arguments("control", "--kind", "pose"), recipe) == {"kind": "pose"}
+    assert training.kinds(arguments("control"), recipe) == {}
+    with pytest.raises(EduError, match="vae has only one kind"):
+        training.kinds(arguments("vae", "--kind", "pose"), train.RECIPES["vae"])
+
+
+def test_every_kind_lives_in_a_folder_of_its_own(base, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(training.install, "home", lambda: tmp_path)
+    taken = []
+
+    def recipe(run, kind="canny"):
+        taken.append((run, kind))
+        yield from ()
+    monkeypatch.setattr(training, "find", lambda name: recipe)
+    training.run(arguments("control", "--kind", "pose"))
+    training.run(arguments("control"))
+    assert taken == [(tmp_path / "runs" / "control-pose", "pose"), (tmp_path / "runs" / "control", "canny")]
