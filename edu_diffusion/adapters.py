@@ -39,6 +39,11 @@ def aligned(base, folder, network, seeds, limit):
     return judge.aligned_scores(base, seeds, limit)
 
 
+def edit(base, folder, network, seeds, limit):
+    from edu_diffusion.judge import edit as editing
+    return editing.scores(base, seeds, limit, network)
+
+
 def control(base, folder, network, seeds, limit):
     from edu_diffusion import judge, models
     return judge.control_scores(base, models.load_control(folder, base.device), card(folder)["kind"], seeds, limit)
@@ -57,13 +62,16 @@ def inversion(base, folder, network, seeds, limit):
         return judge.inversion_scores(base, pipe, network, about["word"], about["kind"], seeds=seeds, limit=limit)
 
 
-JUDGED = {"lora": lora, "hyper": hyper, "aligned": aligned, "control": control, "dreambooth": dreambooth,
+JUDGED = {"edit": edit, "lora": lora, "hyper": hyper, "aligned": aligned, "control": control, "dreambooth": dreambooth,
           "inversion": inversion}
+TRAINLESS = ("edit", "aligned")  # what needs no adapter's folder
 
 
 def judge_adapter(args):
     """The verb `judge lora` and so on: print the scores; with --write store them, and the card that quotes them."""
     from edu_diffusion import judge, judging, models
+    if args.write and args.what in TRAINLESS:
+        raise EduError(f"{args.what} trains nothing, so it has no folder to write scores to: leave out --write.")
     folder = located(args.adapter, args.what)
     base = models.load(args.model or "base")
     seeds = [1000 * s for s in range(args.seeds)]
@@ -75,7 +83,7 @@ def judge_adapter(args):
 
 def located(name, what):
     """The folder of an adapter: shipped under that name, or a path. Raises EduError when there is none."""
-    if what == "aligned":
+    if what in TRAINLESS:
         return None
     names = [n for n, (recipe, _) in SHIPPED.items() if recipe == what]
     shipped, path = files.PACKAGE / "checkpoints" / str(name or names[0] if names else name), Path(name or "")

@@ -161,9 +161,16 @@ def lab_command(folder, rest):
     return [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *quiet, *first, *rest]
 
 
+def lab_environment():
+    """Return JupyterLab's environment; jupyter/ holds the answer to its question about news, which covers a corner."""
+    environment = install.child_environment(install.clone_root()) | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    paths = [str(Path(__file__).parent / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return environment | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+
+
 def run_instead(command, folder):
     """Replace this process, so that Ctrl-C reaches the program itself; Windows waits instead."""
-    environment = install.child_environment(install.clone_root()) | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    environment = lab_environment()
     os.chdir(folder)
     if os.name == "nt":
         sys.exit(subprocess.call(command, env=environment))

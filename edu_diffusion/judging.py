@@ -2,6 +2,7 @@
 
     judge            does the pipeline draw what is asked?          checkpoints/base
     judge clip       do captions and pictures find each other?      checkpoints/clip
+    judge edit       how strength, masks and inversion change a picture
     judge lora       what an adapter gained and what it cost; likewise hyper, aligned, control, dreambooth, inversion
 """
 
@@ -10,7 +11,8 @@ import json
 
 from .data import files
 
-ADAPTERS = ("lora", "hyper", "aligned", "control", "dreambooth", "inversion")
+ADAPTERS = ("edit", "lora", "hyper", "aligned", "control", "dreambooth", "inversion")
+
 
 def main(arguments=()):
     """Judge what the arguments name; returns the exit code 0."""

@@ -1,4 +1,4 @@
-"""Exercise of lesson 00: guidance."""
+"""Exercise of lessons 00, 03 and 08: guidance."""
 
 import torch
 

@@ -156,12 +156,16 @@ def check(control, unet, batch):
         raise ValueError(f"control is {type(control).__name__}; it must be a Control(net, condition), "
                          "or a list of them.")
     shown(control.condition, batch)
-    net, _, weight, start, end = control
+    dialled(control.weight, control.start, control.end)
+    if isinstance(control.net, torch.nn.Module):
+        fits(control.net, unet)
+
+
+def dialled(weight, start, end):
+    """Raise ValueError for dials that there are not."""
     if not number(weight) or not 0 <= start < end <= 1:
         raise ValueError(f"The control's weight is {weight!r}, start {start!r}, end {end!r}; the weight must "
                          "be a finite number, and 0 <= start < end <= 1.")
-    if isinstance(net, torch.nn.Module):
-        fits(net, unet)
 
 
 def shown(x, batch):

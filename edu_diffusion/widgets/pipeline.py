@@ -11,7 +11,7 @@ from anywidget import AnyWidget
 from traitlets import Bool, Dict, Int, List, Unicode
 
 from ..figures.run_map import run_map
-from .explore import DRAWING
+from .explore import DRAWING, asked_in_browser
 from .journey import journey
 from .opened import details, laid_out
 
@@ -83,6 +83,8 @@ class PipelineMap(AnyWidget):
                 self.details, self.problem = sent(details(self._run, self.chosen, self.step - 1)), ""
         except ValueError as error:  # EduError is one: a sentence for the person at the keyboard
             self.problem = str(error)
+            if not asked_in_browser():
+                raise
 
     def _mark(self):
         if self._diagram:

@@ -8,6 +8,7 @@ from ..trace import ablate, modules, profile, record
 from .explore import Explore
 from .prompt import MOST_SEED, cut
 from .runs import RUNNING, Runs, said, small
+from .timeline import dragged
 
 __all__ = ["UNetInspector"]
 
@@ -36,7 +37,7 @@ class UNetInspector(Explore):
             seed=BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed", layout=narrow),
             view=Dropdown(options=VIEWS, value=view, description="Show"),
             block=Dropdown(options=[*inside.blocks, *inside.skips], value=block, description="Block or skip"),
-            step=BoundedIntText(step, min=1, max=steps, description="Step", layout=narrow))
+            step=dragged(step, 1, steps, "Step"))
 
 
 class Inside:

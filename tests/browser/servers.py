@@ -28,14 +28,14 @@ def environment(folder):
     own = {name: str(folder / name.lower()) for name in (
         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
         "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
-    return cli.test_environment(install.clone_root()) | own
+    quiet = {"JUPYTER_CONFIG_PATH": cli.lab_environment()["JUPYTER_CONFIG_PATH"]}
+    return cli.test_environment(install.clone_root()) | own | quiet
 
 
 @contextlib.contextmanager
 def lab(notebooks, settings):
     """Start JupyterLab as `edu-diffusion lab` does; yields its Server."""
     port, token = free_port(), secrets.token_hex(16)
-    without_news(settings)
     command = [*cli.lab_command(notebooks, ["--no-browser"]), f"--ServerApp.port={port}",
                "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", *as_root()]
     with started(command, notebooks, settings, port, f"/api?token={token}"):
@@ -50,14 +50,6 @@ def voila(notebooks, settings):
                f"--Voila.ip={HERE}"]
     with started(command, notebooks, settings, port, "/"):
         yield f"http://{HERE}:{port}/voila/render/"
-
-
-def without_news(settings):
-    """Answer JupyterLab's question about news, which would cover a corner of the page."""
-    own = settings / "jupyter_config_dir" / "labconfig"
-    own.mkdir(parents=True)
-    answer = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-    (own / "default_setting_overrides.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
 def as_root():
