@@ -262,11 +262,13 @@ def test_a_mistake_is_told_in_the_widget_and_forgotten():
     widget = PipelineMap(tiny.pipeline(), PROMPT, steps=STEPS)
     widget.redraw()
     before = widget.details
-    widget.step = 9
+    with pytest.raises(ValueError, match="the step 8"):  # asked for by a cell, so it is the cell's
+        widget.step = 9
     assert "the step 8; the run had 2 steps" in widget.problem and widget.details == before
     widget.chosen, widget.step = "picture", 1
     assert widget.problem == "" and widget.details["name"] == "picture"
-    widget.chosen = "controlnet"
+    with pytest.raises(ValueError, match="no ControlNet"):
+        widget.chosen = "controlnet"
     assert "no ControlNet" in widget.problem
     with pytest.raises(ValueError, match="no box 'x'"):
         PipelineMap(tiny.pipeline(), PROMPT, steps=1, box="x")._repr_mimebundle_()

@@ -73,7 +73,7 @@ PARTS = {
     "controlnet": Part(
         "The ControlNet", "A copy of the way down, told the same prompt and time, that also sees the "
         "condition; what it finds is added to the U-Net's skips and to its middle.",
-        steps.control_forward, "scale * zero_conv(", "11_controlnet", "ControlNet", "controlnet"),
+        steps.control_forward, "* scale for h, conv in zip(", "11_controlnet", "ControlNet", "controlnet"),
     "condition": Part(
         "The condition", "A picture of lines, depth or poses that the ControlNet is shown.",
         steps.condition_embedding, "conv_in(condition", "11_controlnet", "condition"),
