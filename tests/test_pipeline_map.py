@@ -265,7 +265,7 @@ def test_a_mistake_is_told_in_the_widget_and_forgotten():
     with pytest.raises(ValueError, match="the step 8"):  # asked for by a cell, so it is the cell's
         widget.step = 9
     assert "the step 8; the run had 2 steps" in widget.problem and widget.details == before
-    widget.chosen, widget.step = "picture", 1
+    widget.step, widget.chosen = 1, "picture"
     assert widget.problem == "" and widget.details["name"] == "picture"
     with pytest.raises(ValueError, match="no ControlNet"):
         widget.chosen = "controlnet"
