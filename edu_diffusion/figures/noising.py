@@ -14,11 +14,12 @@ EDGE = 160  # pixels: the edge of a picture at most
 LEAST = 640  # the width of the whole
 
 
-def noising(images, betas, t, quantity=QUANTITIES[0]):
+def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
     """The noisy pictures side by side; below, one curve for each schedule, with the level marked.
 
     images: {schedule: (3, H, W)}, noisy, at most five. betas: {schedule: (T,)} for the same schedules, in
     (0, 1]. t: the level. quantity: one of QUANTITIES, the axis; abar is plain, the others are logarithmic.
+    what: the picture in words, for those who do not see it.
     Returns a Picture.
     """
     if list(images) != list(betas) or quantity not in QUANTITIES:
@@ -36,7 +37,7 @@ def noising(images, betas, t, quantity=QUANTITIES[0]):
     lines(fig, high + 84, width - 240, curves, t, quantity)
     told = "; ".join(f"{name}: {curve[t]:.3g}, strength of the picture {strength(betas[name], t):.0%}"
                      for name, curve in curves.items())
-    return picture(fig, f"One picture at level t = {t} of {len(images)} noise schedules, and curves of the "
+    return picture(fig, f"{what} at level t = {t} of {len(images)} noise schedules, and curves of the "
                         f"{quantity} of each with that level marked. {told}.")
 
 

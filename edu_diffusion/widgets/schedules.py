@@ -47,7 +47,7 @@ class ScheduleExplorer(Explore):
         x_0 = self.pictures[picture]
         eps = noise_like(x_0, seed)
         noisy = {name: self.noise(x_0, eps, left[t])[0] for name, left in self.abars.items()}
-        return noising(noisy, self.betas, t, show)
+        return noising(noisy, self.betas, t, show, f"The picture {picture}")
 
 
 def checked(betas):
