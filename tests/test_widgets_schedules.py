@@ -27,7 +27,7 @@ def test_it_shows_the_formula_for_every_schedule():
     x_0, betas = photos.photo("cat"), schedules()
     eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(3))
     noisy = {name: steps.q_sample(x_0, eps, steps.abar(b)[400])[0] for name, b in betas.items()}
-    expected = figures.noising(noisy, betas, 400)
+    expected = figures.noising(noisy, betas, 400, what="The picture cat")
     found = ScheduleExplorer("cat", t=400, seed=3).figure()
     assert found.png == expected.png and found.alt == expected.alt and len(betas) == 5
 
