@@ -115,14 +115,14 @@ def card(folder):
 
 def train_all(args):
     """Train, ship and judge all of SHIPPED, one after the other; what is done already in the folder is not repeated."""
-    from edu_diffusion import judge, judging, training
+    from edu_diffusion import judging, models, training
     out = args.out or install.home() / "runs" / "all"
     training.prepare(out, args.resume, args.fresh)
     for name, (recipe, settings) in SHIPPED.items():
         print(f"{name}: training", flush=True)
         train_one(recipe, settings, out / name, args)
         target = files.PACKAGE / "checkpoints" / name
-        ship(out / name / "model", target, {"recipe": recipe} | hardware())
+        ship(out / name / "model", target, {"recipe": recipe, "hardware": models.hardware(args.device)})
         print(f"{name}: judging", flush=True)
         judge_adapter(judging.parser().parse_args([recipe, "--adapter", name, "--write"]))
     print(f"Done: {', '.join(SHIPPED)}. Now the table of all methods: python3 -m edu_diffusion compare "
@@ -142,21 +142,13 @@ def train_one(recipe, settings, run, args):
     bar.close()
 
 
-def hardware():
-    """What it was trained on, for the card."""
-    import torch
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
-    return {"hardware": name}
-
-
 def ship(model, target, facts):
     """Copy what a recipe left to a checkpoint's folder, weights in half precision; card.json lists every file."""
-    with files.staged(target) as stage:
+    with files.artefact(target, card(model) | facts) as stage:
         for path in sorted(p for p in model.rglob("*") if p.is_file() and p.name != "card.json"):
             new = stage / path.relative_to(model)
             new.parent.mkdir(parents=True, exist_ok=True)
             halve(path, new) if path.suffix == HALVED else shutil.copyfile(path, new)
-        files.write_json(stage / "card.json", card(model) | facts | {"sha256": files.checksums(stage)})
 
 
 def halve(path, new):

@@ -19,6 +19,7 @@ SEED = 1  # of the first picture; not 0, since StyleAligned needs the seed befor
 
 def main(args):
     """Train and judge all methods that the arguments name; print the table as it grows, then write it."""
+    from edu_diffusion import models
     from edu_diffusion.methods import chosen
     out = Path(args.out or install.home() / "runs" / "compare")
     methods = chosen(args.only)
@@ -29,7 +30,7 @@ def main(args):
     bench = Bench(args.model, args.limit, args.device)
     rows = [bench.row(name, method, out) for name, method in methods.items()]
     rows += [] if args.only else [bench.aligned(), bench.control()]
-    settings = {"seconds": args.seconds, "seed": SEED, "hardware": hardware()} | bench.sizes
+    settings = {"seconds": args.seconds, "seed": SEED, "hardware": models.hardware(args.device)} | bench.sizes
     table = {"settings": settings, "base": bench.base, "rows": rows}
     write(out, table)
     print(markdown(table))
@@ -70,7 +71,7 @@ class Bench:
         self.real = subject.render(self.things)[0]
         self.before = {"style": self.style(self.pipe), "ordinary": self.concepts(self.pipe),
                        "subject": self.subject(self.pipe, "robot")}
-        self.base = {"style": judge.score(self.before["style"]), "subject": judge.subject.mean(self.before["subject"]),
+        self.base = {"style": judge.score(self.before["style"]), "subject": judge.mean(self.before["subject"], "cosine"),
                      "concept": judge.score(self.before["ordinary"])} | self.ceilings()
         self.sizes = {"style_prompts": len(self.styled), "ordinary_prompts": len(self.ordinary),
                       "subject_prompts": len(self.things)}
@@ -82,7 +83,7 @@ class Bench:
         drawn = scenes.render(scenes.spec_of(self.styled))[0]
         style = self.drawn_in_style(judge.through_vae(self.pipe, drawn))
         like = self.likeness.to_others(judge.through_vae(self.pipe, self.real), self.real)
-        return {"style_ceiling": judge.score(style), "subject_ceiling": judge.subject.mean(like)}
+        return {"style_ceiling": judge.score(style), "subject_ceiling": judge.mean(like, "cosine")}
 
     def drawn_in_style(self, pictures):
         """Whether the nearest of all drawings is one in the new style: (B,)."""
@@ -122,13 +123,12 @@ class Bench:
 
     def gains(self, drawn, ordinary, like=None, both=None):
         """The scores of a row; all differences are paired."""
-        from edu_diffusion.judge import paired, score
-        from edu_diffusion.judge.subject import mean
+        from edu_diffusion.judge import mean, paired, score
         before = self.before
         scores = {"style": score(drawn), "style_gain": paired(before["style"], drawn),
                   "forgetting": paired(ordinary, before["ordinary"])}
         if like is not None:
-            scores |= {"subject": mean(like), "subject_gain": paired(before["subject"], like, "cosine")}
+            scores |= {"subject": mean(like, "cosine"), "subject_gain": paired(before["subject"], like, "cosine")}
         if both is not None:
             scores |= {"style_with_both": paired(drawn, both[0]), "subject_with_both": paired(like, both[1], "cosine")}
         return scores
@@ -159,11 +159,6 @@ def facts(where):
     found = sorted((where / "unet" if (where / "unet").is_dir() else where).glob("*.safetensors"))
     return {"trained": card["trained"], "bytes": sum(p.stat().st_size for p in found),
             "seconds": round(60 * loop.about(where.parent)["minutes"], 1), "steps": loop.about(where.parent)["steps"]}
-
-
-def hardware():
-    import torch
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
 
 
 def shipped():

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, StableDiffusionPipeline
-from diffusers import UNet2DConditionModel
+from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 from PIL import Image
 from torch.testing import assert_close
 
@@ -36,15 +35,6 @@ SCRIPT = Path(edu_diffusion.__file__).parent / "widgets" / "pipeline.js"
 PROMPT, STEPS = "a red cat", 2
 
 
-def sd15():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        unet = UNet2DConditionModel(sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8,
-                                    cross_attention_dim=32, attention_head_dim=8).eval()
-    rest = {**tiny.pipeline().components, "unet": unet}
-    return StableDiffusionPipeline(**rest, requires_safety_checker=False)
-
-
 def controlled():
     """A pipeline with a ControlNet that has an effect: its last convolutions are not zero."""
     parts = tiny.pipeline().components
@@ -59,7 +49,7 @@ def controlled():
 
 
 CONDITION = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(5))
-PIPES = {"tiny": (tiny.pipeline, None), "sd15": (sd15, None), "controlled": (controlled, CONDITION)}
+PIPES = {"tiny": (tiny.pipeline, None), "sd15": (tiny.sd15, None), "controlled": (controlled, CONDITION)}
 
 
 @pytest.fixture(scope="module", params=PIPES)

@@ -24,17 +24,6 @@ PROMPT = "a red cat"
 
 
 @pytest.fixture(scope="module")
-def shared():
-    return tiny.pipeline()
-
-
-@pytest.fixture
-def pipe(shared):
-    shared.scheduler = tiny.scheduler()
-    return shared
-
-
-@pytest.fixture(scope="module")
 def base():
     pipe = models.load("base", device="cpu", dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)

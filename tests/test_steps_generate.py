@@ -22,17 +22,6 @@ PROMPT = "a red cat"
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def shared():
-    return tiny.pipeline()
-
-
-@pytest.fixture
-def pipe(shared):
-    shared.scheduler = tiny.scheduler()
-    return shared
-
-
 def last(pipe, *args, **settings):
     return list(steps.generate(pipe, *args, **settings))[-1].z_s
 

@@ -9,7 +9,6 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.models.resnet import ResnetBlock2D
-from diffusers.models.unets import unet_2d_blocks as blocks
 from tiny import twin
 from torch.testing import assert_close
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 from torch import nn
 from torch.testing import assert_close
@@ -33,13 +32,7 @@ def built(cls, **settings):
 
 @pytest.fixture(scope="module")
 def sd15():
-    """A pipeline with a U-Net shaped like Stable Diffusion 1.5's: block types and layers are the defaults."""
-    unet = built(UNet2DConditionModel, sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8,
-                 cross_attention_dim=32, attention_head_dim=8)
-    rest = {**tiny.pipeline().components, "unet": unet}
-    pipe = StableDiffusionPipeline(**rest, requires_safety_checker=False)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return tiny.sd15()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from edu_diffusion.data import conditions, files
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import Control
 from edu_diffusion.train import adapt
-from edu_diffusion.train.control import drop, due
+from edu_diffusion.train.control import due
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -109,9 +109,11 @@ def test_a_run_of_another_kind_is_not_continued(base, run):
         next(control(base, kind="lines"))
 
 
-def test_half_of_the_captions_are_left_empty():
-    kept = drop(["a"] * 2000, torch.Generator().manual_seed(0))
-    assert 900 < kept.count("") < 1100 and set(kept) == {"", "a"}
+def test_half_of_the_captions_are_left_empty(base, monkeypatch):
+    read, text = [], adapt.Frozen.text
+    monkeypatch.setattr(adapt.Frozen, "text", lambda self, captions: (read.extend(captions), text(self, captions))[1])
+    list(control(base, steps=1, batch=200))
+    assert len(read) == 200 and 75 < read.count("") < 125
 
 
 def test_the_curve_is_dense_at_first():

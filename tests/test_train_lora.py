@@ -13,7 +13,7 @@ from edu_diffusion.data import newstyle, scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.models.adapters import FILE
 from edu_diffusion.train.adapt import Frozen, adapt
-from edu_diffusion.train.lora import layers, save_lora, with_lora
+from edu_diffusion.train.lora import layers, with_lora
 
 PROMPT = "a red cat"
 

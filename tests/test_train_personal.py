@@ -18,14 +18,7 @@ from edu_diffusion.train.inversion import FILE, meaning, text, with_word
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """A folder with a tiny pipeline of random weights that reads whole captions and draws 64 x 64 pixels."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "TOKENS", 128)
-        pipe = tiny.pipeline()
-    pipe.unet.register_to_config(sample_size=16)
-    folder = tmp_path_factory.mktemp("tiny") / "base"
-    models.save(pipe, folder)
-    return folder
+    return tiny.saved(tmp_path_factory.mktemp("tiny") / "base")
 
 
 def recipe(name, base, run, **settings):

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from ipywidgets import HTML, Image, Output
 from torch.testing import assert_close
 from transformers import CLIPConfig, CLIPModel
@@ -35,12 +34,7 @@ def counted(*modules):
 
 @pytest.fixture(scope="module")
 def sd15():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        unet = UNet2DConditionModel(sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8,
-                                    cross_attention_dim=32, attention_head_dim=8).eval()
-    rest = {**tiny.pipeline().components, "unet": unet}
-    pipe = StableDiffusionPipeline(**rest, requires_safety_checker=False)
+    pipe = tiny.sd15()
     counted(pipe.unet)
     return pipe
 

@@ -1,5 +1,6 @@
 """A complete StableDiffusionPipeline with random weights, built in a second, and the mark of a twin test."""
 
+import pytest
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.utils import logging
@@ -73,6 +74,28 @@ def pipeline(dtype=torch.float32, dropout=0.0, seed=0, **scheduler_changes):
     for part in (pipe.unet, pipe.vae, pipe.text_encoder):
         part.eval()
     return pipe if dtype == torch.float32 else pipe.to(dtype)
+
+
+def sd15():
+    """A pipeline with a U-Net shaped like Stable Diffusion 1.5's, narrow: block types and layers are the defaults."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8,
+                                    cross_attention_dim=32, attention_head_dim=8).eval()
+    pipe = StableDiffusionPipeline(**{**pipeline().components, "unet": unet}, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def saved(folder):
+    """A folder with a pipeline of random weights that reads whole captions and draws 64 x 64 pixels."""
+    from edu_diffusion import models
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "TOKENS", 128)
+        pipe = pipeline()
+    pipe.unet.register_to_config(sample_size=16)
+    models.save(pipe, folder)
+    return folder
 
 
 def vanilla(pipe, prompt, seeds=(0,), output_type="latent", **settings):

@@ -44,6 +44,17 @@ def staged(target):
         shutil.rmtree(stage, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def artefact(target, card=None):
+    """The same for what a training made: adds card.json, the dict `card` and the sha256 of every file.
+
+    The block may still add to the dict that it was given.
+    """
+    with staged(target) as stage:
+        yield stage
+        write_json(stage / "card.json", {**(card or {}), "sha256": checksums(stage)})
+
+
 def _as_usual(stage):
     """Give a folder and all in it the rights that new files have here: temporary ones are their owner's alone."""
     umask = os.umask(0o077)  # there is no way to read it without setting it

@@ -4,7 +4,7 @@ import numpy as np
 
 from .picture import picture
 from .schedules import FLOOR, LINES, plot, ratio
-from .style import GAP, INK, QUIET, SMALL, array, canvas, rgb, write
+from .style import GAP, INK, QUIET, SMALL, array, canvas, write
 from .timeline import fitted, place
 
 __all__ = ["QUANTITIES", "noising"]

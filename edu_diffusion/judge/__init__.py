@@ -9,6 +9,7 @@
     retrieval.py  whether CLIP finds the caption to a picture, and the picture to a caption
     evaluate.py   all scores of a pipeline on the frozen prompts, each beside its ceiling
     adapters.py   what LoRA, hypernetworks and StyleAligned gained, and what they cost
+    edit.py       whether a picture was edited as asked, and no more
     control.py    whether a drawing follows its condition
     subject.py    whether one thing was learned (DreamBooth, textual inversion), and what was forgotten
 """
@@ -18,11 +19,11 @@ from .control import scores as control_scores
 from .distance import frechet
 from .drawings import nearest
 from .evaluate import GUIDANCE, STEPS, distances, draw, evaluate, fixed, psnr, through_vae
-from .marks import background, paired, right, score, summary
+from .marks import background, mean, paired, right, score, summary
 from .network import Judge, load_judge, save_judge
 from .retrieval import recall
 from .subject import dreambooth_scores, inversion_scores
 
 __all__ = ["GUIDANCE", "STEPS", "Judge", "background", "distances", "draw", "evaluate", "fixed", "frechet", "load_judge",
-           "nearest", "paired", "psnr", "recall", "right", "save_judge", "score", "summary", "through_vae",
+           "mean", "nearest", "paired", "psnr", "recall", "right", "save_judge", "score", "summary", "through_vae",
            "aligned_scores", "control_scores", "dreambooth_scores", "hyper_scores", "inversion_scores", "lora_scores"]

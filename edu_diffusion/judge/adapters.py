@@ -17,7 +17,7 @@ from ..data import newstyle, scenes, words
 from ..data.world import prompts
 from .drawings import ground, nearest
 from .evaluate import GUIDANCE, STEPS, draw, through_vae
-from .marks import background, paired, right, score
+from .marks import background, mean, paired, right, score
 
 SEEDS = (0, 1000, 2000)
 TOGETHER = 4  # pictures in a batch of StyleAligned
@@ -123,7 +123,7 @@ def aligned_scores(pipe, seeds=SEEDS, limit=None):
     before, after = (agreement(pictures, rows * len(seeds)) for pictures in (plain, shared))
     scores = {"first_identical": score(same)}
     for name, unit in (("colour", None), ("drawing", None), ("likeness", "cosine")):
-        scores |= {f"{name}_alone": mean(before[name]), name: mean(after[name]),
+        scores |= {f"{name}_alone": mean(before[name], unit), name: mean(after[name], unit),
                    f"{name}_gain": paired(before[name], after[name], unit or "share")}
     return scores | {"concept_alone": score(before["concept"]), "concept": score(after["concept"]),
                      "concept_change": paired(before["concept"], after["concept"])}
@@ -171,8 +171,3 @@ def gram(images, cells=8):
     """
     patches = torch.nn.functional.unfold(images - ground(images), cells, stride=cells // 2)
     return torch.nn.functional.normalize((patches @ patches.transpose(1, 2)).flatten(1), dim=1)
-
-
-def mean(values):
-    """A mean of batches, for a table."""
-    return {"value": round(values.mean().item(), 4), "n": len(values)}

@@ -19,7 +19,7 @@ from .. import steps
 from ..data import conditions, scenes, stick
 from ..data.world import prompts
 from .evaluate import GUIDANCE, STEPS, through_vae
-from .marks import paired
+from .marks import mean, paired
 
 MOST = 160  # cases where there is no frozen list: depth and pose
 
@@ -51,7 +51,7 @@ def scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
              "_foreign": [measure(x, other.truth) for x in pictures.values()],
              "_ceiling": [measure(through_vae(pipe, cases.images.to(pipe.device)).cpu(), cases.truth)]}
     found = {key: torch.stack(values).mean(0) for key, values in found.items()}
-    table = {key: paired(torch.zeros_like(values), values, unit) for key, values in found.items()}
+    table = {key: mean(values, unit) for key, values in found.items()}
     table["_of_ceiling"] = {"value": round((found[""].mean() / found["_ceiling"].mean()).item(), 4), "n": len(cases.truth)}
     table["_gain"] = paired(found["_without"], found[""], unit)
     table["_over_shuffled"] = paired(found["_shuffled"], found[""], unit)

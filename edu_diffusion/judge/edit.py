@@ -11,7 +11,7 @@ from .. import steps
 from ..data import scenes, words
 from ..data.world import prompts, world
 from .evaluate import GUIDANCE, STEPS, through_vae
-from .marks import background, paired, right, score
+from .marks import background, mean, paired, right, score
 from .network import load_judge
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -157,8 +157,3 @@ def decibels(a, b):
 def untouched(after, before, mask):
     """Whether all pixels outside the mask are the same, bit for bit: (B,)."""
     return ((after == before) | (mask >= 0.5)).flatten(1).all(1)
-
-
-def mean(x, unit=None):
-    """{value, n, low, high} of numbers: their mean with its 95 % interval."""
-    return paired(torch.zeros_like(x), x, unit)

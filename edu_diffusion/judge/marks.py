@@ -66,6 +66,11 @@ def paired(before, after, unit=None):
     return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
 
 
+def mean(values, unit=None):
+    """The same of the mean of numbers, (n,)."""
+    return paired(torch.zeros_like(values), values, unit)
+
+
 def summary(verdict, rows, suffix=""):
     """The named scores of a verdict over prompt rows."""
     split = {name: torch.tensor([r["split"] == name for r in rows]) for name in ("heldout_colour", "heldout_style", "own_words")}

@@ -54,9 +54,8 @@ class Judge(nn.Module):
 def save_judge(judge, target, card=None):
     """Write model.safetensors (fp16) and card.json."""
     from safetensors.torch import save_file
-    with files.staged(pathlib.Path(target) / "model") as stage:
+    with files.artefact(pathlib.Path(target) / "model", card) as stage:
         save_file({k: v.half().contiguous() for k, v in judge.state_dict().items()}, stage / "model.safetensors")
-        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})
 
 
 def load_judge(device=None):

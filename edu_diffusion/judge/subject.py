@@ -11,7 +11,7 @@ from ..data.world import prompts
 from .adapters import named
 from .distance import features
 from .evaluate import draw, through_vae
-from .marks import paired, right, score
+from .marks import mean, paired, right, score
 
 UNIT = "cosine"
 CALLED = f"{subject.TOKEN} {subject.CLASS}"
@@ -79,7 +79,7 @@ def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
     before, after = (over(seeds, lambda seed, p=p, r=r: likeness.to_others(draw(p, r, seed, **how), real))
                      for p, r in zip((base, pipe), asked))
     best = likeness.to_others(through_vae(base, real), real)
-    return {"subject_base": mean(before), "subject": mean(after), "subject_ceiling": mean(best),
+    return {"subject_base": mean(before, UNIT), "subject": mean(after, UNIT), "subject_ceiling": mean(best, UNIT),
             "subject_gain": paired(before, after, UNIT)}
 
 
@@ -98,7 +98,7 @@ def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
     sets = [[draw(p, rows, 300 + seed, **how) for seed in seeds] for p in (base, pipe)]
     was, now = (torch.stack([likeness.apart(x) for x in pictures]).mean(0) for pictures in sets)
     before, after = (mixed([right(likeness.judge, x, rows)["concept"] for x in pictures]) for pictures in sets)
-    return {"diversity_base": mean(was), "diversity": mean(now), "diversity_change": diversity_change(was, now),
+    return {"diversity_base": mean(was, UNIT), "diversity": mean(now, UNIT), "diversity_change": diversity_change(was, now),
             "class_base": score(before), "class": score(after), "class_change": paired(before, after)}
 
 
@@ -127,8 +127,3 @@ def over(seeds, measure):
 def mixed(values):
     """The mean of several seeds, (B,); a single one stays what it is, booleans for instance."""
     return values[0] if len(values) == 1 else torch.stack(values).double().mean(0)
-
-
-def mean(values):
-    """A mean without an interval, for a table."""
-    return {"value": round(values.double().mean().item(), 4), "n": len(values), "unit": UNIT}

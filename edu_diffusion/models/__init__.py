@@ -18,13 +18,13 @@ from .build import (
 from .checkpoint import load, locate, save, to_single_file
 from .clip import load_clip
 from .control import build_controlnet, control_card, load_control, save_control
-from .device import autocast, pick_device
+from .device import autocast, hardware, pick_device
 from .hyper import build_hyper, load_hyper, save_hyper
 from .silence import quiet
 
 __all__ = [
     "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
-    "build_unet", "build_vae", "load", "load_clip", "locate", "pick_device", "quiet", "save",
+    "build_unet", "build_vae", "hardware", "load", "load_clip", "locate", "pick_device", "quiet", "save",
     "to_single_file", "build_hyper", "load_hyper", "load_lora", "save_hyper",
     "build_controlnet", "control_card", "load_control", "save_control",
 ]

@@ -98,11 +98,10 @@ def save(pipe, target, card=None):
     The folder appears whole or not at all. card: dict for card.json (recipe, seed, seconds, ...); the sha256
     of every file is added last.
     """
-    with files.staged(target) as stage, quiet():
+    with files.artefact(target, card) as stage, quiet():
         half = assemble(*(_half(getattr(pipe, part)) for part in PARTS))
         half.save_pretrained(stage, safe_serialization=True)
         single_file.tidy(pipe, stage)
-        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})
 
 
 def _half(part):

@@ -81,8 +81,7 @@ def save_control(net, target, card=None):
     """
     from diffusers import ControlNetModel
     config = {name: value for name, value in net.config.items() if not name.startswith("_")}
-    with files.staged(target) as stage, quiet():
+    with files.artefact(target, card) as stage, quiet():
         half = ControlNetModel.from_config(config)
         half.load_state_dict({key: value.detach().cpu() for key, value in net.state_dict().items()})
         half.half().save_pretrained(stage, safe_serialization=True)
-        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})

@@ -17,6 +17,12 @@ def pick_device(name=None):
     return torch.device(best)
 
 
+def hardware(device=None):
+    """What is computed on, as a card tells it: the graphics card's name, or the number of cores in use."""
+    device = pick_device(device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+
+
 def autocast(device):
     """bf16 arithmetic inside the block where the hardware is quicker for it, nothing elsewhere."""
     has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # laptops before 2022 mostly lack it

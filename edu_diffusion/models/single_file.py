@@ -14,8 +14,6 @@ import json
 import pathlib
 import tempfile
 
-import torch
-
 from ..data import files
 from ..errors import EduError
 from . import check

@@ -4,8 +4,6 @@
 All is computed at once: B times K pictures must fit into memory.
 """
 
-import torch
-
 from .noise import per_picture
 
 __all__ = ["dataset_x0", "mixture_posterior", "mixture_x0"]

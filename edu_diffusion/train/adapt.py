@@ -6,13 +6,13 @@
 """
 
 import hashlib
-
-import torch
+import pathlib
 
 from .. import models
 from ..errors import EduError
 from .latent import latent_loss
-from .loop import fit, plain_attention
+from .loop import about, fit, plain_attention
+from .parts import encode_pictures, encode_text
 
 PARTS = ("vae", "text_encoder", "unet")
 
@@ -39,16 +39,13 @@ class Frozen:
         self.fixed = {part: tuple(getattr(self.pipe, part).state_dict()) for part in PARTS if part not in learns}
         self.before = self.fingerprint()
 
-    @torch.no_grad()
     def latents(self, images):
         """Scaled latents (B, 4, h, w) of pictures (B, 3, H, W) in [-1, 1]: the encoder's mean."""
-        vae = self.pipe.vae
-        return (vae.encode(images.to(self.device)).latent_dist.mean * vae.config.scaling_factor).float()
+        return encode_pictures(self.pipe.vae, images)
 
     def text(self, captions):
         """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""
-        ids = self.pipe.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return self.pipe.text_encoder(ids.to(self.device)).last_hidden_state.float()
+        return encode_text(self.pipe.tokenizer, self.pipe.text_encoder, captions)
 
     def loss(self, images, captions, rng):
         """Mean squared error of the predicted velocity at random levels; rng draws levels and noise."""
@@ -73,6 +70,14 @@ def adapt(base, new, loss, **settings):
     for progress in fit(new, loss, **settings):
         yield progress._replace(model=base.pipe)
     base.unchanged()
+
+
+def finish(base, run, settings):
+    """End of a recipe that changed the U-Net itself: save the whole pipeline in <run>/model, and what it took."""
+    base.pipe.unet.eval()
+    if run is not None:
+        settings = settings | {"trained": trained(base.pipe.unet)} | about(run)
+        models.save(base.pipe, pathlib.Path(run) / "model", settings)
 
 
 def trained(module):

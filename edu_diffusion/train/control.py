@@ -17,7 +17,7 @@ from ..data import conditions, files
 from ..errors import EduError
 from ..judge.control import held_out, quick
 from .adapt import Frozen, trained
-from .latent import latent_loss
+from .latent import drop, latent_loss
 from .loop import about, fit, fuse, generator, plain_attention
 
 DROPPED = 0.5  # share of captions left empty
@@ -46,7 +46,7 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     def loss(step):
         rng = generator(seed, step)
         some = conditions.batch(kind, batch, seed * 1_000_003 + step, **WHAT.get(kind, {}))
-        z_0, c, shown = base.latents(some.images), base.text(drop(some.captions, rng)), some.conditions.to(base.device)
+        z_0, c, shown = base.latents(some.images), base.text(drop(some.captions, rng, DROPPED)), some.conditions.to(base.device)
         return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
     curve, cases = [] if curve is None else curve, held_out(kind, SEEN)
@@ -71,12 +71,6 @@ def steered(unet, net, z_t, t, c, condition):
     """The U-Net's answer with the ControlNet's residuals added."""
     residuals, mid = net(z_t, t, c, condition, return_dict=False)
     return unet(z_t, t, c, down_block_additional_residuals=residuals, mid_block_additional_residual=mid)
-
-
-def drop(captions, rng):
-    """Half of the captions replaced by the empty one."""
-    empty = torch.rand(len(captions), generator=rng) < DROPPED
-    return ["" if gone else text for text, gone in zip(captions, empty)]
 
 
 def same(run, kind):

@@ -5,15 +5,13 @@ pictures of robots that it drew itself before it changed: the prior-preservation
 happens without.
 """
 
-import pathlib
-
 import torch
 
-from .. import models
 from ..data import subject
-from ..steps import generate, q_sample, velocity
-from .adapt import Frozen, adapt, trained
-from .loop import about, generator
+from ..steps import generate
+from .adapt import Frozen, adapt, finish
+from .latent import errors
+from .loop import generator
 
 PRIOR_STEPS, PRIOR_GUIDANCE = 20, 4.0  # how the base draws the pictures of the class
 
@@ -50,10 +48,7 @@ def dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="ba
         return loss(wrong[:batch], wrong[batch:], weight) if prior else wrong.square().mean()
 
     yield from adapt(base, base.pipe.unet.train(), at, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run)
-    base.pipe.unet.eval()
-    if run is not None:
-        settings = {"name": name, "seed": seed, "prior": prior, "trained": trained(base.pipe.unet)}
-        models.save(base.pipe, pathlib.Path(run) / "model", settings | about(run))
+    finish(base, run, {"name": name, "seed": seed, "prior": prior})
 
 
 @torch.no_grad()
@@ -77,11 +72,3 @@ def choose(z_0, c, n, rng):
     """n of the examples, at random."""
     rows = torch.randint(len(z_0), (n,), generator=rng)
     return z_0[rows], c[rows]
-
-
-def errors(unet, z_0, c, abar, rng):
-    """Answer minus target, (B, 4, h, w), at random levels, the noisier the more often, as the base was trained."""
-    t = (torch.rand(len(z_0), generator=rng).sqrt() * len(abar)).long().to(z_0.device)
-    eps = torch.randn(z_0.shape, generator=rng).to(z_0)
-    z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
-    return unet(z_t, t, c).sample.float() - v

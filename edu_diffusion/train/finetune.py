@@ -4,16 +4,13 @@ The baseline of all adapters: as much freedom as there is, a file as large as th
 rest from being forgotten, unless prior= adds DreamBooth's remedy.
 """
 
-import pathlib
-
 import torch
 
-from .. import models
 from ..data import newstyle, scenes, words
-from .adapt import Frozen, adapt, trained
-from .dreambooth import choose, drawn, errors, prior_loss
-from .latent import drop
-from .loop import about, generator
+from .adapt import Frozen, adapt, finish
+from .dreambooth import choose, drawn, prior_loss
+from .latent import drop, errors
+from .loop import generator
 
 
 def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE, prior=0.0,
@@ -36,7 +33,4 @@ def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base
         return prior_loss(wrong[:batch], wrong[batch:], prior) if prior else wrong.square().mean()
 
     yield from adapt(base, base.pipe.unet.train(), loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run)
-    base.pipe.unet.eval()
-    if run is not None:
-        settings = {"style": style, "prior": prior, "seed": seed, "trained": trained(base.pipe.unet)}
-        models.save(base.pipe, pathlib.Path(run) / "model", settings | about(run))
+    finish(base, run, {"style": style, "prior": prior, "seed": seed})

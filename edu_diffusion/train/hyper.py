@@ -37,8 +37,7 @@ def hyper(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", 
         yield progress._replace(model=networks)
     if run is not None:
         facts = {"layers": layers, "activation": activation}
-        with files.staged(pathlib.Path(run) / "model") as stage:
-            done = about(run)
+        done = about(run)
+        card = {"style": style, "seed": seed, "trained": trained(new)} | facts | done
+        with files.artefact(pathlib.Path(run) / "model", card) as stage:
             models.save_hyper(networks, stage / FILE, style, done["steps"], **facts)
-            card = {"style": style, "seed": seed, "trained": trained(new)} | facts | done
-            files.write_json(stage / "card.json", {**card, "sha256": files.checksums(stage)})

@@ -12,8 +12,8 @@ import torch
 from .. import models
 from ..data import files, newstyle, subject, words
 from ..errors import EduError
-from ..steps import q_sample, velocity
 from .adapt import Frozen, adapt
+from .latent import latent_loss
 from .loop import about, generator
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion looks for in a folder
@@ -40,10 +40,7 @@ def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="bas
     def loss(step):
         rng = generator(seed, step)
         z_0, captions = examples(batch, step, rng)
-        t = (torch.rand(batch, generator=rng).sqrt() * len(base.abar)).long().to(base.device)
-        eps = torch.randn(z_0.shape, generator=rng).to(z_0)
-        z_t, v = q_sample(z_0, eps, base.abar[t]), velocity(z_0, eps, base.abar[t])
-        return (base.pipe.unet(z_t, t, text(pipe, row, captions)).sample.float() - v).square().mean()
+        return latent_loss(base.pipe.unet, z_0, text(pipe, row, captions), base.abar, rng)
 
     new = torch.nn.ParameterDict({"row": row})
     for progress in adapt(base, new, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
@@ -111,6 +108,5 @@ def only_one_row_differs(before, after):
 def save(target, word, row, card):
     """Write the row as load_textual_inversion reads it, and card.json."""
     from safetensors.torch import save_file
-    with files.staged(target) as stage:
+    with files.artefact(target, card) as stage:
         save_file({word: row.detach().cpu().contiguous()}, stage / FILE)
-        files.write_json(stage / "card.json", {**card, "sha256": files.checksums(stage)})

@@ -1,7 +1,7 @@
 """Recipe `latent`: the U-Net of the tiny Stable Diffusion, trained on latents and captions.
 
-Loss: squared error of the velocity v at a random step (Salimans & Ho 2022), noisy steps more often; one caption in ten
-is left empty, so that the same network also predicts without a prompt (Ho & Salimans 2022).
+Loss: squared error of the velocity v at a random step (Salimans & Ho 2022), noisy steps more often; one
+caption in ten is left empty, so that the same network also predicts without a prompt (Ho & Salimans 2022).
 
 A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
 noise. So the noisy levels, where only the text can help, are drawn more often and count in full; min-SNR weights
@@ -14,9 +14,9 @@ import torch
 
 from .. import models
 from ..data import scenes
-from ..errors import EduError
 from ..steps import q_sample, velocity
 from .loop import about, fit, fuse, generator, plain_attention
+from .parts import Parts, beside
 
 DROPPED = 0.1  # share of captions left empty
 USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all three
@@ -42,10 +42,8 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
         fuse(unet, parts.text_encoder, parts.vae.encoder)
 
     def loss(step):
-        rng, scene = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=usual)
-        z_0 = parts.latents(scene.images)
-        c = parts.text(drop(scene.captions, rng))
-        return latent_loss(unet, z_0, c, abar, rng)
+        rng, seen = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=usual)
+        return latent_loss(unet, parts.latents(seen.images), parts.text(drop(seen.captions, rng)), abar, rng)
 
     yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     if run is not None:
@@ -57,24 +55,28 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
 
 def facts(pipe, runs, device):
     """What the model's card says of its making: steps and minutes of each recipe, sizes, hardware."""
-    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
     made = {f"{recipe}_{key}": value for recipe, run in runs.items() for key, value in about(run).items()}
     sizes = {f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
              for part in ("vae", "text_encoder", "unet")}
-    return {"hardware": name} | made | sizes
+    return {"hardware": models.hardware(device)} | made | sizes
 
 
 def latent_loss(unet, z_0, c, abar, rng):
     """Mean squared error of the predicted velocity; z_0 (B, 4, 16, 16), c (B, tokens, width)."""
-    t = (torch.rand(len(z_0), generator=rng).sqrt() * len(abar)).long().to(z_0.device)  # the noisier, the more often
+    return errors(unet, z_0, c, abar, rng).square().mean()
+
+
+def errors(unet, z_0, c, abar, rng):
+    """The predicted velocity minus the true one, (B, 4, h, w), at random levels: the noisier, the more often."""
+    t = (torch.rand(len(z_0), generator=rng).sqrt() * len(abar)).long().to(z_0.device)
     eps = torch.randn(z_0.shape, generator=rng).to(z_0)
     z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
-    return torch.nn.functional.mse_loss(unet(z_t, t, c).sample.float(), v)
+    return unet(z_t, t, c).sample.float() - v
 
 
-def drop(captions, rng):
-    """Some captions replaced by the empty one."""
-    empty = torch.rand(len(captions), generator=rng) < DROPPED
+def drop(captions, rng, share=DROPPED):
+    """That share of the captions replaced by the empty one."""
+    empty = torch.rand(len(captions), generator=rng) < share
     return ["" if gone else text for text, gone in zip(captions, empty)]
 
 
@@ -85,51 +87,3 @@ def zero_residuals(unet):
             torch.nn.init.zeros_(module.weight)
             torch.nn.init.zeros_(module.bias)
     return unet
-
-
-def beside(run, recipe, given):
-    """The run folder of another recipe: the one given, or the one next to `run`, or None for the shipped base."""
-    if given is None and run is not None:
-        given = pathlib.Path(run).parent / recipe
-        return given if (given / "model").is_dir() else None
-    if given is not None and not (pathlib.Path(given) / "model").is_dir():
-        raise EduError(f"There is no trained {recipe} in {given}: train it first (train {recipe}).")
-    return given
-
-
-class Parts:
-    """The trained parts that the U-Net learns between: the VAE, which stays as it is, and the text encoder.
-
-    The text encoder goes on learning, so that concepts that must be drawn differently can move apart: of all
-    that was tried this helped most (the model card has the numbers; Rombach et al. 2022 trained theirs along too).
-    """
-
-    def __init__(self, vae, clip, device, start="base"):
-        from diffusers import AutoencoderKL
-        from transformers import CLIPTextModel, CLIPTokenizer
-        base = self.base = models.locate(start) if None in (vae, clip) else None
-        vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
-        text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
-            pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
-        with models.quiet():
-            self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32).to(device).eval()
-            self.text_encoder = CLIPTextModel.from_pretrained(
-                text, dtype=torch.float32, attn_implementation="eager").to(device).eval()  # see plain_attention
-            self.tokenizer = CLIPTokenizer.from_pretrained(words)
-        self.vae.requires_grad_(False)
-
-    def unet(self):
-        """The U-Net of the pipeline that the parts come from."""
-        from diffusers import UNet2DConditionModel
-        with models.quiet():
-            return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32)
-
-    @torch.no_grad()
-    def latents(self, images):
-        """Scaled latents of pictures: the encoder's mean, since its spread is noise that nobody can predict."""
-        return (self.vae.encode(images.to(self.vae.device)).latent_dist.mean * self.vae.config.scaling_factor).float()
-
-    def text(self, captions):
-        """Text embeddings (B, tokens, width)."""
-        ids = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return self.text_encoder(ids.to(self.text_encoder.device)).last_hidden_state.float()

@@ -69,7 +69,8 @@ def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=50,
             saved = seconds
         yield Progress(step, mean, seconds, bound.left(step, seconds), model)
     state.save(step, seconds, mean)
-    torch._foreach_copy_([p.data for p in params], average)
+    with torch.no_grad():
+        torch._foreach_copy_(list(params), average)
 
 
 def descend(loss, step, params, optimiser, clip):

@@ -72,6 +72,5 @@ def save_lora(pipe, target, card=None):
     half = {name: w.detach().cpu().half().contiguous() for name, w in get_peft_model_state_dict(pipe.unet).items()}
     facts = pipe.unet.peft_config["default"].to_dict()
     facts["target_modules"] = sorted(facts["target_modules"])
-    with files.staged(target) as stage:
+    with files.artefact(target, card) as stage:
         pipe.save_lora_weights(stage, unet_lora_layers=half, unet_lora_adapter_metadata=facts)
-        files.write_json(stage / "card.json", {**(card or {}), "sha256": files.checksums(stage)})

@@ -1,0 +1,67 @@
+"""The trained parts that a U-Net learns between: pictures become latents, captions become text embeddings."""
+
+import pathlib
+
+import torch
+
+from .. import models
+from ..errors import EduError
+
+
+def beside(run, recipe, given):
+    """The run folder of another recipe: the one given, or the one next to `run`, or None for the shipped base."""
+    if given is None and run is not None:
+        given = pathlib.Path(run).parent / recipe
+        return given if (given / "model").is_dir() else None
+    if given is not None and not (pathlib.Path(given) / "model").is_dir():
+        raise EduError(f"There is no trained {recipe} in {given}: train it first (train {recipe}).")
+    return given
+
+
+class Parts:
+    """The trained parts that the U-Net learns between: the VAE, which stays as it is, and the text encoder.
+
+    The text encoder goes on learning, so that concepts that must be drawn differently can move apart: of all
+    that was tried this helped most (the model card has the numbers; Rombach et al. 2022 trained theirs along too).
+    """
+
+    def __init__(self, vae, clip, device, start="base"):
+        from diffusers import AutoencoderKL
+        from transformers import CLIPTextModel, CLIPTokenizer
+        base = self.base = models.locate(start) if None in (vae, clip) else None
+        vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
+        text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
+            pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
+        with models.quiet():
+            self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32).to(device).eval()
+            self.text_encoder = CLIPTextModel.from_pretrained(
+                text, dtype=torch.float32, attn_implementation="eager").to(device).eval()  # see plain_attention
+            self.tokenizer = CLIPTokenizer.from_pretrained(words)
+        self.vae.requires_grad_(False)
+
+    def unet(self):
+        """The U-Net of the pipeline that the parts come from."""
+        from diffusers import UNet2DConditionModel
+        with models.quiet():
+            return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32)
+
+    def latents(self, images):
+        """See encode_pictures."""
+        return encode_pictures(self.vae, images)
+
+    def text(self, captions):
+        """See encode_text."""
+        return encode_text(self.tokenizer, self.text_encoder, captions)
+
+
+@torch.no_grad()
+def encode_pictures(vae, images):
+    """Scaled latents (B, 4, h, w) of pictures (B, 3, H, W) in [-1, 1]: the encoder's mean, since its spread is
+    noise that nobody can predict."""
+    return (vae.encode(images.to(vae.device)).latent_dist.mean * vae.config.scaling_factor).float()
+
+
+def encode_text(tokenizer, text_encoder, captions):
+    """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""
+    ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    return text_encoder(ids.to(text_encoder.device)).last_hidden_state.float()
