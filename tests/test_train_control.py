@@ -116,6 +116,16 @@ def test_half_of_the_captions_are_left_empty(base, monkeypatch):
     assert len(read) == 200 and 75 < read.count("") < 125
 
 
+def test_a_resumed_run_keeps_its_curve(base, tmp_path):
+    list(control(base, run=tmp_path, steps=1))
+    json_ = tmp_path / "kind.json"
+    kept = json.loads(json_.read_text())
+    json_.write_text(json.dumps({**kept, "curve": kept["curve"] + [[25, 9.0, 9.0, 9.0]]}))  # killed after step 25
+    list(control(base, run=tmp_path, steps=25))
+    curve = json.loads((tmp_path / "model" / "card.json").read_text())["curve"]
+    assert [row[0] for row in curve] == [1, 25] and curve[0] == kept["curve"][0] and curve[1][1:] != [9.0] * 3
+
+
 def test_the_curve_is_dense_at_first():
     steps_ = [step for step in range(1, 2001) if due(step)]
     assert steps_[:3] == [1, 25, 50] and steps_[-1] == 2000 and 10 < len(steps_) < 40

@@ -20,6 +20,7 @@ from .adapt import Frozen, trained
 from .latent import drop, latent_loss
 from .loop import about, fit, fuse, generator, plain_attention
 
+NOTES = "kind.json"  # in the run folder
 DROPPED = 0.5  # share of captions left empty
 SEEN = 6  # held-out pictures that are drawn now and then, to see when it happens
 WHAT = {"depth": {"counts": (1, 1, 2, 3)}}  # depth is an order, so there should be something to put in order
@@ -35,7 +36,7 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
     """
     conditions.known(kind)
-    same(run, kind)
+    before = earlier(run, kind)
     base = Frozen(model, device)
     torch.manual_seed(seed)
     net = models.load_control(start, device) if start else models.build_controlnet(base.pipe.unet).to(base.device)
@@ -50,10 +51,13 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
         return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
     curve, cases = [] if curve is None else curve, held_out(kind, SEEN)
+    curve += before
     for progress in fit(net, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
         if due(progress.step):
             found = quick(base.pipe, net, kind, cases)
-            curve.append([progress.step, round(progress.seconds, 1), round(progress.loss, 4), round(found, 4)])
+            row = [progress.step, round(progress.seconds, 1), round(progress.loss, 4), round(found, 4)]
+            curve[:] = [*(r for r in curve if r[0] < row[0]), row]  # a resumed run takes some steps again
+            note(run, kind, curve)
         yield progress
     net.eval()
     base.unchanged()
@@ -73,13 +77,19 @@ def steered(unet, net, z_t, t, c, condition):
     return unet(z_t, t, c, down_block_additional_residuals=residuals, mid_block_additional_residual=mid)
 
 
-def same(run, kind):
-    """Note the kind in the run folder; raise EduError when the run began with another one: the states look alike."""
-    if run is None:
-        return
-    path = pathlib.Path(run) / "kind.json"
-    began = json.loads(path.read_text(encoding="utf-8"))["kind"] if path.is_file() else kind
-    if began != kind:
-        raise EduError(f"{run} began with {began}, not {kind}: choose another folder, or remove it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, {"kind": kind})
+def earlier(run, kind):
+    """The curve of an earlier sitting in the run folder; raise EduError if that was of another kind: states look alike."""
+    path = pathlib.Path(run or "", NOTES)
+    if run is None or not path.is_file():
+        return []
+    began = json.loads(path.read_text(encoding="utf-8"))
+    if began["kind"] != kind:
+        raise EduError(f"{run} began with {began['kind']}, not {kind}: choose another folder, or remove it.")
+    return began.get("curve", [])
+
+
+def note(run, kind, curve):
+    """Keep kind and curve in the run folder, where a resumed run finds them."""
+    if run is not None:
+        pathlib.Path(run).mkdir(parents=True, exist_ok=True)
+        files.write_json(pathlib.Path(run, NOTES), {"kind": kind, "curve": curve})

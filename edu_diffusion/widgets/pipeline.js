@@ -132,11 +132,13 @@ class PipelineView {
   stepInput(steps) {
     const input = html("input", { type: "number", min: 1, max: steps, "data-name": "step" });
     input.value = this.model.get("step");
-    input.addEventListener("change", () => {
+    const take = () => {
       const step = Math.min(Math.max(Math.round(Number(input.value)) || 1, 1), steps);
       input.value = step;
       this.put("step", step);
-    });
+    };
+    input.addEventListener("change", take);
+    input.addEventListener("keydown", (event) => event.key === "Enter" && take()); // JupyterLab keeps it from the browser
     return html("label", {}, `Step of ${steps}: `, input);
   }
 

@@ -15,7 +15,7 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-PATIENCE = 300_000  # ms: a busy machine is no failure
+PATIENCE = 20_000  # ms: a busy machine is no failure
 SCREEN = {"width": 1024, "height": 768}
 ROWS = pytest.StashKey()
 
