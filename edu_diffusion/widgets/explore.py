@@ -21,6 +21,7 @@ from IPython import get_ipython
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
 from ..figures import Picture
+from .keys import Keys
 
 __all__ = ["Explore"]
 
@@ -53,7 +54,7 @@ class Explore(VBox):
             self.button.on_click(self._request)
             pressed = [self.button]
         bar = HBox([*controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
-        below = HBox([self._words, self.stop], layout=Layout(min_height="34px"))  # the picture stays in its place
+        below = HBox([self._words, self.stop, Keys()], layout=Layout(min_height="34px"))  # the picture stays in its place
         super().__init__([bar, below, self._screen])
         self.add_class("edu-explore")
 

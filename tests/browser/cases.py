@@ -24,6 +24,7 @@ class Case(NamedTuple):
     alt: str  # a part of the picture's description at the beginning
     shown: tuple = ()  # what is done to it before it is photographed
     root: str = ".edu-explore"
+    key: str = "up"  # what moves the dial
 
 
 CASES = [
@@ -35,13 +36,13 @@ CASES = [
     Case("latents", "widgets.LatentExplorer(base, steps=4)", "Add",
          (("Channel", "up"), ("Where", 1), ("Show", 1), ("Other picture", 3), ("Show", 2)), "channel 0"),
     Case("clip", CLIP, None,
-         (("Show", 3), ("Word", "a"), ("Show", 2), ("Picture", "up"), ("Caption", "a cat face"), ("Show", 1)),
-         "12 captions and pictures"),
+         (("Show", 3), ("Word", "big"), ("Show", 2), ("Picture", "up"), ("Caption", "a cat face"), ("Show", 1)),
+         "(of 12)"),
     Case("unet", "widgets.UNetInspector(base, steps=16)", "Step", (("Block or skip", 2), ("Show", 1), ("Show", 2)),
          "mid_block at step 1 of 16"),
     Case("attention", "widgets.AttentionExplorer(base, steps=12)", "Step",
          (("Resolution", 1), ("Head", 1), ("All words on one scale", False), ("Prompt", "two blue dogs")),
-         "mean of 12 steps"),
+         "mean of 12 steps", key="down"),
     Case("prompt", "widgets.PromptWidget(base, steps=3)", None, (("Seed", "up"), ("Prompt", "a red dog")), "Film"),
 ]
 

@@ -84,12 +84,12 @@ def quiet(root):
     root.page.wait_for_function("root => !root.querySelector('progress')", arg=root.element_handle())
 
 
-def latencies(root, name, presses):
-    """Milliseconds from each press of a key on a slider to the picture that follows."""
+def latencies(root, name, presses, key="up"):
+    """Milliseconds from each press of an arrow key on a control to the picture that follows."""
     handle = root.element_handle()
     handle.evaluate(STOPWATCH)
     for number in range(1, presses + 1):
-        act(root, name, "up")
+        act(root, name, key)
         root.page.wait_for_function("([root, n]) => root.watch.times.length >= n", arg=[handle, number])
     return handle.evaluate("root => root.watch.times")
 

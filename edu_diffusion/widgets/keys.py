@@ -1,0 +1,13 @@
+"""Keys: nothing to be seen; keeps JupyterLab's shortcuts off the drop-down lists of explorers."""
+
+import pathlib
+
+from anywidget import AnyWidget
+
+__all__ = ["Keys"]
+
+
+class Keys(AnyWidget):
+    """Put one into an Explore, and its lists work from the keyboard (keys.js says why)."""
+
+    _esm = pathlib.Path(__file__).with_suffix(".js")
