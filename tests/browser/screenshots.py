@@ -2,7 +2,7 @@
 
     python3 tests/browser/screenshots.py [NAME ...]
 
-Each becomes notebooks/pictures/explorers/NAME.png, in few colours so that the file is small. Look at the result.
+Each becomes tests/browser/pictures/NAME.png, in few colours so that the file is small. Look at the result.
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-TARGET = ROOT / "notebooks" / "pictures" / "explorers"
+TARGET = HERE / "pictures"
 MOST_BYTES = 80_000
 sys.path[:0] = [str(ROOT), str(HERE)]
 
