@@ -118,9 +118,7 @@ def aligned_pictures(pipe, rows, seed, together=8):
     from edu_diffusion import steps
     from edu_diffusion.data import newstyle
     shown = newstyle.batch(1, seed=7)
-    with torch.no_grad():
-        z_0 = pipe.vae.encode(shown.images.to(pipe.device)).latent_dist.mean * pipe.vae.config.scaling_factor
-    pictures = []
+    z_0, pictures = steps.encode(pipe, shown.images), []
     for i in range(0, len(rows), together):
         prompts = [*shown.captions, *(r["prompt"] for r in rows[i:i + together])]
         follow = followed(z_0, steps.initial_noise(pipe, [seed + i - 1]))

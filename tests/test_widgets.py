@@ -358,9 +358,9 @@ def test_the_picture_is_the_one_of_the_readable_loop(pipe):
     states = list(generate(pipe, "a cat", seed=3, steps=3, guidance=2.0))
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in states] for name in ("z_t", "z_0"))
     expected = figures.film_strip(noisy, clean, [f"t = {s.t}" for s in states],
-                                  decode(pipe, states[-1].z_s)[0], "a cat")
+                                  decode(pipe, states[-1].z_s)[0], "a cat", seed=3)
     assert widget.figure().png == expected.png and widget.figure().alt == expected.alt
-    assert '"a cat"' in expected.alt
+    assert '"a cat", seed 3' in expected.alt
 
 
 def test_each_step_can_be_stopped(pipe):

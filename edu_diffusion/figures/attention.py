@@ -3,10 +3,10 @@
 import textwrap
 
 import numpy as np
-from matplotlib import colormaps
 
+from .artists import paste, resized
 from .picture import picture
-from .style import AMOUNT, GAP, QUIET, SMALL, array, canvas, panel, rgb, write
+from .style import AMOUNT, GAP, QUIET, SMALL, array, canvas, coloured, rgb, write
 
 __all__ = ["attention_overlay"]
 
@@ -39,9 +39,9 @@ def attention_overlay(image, heats, words, shared=True, scale=2, title=""):
 
 
 def overlay(pixels, heat):
-    """Colours of the heat over the picture in grey. pixels: (H, W, 3) uint8. heat: (H, W) in [0, 1]."""
+    """Colours of the heat over the picture in grey, uint8. pixels: (H, W, 3) uint8. heat: (H, W) in [0, 1]."""
     grey = pixels.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
-    return (1 - HEAT) * grey[:, :, None] + HEAT * colormaps[AMOUNT](heat)[:, :, :3]
+    return np.uint8(255 * (1 - HEAT) * grey[:, :, None] + HEAT * coloured(heat, AMOUNT))
 
 
 def sheet(panels, labels, wide, high, title=""):
@@ -53,7 +53,7 @@ def sheet(panels, labels, wide, high, title=""):
     write(fig, GAP, 16, textwrap.shorten(title, across // 8, placeholder="..."), ha="left")
     for i, (pixels, label) in enumerate(zip(panels, labels)):
         x, y = GAP + i % columns * (wide + GAP), top + i // columns * tall
-        panel(fig, x, y, wide, high).imshow(pixels, interpolation="nearest", aspect="auto")
+        paste(fig, resized(pixels, wide, high), x, y)
         word, *more = label.split("\n")
         write(fig, x + wide / 2, y + high + 4, textwrap.shorten(word, wide // 8, placeholder="..."), va="top")
         write(fig, x + wide / 2, y + high + 22, "".join(more), SMALL, va="top", color=QUIET)
@@ -64,7 +64,7 @@ def legend(fig, y, top):
     """A strip of the colours of the heat, from none to the most."""
     ramp = overlay(np.full((1, 128, 3), 128, dtype=np.uint8), np.linspace(0, 1, 128)[None])
     write(fig, GAP, y + 12, "0", SMALL, ha="left")
-    panel(fig, GAP + 14, y + 4, 128, 16).imshow(ramp, aspect="auto")
+    paste(fig, resized(ramp, 128, 16), GAP + 14, y + 4)
     write(fig, GAP + 148, y + 12, f"{top} of the attention", SMALL, ha="left")
 
 

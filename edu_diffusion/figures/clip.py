@@ -184,7 +184,7 @@ def length(page, x, y, width, value, colour):
 def fitted(fig, words, x, y, width, ha="left"):
     """Words cut to about `width` pixels. (A $ in a caption is a $, and begins no formula.)"""
     short = textwrap.shorten(words, max(int(width / 6.6), 8), placeholder="...")
-    write(fig, x, y, short, SMALL, ha=ha, parse_math=False)
+    write(fig, x, y, short, SMALL, ha=ha)
 
 
 def contrast(amount):

@@ -6,8 +6,8 @@ import numpy as np
 
 from .picture import picture
 from .schedules import plot
-from .style import AMOUNT, BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, write
-from .timeline import EDGE, fitted, place
+from .style import AMOUNT, BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, place, write
+from .timeline import EDGE, fitted
 
 __all__ = ["edited", "dial"]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from .artists import paste, resized
 from .picture import picture
-from .style import BLUE, GAP, GREEN, INK, ORANGE, QUIET, SIGNED, SMALL, array, canvas, panel, write
-from .timeline import place
+from .style import BLUE, GAP, GREEN, INK, ORANGE, QUIET, SIGNED, SMALL, array, canvas, coloured, panel, write
 
 __all__ = ["block_bars", "feature_maps"]
 
@@ -31,11 +31,11 @@ def feature_maps(h, name, most=64, limit=None):
     write(fig, GAP, 14, f"{name}: {len(drawn)} of {len(h)} channels, {h.shape[1]} x {h.shape[2]}", ha="left")
     scale = f"purple: below zero, orange: above; darkest at {limit:.2g}"
     write(fig, GAP, 33, scale, SMALL, ha="left", color=QUIET)
-    for i, channel in enumerate(drawn):
+    for i, tile in enumerate(coloured(drawn, SIGNED, -limit, limit)):
         x, y = left + i % COLUMNS * (wide + 4), top + i // COLUMNS * (high + 4)
         if i % COLUMNS == 0:
             write(fig, left - 6, y + high / 2, str(i), SMALL, ha="right", color=QUIET)
-        place(fig, channel, x, y, wide, high, SIGNED, -limit, limit)
+        paste(fig, resized(tile, wide, high), x, y)
     return picture(fig, f"{len(drawn)} of the {len(h)} channels of {name}, maps of "
                         f"{h.shape[1]} x {h.shape[2]}, purple below zero and orange above. "
                         f"Values from {h.min():.2g} to {h.max():.2g}, "

@@ -26,11 +26,12 @@ def row(images, labels, alt=None, scale=2):
     return picture(fig, alt or f"{len(images)} pictures: " + "; ".join(labels))
 
 
-def film_strip(noisy, clean, labels, result=None, prompt="", scale=2):
+def film_strip(noisy, clean, labels, result=None, prompt="", scale=2, seed=None):
     """Noise becomes a picture: above what there is at each step, below what the model thinks it will become.
 
     noisy, clean: (N, 3, H, W) in [-1, 1], the decoded latents z_t and z_0 of N steps. labels: N strings.
-    result: (3, H, W), the finished picture, shown large at the end. Returns a Picture.
+    result: (3, H, W), the finished picture, shown large at the end. prompt, seed: what it was drawn from, for
+    the description. Returns a Picture.
     """
     if not len(noisy) == len(clean) == len(labels):
         raise ValueError("noisy, clean and labels must be equally many: one of each for every step shown.")
@@ -49,7 +50,7 @@ def film_strip(noisy, clean, labels, result=None, prompt="", scale=2):
         x = left + len(noisy) * (edge + GAP) + GAP
         write(fig, x + large / 2 - GAP, top / 2, "the picture")
         show(fig, rgb(result), x - GAP, top, large)
-    asked = f' for "{prompt}"' if prompt else ""
+    asked = (f' for "{prompt}"' if prompt else "") + (f", seed {seed}" if seed is not None else "")
     return picture(fig, f"Film strip{asked}: {len(noisy)} moments, {labels[0]} to {labels[-1]}, of noise becoming a "
                         "picture; below each, the finished picture as the model guesses it at that moment.")
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from .artists import mark, paste, still
 from .picture import picture
 from .schedules import plot
-from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, write
-from .timeline import EDGE, fitted, mosaic, place
+from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, place, write
+from .timeline import EDGE, fitted, mosaic
 
 __all__ = ["guidance"]
 
@@ -63,9 +64,17 @@ def within(interval):
 
 def curve(fig, y, width, gaps, levels, i, interval):
     """How large the difference is at every step; levels at which guidance counts are shaded."""
-    axes = plot(fig, 56, y, width, BELOW - 40)
+    key = (width, *gaps, *levels, interval)
+    base = still(key, width + 90, BELOW + 34, lambda sheet: plotted(sheet, width, gaps, levels, interval))
+    paste(fig, base.pixels, 0, y - 24)
+    (x, top), (_, bottom) = (base.at(levels[i], end) for end in base.ends)
+    mark(fig, [x, x], [y - 24 + top, y - 24 + bottom], color=ORANGE, linewidth=2.5)
+
+
+def plotted(sheet, width, gaps, levels, interval):
+    """The curve alone, on a page of its own; returns its axes."""
+    axes = plot(sheet, 56, 24, width, BELOW - 40)
     axes.plot(levels, gaps, "o-", color=BLUE, markersize=4, linewidth=1.5)
-    axes.axvline(levels[i], color=ORANGE, linewidth=2.5)
     if interval:
         axes.axvspan(*interval, color=LIGHT, zorder=0)
     axes.set(xlim=(max(levels) + 20, min(levels) - 20))
@@ -73,3 +82,4 @@ def curve(fig, y, width, gaps, levels, i, interval):
     axes.set_xlabel("level t, from noise to picture", fontsize=SMALL, color=INK)
     axes.set_title("size of the difference" + ("; shaded: where guidance counts" if interval else ""),
                    fontsize=SMALL, color=INK)
+    return axes

@@ -4,17 +4,15 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.colors import ListedColormap
 
 from .attention import place as where
 from .picture import picture
-from .style import AMOUNT, GAP, ORANGE, QUIET, SIGNED, SMALL, array, canvas, write
-from .timeline import EDGE, distance, fitted, place
+from .style import AMOUNT, GAP, ORANGE, QUIET, SIGNED, SMALL, array, canvas, fill, place, write
+from .timeline import EDGE, distance, fitted
 
 __all__ = ["Coded", "edited_latent", "reconstructions", "ways"]
 
 TILE, SMALLER = 128, 112  # pixels: the edge of a picture in a row of many, and of a channel
-FRAME = ListedColormap([ORANGE])
 ERRORS = {"cmap": AMOUNT, "vmin": 0, "vmax": 0.5}
 
 
@@ -89,7 +87,7 @@ def ways(rows, labels, words, mark=None):
         for i, image in enumerate(images):
             x = 30 + i * (wide + GAP)
             if i == mark:
-                place(fig, np.zeros((1, 1)), x - 3, y - 3, wide + 6, high + 6, FRAME)
+                fill(fig, x - 3, y - 3, wide + 6, high + 6, ORANGE)
             place(fig, image, x, y, wide, high)
     told = "; ".join(f"{title}: neighbours differ by {paces(images)}" for title, images in rows.items())
     return picture(fig, f"{words} {n} pictures, {labels[0]} to {labels[-1]}. {told}.")

@@ -29,7 +29,7 @@ def adapted(before, after, labels, names, changes, scale=4):
     left = 2 * (edge + GAP) + GAP
     fig = canvas(left + NAMES + LENGTH + END, max(edge + 30 + GAP, 40 + ROW * len(names)))
     for i, (image, label) in enumerate(zip((before, after), labels)):
-        write(fig, GAP + i * (edge + GAP) + edge / 2, 14, label, SMALL, parse_math=False)
+        write(fig, GAP + i * (edge + GAP) + edge / 2, 14, label, SMALL)
         show(fig, rgb(image), GAP + i * (edge + GAP), 30, edge)
     title = "change of what each block gives, first step"
     bars(fig, left, 0, names, changes, title)

@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from .artists import DPI, mark, paste, still
 from .picture import picture
 from .schedules import FLOOR, LINES, plot, ratio
-from .style import GAP, INK, QUIET, SMALL, array, canvas, write
-from .timeline import fitted, place
+from .style import GAP, INK, QUIET, SMALL, array, canvas, place, write
+from .timeline import fitted
 
 __all__ = ["QUANTITIES", "noising"]
 
 QUANTITIES = ("signal left, abar", "signal-to-noise ratio", "noise added, beta")
 EDGE = 160  # pixels: the edge of a picture at most
 LEAST = 640  # the width of the whole
+BELOW = 270  # the height of the curves with their axes
 
 
 def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
@@ -28,13 +30,13 @@ def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
     curves = {name: values(array(b), quantity) for name, b in betas.items()}
     wide, high = fitted(next(iter(images.values())), EDGE)
     width = max(len(images) * (wide + GAP) + GAP, LEAST)
-    fig = canvas(width, high + 330)
+    fig = canvas(width, high + 60 + BELOW)
     write(fig, width / 2, 16, f"level t = {t}")
     for k, (name, image) in enumerate(images.items()):
         x = GAP + k * (wide + GAP)
         place(fig, image, x, 30, wide, high)
         write(fig, x + wide / 2, high + 42, f"{name}: {curves[name][t]:.3g}", SMALL)
-    lines(fig, high + 84, width - 240, curves, t, quantity)
+    lines(fig, high + 60, width - 240, curves, t, quantity)
     told = "; ".join(f"{name}: {curve[t]:.3g}, strength of the picture {strength(betas[name], t):.0%}"
                      for name, curve in curves.items())
     return picture(fig, f"{what} at level t = {t} of {len(images)} noise schedules, and curves of the "
@@ -42,17 +44,28 @@ def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
 
 
 def lines(fig, y, width, curves, t, quantity):
-    """The curves, the level, and which line is which."""
-    axes = plot(fig, 64, y, width, 190)
+    """The curves, the level, and which line is which. Only the level moves while a slider is dragged."""
+    key = (quantity, width, *curves, *(curve.tobytes() for curve in curves.values()))
+    base = still(key, fig.get_figwidth() * DPI, BELOW, lambda sheet: plotted(sheet, width, curves, quantity))
+    paste(fig, base.pixels, 0, y)
+    (x, top), (_, bottom) = (base.at(t, end) for end in base.ends)
+    mark(fig, [x, x], [y + top, y + bottom], color=QUIET, linewidth=1)
+    for curve, (colour, _) in zip(curves.values(), LINES):
+        x, across = base.at(t, curve[t])
+        mark(fig, [x], [y + across], "o", color=colour, markeredgecolor=INK, markersize=7)
+
+
+def plotted(sheet, width, curves, quantity):
+    """The curves alone, on a page of their own; returns their axes."""
+    axes = plot(sheet, 64, 24, width, 190)
     for (name, curve), (colour, dashes) in zip(curves.items(), LINES):
         axes.plot(curve, color=colour, linestyle=dashes, linewidth=2, label=name)
-        axes.plot([t], [curve[t]], "o", color=colour, markeredgecolor=INK, markersize=7)
-    axes.axvline(t, color=QUIET, linewidth=1)
     if quantity != QUANTITIES[0]:
         axes.set_yscale("log")
     axes.set_xlabel("level t", fontsize=SMALL, color=INK)
     axes.set_title(quantity, fontsize=SMALL, color=INK)
     axes.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.03, 1))
+    return axes
 
 
 def values(betas, quantity):

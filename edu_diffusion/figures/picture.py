@@ -4,7 +4,7 @@ import base64
 import html
 import io
 
-from .style import DPI
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 __all__ = ["Picture", "picture", "to_png"]
 
@@ -46,7 +46,7 @@ class Picture:
 def to_png(fig):
     """Draw a matplotlib Figure; returns the bytes of a PNG file, the same for the same figure."""
     file = io.BytesIO()
-    fig.savefig(file, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": EFFORT})
+    FigureCanvasAgg(fig).print_png(file, metadata={"Software": None}, pil_kwargs={"compress_level": EFFORT})
     return file.getvalue()
 
 

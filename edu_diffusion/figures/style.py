@@ -1,9 +1,14 @@
 """How every figure of the lessons looks: sizes, colours that the colour-blind tell apart, sharp pixels."""
 
+from functools import lru_cache
+
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-DPI = 100
+from .artists import DPI, paste, resized, worded
+
 TEXT, SMALL = 11, 9.5  # points; at 100 dpi still read when a page 1024 wide shrinks the figure by a third
 INK, QUIET, PAPER = "#1a1a1a", "#5f6b76", "#ffffff"
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#e69f00", "#009e73", "#cc79a7"  # of Okabe and Ito's palette
@@ -25,16 +30,42 @@ def panel(fig, x, y, width, height):
     return axes
 
 
-def show(fig, pixels, x, y, edge, **colours):
-    """Place a picture so that every pixel becomes a square of whole screen pixels; edge: a multiple of its width."""
-    panel(fig, x, y, edge, edge).imshow(pixels, interpolation="nearest", aspect="auto", **colours)
+def show(fig, pixels, x, y, edge, cmap=None, vmin=0.0, vmax=1.0):
+    """Place a square picture, pixels (H, W, 3), uint8, or a map (h, w) with its colours, `edge` pixels wide."""
+    pixels = pixels if cmap is None else coloured(pixels, cmap, vmin, vmax)
+    paste(fig, resized(pixels, round(edge), round(edge)), x, y)
 
 
-def write(fig, x, y, text, size=TEXT, **style):
-    """Put text at x, y pixels from the top-left corner of the figure. A $ is a $, and begins no formula."""
-    w, h = fig.get_size_inches() * DPI
-    usual = {"fontsize": size, "color": INK, "ha": "center", "va": "center", "parse_math": False}
-    fig.text(x / w, 1 - y / h, text, **usual | style)
+def place(fig, pixels, x, y, wide, high, cmap=None, vmin=0.0, vmax=1.0):
+    """Put a picture (3, H, W) in [-1, 1], or a map (h, w) with its colours, at x, y."""
+    pixels = rgb(pixels) if cmap is None else coloured(pixels, cmap, vmin, vmax)
+    if wide >= pixels.shape[1]:
+        paste(fig, resized(pixels, round(wide), round(high)), x, y)
+    else:
+        panel(fig, x, y, wide, high).imshow(pixels, interpolation="antialiased", aspect="auto")
+
+
+def fill(fig, x, y, wide, high, colour):
+    """A rectangle of one colour, among the pictures."""
+    paste(fig, np.full((round(high), round(wide), 3), np.multiply(to_rgb(colour), 255).round(), np.uint8), x, y)
+
+
+def coloured(values, cmap, vmin=0.0, vmax=1.0):
+    """The colours (..., 3), uint8, of values from vmin to vmax; what is beyond has the colour of the end."""
+    share = np.clip((array(values) - vmin) / (vmax - vmin), 0, 1)
+    colours = table(cmap)
+    return colours[np.minimum((share * len(colours)).astype(int), len(colours) - 1)]
+
+
+@lru_cache(maxsize=16)
+def table(cmap):
+    """All colours of a colour map: (N, 3), uint8."""
+    return colormaps[cmap](np.arange(colormaps[cmap].N), bytes=True)[:, :3]
+
+
+def write(fig, x, y, text, size=TEXT, color=INK, **style):
+    """Put text at x, y pixels from the top-left corner of the figure; style: see `worded`. A $ is a $."""
+    worded(fig, x, y, text, size, color, **style)
 
 
 def array(x):

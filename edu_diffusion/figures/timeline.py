@@ -4,11 +4,10 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import ListedColormap
 
+from .artists import mark
 from .picture import picture
-from .style import DPI, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, array, canvas, panel, rgb, write
+from .style import GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, array, canvas, fill, place, write
 
 __all__ = ["Moment", "timeline"]
 
@@ -79,18 +78,17 @@ def distance(a, b):
 
 def ruler(fig, x, y, width, levels, i, swap):
     """A line with a dot for every step, from noise to picture."""
-    axes, n = panel(fig, x, y, width, 34), len(levels)
-    axes.set(xlim=(-0.5, n - 0.5), ylim=(-1.6, 1))
-    axes.plot([0, n - 1], [0, 0], color=LIGHT, linewidth=3, zorder=0)
-    axes.plot(range(n), np.zeros(n), "o", color=QUIET, markersize=min(5, 300 / n))
-    axes.plot([i], [0], "o", color=ORANGE, markersize=11, markeredgecolor=INK)
-    axes.text(0, -1.5, "noise", fontsize=SMALL, color=QUIET)
-    axes.text(n - 1, -1.5, "picture", fontsize=SMALL, color=QUIET, ha="right")
+    n, line, below = len(levels), y + 13, y + 28
+    steps = x + width * (np.arange(n) + 0.5) / n
+    mark(fig, steps[[0, -1]], [line, line], color=LIGHT, linewidth=3, zorder=0)
+    mark(fig, steps, np.full(n, line), "o", color=QUIET, markersize=min(5, 300 / n))
+    mark(fig, steps[[i]], [line], "o", color=ORANGE, markersize=11, markeredgecolor=INK)
+    write(fig, steps[0], below, "noise", SMALL, QUIET, ha="left")
+    write(fig, steps[-1], below, "picture", SMALL, QUIET, ha="right")
     if swap is not None:
-        axes.axvline(swap - 0.5, color=INK, linewidth=1.5, linestyle="--")
-        left = swap < n / 2
-        axes.text(swap - 0.4 if left else swap - 0.6, -1.5, "prompt swapped", fontsize=SMALL, color=INK,
-                  ha="left" if left else "right")
+        between, left = x + width * swap / n, swap < n / 2
+        mark(fig, [between, between], [y, y + 34], "--", color=INK, linewidth=1.5)
+        write(fig, between + (3 if left else -3), below, "prompt swapped", SMALL, ha="left" if left else "right")
 
 
 def fitted(image, most):
@@ -101,28 +99,6 @@ def fitted(image, most):
     return round(width * scale), round(height * scale)
 
 
-def place(fig, pixels, x, y, wide, high, cmap=None, vmin=0.0, vmax=1.0):
-    """Put a picture (3, H, W), or a map (h, w) with its colours, at x, y.
-
-    What fits in squares of whole pixels is copied as it is, which takes a tenth of the time of axes.
-    """
-    colours, (h, w) = painted(pixels, cmap, vmin, vmax), pixels.shape[-2:]
-    if wide % w or high % h:
-        sharp = "nearest" if w <= wide else "antialiased"
-        panel(fig, x, y, wide, high).imshow(colours, interpolation=sharp, aspect="auto")
-    else:
-        below = round(fig.get_size_inches()[1] * DPI - y - high)
-        fig.figimage(colours.repeat(high // h, 0).repeat(wide // w, 1), round(x), below, zorder=-1)
-
-
-def painted(pixels, cmap, vmin, vmax):
-    """The colours (H, W, 3), uint8, of a picture, or of a map."""
-    if cmap is None:
-        return rgb(pixels)
-    share = np.clip((array(pixels) - vmin) / (vmax - vmin), 0, 1)
-    return (colormaps[cmap] if isinstance(cmap, str) else cmap)(share, bytes=True)[..., :3]
-
-
 def mosaic(fig, z, x, y, wide, high, limit=3.0):
     """The channels of a latent (C, h, w) side by side in a square: purple below zero, orange above."""
     columns = int(np.ceil(len(z) ** 0.5))
@@ -131,11 +107,6 @@ def mosaic(fig, z, x, y, wide, high, limit=3.0):
         left, top = x + k % columns * wide / columns, y + k // columns * high / lines
         place(fig, channel, left, top, wide // columns, high // lines, SIGNED, -limit, limit)
     for k in range(1, columns):
-        rule(fig, x + k * wide / columns - 1, y, 2, high)
+        fill(fig, x + k * wide / columns - 1, y, 2, high, PAPER)
     for k in range(1, lines):
-        rule(fig, x, y + k * high / lines - 1, wide, 2)
-
-
-def rule(fig, x, y, wide, high):
-    """A white line between channels."""
-    place(fig, np.zeros((1, 1)), x, y, wide, high, ListedColormap([PAPER]))
+        fill(fig, x, y + k * high / lines - 1, wide, 2, PAPER)

@@ -10,9 +10,10 @@ import pathlib
 
 from .. import models
 from ..errors import EduError
+from ..steps import encode
 from .latent import latent_loss
 from .loop import about, fit, plain_attention
-from .parts import encode_pictures, encode_text
+from .parts import encode_text
 
 PARTS = ("vae", "text_encoder", "unet")
 
@@ -41,7 +42,7 @@ class Frozen:
 
     def latents(self, images):
         """Scaled latents (B, 4, h, w) of pictures (B, 3, H, W) in [-1, 1]: the encoder's mean."""
-        return encode_pictures(self.pipe.vae, images)
+        return encode(self.pipe, images).float()
 
     def text(self, captions):
         """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""

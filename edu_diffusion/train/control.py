@@ -36,7 +36,8 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
     """
     conditions.known(kind)
-    before = earlier(run, kind)
+    curve = [] if curve is None else curve
+    curve += earlier(run, kind)
     base = Frozen(model, device)
     torch.manual_seed(seed)
     net = models.load_control(start, device) if start else models.build_controlnet(base.pipe.unet).to(base.device)
@@ -50,8 +51,7 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
         z_0, c, shown = base.latents(some.images), base.text(drop(some.captions, rng, DROPPED)), some.conditions.to(base.device)
         return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
-    curve, cases = [] if curve is None else curve, held_out(kind, SEEN)
-    curve += before
+    cases = held_out(kind, SEEN)
     for progress in fit(net, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
         if due(progress.step):
             found = quick(base.pipe, net, kind, cases)

@@ -6,6 +6,7 @@ import torch
 
 from .. import models
 from ..errors import EduError
+from ..steps import encode
 
 
 def beside(run, recipe, given):
@@ -46,19 +47,12 @@ class Parts:
             return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32)
 
     def latents(self, images):
-        """See encode_pictures."""
-        return encode_pictures(self.vae, images)
+        """Scaled latents of pictures: the encoder's mean, since its spread is noise that nobody can predict."""
+        return encode(self, images).float()
 
     def text(self, captions):
         """See encode_text."""
         return encode_text(self.tokenizer, self.text_encoder, captions)
-
-
-@torch.no_grad()
-def encode_pictures(vae, images):
-    """Scaled latents (B, 4, h, w) of pictures (B, 3, H, W) in [-1, 1]: the encoder's mean, since its spread is
-    noise that nobody can predict."""
-    return (vae.encode(images.to(vae.device)).latent_dist.mean * vae.config.scaling_factor).float()
 
 
 def encode_text(tokenizer, text_encoder, captions):

@@ -26,7 +26,7 @@ class GuidanceExplorer(Explore):
     def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=20,
                  guidance=4.0, step=5, low=0, high=None):
         last = pipe.scheduler.config.num_train_timesteps - 1
-        self.kept, self._all = Kept(pipe), (0, last)
+        self.kept, self._all, self._ready = Kept(pipe), (0, last), None
         super().__init__(
             self.predictions,
             prompt=words(prompt, "Prompt"), negative=words(negative, "Negative prompt"),
@@ -47,7 +47,14 @@ class GuidanceExplorer(Explore):
         *guesses, result = self.kept.pictures(*z_0, states[-1].z_s)
         levels = [state.t for state in states]
         yield figure(*(e[0] for e in eps), guesses, result, gaps, levels, i, guidance, interval)
-        yield cut(self.kept.pipe.tokenizer, prompt)
+        told = cut(self.kept.pipe.tokenizer, prompt)
+        yield told
+        if self._ready == (asked := (id(states), guidance, interval)):
+            return
+        for s, g in ((s, guidance_at(s.t, guidance, interval)) for s in states):
+            for _ in self.kept.prepared(self.both(prompt, negative, s, g)[1] if g != 1 else []):
+                yield told
+        self._ready = asked
 
     def both(self, prompt, negative, state, g):
         """Noise and guess without the prompt, with it, and guided: two lists of three (1, C, h, w)."""

@@ -7,6 +7,7 @@ from ..steps import decode, embed, generate
 
 __all__ = ["Kept", "other_words"]
 
+SMALL = 32 * 32  # cells of a latent that is decoded before anybody asks
 MOST = 2**28  # bytes of answers that an explorer keeps; the oldest go first
 RUNS = 8  # runs that it keeps whole
 
@@ -81,6 +82,16 @@ class Kept:
         stamp = version(self.pipe.vae)
         keys = [("vae", stamp, content(z)) for z in latents]
         return [self._answer(key, lambda z=z: decode(self.pipe, z)[0].cpu()) for key, z in zip(keys, latents)]
+
+    def prepared(self, latents):
+        """Decode, a few at a time, what a slider will ask for next; a generator, so that it can be stopped.
+
+        Only where it takes no time: a large model's decoder needs seconds for a picture.
+        """
+        few = [z for z in latents if z.shape[-2] * z.shape[-1] <= SMALL]
+        for i in range(0, len(few), 4):
+            self.pictures(*few[i:i + 4])
+            yield
 
     def _answer(self, key, compute):
         answer = self._answers.get(key)

@@ -1,13 +1,16 @@
-// Leaves the keys of a drop-down list to the browser: JupyterLab listens before anybody else, and takes the arrows
-// to go from cell to cell. At the window, on its way down, an event is stopped before JupyterLab sees it.
+// Gives an explorer its keys: JupyterLab would take the arrows of a drop-down list to go from cell to cell. It passes
+// over what carries this attribute, and its cell never sees what does not bubble. (slider.js, pad.js and pipeline.js
+// do the same.)
 
 function render({ el }) {
   el.style.display = "none";
-  const guard = (event) => {
-    if (event.target.closest?.(".edu-explore select")) event.stopPropagation();
+  const take = () => {
+    if (!el.isConnected) return requestAnimationFrame(take); // not in the page yet
+    const root = el.closest(".edu-explore");
+    root?.setAttribute("data-lm-suppress-shortcuts", "true");
+    root?.addEventListener("keydown", (event) => event.stopPropagation());
   };
-  window.addEventListener("keydown", guard, true);
-  return () => window.removeEventListener("keydown", guard, true);
+  take();
 }
 
 export default { render };

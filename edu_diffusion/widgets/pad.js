@@ -212,6 +212,7 @@ function render({ model, el }) {
   }
   model.on("change:drawn", told);
   model.on("change:background", paint);
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
   paint();
   say();

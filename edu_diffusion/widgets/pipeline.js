@@ -72,6 +72,7 @@ class PipelineView {
     // JupyterLab listens for its keys before anybody else; here they are ours.
     this.root = html("div", { "data-lm-suppress-shortcuts": "true" }, "", html("style", {}, STYLE), this.bar,
       this.problem, this.map, this.status, this.panel);
+    this.root.addEventListener("keydown", (event) => event.stopPropagation());
     el.append(this.root);
     this.listen({
       "change:diagram": () => this.drawAll(), "change:exam": () => this.drawAll(),
@@ -132,13 +133,11 @@ class PipelineView {
   stepInput(steps) {
     const input = html("input", { type: "number", min: 1, max: steps, "data-name": "step" });
     input.value = this.model.get("step");
-    const take = () => {
+    input.addEventListener("change", () => {
       const step = Math.min(Math.max(Math.round(Number(input.value)) || 1, 1), steps);
       input.value = step;
       this.put("step", step);
-    };
-    input.addEventListener("change", take);
-    input.addEventListener("keydown", (event) => event.key === "Enter" && take()); // JupyterLab keeps it from the browser
+    });
     return html("label", {}, `Step of ${steps}: `, input);
   }
 

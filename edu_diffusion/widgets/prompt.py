@@ -36,7 +36,7 @@ def film(pipe, prompt, seed=0, steps=20, guidance=4.0, moments=3):
     shown = [states[i] for i in evenly(len(states), moments)]
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in shown] for name in ("z_t", "z_0"))
     result = decode(pipe, states[-1].z_s)[0]
-    yield film_strip(noisy, clean, [f"t = {s.t}" for s in shown], result, prompt)
+    yield film_strip(noisy, clean, [f"t = {s.t}" for s in shown], result, prompt, seed=seed)
     yield cut(pipe.tokenizer, prompt)
 
 

@@ -91,7 +91,10 @@ class TimelineExplorer(Explore):
         swap = since - 1 if second == "a prompt swapped midway" else None
         levels = [state.t for state in runs[0][1]]
         yield timeline([self._moment(label, states, i) for label, states in runs], levels, i, swap)
-        yield cut(self.kept.pipe.tokenizer, run["prompt"])
+        told = cut(self.kept.pipe.tokenizer, run["prompt"])
+        yield told
+        for _ in self.kept.prepared([z for _, states in runs for s in states for z in (s.z_t, s.z_0)]):
+            yield told
 
     def _states(self, run, rest, other=None, since=None):
         """The States of a run, from level `since` on with the other prompt."""

@@ -8,7 +8,7 @@ from cases import LOAD, notebook
 
 PAD = """from ipywidgets import Label, VBox
 from edu_diffusion.widgets import Pad
-pad, told = Pad(size=16, brush=2), Label()
+pad, told = Pad(size=16, brush=2, colours={"red": "#c00000", "blue": "#0000c0"}), Label()
 pad.observe(lambda _: setattr(told, "value", f"Python has {int(pad.mask.sum())}"), "drawn")
 VBox([pad, told])"""
 
@@ -37,6 +37,8 @@ def marked(root):
 
 
 def test_strokes_reach_python(pad):
+    pad.get_by_label("Colour").press("ArrowDown")  # JupyterLab must not take it
+    assert pad.get_by_label("Colour").input_value() == "2"
     mouse, area = pad.page.mouse, pad.locator("canvas").bounding_box()
     middle = area["y"] + area["height"] / 2
     mouse.move(area["x"] + 20, middle)
@@ -75,7 +77,7 @@ def test_the_map_opens_boxes_and_examines(the_map):
     the_map.get_by_label("Step of 2").press("Enter")
     title.filter(has_text="step 2 of 2").wait_for()
     the_map.get_by_role("button", name="Exam: name the boxes").click()
-    the_map.get_by_role("combobox").select_option(index=1)
+    the_map.get_by_role("combobox").press("ArrowDown")
     the_map.get_by_text("1 of").wait_for()
     the_map.get_by_role("button", name="Count").click()
     the_map.get_by_text(re.compile(r"[01] of \d+ are right")).wait_for()
