@@ -11,6 +11,7 @@ from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import decode, generate
 from edu_diffusion.widgets import GuidanceExplorer, LatentExplorer, TimelineExplorer, explore
+from edu_diffusion.widgets.guidance import both
 from edu_diffusion.widgets.kept import Kept, content, other_words
 from edu_diffusion.widgets.latents import eight_bits, half
 from edu_diffusion.widgets.timeline import SECOND
@@ -133,6 +134,7 @@ def test_scrubbing_asks_the_unet_nothing_and_decodes_once(pipe, count):
     widget.redraw()
     calls, seen = (count.unet, count.text), {widget.picture.alt}
     assert count.unet == STEPS
+    assert count.decoded == 2 * STEPS, "what the slider will ask for is there before it is moved"
     for step in (2, 3, 4):
         widget._controls["step"].value = step
         seen.add(widget.picture.alt)
@@ -262,9 +264,33 @@ def test_kept_answers_are_the_same_to_the_bit(pipe):
 def test_guidance_shows_both_predictions_of_the_run(pipe):
     widget = guidance(pipe, guidance=3.0)
     state = list(generate(pipe, "a cat", steps=STEPS, guidance=3.0))[1]
-    (eps_u, eps_c, eps), (_, _, z_0) = widget.both("a cat", "", state, 3.0)
+    (eps_u, eps_c, eps), (_, _, z_0) = both(widget.kept.view(), widget.kept.embed("", "a cat"), state, 3.0)
     for mine, theirs in ((eps_u, state.eps_u), (eps_c, state.eps_c), (eps, state.eps), (z_0, state.z_0)):
         torch.testing.assert_close(mine, theirs)
+
+
+def test_guidance_decodes_ahead_what_its_slider_asks_for(pipe, count):
+    widget = guidance(pipe)
+    widget.redraw()
+    decoded = count.decoded
+    for step in (1, 3, 4):
+        widget._controls["step"].value = step
+    assert count.decoded == decoded >= 2 * STEPS + 1
+
+
+def test_adding_to_a_latent_decodes_the_next_values_ahead(pipe, count):
+    widget = latents(pipe)
+    widget.redraw()
+    decoded, first = count.decoded, widget.picture.alt
+    assert decoded == 4, "the picture, the edited one, and one further either way"
+    widget._controls["add"].value += 0.5
+    assert count.decoded == decoded + 1 and widget.picture.alt != first, "one further still"
+
+
+def test_a_large_model_decodes_nothing_ahead(pipe, count, monkeypatch):
+    monkeypatch.setattr("edu_diffusion.widgets.kept.SMALL", 3)
+    timeline(pipe).redraw()
+    assert count.decoded == 3, "what is shown: the noisy picture, the guess, the end"
 
 
 def test_guidance_at_a_step_costs_one_call_for_each_step_and_scrubbing_none(pipe, count):

@@ -42,28 +42,27 @@ class GuidanceExplorer(Explore):
         states = yield from self.kept.run(prompt, negative=negative, seed=seed, steps=steps,
                                           guidance=guidance, interval=interval)
         i = min(step, steps) - 1
-        eps, z_0 = self.both(prompt, negative, states[i], guidance_at(states[i].t, guidance, interval))
-        gaps = [spread(s, guidance_at(s.t, guidance, interval)) for s in states]
+        scales = [guidance_at(state.t, guidance, interval) for state in states]
+        asked = self.kept.view(), self.kept.embed(negative, prompt)
+        eps, z_0 = both(*asked, states[i], scales[i])
+        gaps = [spread(s, g) for s, g in zip(states, scales)]
         *guesses, result = self.kept.pictures(*z_0, states[-1].z_s)
         levels = [state.t for state in states]
         yield figure(*(e[0] for e in eps), guesses, result, gaps, levels, i, guidance, interval)
         told = cut(self.kept.pipe.tokenizer, prompt)
         yield told
-        if self._ready == (asked := (id(states), guidance, interval)):
-            return
-        for s, g in ((s, guidance_at(s.t, guidance, interval)) for s in states):
-            for _ in self.kept.prepared(self.both(prompt, negative, s, g)[1] if g != 1 else []):
-                yield told
-        self._ready = asked
+        guesses = (z for s, g in zip(states, scales) if g != 1 for z in both(*asked, s, g)[1])
+        if self._ready != (now := (id(states), guidance, interval)):
+            yield from (told for _ in self.kept.prepared(guesses))
+            self._ready = now
 
-    def both(self, prompt, negative, state, g):
-        """Noise and guess without the prompt, with it, and guided: two lists of three (1, C, h, w)."""
-        pipe = self.kept.view()
-        c = self.kept.embed(negative, prompt)
-        out_u, out_c = predict(pipe.unet, state.z_t, state.t, c, ASKED_TWICE)
-        outs, kind = (out_u, out_c, guide(out_u, out_c, g)), pipe.scheduler.config.prediction_type
-        known = state.z_t, level(pipe, state.t), kind
-        return [to_eps(out, *known) for out in outs], [to_x0(out, *known) for out in outs]
+
+def both(pipe, c, state, g):
+    """Noise and guess without the prompt, with it, and guided: two lists of three (1, C, h, w)."""
+    out_u, out_c = predict(pipe.unet, state.z_t, state.t, c, ASKED_TWICE)
+    outs, kind = (out_u, out_c, guide(out_u, out_c, g)), pipe.scheduler.config.prediction_type
+    known = state.z_t, level(pipe, state.t), kind
+    return [to_eps(out, *known) for out in outs], [to_x0(out, *known) for out in outs]
 
 
 def spread(state, g):

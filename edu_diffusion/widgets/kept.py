@@ -80,18 +80,20 @@ class Kept:
     def pictures(self, *latents):
         """Decode latents (1, 4, h, w), each only once: a list of pictures (3, H, W)."""
         stamp = version(self.pipe.vae)
-        keys = [("vae", stamp, content(z)) for z in latents]
-        return [self._answer(key, lambda z=z: decode(self.pipe, z)[0].cpu()) for key, z in zip(keys, latents)]
+        return [self._picture(stamp, z) for z in latents]
 
     def prepared(self, latents):
-        """Decode, a few at a time, what a slider will ask for next; a generator, so that it can be stopped.
+        """Decode what a slider will ask for next; a generator, so that it can be stopped after each one.
 
         Only where it takes no time: a large model's decoder needs seconds for a picture.
         """
-        few = [z for z in latents if z.shape[-2] * z.shape[-1] <= SMALL]
-        for i in range(0, len(few), 4):
-            self.pictures(*few[i:i + 4])
-            yield
+        stamp = version(self.pipe.vae)
+        for z in latents:
+            if z.shape[-2] * z.shape[-1] <= SMALL:
+                yield self._picture(stamp, z)
+
+    def _picture(self, stamp, z):
+        return self._answer(("vae", stamp, content(z)), lambda: decode(self.pipe, z)[0].cpu())
 
     def _answer(self, key, compute):
         answer = self._answers.get(key)

@@ -20,6 +20,7 @@ VIEWS = {  # what is shown: the controls for it
     "a walk": ("picture", "direction", "reach"),
     "bytes against JPEG": ("picture",),
 }
+ADDED = 0.5  # what one move of the slider adds to a channel
 PLACES = ("everywhere", "the left half", "the middle")
 SCENES = 29  # a seed whose scenes have different backgrounds
 SHARES = [k / 6 for k in range(7)]
@@ -43,7 +44,7 @@ class LatentExplorer(Explore):
             self.view, show=choice(VIEWS, show, "Show"), picture=choice(names, names[0], "Picture"),
             other=choice(names, names[min(1, len(names) - 1)], "Other picture"),
             channel=dragged(0, 0, last, "Channel"),
-            add=dragged(1.0, -6, 6, "Add", 0.5), where=choice(PLACES, PLACES[0], "Where"),
+            add=dragged(1.0, -6, 6, "Add", ADDED), where=choice(PLACES, PLACES[0], "Where"),
             prompt=words(prompt, "Prompt"), other_prompt=words(other_prompt, "Other prompt"),
             share=dragged(0.5, 0, 1, "Share of the other", 0.1), seed=whole(seed, 0, MOST_SEED, "Seed"),
             steps=whole(steps, 1, 100, "Steps"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
@@ -72,6 +73,8 @@ class LatentExplorer(Explore):
         images = self.kept.pictures(*(z for _, z in rows))
         done = f"{add:+g} is added to channel {channel}, {where}." if add else ""
         yield edited_latent([(name, z[0], image) for (name, z), image in zip(rows, images)], done)
+        near = [changed(z_0, channel, add + further, where) for further in (-ADDED, ADDED)]
+        yield from ("" for _ in self.kept.prepared(near))
 
     def between(self, picture, other, share):
         """From one picture to another: latents mixed and decoded, above the pictures cross-faded."""

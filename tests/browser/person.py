@@ -85,11 +85,11 @@ def quiet(root):
 
 
 def latencies(root, name, presses, key="up"):
-    """Milliseconds from each press of an arrow key on a control to the picture that follows."""
+    """Milliseconds from each press of an arrow key on a control to the picture that follows: there, and back."""
     handle = root.element_handle()
     handle.evaluate(STOPWATCH)
     for number in range(1, presses + 1):
-        act(root, name, key)
+        act(root, name, key if number <= presses / 2 else {"up": "down", "down": "up"}[key])
         root.page.wait_for_function("([root, n]) => root.watch.times.length >= n", arg=[handle, number])
     return handle.evaluate("root => root.watch.times")
 

@@ -17,7 +17,7 @@ def test_in_jupyterlab(case, lab, page, note):
     assert case.alt in first[0]
     assert person.serious(root) == []
     if case.dial:
-        note(("JupyterLab", f"{case.name}: {case.dial}", person.latencies(root, case.dial, 10, case.key)))
+        note(("JupyterLab", f"{case.name}: {case.dial}", person.latencies(root, case.dial, 20, case.key)))
     operated(root, case)
     assert person.serious(root) == [], "after every control was used"
 
@@ -40,7 +40,7 @@ def test_in_voila(case, voila, page, note):
     root = person.opened(page, case)
     assert case.alt in person.picture(root)[0]
     if case.dial:
-        note(("Voila", f"{case.name}: {case.dial}", person.latencies(root, case.dial, 5, case.key)))
+        note(("Voila", f"{case.name}: {case.dial}", person.latencies(root, case.dial, 10, case.key)))
     else:
         operated(root, case._replace(moves=case.moves[:1]))
     assert person.serious(root) == []
