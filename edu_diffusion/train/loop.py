@@ -135,7 +135,7 @@ def plain_attention(model):
 def fuse(*networks):
     """Let torch.compile fuse the operations of networks, in place: their weights and class stay what they are.
 
-    The first step then takes a minute or two, every later one about two thirds of its time. Raises EduError where
+    The first step then takes a minute or two, every later one about three quarters of its time. Raises EduError where
     there is no C++ compiler, which it needs on a CPU.
     """
     if not any(map(shutil.which, ("g++", "clang++", "cl"))):
