@@ -30,7 +30,7 @@ class Case(NamedTuple):
 CASES = [
     Case("schedules", "widgets.ScheduleExplorer()", "Level t", (("Curves:", 1), ("Picture", 1)), "t = 300"),
     Case("timeline", "widgets.TimelineExplorer(base, steps=16)", "Step",
-         (("Second run:", 1), ("Other seed", "up"), ("Step", "down")), "Step 1 of 16"),
+         (("Second run:", 1), ("Other seed", "up"), ("Step", "up")), "Step 1 of 16"),
     Case("guidance", "widgets.GuidanceExplorer(base, steps=16, step=1)", "Step",
          (("Guidance", "up"), ("From level", "up"), ("Negative prompt", "a dog")), "Guidance at step 1 of 16"),
     Case("latents", "widgets.LatentExplorer(base, steps=4)", "Add",
