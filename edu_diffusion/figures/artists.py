@@ -1,29 +1,26 @@
 """Pixels and words that are copied onto a figure: a tenth of the time of matplotlib's axes and texts.
 
-A figure that follows a slider is drawn anew for every value, so what does not change is also kept (`still`).
+A figure that follows a slider is drawn anew for every value; what does not change, still.py keeps.
 All places are pixels from the figure's top-left corner.
 """
 
 import math
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.transforms import IdentityTransform
 
-__all__ = ["DPI", "height", "mark", "paste", "pixels_of", "resized", "still", "worded"]
+__all__ = ["DPI", "mark", "paste", "pixels_of", "resized", "worded"]
 
 DPI = 100
 MARGIN = 2  # pixels around letters that lean out of their width
 LEADING = 1.15  # from one line to the next, in heights of a line
-STILLS = 16  # how many of the last ones are kept
 
 
 class Pixels(Artist):
@@ -54,7 +51,7 @@ def paste(fig, pixels, x, y, zorder=-1):
 
 def mark(fig, xs, ys, style="-", **more):
     """Lines or dots between places on the page; the style and the rest are those of matplotlib's plot."""
-    dots, dashes = (style, "") if style in "o|" else ("", style)
+    dots, dashes = ("o", "") if style == "o" else ("", style)
     ys = height(fig) - np.asarray(ys, float)
     fig.add_artist(Line2D(xs, ys, marker=dots, linestyle=dashes, transform=IdentityTransform(), **more))
 
@@ -110,39 +107,3 @@ def pixels_of(fig):
     agg = FigureCanvasAgg(fig)
     agg.draw()
     return np.asarray(agg.buffer_rgba())
-
-
-class Still(NamedTuple):
-    """What does not change from one picture to the next."""
-
-    pixels: np.ndarray  # (H, W, 4), uint8
-    at: object  # a function: a point of its axes -> its place in pixels from the top-left corner
-    ends: tuple  # the highest and the lowest y of its axes
-
-
-KEPT = {}
-
-
-def still(key, wide, high, paint):
-    """The Still that paint(fig) makes on a page of wide x high pixels and whose axes it returns.
-
-    key: everything it depends on, hashable: under an equal key it is made once, while it is among the last ones.
-    """
-    if key not in KEPT:
-        fig = Figure(figsize=(wide / DPI, high / DPI), dpi=DPI, facecolor="none")
-        axes = paint(fig)
-        pixels = pixels_of(fig).copy()
-        while len(KEPT) >= STILLS:
-            KEPT.pop(next(iter(KEPT)), None)
-        KEPT[key] = Still(pixels, placing(axes, high), axes.get_ylim()[::-1])
-    return KEPT[key]
-
-
-def placing(axes, high):
-    """The function that tells where a point of axes is on the page; it does not keep the axes."""
-    place = axes.transData.frozen()
-
-    def at(x, y):
-        across, up = place.transform((x, y))
-        return across, high - up
-    return at

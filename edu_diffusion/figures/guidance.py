@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .artists import mark, paste, still
+from .artists import mark, paste
 from .picture import picture
 from .schedules import plot
+from .still import still
 from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, place, write
 from .timeline import EDGE, fitted, mosaic
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .artists import DPI, mark, paste, still
+from .artists import DPI, mark, paste
 from .picture import picture
 from .schedules import FLOOR, LINES, plot, ratio
+from .still import still
 from .style import GAP, INK, QUIET, SMALL, array, canvas, place, write
 from .timeline import fitted
 

@@ -11,7 +11,7 @@ from .features import feature_maps
 from .map import sheet
 from .picture import picture
 from .style import (
-    BLUE, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, write,
+    BLUE, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, place, write,
 )
 
 __all__ = ["grid", "run_map", "tensor", "token_strip"]
@@ -47,8 +47,8 @@ def told(details):
     """The lines below the map."""
     facts = "; ".join(f"{what}: {value}" for what, value in details.facts)
     source = f"made by {details.function}: {details.code.splitlines()[details.line].strip()}"
-    place = f"lesson {details.lesson}, glossary: {details.term}"
-    texts = [details.title, details.words, facts, source, place]
+    taught = f"lesson {details.lesson}, glossary: {details.term}"
+    texts = [details.title, details.words, facts, source, taught]
     return [line for text in texts for line in textwrap.wrap(text, 118)]
 
 
@@ -111,8 +111,7 @@ def grid(x, name, labels=(), most=24):
     scale = f"purple: below zero, orange: above; darkest at {limit:.2g}"
     write(fig, GAP, 14, f"{name}: {len(drawn)} of {len(x)} rows of {x.shape[1]} numbers", ha="left")
     write(fig, GAP, 33, scale, SMALL, ha="left", color=QUIET)
-    panel(fig, left, 48, wide, high * len(drawn)).imshow(
-        drawn, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    place(fig, drawn, left, 48, wide, high * len(drawn), SIGNED, -limit, limit)
     for i, label in enumerate(labels[:len(drawn)]):
         word = textwrap.shorten(label, 14, placeholder="...")
         write(fig, left - 6, 48 + high * (i + 0.5), word, SMALL, ha="right")

@@ -17,9 +17,9 @@ SIGNED, AMOUNT = "PuOr_r", "cividis"  # for values around 0; for values from 0
 GAP = 8  # pixels between pictures
 
 
-def canvas(width, height):
-    """A white Figure of width x height pixels, without pyplot: callbacks of widgets may run in any thread."""
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
+def canvas(width, height, paper=PAPER):
+    """A Figure of width x height pixels, without pyplot: callbacks of widgets may run in any thread."""
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=paper)
 
 
 def panel(fig, x, y, width, height):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .picture import picture
-from .style import AMOUNT, GAP, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, show, write
+from .style import AMOUNT, GAP, QUIET, SIGNED, SMALL, TEXT, array, canvas, place, show, write
 
 __all__ = ["channels", "maps", "tokens"]
 
@@ -53,8 +53,7 @@ def tokens(c, words, limit=3.0):
     """
     c, high = array(c)[: len(words)], 20
     fig = canvas(160 + 5 * c.shape[1], 30 + high * len(words))
-    axes = panel(fig, 160, 24, 5 * c.shape[1], high * len(words))
-    axes.imshow(c, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    place(fig, c, 160, 24, 5 * c.shape[1], high * len(words), SIGNED, -limit, limit)
     write(fig, 160 + 2.5 * c.shape[1], 12, f"{c.shape[1]} numbers for each token", SMALL, color=QUIET)
     for i, word in enumerate(words):
         write(fig, 150, 24 + high * (i + 0.5), word, TEXT, ha="right", family="monospace")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .attention import place
+from .attention import place as where
 from .picture import picture
-from .style import AMOUNT, GAP, INK, QUIET, SIGNED, SMALL, array, canvas, panel, rgb, show, write
+from .style import AMOUNT, GAP, INK, QUIET, SIGNED, SMALL, array, canvas, place, rgb, show, write
 
 __all__ = ["time_embedding", "without"]
 
@@ -30,9 +30,9 @@ def without(image, other, name, scale=4):
         show(fig, pixels, x, top, edge, **colours)
     scale = f"blue: no difference, yellow: 1 or more; on average {gap.mean():.2f}"
     write(fig, 3 * (edge + GAP), edge + top + 15, scale, SMALL, ha="right", color=QUIET)
-    where = f", {place(gap)}" if gap.max() > 0 else ": nothing changed"
+    there = f", {where(gap)}" if gap.max() > 0 else ": nothing changed"
     return picture(fig, f"The picture, the same run without {name}, and the difference between the two: "
-                        f"on average {gap.mean():.2f} on a scale from 0 to 2{where}.")
+                        f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.")
 
 
 def time_embedding(rows, levels, step):
@@ -50,8 +50,7 @@ def time_embedding(rows, levels, step):
     note = f"purple: below zero, orange: above; darkest at {limit:.2g}"
     write(fig, GAP, 14, f"time embedding: {size}", ha="left")
     write(fig, GAP, 34, note, SMALL, ha="left", color=QUIET)
-    panel(fig, left, 52, wide, high * len(values)).imshow(
-        values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    place(fig, values, left, 52, wide, high * len(values), SIGNED, -limit, limit)
     for i, t in enumerate(levels):
         style = {"weight": "bold", "color": INK} if i == step else {"color": QUIET}
         write(fig, left - 10, 52 + high * (i + 0.5), f"step {i + 1}, t = {t}", SMALL, ha="right", **style)

@@ -93,8 +93,8 @@ class TimelineExplorer(Explore):
         yield timeline([self._moment(label, states, i) for label, states in runs], levels, i, swap)
         told = cut(self.kept.pipe.tokenizer, run["prompt"])
         yield told
-        for _ in self.kept.prepared([z for _, states in runs for s in states for z in (s.z_t, s.z_0)]):
-            yield told
+        shown = (z for _, states in runs for s in states for z in (s.z_t, s.z_0))
+        yield from (told for _ in self.kept.prepared(shown))
 
     def _states(self, run, rest, other=None, since=None):
         """The States of a run, from level `since` on with the other prompt."""
