@@ -59,7 +59,7 @@ def test_the_bytes_keep_their_budget():
 
 
 # The other bars of the first slice, concept 75 % and held-out pairs 60 %, are not reached yet: see the card.
-@pytest.mark.parametrize("name, bar", [("colour", 0.92), ("core_concept_top1", 0.63), ("heldout_pairs", 0.36)])
+@pytest.mark.parametrize("name, bar", [("colour", 0.92), ("core_concept_top1", 0.66), ("heldout_pairs", 0.39)])
 def test_the_base_does_not_fall_behind(name, bar):
     assert METRICS[name]["value"] >= bar
 

@@ -72,6 +72,7 @@ def test_who_learned_the_subject_and_kept_its_class(drawn):
     scores = judge.dreambooth_scores(Drawer(base), Drawer(taught), drawn, rows=ROWS, n_class=6, limit=8)
     assert scores["subject_gain"]["low"] > 0.2 and scores["subject"]["value"] == scores["subject_ceiling"]["value"]
     assert scores["diversity_change"]["value"] == 0 and scores["class_change"]["value"] == 0
+    assert scores["resemblance_change"]["value"] == 0 and scores["resemblance"]["value"] < 0.4
     assert scores["forgetting"]["value"] == 0 and scores["concept"]["value"] > 0.8
 
 
@@ -82,6 +83,7 @@ def test_who_draws_it_for_everything_has_lost_its_class_and_the_rest(drawn):
     scores = judge.dreambooth_scores(Drawer(base), Drawer(drifted), drawn, rows=ROWS, n_class=9, limit=8, seeds=(0, 1))
     assert scores["subject_gain"]["low"] > 0.2
     assert scores["diversity_change"]["high"] < 0 and scores["class_change"]["value"] < -0.8
+    assert scores["resemblance_change"]["low"] > 0.2 and scores["resemblance"]["value"] > 0.5
     assert scores["forgetting"]["low"] > 0.3
 
 

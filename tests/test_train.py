@@ -15,7 +15,8 @@ from edu_diffusion import models, train
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.train import loop
-from edu_diffusion.train.latent import drop, zero_residuals
+from edu_diffusion.train import latent as latent_recipe
+from edu_diffusion.train.latent import drop, finer, noisier, zero_residuals
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -143,6 +144,22 @@ def test_the_latents_are_scaled_to_one(runs):
     vae = AutoencoderKL.from_pretrained(runs[0] / "vae" / "model" / "vae")
     z_0 = vae.encode(scenes.batch(256, 4, "wide").images).latent_dist.mean * vae.config.scaling_factor
     assert 0.9 < z_0.std() < 1.1
+
+
+def test_noisy_levels_are_drawn_more_often_or_fine_ones():
+    noisy, fine = noisier(20_000, torch.Generator().manual_seed(0)), finer(20_000, torch.Generator().manual_seed(0), 0.3)
+    assert abs(noisy.mean() - 2 / 3) < 0.01 and abs((noisy < 0.4).float().mean() - 0.16) < 0.01
+    assert abs((fine < 0.4).float().mean() - (0.3 + 0.7 * 0.4)) < 0.01 and fine.max() > 0.99
+    assert abs((fine < 0.2).float().mean() - (0.3 + 0.7 * 0.4) / 2) < 0.01
+
+
+def test_a_later_sitting_draws_the_levels_it_is_told(runs, monkeypatch):
+    root, _ = runs
+    asked = []
+    monkeypatch.setattr(latent_recipe, "finer", lambda n, rng, fine: asked.append(fine) or torch.rand(n, generator=rng))
+    next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", fine=0.3, device="cpu"))
+    next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", device="cpu"))
+    assert asked == [0.3]
 
 
 def test_latent_needs_the_other_two(tmp_path):

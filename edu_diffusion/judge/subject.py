@@ -36,6 +36,10 @@ class Likeness:
         """Mean cosine of picture i to all real scenes but the i-th, which has its colour, size and place: (B,)."""
         return others(self.look(images) @ self.look(real).T)
 
+    def to_all(self, images, real):
+        """Mean cosine of each picture to all of some real scenes: (B,)."""
+        return (self.look(images) @ self.look(real).T).mean(1)
+
     def apart(self, images):
         """Mean distance, 1 - cosine, of each picture to the others: (B,)."""
         looks = self.look(images)
@@ -93,12 +97,22 @@ def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):
 
 
 def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
-    """Is the class still what it was? How different its pictures are from one another, and whether they are right."""
-    rows = subject.class_rows(n)
+    """Is the class still what it was?
+
+    class: whether its pictures are right. resemblance: how like the subject they look, who were not asked for it
+    (Ruiz et al. 2023 measure the loss of the prior so). diversity: how different they are from one another; its
+    ceiling, real scenes', lies below what a model draws that is often wrong.
+    """
+    rows, real = subject.class_rows(n), subject.render(subject.HELD_OUT)[0]
     sets = [[draw(p, rows, 300 + seed, **how) for seed in seeds] for p in (base, pipe)]
-    was, now = (torch.stack([likeness.apart(x) for x in pictures]).mean(0) for pictures in sets)
+    was, now = (mixed([likeness.apart(x) for x in pictures]) for pictures in sets)
+    other, alike = (mixed([likeness.to_all(x, real) for x in pictures]) for pictures in sets)
     before, after = (mixed([right(likeness.judge, x, rows)["concept"] for x in pictures]) for pictures in sets)
-    return {"diversity_base": mean(was, UNIT), "diversity": mean(now, UNIT), "diversity_change": diversity_change(was, now),
+    best = likeness.apart(scenes.render(scenes.spec_of(rows))[0])
+    return {"diversity_base": mean(was, UNIT), "diversity": mean(now, UNIT), "diversity_ceiling": mean(best, UNIT),
+            "diversity_change": diversity_change(was, now),
+            "resemblance_base": mean(other, UNIT), "resemblance": mean(alike, UNIT),
+            "resemblance_change": paired(other, alike, UNIT),
             "class_base": score(before), "class": score(after), "class_change": paired(before, after)}
 
 

@@ -2,7 +2,9 @@
 
 The whole U-Net learns "a zib robot", and would soon draw that robot for every "robot". So it also goes on learning
 pictures of robots that it drew itself before it changed: the prior-preservation loss. prior=False shows what
-happens without.
+happens without. In 45 seconds on two cores, 30 pictures of the class (`judge.dreambooth_scores`, points of 100): without,
+robots that the judge knows fall by 57 [34, 72] and look 0.12 [0.09, 0.15] more like the subject; with it by 7 [-10, 23]
+and 0.01 [-0.01, 0.03]. Weight 1 at twice the learning rate let the class go.
 """
 
 import torch
@@ -27,8 +29,8 @@ def prior_loss(own, prior, weight):
     return own.square().mean() + weight * prior.square().mean()
 
 
-def dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", prior=True, weight=1.0, batch=4,
-               lr=2e-4, pictures=60, name=f"{subject.TOKEN} {subject.CLASS}", loss=prior_loss):
+def dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", prior=True, weight=4.0, batch=4,
+               lr=1e-4, pictures=60, name=f"{subject.TOKEN} {subject.CLASS}", loss=prior_loss):
     """Teach the U-Net a subject. Yields Progress; its model is the pipeline, which draws "a zib robot ..." by then.
 
     prior: whether the class is kept, by `pictures` of it that the base draws at the start; weight: how much it counts.

@@ -1,13 +1,15 @@
 """Recipe `latent`: the U-Net of the tiny Stable Diffusion, trained on latents and captions.
 
-Loss: squared error of the velocity v at a random step (Salimans & Ho 2022), noisy steps more often; one
+Loss: squared error of the velocity v at a random level (Salimans & Ho 2022), noisy ones more often; one
 caption in ten is left empty, so that the same network also predicts without a prompt (Ho & Salimans 2022).
 
 A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
 noise. So the noisy levels, where only the text can help, are drawn more often and count in full; min-SNR weights
-(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one.
+(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one. Once it
+draws the right thing its lines are still blurred: the sittings after that had fine=0.25 or more.
 """
 
+import functools
 import pathlib
 
 import torch
@@ -19,15 +21,17 @@ from .loop import about, fit, fuse, generator, plain_attention
 from .parts import Parts, beside
 
 DROPPED = 0.1  # share of captions left empty
+LEAST = 0.4  # of all levels, which are the least noisy ones that `fine` is about
 USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all three
 
 
 def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, tier="core",
-           vae=None, clip=None, start=None, usual=USUAL, compiled=False):
+           vae=None, clip=None, start=None, usual=USUAL, fine=0.0, compiled=False):
     """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
     start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
+    fine: 0: the noisier a level, the more often; above: evenly, but this share of them among the least noisy.
     compiled: fuse the networks first, see fuse().
     The finished run holds a whole pipeline in <run>/model.
     """
@@ -38,18 +42,20 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     unet = plain_attention((parts.unet() if start else zero_residuals(models.build_unet())).to(device))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": parts.text_encoder}).train()
     abar = models.build_scheduler().alphas_cumprod.to(device)
+    levels = functools.partial(finer, fine=fine) if fine else noisier
     if compiled:
         fuse(unet, parts.text_encoder, parts.vae.encoder)
 
     def loss(step):
         rng, seen = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=usual)
-        return latent_loss(unet, parts.latents(seen.images), parts.text(drop(seen.captions, rng)), abar, rng)
+        return latent_loss(unet, parts.latents(seen.images), parts.text(drop(seen.captions, rng)), abar, rng, levels)
 
     yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     if run is not None:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
-        settings = {"seed": seed, "tier": tier, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual}
+        settings = {"seed": seed, "tier": tier, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual,
+                    "latent_fine": fine}
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 
@@ -61,14 +67,25 @@ def facts(pipe, runs, device):
     return {"hardware": models.hardware(device)} | made | sizes
 
 
-def latent_loss(unet, z_0, c, abar, rng):
+def noisier(n, rng):
+    """n levels as shares of the way to noise alone, (n,): the noisier, the more often."""
+    return torch.rand(n, generator=rng).sqrt()
+
+
+def finer(n, rng, fine):
+    """n levels as shares of the way to noise alone, (n,): evenly, but that share of them among the least noisy."""
+    even, least = torch.rand(2, n, generator=rng)
+    return torch.where(least < fine, LEAST * even, even)
+
+
+def latent_loss(unet, z_0, c, abar, rng, levels=noisier):
     """Mean squared error of the predicted velocity; z_0 (B, 4, 16, 16), c (B, tokens, width)."""
-    return errors(unet, z_0, c, abar, rng).square().mean()
+    return errors(unet, z_0, c, abar, rng, levels).square().mean()
 
 
-def errors(unet, z_0, c, abar, rng):
-    """The predicted velocity minus the true one, (B, 4, h, w), at random levels: the noisier, the more often."""
-    t = (torch.rand(len(z_0), generator=rng).sqrt() * len(abar)).long().to(z_0.device)
+def errors(unet, z_0, c, abar, rng, levels=noisier):
+    """The predicted velocity minus the true one, (B, 4, h, w), at random levels; levels: a function like noisier."""
+    t = (levels(len(z_0), rng) * len(abar)).long().to(z_0.device)
     eps = torch.randn(z_0.shape, generator=rng).to(z_0)
     z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
     return unet(z_t, t, c).sample.float() - v
