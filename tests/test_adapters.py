@@ -56,8 +56,8 @@ def test_train_all_goes_through_everything_in_order(tmp_path, monkeypatch, capsy
 
     class Recipes(dict):
         def __getitem__(self, name):
-            def recipe(run, minutes=1.0, kind=None):
-                done.append(("train", name, kind, minutes))
+            def recipe(run, minutes=1.0, kind=None, lr=None):
+                done.append(("train", name, kind or lr, minutes))
                 left(run / "model", kind=kind, word="<zib>", name="zib robot")
                 yield Progress(1, 0.1, 1.0, 0.0, None)
             return recipe
@@ -74,7 +74,7 @@ def test_train_all_goes_through_everything_in_order(tmp_path, monkeypatch, capsy
     adapters.train_all(argparse.Namespace(out=tmp_path / "runs", resume=False, fresh=False, minutes=0.5, device=None,
                                           compile=False))
     assert done == [("train", "control", "canny", 0.5), ("train", "control", "segmentation", 0.5),
-                    ("train", "lora", None, 0.5), ("train", "inversion", None, 0.5)]
+                    ("train", "lora", 3e-3, 0.5), ("train", "inversion", None, 0.5)]
     for name in adapters.SHIPPED:
         assert json.loads((tmp_path / "checkpoints" / name / "metrics.json").read_text())["gain"]["n"] == 3
         assert adapters.card(tmp_path / "checkpoints" / name)["sampling_seeds"] == 3

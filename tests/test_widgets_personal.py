@@ -1,7 +1,11 @@
 """The explorer of personal models and the figure of the comparison, without a browser."""
 
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny import pipeline
 
 from edu_diffusion import figures
@@ -41,3 +45,9 @@ def test_the_comparison_in_dots_and_in_words():
 def test_a_score_for_each_method_is_needed():
     with pytest.raises(ValueError, match="'gained' has not one score for each of 2"):
         figures.compared(["one", "two"], {"gained": SCORES})
+
+
+def test_a_long_name_is_not_cut_off():
+    picture = figures.compared(["DreamBooth, no prior at all", "two", "three"], {"gained": SCORES})
+    pixels = np.array(Image.open(io.BytesIO(picture.png)).convert("L"))
+    assert (pixels[:, :3] == 255).all() and (pixels[:, :80] < 128).any()

@@ -1,11 +1,13 @@
 """Methods side by side: a dot for each number, and a line for how far it may be off."""
 
+from .artists import inked
 from .picture import picture
 from .style import BLUE, INK, LIGHT, QUIET, SMALL, canvas, panel, write
 
 __all__ = ["compared"]
 
-NAMES, WIDE, ROW, TOP = 150, 250, 30, 40  # pixels: for the names, for a panel, for a method, above
+NAMES, WIDE, ROW, TOP = 150, 250, 30, 40  # pixels: for the names at least, for a panel, for a method, above
+GAP = 12  # on both sides of a name
 
 
 def compared(names, panels, unit=""):
@@ -18,12 +20,13 @@ def compared(names, panels, unit=""):
     if wrong or not panels:
         raise ValueError(f"{wrong[0] if wrong else 'Nothing'!r} has not one score for each of {len(names)} methods; "
                          "give None where there is none.")
-    fig = canvas(NAMES + len(panels) * WIDE, TOP + ROW * len(names) + 34)
+    left = max(NAMES, *(2 * GAP + inked(name, SMALL, "right", "normal", "sans").shape[1] for name in names))
+    fig = canvas(left + len(panels) * WIDE, TOP + ROW * len(names) + 34)
     for i, name in enumerate(names):
-        write(fig, NAMES - 12, TOP + ROW * (i + 0.5), name, SMALL, ha="right")
+        write(fig, left - GAP, TOP + ROW * (i + 0.5), name, SMALL, ha="right")
     for k, (title, scores) in enumerate(panels.items()):
-        write(fig, NAMES + k * WIDE + (WIDE - 24) / 2, TOP / 2, title, SMALL, color=INK)
-        dots(panel(fig, NAMES + k * WIDE, TOP, WIDE - 24, ROW * len(names)), scores)
+        write(fig, left + k * WIDE + (WIDE - 24) / 2, TOP / 2, title, SMALL, color=INK)
+        dots(panel(fig, left + k * WIDE, TOP, WIDE - 24, ROW * len(names)), scores)
     return picture(fig, f"{len(names)} methods. " + " ".join(told(names, *item, unit) for item in panels.items()))
 
 
