@@ -100,8 +100,8 @@ def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
     """Is the class still what it was?
 
     class: whether its pictures are right. resemblance: how like the subject they look, who were not asked for it
-    (Ruiz et al. 2023 measure the loss of the prior so). diversity: how different they are from one another; its
-    ceiling, real scenes', lies below what a model draws that is often wrong.
+    (Ruiz et al. 2023 measure the loss of the prior so). diversity: how different they are from one another, which
+    was seen to fall with the prior as without it; the ceiling is that of real scenes.
     """
     rows, real = subject.class_rows(n), subject.render(subject.HELD_OUT)[0]
     sets = [[draw(p, rows, 300 + seed, **how) for seed in seeds] for p in (base, pipe)]
