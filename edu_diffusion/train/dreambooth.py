@@ -4,7 +4,7 @@ The whole U-Net learns "a zib robot", and would soon draw that robot for every "
 pictures of robots that it drew itself before it changed: the prior-preservation loss. prior=False shows what
 happens without. In 45 seconds on two cores, 30 pictures of the class (`judge.dreambooth_scores`, points of 100): without,
 robots that the judge knows fall by 57 [34, 72] and look 0.12 [0.09, 0.15] more like the subject; with it by 7 [-10, 23]
-and 0.01 [-0.01, 0.03]. Weight 1 at twice the learning rate let the class go.
+and 0.01 [-0.01, 0.03]. With weight 1 and twice the learning rate, on the base before this one, they fell by 20.
 """
 
 import torch
