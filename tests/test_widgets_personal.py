@@ -1,11 +1,8 @@
 """The explorer of personal models and the figure of the comparison, without a browser."""
 
-import io
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from look import pixels
 from tiny import pipeline
 
 from edu_diffusion import figures
@@ -49,5 +46,5 @@ def test_a_score_for_each_method_is_needed():
 
 def test_a_long_name_is_not_cut_off():
     picture = figures.compared(["DreamBooth, no prior at all", "two", "three"], {"gained": SCORES})
-    pixels = np.array(Image.open(io.BytesIO(picture.png)).convert("L"))
-    assert (pixels[:, :3] == 255).all() and (pixels[:, :80] < 128).any()
+    seen = pixels(picture)
+    assert (seen[:, :3] == 255).all() and (seen[:, :80] < 128).any()
