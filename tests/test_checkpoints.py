@@ -53,6 +53,13 @@ def test_a_number_that_nobody_measured_is_refused():
         cards.fill("beauty: {{beauty}}", {"colour": "1"})
 
 
+def test_a_setting_does_not_hide_the_number_of_the_same_name(tmp_path):
+    """As in the LoRA's card, whose style is a setting, and a share of pictures."""
+    files.write_json(tmp_path / "card.json", {"style": "contrast", "rank": 8})
+    files.write_json(tmp_path / "metrics.json", {"style": {"value": 0.93, "n": 891}})
+    assert cards.numbers(tmp_path) == {"style": "0.93, n = 891", "rank": "8"}
+
+
 def test_the_bytes_keep_their_budget():
     sizes = [p.stat().st_size for p in ROOT.rglob("*") if p.is_file()]
     assert sum(sizes) <= 40 << 20 and max(sizes) <= 15 << 20

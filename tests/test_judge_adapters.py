@@ -64,6 +64,18 @@ def test_lora_scores_of_a_perfect_adapter(pipe, monkeypatch, tmp_path):
     assert not pipe.get_list_adapters()
 
 
+def test_concepts_that_were_shown_are_counted_apart():
+    """An adapter that has learned what it was shown, and nothing else."""
+    new = torch.tensor([True, True, False, False, False, False])
+    every = torch.ones_like(new)
+    before = {asked: {"style": ~every, "concept": every, "unseen": new} for asked in ("style", "usual")}
+    after = {asked: {"style": every, "concept": ~new, "unseen": new} for asked in ("style", "usual")}
+    values = {name: (score["value"], score["n"]) for name, score in adapters.changes(before, after).items()}
+    assert values["concept"] == (pytest.approx(4 / 6, abs=1e-3), 6) and values["concept_change"][0] < 0
+    assert values["concept_unseen"] == (0, 2)
+    assert values["concept_shown_base"] == values["concept_shown"] == (1, 4) and values["concept_shown_change"] == (0, 4)
+
+
 def test_hyper_scores_of_a_useless_one(pipe, monkeypatch, tmp_path):
     width = pipe.unet.config.cross_attention_dim
     models.save_hyper(models.build_hyper([width]), tmp_path / models.hyper.FILE)

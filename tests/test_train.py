@@ -148,6 +148,8 @@ def test_the_latents_are_scaled_to_one(runs):
 
 def test_noisy_levels_are_drawn_more_often_or_fine_ones():
     noisy, fine = noisier(20_000, torch.Generator().manual_seed(0)), finer(20_000, torch.Generator().manual_seed(0), 0.3)
+    noisiest = noisier(20_000, torch.Generator().manual_seed(0), 3)
+    assert abs(noisiest.mean() - 3 / 4) < 0.01 and abs((noisiest < 0.5).float().mean() - 1 / 8) < 0.01
     assert abs(noisy.mean() - 2 / 3) < 0.01 and abs((noisy < 0.4).float().mean() - 0.16) < 0.01
     assert abs((fine < 0.4).float().mean() - (0.3 + 0.7 * 0.4)) < 0.01 and fine.max() > 0.99
     assert abs((fine < 0.2).float().mean() - (0.3 + 0.7 * 0.4) / 2) < 0.01

@@ -16,6 +16,7 @@ from edu_diffusion.train.adapt import Frozen, adapt
 from edu_diffusion.train.lora import layers, with_lora
 
 PROMPT = "a red cat"
+BRIEF = {"steps": 1, "minutes": None, "device": "cpu", "rank": 2, "batch": 2}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,23 @@ def run(base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     *_, last = train.RECIPES["lora"](steps=2, minutes=None, run=folder, model=base, device="cpu", rank=2, alpha=3, batch=2, lr=0.05)
     return folder / "model", last
+
+
+def test_compiled_fuses_whatever_a_step_runs_through(base, monkeypatch):
+    fused = []
+    monkeypatch.setattr("edu_diffusion.train.lora.fuse", lambda *networks: fused.extend(type(n).__name__ for n in networks))
+    next(train.RECIPES["lora"](**BRIEF, model=base))
+    assert fused == []
+    next(train.RECIPES["lora"](**BRIEF, model=base, compiled=True))
+    assert fused == ["UNet2DConditionModel", "Encoder", "CLIPTextModel"]
+
+
+def test_noisy_says_how_often_the_noisy_levels_are_drawn(base, monkeypatch):
+    asked = []
+    monkeypatch.setattr("edu_diffusion.train.lora.noisier", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
+    next(train.RECIPES["lora"](**BRIEF, model=base))
+    next(train.RECIPES["lora"](**BRIEF, model=base, noisy=1))
+    assert asked == [3, 1]
 
 
 def draw(pipe):
@@ -131,6 +149,7 @@ def test_the_card_and_the_file(run):
     card = json.loads((folder / "card.json").read_text())
     state = load_file(folder / FILE)
     assert card["trained"] == sum(w.numel() for w in state.values()) and card["steps"] == last.step == 2
+    assert {name: card[name] for name in ("rank", "alpha", "lr", "noisy")} == {"rank": 2, "alpha": 3, "lr": 0.05, "noisy": 3}
     assert {w.dtype for w in state.values()} == {torch.float16}
     names = layers(models.load("base", "cpu").unet, "attention")
     assert names and all(".attentions." in name for name in names)
@@ -151,7 +170,8 @@ def test_a_recipe_that_touches_the_base_is_caught(base):
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"rank": 0}, "rank must be at least 1"), ({"style": "cubist"}, "style one of"), ({"where": "vae"}, "where one of")])
+    ({"rank": 0}, "rank is 0.* must be at least 1"), ({"noisy": 0.5}, "noisy 0.5.* must be at least 1"),
+    ({"style": "cubist"}, "style one of"), ({"where": "vae"}, "where one of")])
 def test_wrong_settings(settings, message):
     with pytest.raises(EduError, match=message):
         next(train.RECIPES["lora"](steps=1, **settings))

@@ -68,7 +68,10 @@ def named(images, rows, style):
 
 
 def changes(before, after):
-    """Style and concept before and after, paired. The concept is compared with that of the base's usual style."""
+    """Style and concept before and after, paired. The concept is compared with that of the base's usual style.
+
+    _unseen: of the concepts never shown in the style alone; _shown: of the others.
+    """
     scores = {"style_base": score(before["style"]["style"]), "style": score(after["style"]["style"]),
               "style_gain": paired(before["style"]["style"], after["style"]["style"]),
               "concept_base": score(before["usual"]["concept"]), "concept": score(after["style"]["concept"]),
@@ -76,6 +79,8 @@ def changes(before, after):
     new = before["style"]["unseen"]
     for name in ("style", "concept"):
         scores |= {f"{name}_unseen": score(after["style"][name][new])} if new.any() else {}
+    shown = [seen["concept"][~new] for seen in (before["usual"], after["style"])]
+    scores |= {"concept_shown_base": score(shown[0]), "concept_shown": score(shown[1]), "concept_shown_change": paired(*shown)}
     return scores | {"style_without_words": score(after["usual"]["style"])}
 
 

@@ -11,7 +11,7 @@ import pathlib
 from .. import models
 from ..errors import EduError
 from ..steps import encode
-from .latent import latent_loss
+from .latent import latent_loss, noisier
 from .loop import about, fit, plain_attention
 from .parts import encode_text
 
@@ -48,9 +48,9 @@ class Frozen:
         """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""
         return encode_text(self.pipe.tokenizer, self.pipe.text_encoder, captions)
 
-    def loss(self, images, captions, rng):
+    def loss(self, images, captions, rng, levels=noisier):
         """Mean squared error of the predicted velocity at random levels; rng draws levels and noise."""
-        return latent_loss(self.pipe.unet, self.latents(images), self.text(captions), self.abar, rng)
+        return latent_loss(self.pipe.unet, self.latents(images), self.text(captions), self.abar, rng, levels)
 
     def fingerprint(self):
         """sha256 of the weights that must not change, under the names they had before anything was added."""

@@ -67,9 +67,9 @@ def facts(pipe, runs, device):
     return {"hardware": models.hardware(device)} | made | sizes
 
 
-def noisier(n, rng):
-    """n levels as shares of the way to noise alone, (n,): the noisier, the more often."""
-    return torch.rand(n, generator=rng).sqrt()
+def noisier(n, rng, k=2):
+    """n levels as shares of the way to noise alone, (n,): each as the noisiest of k even ones, by one draw."""
+    return torch.rand(n, generator=rng) ** (1 / k)
 
 
 def finer(n, rng, fine):

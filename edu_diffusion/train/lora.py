@@ -6,6 +6,7 @@ here the convolutions count as well, since a style of drawing is a matter of lin
 reaches). The file is the library's: `pipe.load_lora_weights(folder)`.
 """
 
+import functools
 import pathlib
 
 import torch
@@ -13,42 +14,48 @@ import torch
 from ..data import files, newstyle, scenes, words
 from ..errors import EduError
 from .adapt import Frozen, adapt, trained
-from .latent import drop
-from .loop import about, generator
+from .latent import drop, noisier
+from .loop import about, fuse, generator
 
 WHERE = {"attention": ("Linear",), "all": ("Linear", "Conv2d")}
 BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
 def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
-         style=words.NEW_STYLE, where="all", batch=16, lr=2e-3, examples=None):
+         style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3, compiled=False):
     """Teach a style to thin matrices beside the U-Net. Yields Progress; its model is the pipeline with them in it.
 
     rank: how thin; alpha: the strength they are trained at, None: the rank. style: of the drawings; a caption
     that ends with ", contrast style" asks for it. where: one of WHERE. examples: a function (n, seed) of your
     own that returns something with .images, (n, 3, 64, 64) in [-1, 1], and .captions, in place of drawings in
-    the style. The finished run holds <run>/model/pytorch_lora_weights.safetensors, in half precision.
+    the style. noisy: how much more often the noisy levels, which decide what is drawn: 1 is evenly, see noisier().
+    compiled: fuse the networks first, see fuse(). The finished run holds <run>/model/pytorch_lora_weights.safetensors,
+    in half precision.
     """
-    checked(rank, style, where)
+    checked(rank, style, where, noisy)
     base = Frozen(model, device)
     unet = with_lora(base.pipe.unet, rank, alpha or rank, where, seed)
     examples = examples or (lambda n, seed: newstyle.batch(n, seed, style))
+    levels = functools.partial(noisier, k=noisy)
+    if compiled:
+        fuse(unet, base.pipe.vae.encoder, base.pipe.text_encoder)
 
     def loss(step):
         seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
-        return base.loss(seen.images, drop(seen.captions, rng), rng)
+        return base.loss(seen.images, drop(seen.captions, rng), rng, levels)
 
     yield from adapt(base, unet, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run)
     if run is not None:
-        facts = {"style": style, "rank": rank, "alpha": alpha or rank, "where": where, "seed": seed}
+        facts = {"style": style, "rank": rank, "alpha": alpha or rank, "where": where, "seed": seed, "lr": lr,
+                 "noisy": noisy}
         save_lora(base.pipe, pathlib.Path(run) / "model", facts | {"trained": trained(unet)} | about(run))
 
 
-def checked(rank, style, where):
+def checked(rank, style, where, noisy):
     """Raise EduError for settings that there are not."""
-    if style not in scenes.ALL_STYLES or where not in WHERE or not rank >= 1:
-        raise EduError(f"rank is {rank!r}, style {style!r}, where {where!r}; rank must be at least 1, style one of "
-                       f"{', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}.")
+    if style not in scenes.ALL_STYLES or where not in WHERE or not min(rank, noisy) >= 1:
+        raise EduError(f"rank is {rank!r}, noisy {noisy!r}, style {style!r}, where {where!r}; rank and noisy must be "
+                       f"at least 1, style one of {', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}.")
 
 
 def with_lora(unet, rank, alpha, where="all", seed=0):
