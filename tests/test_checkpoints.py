@@ -71,6 +71,16 @@ def test_the_base_does_not_fall_behind(name, bar):
     assert METRICS[name]["value"] >= bar
 
 
+@pytest.mark.parametrize("name, score, end, bar", [
+    ("canny", "canny_f1_of_ceiling", "value", 0.8), ("canny", "canny_f1_over_shuffled", "low", 0),
+    ("segmentation", "segmentation_iou_gain", "low", 0), ("segmentation", "segmentation_iou_over_shuffled", "low", 0),
+    ("lora", "style", "value", 0.8), ("lora", "concept_shown_change", "low", -0.1),
+    ("inversion", "subject_gain", "low", 0)])
+def test_an_adapter_does_what_it_is_for(name, score, end, bar):
+    """The floors of their rows; an interval's lower end above 0 means that it is no accident."""
+    assert json.loads((ROOT / name / "metrics.json").read_text(encoding="utf-8"))[score][end] > bar
+
+
 def test_the_table_of_checkpoints_names_each():
     table = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`{p.name}`" in table for p in ROOT.iterdir() if p.is_dir())

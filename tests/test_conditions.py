@@ -165,7 +165,7 @@ def row(size, place):
 def test_what_is_bigger_or_lower_is_nearer():
     rows = [row("small", "top"), row("small", "centre"), row("medium", "centre"), row("big", "centre")]
     spec = scenes.spec_of([*rows, row("small", "bottom")])
-    near = conditions.depth(scenes.render(spec)[1], spec).amax((1, 2, 3))
+    near = conditions.depth(spec).amax((1, 2, 3))
     assert (near[:4].diff() > 0.05).all() and near[4] == near.max()
 
 
@@ -174,6 +174,15 @@ def test_each_of_several_things_has_its_own_depth():
     depth = conditions.of_scenes("depth", some)
     assert torch.equal(depth[:, :1] > 0, some.masks)
     assert all(len(d.unique()) == 3 for d in depth)  # nothing, the one above, the two below
+
+
+def test_a_thing_has_one_depth_where_it_reaches_into_the_frame_of_another():
+    some = scenes.batch(24, 1, counts=(3,))
+    depth, shapes = conditions.of_scenes("depth", some)[:, 0], scenes.copies(some.spec)
+    assert torch.equal(shapes.any(1, keepdim=True), some.masks)
+    for k in range(3):
+        alone = shapes[:, k] & (shapes.sum(1) == 1)
+        assert all(len(d[a].unique()) == 1 for d, a in zip(depth, alone))
 
 
 def test_maps_found_in_a_picture_agree_with_what_is_known():

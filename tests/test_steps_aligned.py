@@ -44,6 +44,31 @@ def test_aligned_attend(groups, pictures, heads, seed):
     assert not torch.allclose(got[-1:], attn(x)[-1:])
 
 
+def test_a_weight_of_3_is_the_first_picture_three_times():
+    attn = built(Attention, 24, heads=2, dim_head=6, processor=AttnProcessor2_0(), seed=1)
+    x = random(3, 9, 24, seed=5)
+    q, k = (steps.adain(layer(x[2:]), layer(x[:1])) for layer in (attn.to_q, attn.to_k))
+    k, v = torch.cat([attn.to_k(x[:1])] * 3 + [k], 1), torch.cat([attn.to_v(x[:1])] * 3 + [attn.to_v(x[2:])], 1)
+    q, k, v = (y.unflatten(2, (2, -1)).transpose(1, 2) for y in (q, k, v))
+    mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    assert_close(steps.aligned_attend(attn, x, 3, weight=3.0)[2:], attn.to_out[0](mixed))
+
+
+def test_the_weight_reaches_the_loop_and_leaves_the_first_picture_alone():
+    pipe, drawn = pipeline(), {}
+    for weight in (1.0, 8.0):
+        with steps.aligned(pipe.unet, 3, weight=weight):
+            *_, last = steps.generate(pipe, PROMPTS, steps=2)
+        drawn[weight] = last.z_s
+    assert torch.equal(drawn[1.0][0], drawn[8.0][0]) and not torch.allclose(drawn[1.0][1:], drawn[8.0][1:], atol=1e-4)
+
+
+@pytest.mark.parametrize("weight", [0, -1.0])
+def test_a_weight_that_is_none(weight):
+    with pytest.raises(ValueError, match="weight is .*; it must be above 0"), steps.aligned(pipeline().unet, 3, weight=weight):
+        pass
+
+
 def test_half_a_group():
     with pytest.raises(ValueError, match="The batch has 4 rows and was to have 3 pictures"):
         steps.aligned_attend(built(Attention, 24, heads=2, dim_head=6), random(4, 9, 24), 3)

@@ -36,6 +36,8 @@ def built(cls, *args, seed=0, **settings):
 def test_attention(B, N, M, seed, heads, d):
     q, k, v = random(B, *heads, N, d, seed=seed), random(B, *heads, M, d, seed=7), random(B, *heads, M, 6)
     assert_close(steps.attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+    bias = random(N, M, seed=3)
+    assert_close(steps.attention(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
 
 
 def test_attention_with_large_scores():

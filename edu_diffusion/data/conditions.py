@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 
 from ..errors import EduError
-from . import scenes, stick, words
+from . import scenes, stick
 from .edges import canny, grow
 from .world import world
 
@@ -61,7 +61,7 @@ def of_scenes(kind, some):
         return canny(some.images)
     if kind == "pose":
         raise EduError("Scenes have no pose; take the stick figures of batch('pose', ...).")
-    return {"segmentation": segmentation, "depth": depth}[kind](some.masks, some.spec)
+    return depth(some.spec) if kind == "depth" else segmentation(some.masks, some.spec)
 
 
 def of_pictures(kind, images):
@@ -92,19 +92,14 @@ def segmentation(masks, spec):
     return masks * shade[:, :, None, None]
 
 
-def depth(masks, spec):
+def depth(spec):
     """Things in grey, the brighter the nearer: (B, 3, H, W). As on a floor, what reaches lower is nearer.
 
     A big thing in the middle reaches lower than a small one, and one at the bottom lower than one at the top.
     """
-    edge, corners = torch.tensor(list(words.SIZES.values()))[spec.size], scenes._corners(spec)
-    y = torch.arange(masks.shape[-2]) - corners[:, :, 0, None]  # rows below the top of each copy: (B, copies, H)
-    x = torch.arange(masks.shape[-1]) - corners[:, :, 1, None]
-    inside = (y >= 0) & (y < edge[:, None, None]), (x >= 0) & (x < edge[:, None, None])
-    there = torch.arange(corners.shape[1]) < spec.count[:, None]
-    boxes = inside[0][..., None] & inside[1][..., None, :] & masks & there[:, :, None, None]
-    low = torch.stack([lowest(boxes[:, k:k + 1]) for k in range(boxes.shape[1])], 1)[..., None, None]
-    return (boxes * low).amax(1, keepdim=True).repeat(1, 3, 1, 1)
+    shapes = scenes.copies(spec)
+    low = torch.stack([lowest(shapes[:, k:k + 1]) for k in range(shapes.shape[1])], 1)[..., None, None]
+    return (shapes * low).amax(1, keepdim=True).repeat(1, 3, 1, 1)
 
 
 def lowest(mask):

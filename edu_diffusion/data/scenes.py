@@ -102,14 +102,17 @@ def render(spec, rng=None):
     """
     images = _background(spec.colour, rng)
     masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
-    corners = _corners(spec)
     for k in range(int(spec.count.max())):
-        for style in spec.style.unique().tolist():
-            for size in spec.size.unique().tolist():
-                rows = ((spec.style == style) & (spec.size == size) & (spec.count > k)).nonzero()[:, 0]
-                if len(rows):
-                    _paste(images, masks, rows, spec.concept[rows], corners[rows, k], ALL_STYLES[style], SIZES[size])
+        _paste_copy(images, masks, spec, k)
     return images, masks
+
+
+def copies(spec):
+    """The shape of each copy by itself, whatever covers it: (B, copies, 64, 64) bool."""
+    masks = torch.zeros(int(spec.count.max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
+    for k, mask in enumerate(masks):
+        _paste_copy(torch.zeros(len(mask), 3, PICTURE, PICTURE), mask, spec, k)
+    return masks[:, :, 0].transpose(0, 1)
 
 
 def _background(colour, rng):
@@ -130,6 +133,16 @@ def _corners(spec):
     shift = shift + torch.stack([row * apart, zigzag], dim=2)
     corner = free[:, None, None] + (shift / GRID).fix().long() * GRID
     return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
+
+
+def _paste_copy(images, masks, spec, k):
+    """Paste the k-th copy of every scene that has so many, in place."""
+    corners = _corners(spec)
+    for style in spec.style.unique().tolist():
+        for size in spec.size.unique().tolist():
+            rows = ((spec.style == style) & (spec.size == size) & (spec.count > k)).nonzero()[:, 0]
+            if len(rows):
+                _paste(images, masks, rows, spec.concept[rows], corners[rows, k], ALL_STYLES[style], SIZES[size])
 
 
 def _paste(images, masks, rows, concept, corner, style, size):

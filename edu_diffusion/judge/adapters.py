@@ -21,6 +21,7 @@ from .marks import background, mean, paired, right, score
 
 SEEDS = (0, 1000, 2000)
 TOGETHER = 4  # pictures in a batch of StyleAligned
+WEIGHT = 2.0  # how many times the first picture counts in it
 
 
 def lora_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, weight=1.0, style=words.NEW_STYLE):
@@ -110,7 +111,7 @@ def size(path, unet):
 
 # ---------------------------------------------------------------- StyleAligned
 
-def aligned_scores(pipe, seeds=SEEDS, limit=None):
+def aligned_scores(pipe, seeds=SEEDS, limit=None, weight=WEIGHT):
     """Do pictures of a batch agree in style, with shared attention and without it? {name: score}
 
     A batch is TOGETHER prompts of different concepts with no colour and no style in them; only the first
@@ -122,7 +123,7 @@ def aligned_scores(pipe, seeds=SEEDS, limit=None):
     for seed in seeds:
         for i, batch in enumerate(rows):
             plain.append(drawn(pipe, batch, seed + TOGETHER * i))
-            with steps.aligned(pipe.unet, TOGETHER):
+            with steps.aligned(pipe.unet, TOGETHER, weight=weight):
                 shared.append(drawn(pipe, batch, seed + TOGETHER * i))
     same = torch.tensor([torch.equal(a[0], b[0]) for a, b in zip(plain, shared)])
     before, after = (agreement(pictures, rows * len(seeds)) for pictures in (plain, shared))

@@ -4,6 +4,7 @@ In self-attention every picture also looks at the first one. So that it takes to
 given the first one's mean and spread (AdaIN). The first picture itself is drawn as always.
 """
 
+import math
 from contextlib import contextmanager
 
 import torch
@@ -27,23 +28,26 @@ def adain(x, reference, eps=1e-5):
     return to_std * (x - mean) / std + reference.mean(1, keepdim=True)
 
 
-def aligned_attend(attn, x, pictures, normalise=adain):
+def aligned_attend(attn, x, pictures, normalise=adain, weight=1.0):
     """Self-attention in which every picture looks at itself and at the first picture.
 
-    out(attention(q', [k_1, k'], [v_1, v])), with q' = adain(q, q_1) and k' = adain(k, k_1); _1: of the first
+    out(attention(q', [k_1, k'], [v_1, v], [log weight, 0])), with q' = adain(q, q_1) and k' = adain(k, k_1);
+    _1: of the first
 
     attn: diffusers' Attention. x: (groups pictures, N, width): with guidance there are two groups, the
     pictures without the prompt and those with it, and each has a first picture of its own. normalise: your
-    own function (x, reference) in place of adain. Returns a tensor like x. Source: Hertz et al. 2024, figure
-    4. Twin: diffusers.models.attention_processor.Attention.forward.
+    own function (x, reference) in place of adain. weight: how many times each key of the first picture counts,
+    above 0. Returns a tensor like x. Source: Hertz et al. 2024, figure 4, where weight is 1.
+    Twin: diffusers.models.attention_processor.Attention.forward.
     """
     whole_groups(x, pictures)
     q, k, v = attn.to_q(x), attn.to_k(x), attn.to_v(x)
     q_1, k_1, v_1 = (first(y, pictures) for y in (q, k, v))
     q, k, v = normalise(q, q_1), torch.cat([k_1, normalise(k, k_1)], 1), torch.cat([v_1, v], 1)
     q, k, v = (split_heads(y, attn.heads) for y in (q, k, v))
+    bias = x.new_tensor([math.log(weight), 0.0]).repeat_interleave(x.shape[1])
     linear, dropout = attn.to_out
-    return dropout(linear(attention(q, k, v).transpose(1, 2).flatten(2)))
+    return dropout(linear(attention(q, k, v, bias).transpose(1, 2).flatten(2)))
 
 
 def first(x, pictures):
@@ -62,28 +66,33 @@ def whole_groups(x, pictures):
 class AlignedProcessor:
     """An attention processor that runs `aligned_attend`; the first picture is left to the one before it."""
 
-    def __init__(self, before, pictures, normalise=adain):
-        self.before, self.pictures, self.normalise = before, pictures, normalise
+    def __init__(self, before, pictures, normalise=adain, weight=1.0):
+        self.before, self.pictures, self.how = before, pictures, (normalise, weight)
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None,
                  **more):
         plain = self.before(attn, hidden_states, encoder_hidden_states, attention_mask, temb, **more)
-        others = aligned_attend(attn, hidden_states, self.pictures, self.normalise)
+        others = aligned_attend(attn, hidden_states, self.pictures, *self.how)
         alone = torch.arange(len(plain), device=plain.device) % self.pictures == 0
         return torch.where(alone[:, None, None], plain, others)
 
 
 @contextmanager
-def aligned(unet, pictures, normalise=adain):
+def aligned(unet, pictures, normalise=adain, weight=1.0):
     """Let the pictures of a batch follow the first one while the block runs, in `generate` or elsewhere.
 
     unet: diffusers' UNet2DConditionModel. pictures: how many prompts are drawn at once. The first picture
     stays what it is in the same batch without this, bit for bit. normalise: your own function in place of
-    adain. Yields the U-Net. Raises ValueError for an attention with more to it than `attend` covers. Source:
-    Hertz et al. 2024, figure 4. Twin: diffusers.UNet2DConditionModel.set_attn_processor.
+    adain. weight: how many times each key of the first picture counts; more is more of its style, and less of
+    what was asked. Yields the U-Net. Raises ValueError for an attention with more to it than `attend` covers, and
+    for a weight that is not above 0. Source: Hertz et al. 2024, figure 4. Twin:
+    diffusers.UNet2DConditionModel.set_attn_processor.
     """
+    if not weight > 0:
+        raise ValueError(f"weight is {weight}; it must be above 0, and at 1 all keys count alike.")
+
     def make(name, old):
-        return None if crossed(name) else AlignedProcessor(old, pictures, normalise)
+        return None if crossed(name) else AlignedProcessor(old, pictures, normalise, weight)
 
     with processed(unet, make):
         yield unet

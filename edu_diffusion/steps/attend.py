@@ -10,15 +10,16 @@ from .covered import covered
 __all__ = ["attend", "attention", "feed_forward", "spatial_transformer", "transformer_block"]
 
 
-def attention(q, k, v):
+def attention(q, k, v, bias=0.0):
     """Let every query gather the values whose keys resemble it.
 
-    softmax(q k^T / sqrt(d)) v: each row of the softmax says in what shares the values are mixed
+    softmax(q k^T / sqrt(d) + bias) v: each row of the softmax says in what shares the values are mixed
 
-    q: (..., N, d). k: (..., M, d). v: (..., M, width). Returns (..., N, width).
+    q: (..., N, d). k: (..., M, d). v: (..., M, width). bias: (..., N, M), or what broadcasts to it: log(2) lets a
+    key count twice. Returns (..., N, width).
     Source: Vaswani et al. 2017, eq. 1. Twin: torch.nn.functional.scaled_dot_product_attention.
     """
-    shares = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    shares = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5 + bias).softmax(dim=-1)
     return shares @ v
 
 
