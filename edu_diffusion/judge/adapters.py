@@ -117,7 +117,8 @@ def aligned_scores(pipe, seeds=SEEDS, limit=None, weight=WEIGHT):
     A batch is TOGETHER prompts of different concepts with no colour and no style in them; only the first
     names a style, and each batch another colour. colour: the share of others on the first one's background;
     drawing: that are nearest to a drawing in the first one's style; likeness: how alike lines and colours
-    are, see `gram`. first_identical: the share of first pictures that are the same bit for bit.
+    are, see `gram`. first_identical: the share of first pictures that are the same bit for bit. weight: as in
+    steps.aligned.
     """
     plain, shared, rows = [], [], batches(limit)
     for seed in seeds:
