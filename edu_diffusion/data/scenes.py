@@ -102,16 +102,18 @@ def render(spec, rng=None):
     """
     images = _background(spec.colour, rng)
     masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
+    corners = _corners(spec)
     for k in range(int(spec.count.max())):
-        _paste_copy(images, masks, spec, k)
+        _paste_copy(images, masks, spec, k, corners[:, k])
     return images, masks
 
 
 def copies(spec):
     """The shape of each copy by itself, whatever covers it: (B, copies, 64, 64) bool."""
     masks = torch.zeros(int(spec.count.max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
+    corners = _corners(spec)
     for k, mask in enumerate(masks):
-        _paste_copy(torch.zeros(len(mask), 3, PICTURE, PICTURE), mask, spec, k)
+        _paste_copy(torch.zeros(len(mask), 3, PICTURE, PICTURE), mask, spec, k, corners[:, k])
     return masks[:, :, 0].transpose(0, 1)
 
 
@@ -135,14 +137,13 @@ def _corners(spec):
     return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
 
 
-def _paste_copy(images, masks, spec, k):
-    """Paste the k-th copy of every scene that has so many, in place."""
-    corners = _corners(spec)
+def _paste_copy(images, masks, spec, k, corner):
+    """Paste the k-th copy of every scene that has so many at its corner (y, x), (B, 2), in place."""
     for style in spec.style.unique().tolist():
         for size in spec.size.unique().tolist():
             rows = ((spec.style == style) & (spec.size == size) & (spec.count > k)).nonzero()[:, 0]
             if len(rows):
-                _paste(images, masks, rows, spec.concept[rows], corners[rows, k], ALL_STYLES[style], SIZES[size])
+                _paste(images, masks, rows, spec.concept[rows], corner[rows], ALL_STYLES[style], SIZES[size])
 
 
 def _paste(images, masks, rows, concept, corner, style, size):
