@@ -65,8 +65,10 @@ def test_the_bytes_keep_their_budget():
     assert sum(sizes) <= 40 << 20 and max(sizes) <= 15 << 20
 
 
-# The other bars of the first slice, concept 75 % and held-out pairs 60 %, are not reached yet: see the card.
-@pytest.mark.parametrize("name, bar", [("colour", 0.92), ("core_concept_top1", 0.66), ("heldout_pairs", 0.39)])
+# The first slice asks for 75 and 60 %, what came after it for 90 and 75 %: held-out pairs lack something yet, see the card.
+@pytest.mark.parametrize("name, bar", [
+    ("core_concept_top1", 0.9), ("core_concept_top5", 0.97), ("colour", 0.95), ("size", 0.85), ("place", 0.85),
+    ("heldout_pairs", 0.6), ("own_words", 0.7)])
 def test_the_base_does_not_fall_behind(name, bar):
     assert METRICS[name]["value"] >= bar
 

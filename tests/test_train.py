@@ -1,6 +1,7 @@
 """Recipes: they learn, stop at their bound, survive a kill at any moment and go on as if nothing had happened."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
 from edu_diffusion import models, train
@@ -218,3 +220,34 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
     monkeypatch.setattr(loop.shutil, "which", lambda name: None)
     with pytest.raises(EduError, match="compiler"):
         loop.fuse(torch.nn.Linear(1, 1))
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_fused_network_learns_in_all_of_its_parts():
+    plain, fused = gradients(small_unet()), gradients(fused_unet())
+    torch._dynamo.reset()
+    for name, gradient in plain.items():
+        assert (fused[name] - gradient).norm() <= 0.1 * gradient.norm() + 1e-4, name
+
+
+def small_unet():
+    """A U-Net with one upsampling, the same at every call."""
+    torch.manual_seed(0)
+    return UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=2,
+        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2, mid_block_type=None, cross_attention_dim=16)
+
+
+def fused_unet():
+    unet = small_unet()
+    loop.fuse(unet)
+    return unet
+
+
+def gradients(unet):
+    """Of each parameter, after one step backward as the optimiser loop takes it."""
+    z_t, c = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.zeros(2, 4, 16)
+    with models.autocast(torch.device("cpu")):
+        loss = unet(z_t, torch.tensor([900, 500]), c).sample.float().square().mean()
+    loss.backward()
+    return {name: p.grad for name, p in unet.named_parameters()}

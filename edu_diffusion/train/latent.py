@@ -5,8 +5,7 @@ caption in ten is left empty, so that the same network also predicts without a p
 
 A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
 noise. So the noisy levels, where only the text can help, are drawn more often and count in full; min-SNR weights
-(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one. Once it
-draws the right thing its lines are still blurred: the sittings after that had fine=0.25 or more.
+(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one.
 """
 
 import functools

@@ -141,7 +141,17 @@ def fuse(*networks):
     if not any(map(shutil.which, ("g++", "clang++", "cl"))):
         raise EduError("Compiling needs a C++ compiler (g++, clang++ or cl) on the PATH; leave it out to train without.")
     for network in networks:
+        leave_upsampling_out(network)
         network.compile()
+
+
+def leave_upsampling_out(network):
+    """Keep torch.compile away from upsampling: compiled for a CPU in bfloat16 it passes no gradient on (torch 2.13),
+    so that every layer below it stands still while the loss, slowly, still falls.
+    """
+    for module in network.modules():
+        if type(module).__name__ == "Upsample2D":  # by name: the libraries are imported where they are needed
+            module.forward = torch.compiler.disable(module.forward)
 
 
 def about(run):
