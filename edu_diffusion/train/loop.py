@@ -14,6 +14,11 @@ from ..errors import EduError
 from ..models import autocast
 
 
+# With torch 2.13's own choice of memory layout a CPU's upsampling in bfloat16 passes zeros or rubbish back, so that every
+# layer below stands still while the loss, slowly, still falls.
+SOUND = {"layout_optimization": False}
+
+
 class Progress(NamedTuple):
     """What a recipe reports after each step. loss: running mean. seconds: trained; left: to the deadline."""
 
@@ -82,7 +87,8 @@ def descend(loss, step, params, optimiser, clip):
         raise EduError(f"The loss became {number} at step {step}: lower the learning rate, and start afresh.")
     optimiser.zero_grad(set_to_none=True)
     value.backward()
-    torch.nn.utils.clip_grad_norm_(params, clip)
+    if not torch.nn.utils.clip_grad_norm_(params, clip).isfinite():
+        raise EduError(f"The gradient became infinite at step {step}: lower the learning rate, and start afresh.")
     optimiser.step()
     return number
 
@@ -141,17 +147,7 @@ def fuse(*networks):
     if not any(map(shutil.which, ("g++", "clang++", "cl"))):
         raise EduError("Compiling needs a C++ compiler (g++, clang++ or cl) on the PATH; leave it out to train without.")
     for network in networks:
-        leave_upsampling_out(network)
-        network.compile()
-
-
-def leave_upsampling_out(network):
-    """Keep torch.compile away from upsampling: compiled for a CPU in bfloat16 it passes no gradient on (torch 2.13),
-    so that every layer below it stands still while the loss, slowly, still falls.
-    """
-    for module in network.modules():
-        if type(module).__name__ == "Upsample2D":  # by name: the libraries are imported where they are needed
-            module.forward = torch.compiler.disable(module.forward)
+        network.compile(options=SOUND)
 
 
 def about(run):
