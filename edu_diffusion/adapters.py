@@ -14,10 +14,10 @@ from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
 SHIPPED = {  # name of the checkpoint: recipe, its settings
-    "canny": ("control", {"kind": "canny", "minutes": 6}),
-    "segmentation": ("control", {"kind": "segmentation", "minutes": 3.5}),
+    "canny": ("control", {"kind": "canny", "minutes": 13}),
+    "segmentation": ("control", {"kind": "segmentation", "minutes": 4.5}),
     "lora": ("lora", {"minutes": 6, "lr": 3e-3}),
-    "inversion": ("inversion", {"minutes": 0.5}),
+    "inversion": ("inversion", {"minutes": 1.5}),
 }
 HALVED = ".safetensors"
 

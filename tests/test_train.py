@@ -79,6 +79,14 @@ def test_a_loss_that_is_not_finite_stops_the_run():
         list(loop.fit(model, lambda step: model(torch.full((1, 3), float("inf"))).sum(), steps=3))
 
 
+def test_a_gradient_that_is_not_finite_stops_the_run():
+    model = torch.nn.Linear(3, 1)
+    before = model.weight.detach().clone()
+    with pytest.raises(EduError, match="gradient"):
+        list(loop.fit(model, lambda step: (0 * model.weight).square().sum().sqrt(), steps=3))
+    assert torch.equal(model.weight, before)
+
+
 @pytest.mark.parametrize("kw", [{}, {"minutes": 0}, {"steps": -1}])
 def test_how_long_must_be_said(kw):
     with pytest.raises(EduError, match="minutes"):

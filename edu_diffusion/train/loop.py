@@ -141,8 +141,8 @@ def plain_attention(model):
 def fuse(*networks):
     """Let torch.compile fuse the operations of networks, in place: their weights and class stay what they are.
 
-    The first step then takes a minute or two, every later one about three quarters of its time. Raises EduError where
-    there is no C++ compiler, which it needs on a CPU.
+    The first step then takes a minute or two, every later one is quicker (tests/benchmarks/compiled.py prints by how
+    much). Raises EduError where there is no C++ compiler, which it needs on a CPU.
     """
     if not any(map(shutil.which, ("g++", "clang++", "cl"))):
         raise EduError("Compiling needs a C++ compiler (g++, clang++ or cl) on the PATH; leave it out to train without.")
