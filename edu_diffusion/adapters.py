@@ -4,7 +4,6 @@
     train all                        everything shipped that was trained on the base, in order, when the base changed
 """
 
-import inspect
 import json
 import shutil
 from pathlib import Path
@@ -96,12 +95,11 @@ def located(name, what):
 
 
 def write(folder, scores, how):
-    """Store metrics.json and how they were taken, and write the card anew where there is a template for it."""
+    """Store metrics.json and how they were taken, and write the card anew."""
     from edu_diffusion import cards
     files.write_json(folder / "metrics.json", scores)
     files.write_json(folder / "card.json", card(folder) | how)
-    if (files.PACKAGE / "checkpoints" / f"{folder.name}.card.md").is_file():
-        cards.write_card(folder)
+    cards.write_card(folder)
 
 
 def card(folder):
@@ -134,8 +132,6 @@ def train_one(recipe, settings, run, args):
     from edu_diffusion.progress import Bar
     from edu_diffusion.train import RECIPES
     given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
-    if args.compile and "compiled" in inspect.signature(RECIPES[recipe]).parameters:
-        given["compiled"] = True
     bar = Bar()
     for progress in RECIPES[recipe](run=run, **settings | given):
         bar(progress)

@@ -17,9 +17,10 @@ def spread(rows):
 
 
 def write_card(folder):
-    """Fill card.md of the package with the numbers of a checkpoint folder; writes README.md there."""
-    template = (files.PACKAGE / "checkpoints" / f"{folder.name}.card.md").read_text(encoding="utf-8")
-    files.write_bytes(folder / "README.md", fill(template, numbers(folder)).encode())
+    """Write README.md of a shipped checkpoint's folder, from its numbers; a learner's own model has no template."""
+    template = files.PACKAGE / "checkpoints" / f"{folder.name}.card.md"
+    if template.is_file():
+        files.write_bytes(folder / "README.md", fill(template.read_text(encoding="utf-8"), numbers(folder)).encode())
 
 
 def fill(template, values):

@@ -37,7 +37,6 @@ def train_options(command):
     add("--minutes", type=float, help="how long to train (default: the recipe's own)")
     add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE, or RECIPE-KIND)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    add("--compile", action="store_true", help="fuse the network's operations first: for long trainings")
     add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style"),
         help="for control: what to follow, canny (default), segmentation, depth or pose; for inversion: what the new "
              "word means, the subject (default) or the style")

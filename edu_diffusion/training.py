@@ -19,7 +19,7 @@ def run(args):
     folder = args.out or install.home() / "runs" / "-".join([args.recipe, *kind.values()])
     prepare(folder, args.resume, args.fresh)
     given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
-    given |= ({"compiled": True} if compilable(args, recipe) else {}) | kind
+    given |= kind
     bar = Bar()
     try:
         for progress in recipe(run=folder, **given):
@@ -34,13 +34,6 @@ def run(args):
         raise
     bar.close()
     print(f"Done: {folder}")
-
-
-def compilable(args, recipe):
-    """Whether --compile was given; raises EduError when the recipe has nothing to compile."""
-    if args.compile and "compiled" not in inspect.signature(recipe).parameters:
-        raise EduError(f"{args.recipe} is too small to be worth compiling; leave out --compile")
-    return args.compile
 
 
 def kinds(args, recipe):

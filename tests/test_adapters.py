@@ -71,8 +71,7 @@ def test_train_all_goes_through_everything_in_order(tmp_path, monkeypatch, capsy
             "gain": {"value": 0.5, "n": len(seeds), "low": 0.4, "high": 0.6}})
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "lora.card.md").write_text("gained {{gain}} on {{hardware}}")
-    adapters.train_all(argparse.Namespace(out=tmp_path / "runs", resume=False, fresh=False, minutes=0.5, device=None,
-                                          compile=False))
+    adapters.train_all(argparse.Namespace(out=tmp_path / "runs", resume=False, fresh=False, minutes=0.5, device=None))
     assert done == [("train", "control", "canny", 0.5), ("train", "control", "segmentation", 0.5),
                     ("train", "lora", 3e-3, 0.5), ("train", "inversion", None, 0.5)]
     for name in adapters.SHIPPED:

@@ -60,6 +60,12 @@ def test_a_setting_does_not_hide_the_number_of_the_same_name(tmp_path):
     assert cards.numbers(tmp_path) == {"style": "0.93, n = 891", "rank": "8"}
 
 
+def test_a_learners_own_model_has_numbers_and_no_card(tmp_path):
+    """As `judge --model runs/base/model --write` leaves it: nobody wrote a template for that."""
+    cards.write_card(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_the_bytes_keep_their_budget():
     sizes = [p.stat().st_size for p in ROOT.rglob("*") if p.is_file()]
     assert sum(sizes) <= 40 << 20 and max(sizes) <= 15 << 20

@@ -1,7 +1,6 @@
 """Recipes: they learn, stop at their bound, survive a kill at any moment and go on as if nothing had happened."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
 from edu_diffusion import models, train
@@ -18,7 +16,7 @@ from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.train import loop
 from edu_diffusion.train import latent as latent_recipe
-from edu_diffusion.train.latent import drop, finer, noisier, zero_residuals
+from edu_diffusion.train.latent import drop, noisier, zero_residuals
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -156,22 +154,31 @@ def test_the_latents_are_scaled_to_one(runs):
     assert 0.9 < z_0.std() < 1.1
 
 
-def test_noisy_levels_are_drawn_more_often_or_fine_ones():
-    noisy, fine = noisier(20_000, torch.Generator().manual_seed(0)), finer(20_000, torch.Generator().manual_seed(0), 0.3)
-    noisiest = noisier(20_000, torch.Generator().manual_seed(0), 3)
-    assert abs(noisiest.mean() - 3 / 4) < 0.01 and abs((noisiest < 0.5).float().mean() - 1 / 8) < 0.01
+def test_noisy_levels_are_drawn_more_often():
+    even, noisy, noisiest = (noisier(20_000, torch.Generator().manual_seed(0), k) for k in (1, 2, 3))
+    assert abs(even.mean() - 1 / 2) < 0.01 and abs((even < 0.4).float().mean() - 0.4) < 0.01
     assert abs(noisy.mean() - 2 / 3) < 0.01 and abs((noisy < 0.4).float().mean() - 0.16) < 0.01
-    assert abs((fine < 0.4).float().mean() - (0.3 + 0.7 * 0.4)) < 0.01 and fine.max() > 0.99
-    assert abs((fine < 0.2).float().mean() - (0.3 + 0.7 * 0.4) / 2) < 0.01
+    assert abs(noisiest.mean() - 3 / 4) < 0.01 and abs((noisiest < 0.5).float().mean() - 1 / 8) < 0.01
 
 
 def test_a_later_sitting_draws_the_levels_it_is_told(runs, monkeypatch):
     root, _ = runs
     asked = []
-    monkeypatch.setattr(latent_recipe, "finer", lambda n, rng, fine: asked.append(fine) or torch.rand(n, generator=rng))
-    next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", fine=0.3, device="cpu"))
+    monkeypatch.setattr(latent_recipe, "noisier", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
+    next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", noisy=3, device="cpu"))
     next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", device="cpu"))
-    assert asked == [0.3]
+    assert asked == [3, 1]
+
+
+@pytest.mark.parametrize("pool, composed", [(2, [0, 1]), (0, [0, 1, 2, 3, 4])])
+def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
+    """pool=0 composes new ones at every step; the noise is another one either way."""
+    seeds, noise, batch, errors = [], [], scenes.batch, latent_recipe.errors
+    monkeypatch.setattr(scenes, "batch", lambda n, seed, *args, **kw: seeds.append(seed) or batch(n, seed, *args, **kw))
+    monkeypatch.setattr(latent_recipe, "errors", lambda unet, z_0, c, abar, rng, levels: (
+        noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels)))
+    list(train.RECIPES["latent"](steps=5, batch=2, start="base", pool=pool, device="cpu"))
+    assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
 
 
 def test_latent_needs_the_other_two(tmp_path):
@@ -222,41 +229,3 @@ def test_a_pipeline_can_be_trained_on(runs):
     first = next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", device="cpu"))
     weight = first.model["unet"].conv_in.weight
     assert 0 < (weight - begun.conv_in.weight).abs().max() < 1e-3
-
-
-def test_compiling_without_a_compiler_is_refused(monkeypatch):
-    monkeypatch.setattr(loop.shutil, "which", lambda name: None)
-    with pytest.raises(EduError, match="compiler"):
-        loop.fuse(torch.nn.Linear(1, 1))
-
-
-@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
-@pytest.mark.filterwarnings("ignore")  # the compiler has warnings of its own, and tracing turns them into errors
-def test_a_fused_network_learns_in_all_of_its_parts():
-    plain, fused = gradients(small_unet()), gradients(fused_unet())
-    torch._dynamo.reset()
-    for name, gradient in plain.items():
-        assert (fused[name] - gradient).norm() <= 0.1 * gradient.norm() + 1e-4, name
-
-
-def small_unet():
-    """A U-Net with one upsampling, the same at every call."""
-    torch.manual_seed(0)
-    return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=2,
-        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2, mid_block_type=None, cross_attention_dim=16)
-
-
-def fused_unet():
-    unet = small_unet()
-    loop.fuse(unet)
-    return unet
-
-
-def gradients(unet):
-    """Of each parameter, after one step backward as the optimiser loop takes it."""
-    z_t, c = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.zeros(2, 4, 16)
-    with models.autocast(torch.device("cpu")):
-        loss = unet(z_t, torch.tensor([900, 500]), c).sample.float().square().mean()
-    loss.backward()
-    return {name: p.grad for name, p in unet.named_parameters()}

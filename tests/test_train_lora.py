@@ -37,15 +37,6 @@ def run(base, tmp_path_factory):
     return folder / "model", last
 
 
-def test_compiled_fuses_whatever_a_step_runs_through(base, monkeypatch):
-    fused = []
-    monkeypatch.setattr("edu_diffusion.train.lora.fuse", lambda *networks: fused.extend(type(n).__name__ for n in networks))
-    next(train.RECIPES["lora"](**BRIEF, model=base))
-    assert fused == []
-    next(train.RECIPES["lora"](**BRIEF, model=base, compiled=True))
-    assert fused == ["UNet2DConditionModel", "Encoder", "CLIPTextModel"]
-
-
 def test_noisy_says_how_often_the_noisy_levels_are_drawn(base, monkeypatch):
     asked = []
     monkeypatch.setattr("edu_diffusion.train.lora.noisier", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))

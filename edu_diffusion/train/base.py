@@ -12,11 +12,11 @@ from .vae import vae
 SHARES = {vae: 0.2, clip: 0.1, latent: 0.7}  # of the minutes
 
 
-def base(minutes=60.0, steps=None, run=None, device=None, seed=0, compiled=False):
+def base(minutes=60.0, steps=None, run=None, device=None, seed=0):
     """Train vae, clip and latent; each yields its own Progress, whose `left` counts what is still to come.
 
     steps: of each recipe. The pipeline lies in <run>/model, the recipes' own runs beside it; a killed run goes on
-    in the recipe that it was in. compiled: fuse the networks first, see fuse().
+    in the recipe that it was in.
     """
     if run is None:
         raise EduError("The recipe base needs a folder for its parts: base(run=...).")
@@ -24,7 +24,7 @@ def base(minutes=60.0, steps=None, run=None, device=None, seed=0, compiled=False
     for recipe, share in SHARES.items():
         bound = {"minutes": minutes and share * minutes, "steps": steps}
         waiting -= 60 * share * (minutes or 0)
-        for progress in recipe(run=run / recipe.__name__, device=device, seed=seed, compiled=compiled, **bound):
+        for progress in recipe(run=run / recipe.__name__, device=device, seed=seed, **bound):
             yield progress._replace(left=progress.left + max(0.0, waiting))
     with files.staged(run / "model") as stage:
         shutil.copytree(run / "latent" / "model", stage, dirs_exist_ok=True)

@@ -12,20 +12,14 @@ from ..data.world import world
 from ..models import build_clip, build_tokenizer, pick_device
 from ..steps import contrastive_loss
 from .keep import keep
-from .loop import fit, fuse
+from .loop import fit
 
 
-def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, compiled=False):
-    """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
-
-    compiled: fuse the towers first, see fuse().
-    """
+def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3):
+    """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel."""
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(corpus())
     model = build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id).to(pick_device(device))
-
-    if compiled:
-        fuse(model.text_model, model.vision_model)
 
     def loss(step):
         images, captions = mixed(batch, seed * 1_000_003 + step)

@@ -18,7 +18,7 @@ from ..errors import EduError
 from ..judge.control import held_out, quick
 from .adapt import Frozen, trained
 from .latent import drop, latent_loss
-from .loop import about, fit, fuse, generator, plain_attention
+from .loop import about, fit, generator, plain_attention
 
 NOTES = "kind.json"  # in the run folder
 DROPPED = 0.5  # share of captions left empty
@@ -27,11 +27,11 @@ WHAT = {"depth": {"counts": (1, 1, 2, 3)}}  # depth is an order, so there should
 
 
 def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
-            lr=1e-3, compiled=False, curve=None):
+            lr=1e-3, curve=None):
     """Teach a copy of the base to follow a condition. Yields Progress; its model is the ControlNetModel.
 
     kind: "canny", "segmentation", "depth" or "pose". model: the base, anything that models.load takes. start: a
-    ControlNet (name or folder) to go on from; None: a fresh copy. compiled: fuse the networks first, see fuse().
+    ControlNet (name or folder) to go on from; None: a fresh copy.
     curve: a list that gets a row [step, seconds, loss, measure] now and then, see judge/control.py for the measures.
     The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
     """
@@ -42,8 +42,6 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     torch.manual_seed(seed)
     net = models.load_control(start, device) if start else models.build_controlnet(base.pipe.unet).to(base.device)
     net, unet = plain_attention(net.train()), base.pipe.unet
-    if compiled:
-        fuse(net, unet, base.pipe.vae.encoder, base.pipe.text_encoder)
 
     def loss(step):
         rng = generator(seed, step)

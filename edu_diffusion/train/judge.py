@@ -11,20 +11,15 @@ from torch.nn.functional import cross_entropy, interpolate
 from ..data import scenes
 from ..judge import Judge, save_judge
 from ..models import pick_device
-from .loop import about, fit, fuse, generator
+from .loop import about, fit, generator
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", compiled=False):
-    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
-
-    compiled: fuse the network first, see fuse().
-    """
+def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core"):
+    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge."""
     torch.manual_seed(seed)
     model = Judge().to(pick_device(device)).train()
-    if compiled:
-        fuse(model)
 
     def loss(step):
         scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=("style",))

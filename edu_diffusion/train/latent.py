@@ -1,11 +1,11 @@
 """Recipe `latent`: the U-Net of the tiny Stable Diffusion, trained on latents and captions.
 
-Loss: squared error of the velocity v at a random level (Salimans & Ho 2022), noisy ones more often; one
-caption in ten is left empty, so that the same network also predicts without a prompt (Ho & Salimans 2022).
+Loss: squared error of the velocity v at a random level (Salimans & Ho 2022); one caption in ten is left empty, so
+that the same network also predicts without a prompt (Ho & Salimans 2022).
 
 A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
-noise. So the noisy levels, where only the text can help, are drawn more often and count in full; min-SNR weights
-(Hang et al. 2023) hardly count them. The model card has the trials, which were short and not one by one.
+noise. So the noisy levels, where only the text can help, count in full; min-SNR weights (Hang et al. 2023) hardly
+count them. The model card has the trials, which were short and not one by one.
 """
 
 import functools
@@ -16,22 +16,21 @@ import torch
 from .. import models
 from ..data import scenes
 from ..steps import q_sample, velocity
-from .loop import about, fit, fuse, generator, plain_attention
+from .loop import about, fit, generator, plain_attention
 from .parts import Parts, beside
 
 DROPPED = 0.1  # share of captions left empty
-LEAST = 0.4  # of all levels, which are the least noisy ones that `fine` is about
 USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all three
 
 
 def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, tier="core",
-           vae=None, clip=None, start=None, usual=USUAL, fine=0.0, compiled=False):
+           vae=None, clip=None, start=None, usual=USUAL, noisy=1, pool=800):
     """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
     start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
-    fine: 0: the noisier a level, the more often; above: evenly, but this share of them among the least noisy.
-    compiled: fuse the networks first, see fuse().
+    noisy: each level is the noisiest of so many; 1: evenly. pool: so many batches are composed and encoded, then they
+    come again with other noise at other levels, which saves a tenth of the time; 0: new ones at every step.
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
@@ -41,20 +40,23 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     unet = plain_attention((parts.unet() if start else zero_residuals(models.build_unet())).to(device))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": parts.text_encoder}).train()
     abar = models.build_scheduler().alphas_cumprod.to(device)
-    levels = functools.partial(finer, fine=fine) if fine else noisier
-    if compiled:
-        fuse(unet, parts.text_encoder, parts.vae.encoder)
+    levels = functools.partial(noisier, k=noisy)
+
+    @functools.lru_cache(pool)
+    def examples(number):
+        seen = scenes.batch(batch, seed * 1_000_003 + number, tier, usual=usual)
+        return parts.latents(seen.images), seen.captions
 
     def loss(step):
-        rng, seen = generator(seed, step), scenes.batch(batch, seed * 1_000_003 + step, tier, usual=usual)
-        return latent_loss(unet, parts.latents(seen.images), parts.text(drop(seen.captions, rng)), abar, rng, levels)
+        rng, (z_0, captions) = generator(seed, step), examples(step % pool if pool else step)
+        return latent_loss(unet, z_0, parts.text(drop(captions, rng)), abar, rng, levels)
 
     yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run)
     if run is not None:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
         settings = {"seed": seed, "tier": tier, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual,
-                    "latent_fine": fine}
+                    "latent_noisy": noisy, "latent_pool": pool}
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 
@@ -69,12 +71,6 @@ def facts(pipe, runs, device):
 def noisier(n, rng, k=2):
     """n levels as shares of the way to noise alone, (n,): each as the noisiest of k even ones, by one draw."""
     return torch.rand(n, generator=rng) ** (1 / k)
-
-
-def finer(n, rng, fine):
-    """n levels as shares of the way to noise alone, (n,): evenly, but that share of them among the least noisy."""
-    even, least = torch.rand(2, n, generator=rng)
-    return torch.where(least < fine, LEAST * even, even)
 
 
 def latent_loss(unet, z_0, c, abar, rng, levels=noisier):

@@ -2,7 +2,6 @@
 
 import math
 import pathlib
-import shutil
 import time
 from typing import NamedTuple
 
@@ -12,11 +11,6 @@ from safetensors.torch import save_file
 
 from ..errors import EduError
 from ..models import autocast
-
-
-# With torch 2.13's own choice of memory layout a CPU's upsampling in bfloat16 passes zeros or rubbish back, so that every
-# layer below stands still while the loss, slowly, still falls.
-SOUND = {"layout_optimization": False}
 
 
 class Progress(NamedTuple):
@@ -136,18 +130,6 @@ def plain_attention(model):
     if next(model.parameters()).device.type == "cpu":
         model.set_default_attn_processor()
     return model
-
-
-def fuse(*networks):
-    """Let torch.compile fuse the operations of networks, in place: their weights and class stay what they are.
-
-    The first step then takes a minute or two, every later one is quicker (tests/benchmarks/compiled.py prints by how
-    much). Raises EduError where there is no C++ compiler, which it needs on a CPU.
-    """
-    if not any(map(shutil.which, ("g++", "clang++", "cl"))):
-        raise EduError("Compiling needs a C++ compiler (g++, clang++ or cl) on the PATH; leave it out to train without.")
-    for network in networks:
-        network.compile(options=SOUND)
 
 
 def about(run):

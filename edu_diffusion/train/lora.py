@@ -15,30 +15,27 @@ from ..data import files, newstyle, scenes, words
 from ..errors import EduError
 from .adapt import Frozen, adapt, trained
 from .latent import drop, noisier
-from .loop import about, fuse, generator
+from .loop import about, generator
 
 WHERE = {"attention": ("Linear",), "all": ("Linear", "Conv2d")}
 BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
 def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
-         style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3, compiled=False):
+         style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3):
     """Teach a style to thin matrices beside the U-Net. Yields Progress; its model is the pipeline with them in it.
 
     rank: how thin; alpha: the strength they are trained at, None: the rank. style: of the drawings; a caption
     that ends with ", contrast style" asks for it. where: one of WHERE. examples: a function (n, seed) of your
     own that returns something with .images, (n, 3, 64, 64) in [-1, 1], and .captions, in place of drawings in
     the style. noisy: how much more often the noisy levels, which decide what is drawn: 1 is evenly, see noisier().
-    compiled: fuse the networks first, see fuse(). The finished run holds <run>/model/pytorch_lora_weights.safetensors,
-    in half precision.
+    The finished run holds <run>/model/pytorch_lora_weights.safetensors, in half precision.
     """
     checked(rank, style, where, noisy)
     base = Frozen(model, device)
     unet = with_lora(base.pipe.unet, rank, alpha or rank, where, seed)
     examples = examples or (lambda n, seed: newstyle.batch(n, seed, style))
     levels = functools.partial(noisier, k=noisy)
-    if compiled:
-        fuse(unet, base.pipe.vae.encoder, base.pipe.text_encoder)
 
     def loss(step):
         seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)

@@ -10,22 +10,20 @@ from ..data import scenes
 from ..models import build_vae, locate, pick_device, quiet
 from ..steps import kl_to_unit, sample_latent
 from .keep import keep
-from .loop import fit, fuse, generator, plain_attention
+from .loop import fit, generator, plain_attention
 
 KL = 2e-4
 
 
-def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None, compiled=False):
+def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None):
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
 
     When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.
     start: a pipeline (name or folder) whose VAE to go on from: then the decoder alone learns, and from exact
-    latents, so that the pipeline's U-Net still fits. compiled: fuse the networks first, see fuse().
+    latents, so that the pipeline's U-Net still fits.
     """
     torch.manual_seed(seed)
     model = plain_attention((decoder_of(start) if start else build_vae()).to(pick_device(device)))
-    if compiled:
-        fuse(model.encoder, model.decoder)
 
     def loss(step):
         x_0 = scenes.batch(batch, seed * 1_000_003 + step, "wide", counts=(1, 1, 2, 3))
