@@ -79,6 +79,10 @@ def test_the_base_does_not_fall_behind(name, bar):
     assert METRICS[name]["value"] >= bar
 
 
+def test_the_bases_pictures_are_spread_as_real_scenes_are():
+    assert METRICS["frechet"]["value"] <= 3 * METRICS["frechet_floor"]["value"]
+
+
 @pytest.mark.parametrize("name, score, end, bar", [
     ("canny", "canny_f1_of_ceiling", "value", 0.8), ("canny", "canny_f1_over_shuffled", "low", 0),
     ("segmentation", "segmentation_iou_gain", "low", 0), ("segmentation", "segmentation_iou_over_shuffled", "low", 0),
