@@ -31,7 +31,7 @@ def parser():
     add("--seeds", type=int, default=3, help="how many sampling seeds")
     add("--limit", type=int, help="only the first prompts, for a quick look")
     add("--distance", action="store_true", help="also the Fréchet distance, 2,000 pictures more (--write implies it)")
-    add("--write", action="store_true", help="store metrics.json, sheet.png and, of a shipped one, the card in the model's folder")
+    add("--write", action="store_true", help="store metrics.json, sheet.png and a shipped one's card in the model's folder")
     return commands
 
 

@@ -30,7 +30,8 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
     start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
     noisy: each level is the noisiest of so many; 1: evenly. pool: so many batches are composed and encoded, then they
-    come again with other noise at other levels, which saves a tenth of the time; 0: new ones at every step.
+    come again with other noise at other levels, which saves a tenth of the time and
+    takes 200 MB; 0: new ones at every step.
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
