@@ -7,7 +7,6 @@
 """
 
 import argparse
-import json
 
 from .data import files
 
@@ -81,13 +80,9 @@ def show(scores):
 
 def write(pipe, folder, scores, args):
     """Store the scores, how they were taken, and the card and contact sheet that quote them."""
-    from . import cards, judge
+    from . import adapters, cards, judge
     from .data.world import prompts
     rows = prompts(args.tier)[:args.limit]
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    card |= {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": judge.STEPS,
-             "guidance": judge.GUIDANCE}
-    files.write_json(folder / "metrics.json", scores)
-    files.write_json(folder / "card.json", card)
+    adapters.write(folder, scores, {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": judge.STEPS,
+                                    "guidance": judge.GUIDANCE})
     files.write_bytes(folder / "sheet.png", cards.sheet(pipe, cards.spread(rows)))
-    cards.write_card(folder)

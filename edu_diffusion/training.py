@@ -18,8 +18,7 @@ def run(args):
     kind = kinds(args, recipe)
     folder = args.out or install.home() / "runs" / "-".join([args.recipe, *kind.values()])
     prepare(folder, args.resume, args.fresh)
-    given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
-    given |= kind
+    given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None} | kind
     bar = Bar()
     try:
         for progress in recipe(run=folder, **given):
