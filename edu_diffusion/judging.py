@@ -26,7 +26,7 @@ def parser():
     add("what", nargs="?", default="drawing", choices=["drawing", "clip", *ADAPTERS], help="which ability (default: drawing)")
     add("--model", help="a shipped checkpoint's name or a folder (default: base, or clip); for an adapter its base")
     add("--adapter", help="a shipped adapter's name or a folder (default: the shipped one of the kind)")
-    add("--tier", default="core", choices=["core", "wide"], help="which of the frozen prompts")
+    add("--tier", default="core", choices=["core", "wide"], help="which of the frozen prompts; wide: the other concepts, which the nearest drawing names")
     add("--seeds", type=int, default=3, help="how many sampling seeds")
     add("--limit", type=int, help="only the first prompts, for a quick look")
     add("--distance", action="store_true", help="also the Fréchet distance, 2,000 pictures more (--write implies it)")

@@ -27,6 +27,17 @@ def test_what_is_held_out_never_appears():
     assert all(world().concepts[i].tier != "heldout" for i in spec.concept.unique())
 
 
+@pytest.mark.parametrize("wide, fewest, most", [(0.0, 0, 0), (0.5, 60, 120), (1.0, 140, 200)])
+def test_a_share_comes_from_the_whole_vocabulary(wide, fewest, most):
+    """Of the whole vocabulary about three quarters are not core concepts."""
+    scene = scenes.mixed(200, 3, wide, usual=1.0)
+    core = torch.isin(scene.spec.concept, world().tier("core"))
+    assert fewest <= (~core).sum() <= most
+    assert len(scene.images) == len(scene.masks) == len(scene.captions) == len(core) == 200
+    allowed = world().style_allowed[scene.spec.concept, scenes.STYLES.index("twemoji")]
+    assert ((scene.spec.style == 1) == allowed).all()  # usual= is passed on
+
+
 @pytest.mark.parametrize("kind", ["colour", "style"])
 def test_held_out_pairs_appear_when_asked_for(kind):
     spec = scenes.draw_spec(20_000, torch.Generator().manual_seed(0), "core", held_out=(kind,))

@@ -5,6 +5,7 @@ import torch
 from edu_diffusion import judge
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts
+from edu_diffusion.judge.evaluate import judged
 from edu_diffusion.judge.retrieval import pool as clip_pool
 
 
@@ -84,6 +85,17 @@ def test_the_nearest_drawing_of_a_real_scene_is_its_own():
     assert (concept == spec.concept).all() and (style == spec.style).all() and distance.max() < 0.05
     other = judge.nearest(images.flip(0), rows)[0]
     assert (other == spec.concept).float().mean() < 0.2
+
+
+def test_concepts_that_the_network_never_saw_are_named_by_their_drawing():
+    rows = [r for r in prompts("wide")[:60] if r["size"] != "small"][:12]
+    network, real = judge.load_judge("cpu"), scenes.render(scenes.spec_of(rows))[0]
+    assert not judge.right(network, real, rows)["concept"].any()
+    seen = judged(network, real, rows, "wide")
+    assert seen["all"].all() and "top5" not in seen
+    assert not judged(network, real.roll(1, 0), rows, "wide")["pair"].any()
+    scores = judge.summary(seen, rows)
+    assert scores["concept_top1"]["value"] == scores["size"]["value"] == 1 and "concept_top5" not in scores
 
 
 def test_a_pool_has_64_captions_and_half_hard_negatives():

@@ -181,6 +181,13 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
 
 
+def test_latent_sees_the_whole_vocabulary_when_asked(monkeypatch):
+    shares, mixed = [], scenes.mixed
+    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, **kw: shares.append(wide) or mixed(n, seed, wide, **kw))
+    next(train.RECIPES["latent"](steps=1, batch=2, start="base", wide=0.5, device="cpu"))
+    assert shares == [0.5]
+
+
 def test_latent_needs_the_other_two(tmp_path):
     with pytest.raises(EduError, match="train vae"):
         next(train.RECIPES["latent"](steps=1, vae=tmp_path))

@@ -59,6 +59,14 @@ def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, usual
     return Scenes(images, masks, [say(spec, i, rng, plain) for i in range(n)], spec)
 
 
+def mixed(n, seed=0, wide=0.5, **more):
+    """n scenes of which that share is drawn from the whole vocabulary and the others from the core alone; more: as in batch."""
+    shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
+    one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
+    return one if not other else Scenes(torch.cat([one.images, other[0].images]), torch.cat([one.masks, other[0].masks]),
+                                        one.captions + other[0].captions, Spec(*map(torch.cat, zip(one.spec, other[0].spec))))
+
+
 def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0):
     """Random attributes, uniform over what is allowed."""
     pool = world().tier(tier)

@@ -9,6 +9,8 @@ from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, w
 
 __all__ = ["training"]
 
+LEFT = 76  # the curve's own corner: room for its scale and its name
+
 
 def training(history, baseline=None, marks=(), named="", images=None, columns=5):
     """A bar for the time, the curve of the loss, and, if there are any, marks on their own axis and pictures.
@@ -21,10 +23,10 @@ def training(history, baseline=None, marks=(), named="", images=None, columns=5)
     whole = now.seconds + now.left
     done = now.seconds / whole if 0 < whole < float("inf") else 1.0
     fig = canvas(wide + (0 if images is None else 290), 320)
-    bar(fig, 60, 22, wide - 130, done)
+    bar(fig, LEFT, 22, wide - LEFT - 70, done)
     words = f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}"
-    write(fig, 60, 46, words, SMALL, ha="left", color=QUIET)
-    axes = plot(fig, 60, 70, wide - 130, 200)
+    write(fig, LEFT, 46, words, SMALL, ha="left", color=QUIET)
+    axes = plot(fig, LEFT, 70, wide - LEFT - 70, 200)
     curves(axes, history, baseline, whole)
     if marks:
         second(axes, marks, named)

@@ -32,9 +32,13 @@ def right(judge, images, rows):
         "style": (answers["style"].argmax(1).cpu() == spec.style) | ~said["style"],
         "size": answers["size"].argmax(1).cpu() == spec.size,
         "place": answers["place"].argmax(1).cpu() == spec.place}
-    verdict["pair"] = verdict["concept"] & verdict["colour"] & verdict["style"]
-    verdict["all"] = verdict["pair"] & verdict["size"] & verdict["place"]
-    return verdict
+    return combined(verdict)
+
+
+def combined(verdict):
+    """With "pair", concept, colour and style all right, and "all", everything that was asked."""
+    pair = verdict["concept"] & verdict["colour"] & verdict["style"]
+    return verdict | {"pair": pair, "all": pair & verdict["size"] & verdict["place"]}
 
 
 def answer(judge, images, batch=200):
@@ -77,7 +81,7 @@ def summary(verdict, rows, suffix=""):
     held = split["heldout_colour"] | split["heldout_style"]
     named = torch.tensor([bool(r["style"]) for r in rows])
     hits = {
-        "concept_top1": verdict["concept"], "concept_top5": verdict["top5"], "colour": verdict["colour"],
+        "concept_top1": verdict["concept"], "concept_top5": verdict.get("top5", ()), "colour": verdict["colour"],
         "style": verdict["style"][named], "size": verdict["size"], "place": verdict["place"],
         "heldout_pairs": verdict["pair"][held], "heldout_colour_pairs": verdict["pair"][split["heldout_colour"]],
         "heldout_style_pairs": verdict["pair"][split["heldout_style"]], "own_words": verdict["pair"][split["own_words"]]}

@@ -22,9 +22,9 @@ def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1
     model = build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id).to(pick_device(device))
 
     def loss(step):
-        images, captions = mixed(batch, seed * 1_000_003 + step)
+        seen = scenes.mixed(batch, seed * 1_000_003 + step)
         model.logit_scale.data.clamp_(max=math.log(100))
-        text, image = embeddings(model, tokenizer, captions, images)
+        text, image = embeddings(model, tokenizer, seen.captions, seen.images)
         return contrastive_loss(text, image, model.logit_scale)
 
     yield from fit(model.train(), loss, minutes=minutes, steps=steps, lr=lr, run=run)
@@ -37,12 +37,6 @@ def embeddings(model, tokenizer, captions, images):
     text = model.get_text_features(input_ids=ids.to(model.device)).pooler_output
     image = model.get_image_features(pixel_values=images.to(model.device)).pooler_output
     return text.float(), image.float()
-
-
-def mixed(n, seed):
-    """Images and captions, half from the core tier and half from the whole vocabulary."""
-    core, wide = scenes.batch(n // 2, seed, "core"), scenes.batch(n - n // 2, seed + 500_000_000, "wide")
-    return torch.cat([core.images, wide.images]), core.captions + wide.captions
 
 
 def corpus(n=20_000):

@@ -16,13 +16,16 @@ from .loop import about, fit, generator
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core"):
-    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge."""
+def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",)):
+    """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
+
+    held_out: kinds of held-out pairs that it sees all the same, as in scenes.batch.
+    """
     torch.manual_seed(seed)
     model = Judge().to(pick_device(device)).train()
 
     def loss(step):
-        scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=("style",))
+        scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=held_out)
         images = soften(scene.images, generator(seed, step)).to(next(model.parameters()).device)
         answers = model(images)
         return sum(cross_entropy(answers[part].float(), getattr(scene.spec, part).to(images.device)) for part in PARTS)

@@ -1,0 +1,58 @@
+"""Can the style of a drawing that was never seen be told, or is it known by heart?
+
+    python3 tests/benchmarks/styles.py [minutes]     # of training a second judge, 15 unless told
+
+The shipped judge was shown all drawings. Another one is trained here as long, without those that the base never saw.
+Prints how often either names the style and the concept of real scenes: of the frozen prompts whose drawings both
+have seen, and of the held-out ones. Then what the base draws for the held-out ones: how often the shipped judge
+finds concept and style right, and how often the nearest drawing is in the style asked for, or in another one of the
+same concept.
+"""
+
+import sys
+
+import torch
+
+from edu_diffusion import judge, models, train
+from edu_diffusion.data import scenes
+from edu_diffusion.data.world import prompts
+
+
+def line(label, **hits):
+    for name, hit in hits.items():
+        s = judge.score(hit)
+        print(f"{label:45}{name:21}{100 * s['value']:6.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]  n={s['n']}", flush=True)
+
+
+def named(label, network):
+    """How the network names real scenes."""
+    for split in ("seen", "heldout_style"):
+        rows = [row for row in prompts("core", split) if row["style"]]
+        real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
+        right = judge.right(network, real, rows)
+        line(f"{label}, {split}", style=right["style"], concept=right["concept"])
+
+
+def drawn(network, seeds=(0, 1000, 2000)):
+    """What the base makes of styles in which it never saw the thing."""
+    pipe, rows = models.load("base", "cpu"), prompts("core", "heldout_style")
+    pictures, rows = torch.cat([judge.draw(pipe, rows, seed) for seed in seeds]), rows * len(seeds)
+    right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)
+    concept, style, _ = judge.nearest(pictures, rows)
+    near = concept == spec.concept
+    line("drawn, heldout_style", concept=right["concept"], style=right["style"], both=right["pair"],
+         nearest_asked=near & (style == spec.style), nearest_other_style=near & (style != spec.style))
+
+
+def main(minutes=15.0):
+    shipped = judge.load_judge("cpu")
+    for progress in train.RECIPES["judge"](minutes=minutes, device="cpu", held_out=()):
+        pass
+    print(f"{minutes} minutes, {progress.step} steps")
+    named("shown all drawings", shipped)
+    named("never shown the held-out ones", progress.model.eval())
+    drawn(shipped)
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))
