@@ -17,6 +17,7 @@ def test_the_background_is_read_off_the_frame():
 def test_wilson_interval():
     s = judge.score(torch.tensor([True] * 90 + [False] * 10))
     assert s == {"value": 0.9, "n": 100, "low": 0.8256, "high": 0.9448}
+    assert str(judge.score(torch.zeros(40, dtype=torch.bool))["low"]) == "0.0"  # and not -0.0
 
 
 class Oracle(torch.nn.Module):

@@ -52,7 +52,7 @@ def score(hits):
     n, p, z = len(hits), hits.float().mean().item(), 1.96
     middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
-    return {"value": round(p, 4), "n": n, "low": round(low, 4), "high": round(high, 4)}
+    return {"value": round(p, 4), "n": n, "low": round(max(0.0, low), 4), "high": round(high, 4)}
 
 
 def paired(before, after, unit=None):
