@@ -188,6 +188,14 @@ def test_latent_sees_the_whole_vocabulary_when_asked(monkeypatch):
     assert shares == [0.5]
 
 
+@pytest.mark.parametrize("more, expected", [({}, ("style",)), ({"held_out": ()}, ())])
+def test_the_judge_sees_held_out_styles_unless_told_otherwise(more, expected, monkeypatch):
+    seen, batch = [], scenes.batch
+    monkeypatch.setattr(scenes, "batch", lambda *args, held_out, **kw: seen.append(held_out) or batch(*args, **kw))
+    next(train.RECIPES["judge"](steps=1, batch=2, device="cpu", **more))
+    assert seen == [expected]
+
+
 def test_latent_needs_the_other_two(tmp_path):
     with pytest.raises(EduError, match="train vae"):
         next(train.RECIPES["latent"](steps=1, vae=tmp_path))
