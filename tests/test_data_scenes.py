@@ -54,6 +54,16 @@ def test_plain_captions_name_everything():
         assert ("small" in caption.split()) == (scene.spec.size[i] == 0)
 
 
+@pytest.mark.parametrize("share, fewest, most", [(0.0, 0, 0), (0.3, 40, 80), (1.0, 200, 200)])
+def test_a_share_of_the_captions_does_not_name_the_thing(share, fewest, most):
+    """All else is said: the colour, the style, the size, the place."""
+    scene = scenes.batch(200, 5, plain=True, unnamed=share)
+    assert fewest <= sum(" thing" in caption for caption in scene.captions) <= most
+    assert torch.equal(scene.images, scenes.batch(200, 5).images)
+    for caption, size, style in zip(scene.captions, scene.spec.size, scene.spec.style):
+        assert ("small" in caption.split()) == (size == 0) and caption.endswith(f"{scenes.STYLES[style]} style")
+
+
 def test_the_mask_is_the_sprite():
     """Outside the mask (and its soft edge) there is background only; inside, pixels differ from it."""
     spec = scenes.batch(64, 1).spec

@@ -181,11 +181,13 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
 
 
-def test_latent_sees_the_whole_vocabulary_when_asked(monkeypatch):
+def test_latent_sees_the_whole_vocabulary_and_captions_that_name_nothing_when_asked(monkeypatch):
     shares, mixed = [], scenes.mixed
-    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, **kw: shares.append(wide) or mixed(n, seed, wide, **kw))
-    next(train.RECIPES["latent"](steps=1, batch=2, start="base", wide=0.5, device="cpu"))
-    assert shares == [0.5]
+    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, unnamed, **kw: (
+        shares.append((wide, unnamed)) or mixed(n, seed, wide, unnamed=unnamed, **kw)))
+    for more in ({}, {"wide": 0.5, "unnamed": 0.2}):
+        next(train.RECIPES["latent"](steps=1, batch=2, start="base", device="cpu", **more))
+    assert shares == [(0.0, 0.0), (0.5, 0.2)]
 
 
 @pytest.mark.parametrize("more, expected", [({}, ("style",)), ({"held_out": ()}, ())])

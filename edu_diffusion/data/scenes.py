@@ -45,18 +45,19 @@ class Scenes(NamedTuple):
     spec: Spec
 
 
-def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0, plain=False):
+def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0, plain=False, unnamed=0.0):
     """n random scenes, the same for the same arguments on every machine.
 
     tier: "core", "wide" or "heldout". held_out: kinds of pairs of heldout.csv to draw as well, of ("colour",
     "style"). styles: which drawing styles. usual: this share of the scenes is drawn in the usual style whatever
-    else is allowed, where that pair is not held out. plain: canonical captions that name everything; otherwise about a fifth is said in other words
-    or left unsaid. Returns Scenes.
+    else is allowed, where that pair is not held out. plain: canonical captions that name everything; otherwise about a
+    fifth is said in other words or left unsaid. unnamed: this share of the captions says "a thing" and not what it is.
+    Returns Scenes.
     """
     rng = torch.Generator().manual_seed(seed)
     spec = draw_spec(n, rng, tier, counts, held_out, styles, usual)
     images, masks = render(spec, rng)
-    return Scenes(images, masks, [say(spec, i, rng, plain) for i in range(n)], spec)
+    return Scenes(images, masks, [say(spec, i, rng, plain, unnamed) for i in range(n)], spec)
 
 
 def mixed(n, seed=0, wide=0.5, **more):
@@ -167,12 +168,14 @@ def _paste(images, masks, rows, concept, corner, style, size):
     masks[where] |= alpha > 0.5
 
 
-def say(spec, i, rng, plain=False):
+def say(spec, i, rng, plain=False, unnamed=0.0):
     """The caption of scene i. Unless plain: other names, other word orders, colour or the usual style left unsaid."""
     concept = world().concepts[int(spec.concept[i])]
     style = ALL_STYLES[spec.style[i]]
     u = torch.ones(4) if plain else torch.rand(4, generator=rng)
     name = concept.aliases[int(u[0] * 1e6) % len(concept.aliases)] if u[0] < 0.2 and concept.aliases else concept.name
+    if unnamed and torch.rand(1, generator=rng) < unnamed:
+        name = words.THING
     return words.caption(
         name, COLOURS[spec.colour[i]] if u[1] > 0.07 else "", SIZES[spec.size[i]], PLACES[spec.place[i]],
         "" if u[2] < 0.6 and style == words.USUAL_STYLE else style, int(spec.count[i]),

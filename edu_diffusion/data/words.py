@@ -15,6 +15,7 @@ COLOURS = {  # the ten backgrounds, sRGB
 }
 STYLES = ("noto", "twemoji", "fluent")  # the base learns these three
 USUAL_STYLE = "twemoji"  # what a caption without a style means
+THING = "thing"  # says only that there is one: any concept
 NEW_STYLE = "contrast"  # the fourth, which the base never sees: the LoRA lesson's
 SIZES = {"small": 30, "medium": 42, "big": 56}  # edge of the sprite in pixels, in a 64-pixel picture
 PLACES = {  # (x, y) in units of the free margin: -1 is the left or top edge, 0 the centre

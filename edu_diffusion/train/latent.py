@@ -24,15 +24,15 @@ USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all t
 
 
 def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
-           vae=None, clip=None, start=None, usual=USUAL, noisy=1, pool=800):
+           vae=None, clip=None, start=None, usual=USUAL, noisy=1, pool=800, unnamed=0.0):
     """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
     start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
-    wide: that share of every batch is drawn from the whole vocabulary, the others from the core.
+    wide: that share of every batch is drawn from the whole vocabulary, the others from the core. unnamed: that share
+    of the captions says "a thing" in place of the concept, so that style and place must mean something by themselves.
     noisy: each level is the noisiest of so many; 1: evenly. pool: so many batches are composed and encoded, then they
-    come again with other noise at other levels, which saves a tenth of the time and
-    takes 200 MB; 0: new ones at every step.
+    come again with other noise at other levels, which saves a tenth of the time and takes 200 MB; 0: new ones always.
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
@@ -46,7 +46,7 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
 
     @functools.lru_cache(pool)
     def examples(number):
-        seen = scenes.mixed(batch, seed * 1_000_003 + number, wide, usual=usual)
+        seen = scenes.mixed(batch, seed * 1_000_003 + number, wide, usual=usual, unnamed=unnamed)
         return parts.latents(seen.images), seen.captions
 
     def loss(step):
@@ -58,7 +58,7 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
         settings = {"seed": seed, "latent_wide": wide, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual,
-                    "latent_noisy": noisy, "latent_pool": pool}
+                    "latent_noisy": noisy, "latent_pool": pool, "latent_unnamed": unnamed}
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 

@@ -30,7 +30,7 @@ def named(label, network):
         rows = [row for row in prompts("core", split) if row["style"]]
         real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
         right = judge.right(network, real, rows)
-        line(f"{label}, {split}", style=right["style"], concept=right["concept"])
+        line(f"{label}, {split}", style=right["style"], concept=right["concept"], both=right["pair"])
 
 
 def drawn(network, seeds=(0, 1000, 2000)):

@@ -1,0 +1,101 @@
+"""Two things at once, side by side, of which the base saw only one at a time: does it draw both?
+
+    python3 tests/benchmarks/two.py [pairs]     # 160 unless told
+
+The same pairs, starting noise and levels, asked for in four ways:
+
+    as a learner says it      "a cat left of a tree on a white background"
+    in the base's words       "a small cat at the left and a small tree at the right on a white background"
+    composed                  two prompts, one for each thing; their differences from the empty prompt are added
+                              (Liu et al. 2022, eq. 11): eps = eps_u + g (eps_left - eps_u) + g (eps_right - eps_u)
+    each in its half          the same two prompts, each of them asked in its own half of the latent only (as Bar-Tal et al. 2023
+                              blend regions): the pipeline is told where the things are, which the other ways are not
+
+Each half is judged by itself, the other one painted over with the background. The ceiling: two real drawings through the VAE.
+"""
+
+import sys
+
+import torch
+
+from edu_diffusion import judge, models
+from edu_diffusion.data import scenes, words
+from edu_diffusion.data.world import world
+from edu_diffusion.steps import ddim_step, sample, spaced_levels, to_eps
+from edu_diffusion.train.parts import encode_text
+
+GROUND, SIDES, BATCH = "white", ("left", "right"), 40
+LEFT = (torch.arange(16) < 8).float()  # 1 in the left half of a latent's columns
+
+
+def pairs(n, seed=0):
+    """Prompt rows of n pairs of different things, one list for each side."""
+    concepts, rng = world().tier("core"), torch.Generator().manual_seed(seed)
+    chosen = [concepts[torch.randperm(len(concepts), generator=rng)[:2]] for _ in range(n)]
+    return [[row(world().concepts[int(pair[k])], side) for pair in chosen] for k, side in enumerate(SIDES)]
+
+
+def row(concept, side):
+    return {"id": concept.id, "name": concept.name, "colour": GROUND, "style": "", "size": "small", "place": side,
+            "prompt": words.caption(concept.name, GROUND, "small", side)}
+
+
+def asked(left, right):
+    """{way: (lists of captions, where each list counts)}: as many captions for a picture as are added."""
+    thing = words.noun_phrase
+    said = [f"{thing(a['name'])} left of {thing(b['name'])} on a {GROUND} background" for a, b in zip(left, right)]
+    own = [f"{thing(a['name'], 'small')} at the left and {thing(b['name'], 'small')} at the right on a {GROUND} background"
+           for a, b in zip(left, right)]
+    two = [[r["prompt"] for r in rows] for rows in (left, right)]
+    return {"as a learner says it": ([said], [1]), "in the base's words": ([own], [1]),
+            "composed": (two, [1, 1]), "each in its half": (two, [LEFT, 1 - LEFT])}
+
+
+@torch.no_grad()
+def drawn(pipe, captions, where, seed, g=judge.GUIDANCE):
+    """Pictures of the captions, guided by every list of them at once, each where its mask is 1."""
+    texts = [encode_text(pipe.tokenizer, pipe.text_encoder, list(some)) for some in ([""] * len(captions[0]), *captions)]
+    levels = spaced_levels(pipe.scheduler.alphas_cumprod, judge.STEPS)
+    share = dict(levels)
+
+    def model(x, t):
+        empty, *said = (to_eps(pipe.unet(x, t, c).sample, x, share[t], "v_prediction") for c in texts)
+        return empty + g * sum(mask * (eps - empty) for eps, mask in zip(said, where))
+
+    x_T = torch.randn(len(captions[0]), 4, 16, 16, generator=torch.Generator().manual_seed(seed))
+    *_, last = sample(model, x_T, levels, step=ddim_step)
+    return pipe.vae.decode(last.x_s / pipe.vae.config.scaling_factor).sample.clamp(-1, 1)
+
+
+def halves(images):
+    """Each half of the pictures alone, the other one painted over: two (B, 3, 64, 64)."""
+    ground, middle = scenes.PALETTE[scenes.COLOURS.index(GROUND)][:, None, None], scenes.PICTURE // 2
+    left, right = images.clone(), images.clone()
+    left[..., middle:], right[..., :middle] = ground, ground
+    return left, right
+
+
+def line(network, label, images, both_rows):
+    """How often each half is what was asked for, for the network; both; and both for the nearest drawing."""
+    named, near = [], []
+    for half, rows in zip(halves(images), both_rows):
+        named.append(judge.right(network, half, rows)["concept"])
+        near.append(judge.nearest(half, rows)[0] == scenes.spec_of(rows).concept)
+    shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest drawing": near[0] & near[1]}
+    said = "   ".join(f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
+                      for name, s in ((name, judge.score(hit)) for name, hit in shares.items()))
+    print(f"{label:22}{said}", flush=True)
+
+
+def main(n=160):
+    pipe, network, both = models.load("base", "cpu"), judge.load_judge("cpu"), pairs(n)
+    real = [scenes.render(scenes.spec_of(rows))[0] for rows in both]
+    joined = torch.cat([real[0][..., :32], real[1][..., 32:]], dim=-1)
+    line(network, "real, through the VAE", judge.through_vae(pipe, joined), both)
+    for way, (captions, where) in asked(*both).items():
+        parts = [drawn(pipe, [some[i:i + BATCH] for some in captions], where, i) for i in range(0, n, BATCH)]
+        line(network, way, torch.cat(parts), both)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
