@@ -54,13 +54,13 @@ def judge_clip(args):
     """Pools of captions and pictures, matched by a CLIP."""
     from . import judge, models
     from .train.clip import embeddings
-    folder = models.locate(args.model or "clip")
-    model, tokenizer = models.load_clip(folder)
+    model, tokenizer = models.load_clip(args.model or "clip")
     hits = judge.recall(lambda captions, images: embeddings(model, tokenizer, captions, images), args.tier)
     scores = {f"{args.tier}_recall_{way}": judge.score(found) for way, found in hits.items()}
     show(scores)
     if args.write:
         from . import cards
+        folder = models.locate(args.model or "clip")
         files.write_json(folder / "metrics.json", scores)
         cards.write_card(folder)
 
@@ -72,10 +72,12 @@ def judge_adapter(args):
 
 
 def show(scores):
-    """Print a table of scores."""
+    """Print a table of scores, each beside its ceiling where it has one."""
     for name, score in scores.items():
-        interval = f"  [{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
-        print(f"{name:28s} {score['value']:7.3f}{interval}  n={score['n']}", flush=True)
+        if name.removesuffix("_ceiling") == name or name.removesuffix("_ceiling") not in scores:
+            interval = f"[{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
+            best = f"  ceiling {scores[name + '_ceiling']['value']:.3f}" if name + "_ceiling" in scores else ""
+            print(f"{name:28s} {score['value']:7.3f}  {interval:16s}  n={score['n']}{best}", flush=True)
 
 
 def write(pipe, folder, scores, args):

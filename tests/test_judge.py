@@ -1,11 +1,13 @@
 """The judge's arithmetic, and that the shipped one is worth asking."""
 
+import pytest
 import torch
 
-from edu_diffusion import judge
+from edu_diffusion import judge, judging
 from edu_diffusion.data import scenes
-from edu_diffusion.data.world import prompts
-from edu_diffusion.judge.evaluate import judged
+from edu_diffusion.data.world import prompts, world
+from edu_diffusion.judge.evaluate import judged, second_opinion
+from edu_diffusion.judge.marks import quantile
 from edu_diffusion.judge.retrieval import pool as clip_pool
 
 
@@ -86,6 +88,33 @@ def test_the_nearest_drawing_of_a_real_scene_is_its_own():
     assert (concept == spec.concept).all() and (style == spec.style).all() and distance.max() < 0.05
     other = judge.nearest(images.flip(0), rows)[0]
     assert (other == spec.concept).float().mean() < 0.2
+
+
+def test_memory_is_counted_apart_for_drawings_no_training_saw():
+    rows = [r for split in ("seen", "heldout_style") for r in prompts("core", split)[5:13]]
+    spec = scenes.spec_of(rows)
+    assert world().style_allowed[spec.concept, spec.style].tolist() == [True] * 8 + [False] * 8
+    images = scenes.render(spec)[0]
+    images[0] = images[8] = images[1]
+    seen = second_opinion(judge.load_judge("cpu"), images, rows)
+    assert (seen["memory"]["value"], seen["memory_unseen"]["value"], seen["memory_unseen"]["n"]) == (0.875, 0.875, 8)
+    assert "memory_unseen" not in second_opinion(judge.load_judge("cpu"), images[:8], rows[:8])
+
+
+def test_a_quantile_lies_in_its_interval():
+    values = torch.arange(100.0)[torch.randperm(100, generator=torch.Generator().manual_seed(0))]
+    found = quantile(values, 0.1, "dB")
+    assert found["value"] == pytest.approx(9.9) and (found["n"], found["unit"]) == (100, "dB")
+    assert found["low"] == pytest.approx(99 * (0.1 - 1.96 * 0.03), abs=1e-3) and found["high"] == pytest.approx(99 * (0.1 + 1.96 * 0.03), abs=1e-3)
+    assert quantile(values[:2], 0.1, "dB")["low"] >= 0
+
+
+def test_a_score_is_printed_beside_its_ceiling(capsys):
+    one, best = judge.score(torch.tensor([True, False])), judge.score(torch.tensor([True, True]))
+    judging.show({"style": one, "style_ceiling": best, "invert_ceiling": {"value": 30.0, "n": 3}})
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.split() == ["style", "0.500", "[0.095,", "0.905]", "n=2", "ceiling", "1.000"]
+    assert last.split() == ["invert_ceiling", "30.000", "n=3"]
 
 
 def test_concepts_that_the_network_never_saw_are_named_by_their_drawing():

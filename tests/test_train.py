@@ -17,6 +17,7 @@ from edu_diffusion.errors import EduError
 from edu_diffusion.train import loop
 from edu_diffusion.train import latent as latent_recipe
 from edu_diffusion.train.latent import drop, noisier, zero_residuals
+from edu_diffusion.train.vae import by_sprite
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -145,6 +146,14 @@ def test_the_recipes_end_in_a_pipeline_that_opens_in_vanilla_diffusers(runs):
         pipe = StableDiffusionPipeline.from_pretrained(root / "latent" / "model", dtype=torch.float32)
     picture = models.load(root / "latent" / "model", "cpu")("a cat", num_inference_steps=1, output_type="np").images
     assert picture.shape == (1, 64, 64, 3) and pipe.vae.config.scaling_factor != 1
+
+
+def test_a_small_sprite_counts_as_much_as_a_big_one():
+    masks = torch.zeros(3, 1, 64, 64, dtype=torch.bool)
+    masks[0, :, 30:34, 30:34] = masks[1, :, 8:56, 8:56] = True
+    weight = by_sprite(masks)
+    torch.testing.assert_close(weight.mean((1, 2, 3)), torch.tensor([2.0, 2.0, 1.0]))
+    assert weight[:, 0, 0, 0].tolist() == [1, 1, 1] and weight[0].max() == 1 + 64 * 64 / 6 / 6
 
 
 def test_the_latents_are_scaled_to_one(runs):

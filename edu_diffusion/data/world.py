@@ -33,7 +33,7 @@ class World:
     """Concepts, drawings and the held-out pairs of datasets/emoji.
 
     concepts: list of Concept, in sheet order. colour_allowed: (concepts, colours) and style_allowed:
-    (concepts, styles) booleans, False where a pair is held out of every training.
+    (concepts, styles) booleans, False where a pair is held out of the training of all that draws (the judge knows every drawing).
     """
 
     def __init__(self, root=None):

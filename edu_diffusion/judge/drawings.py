@@ -1,7 +1,7 @@
 """A second judge, built otherwise and never trained: the drawing that is nearest to a picture, pixel by pixel.
 
 It shares nothing with the classifier, so where both agree neither was fooled. And it measures memory: how often
-the picture is nearest to just that training drawing that was asked for.
+the picture is nearest to the very drawing that was asked for, among all drawings, also those no training saw.
 """
 
 import torch

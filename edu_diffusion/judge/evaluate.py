@@ -4,10 +4,10 @@ import torch
 
 from .. import steps
 from ..data import jpeg, scenes
-from ..data.world import prompts
+from ..data.world import prompts, world
 from .distance import features, frechet
 from .drawings import nearest
-from .marks import answer, combined, right, score, summary
+from .marks import answer, combined, mean, quantile, right, score, summary
 
 STEPS, GUIDANCE = 20, 4.0  # fixed before any model was judged
 TAUGHT = "core"  # the tier whose drawings the network was shown
@@ -72,13 +72,18 @@ def fixed(pipe, judge, tier="core", limit=None):
 
 
 def second_opinion(judge, pictures, rows):
-    """What the nearest training drawing says of the same pictures, and how often both judges name one concept."""
+    """What the nearest drawing says of the same pictures, and how often both judges name one concept.
+
+    memory: how often the nearest is the very drawing asked for, where that was trained on; memory_unseen: where it was
+    held out, so that nobody can know it by heart.
+    """
     spec, (concept, style, _) = scenes.spec_of(rows), nearest(pictures, rows, TAUGHT)
     with torch.no_grad():
         named = answer(judge, pictures)["concept"].argmax(1).cpu()
-    same = concept == spec.concept
-    return {"nearest_concept": score(same), "judges_agree": score(concept == named),
-            "memory": score(same & (style == spec.style))}
+    same, known = concept == spec.concept, world().style_allowed[spec.concept, spec.style]
+    itself = same & (style == spec.style)
+    return {"nearest_concept": score(same), "judges_agree": score(concept == named)} | {
+        name: score(hits) for name, hits in (("memory", itself[known]), ("memory_unseen", itself[~known])) if len(hits)}
 
 
 def distances(pipe, judge, tier="core", n=SETS):
@@ -96,5 +101,4 @@ def psnr(pipe, n=200):
     scene = scenes.batch(n, 123, "heldout")
     again = through_vae(pipe, scene.images)
     db = torch.tensor([jpeg.psnr(x, y, mask[0]) for x, y, mask in zip(scene.images, again, scene.masks)])
-    return {"vae_psnr_unseen": {"value": round(db.mean().item(), 2), "n": n, "unit": "dB"},
-            "vae_psnr_unseen_p10": {"value": round(db.quantile(0.1).item(), 2), "n": n, "unit": "dB"}}
+    return {"vae_psnr_unseen": mean(db, "dB"), "vae_psnr_unseen_p10": quantile(db, 0.1, "dB")}

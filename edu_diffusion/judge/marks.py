@@ -75,6 +75,14 @@ def mean(values, unit=None):
     return paired(torch.zeros_like(values), values, unit)
 
 
+def quantile(values, q, unit):
+    """The same of a quantile of numbers, (n,): its interval lies between those values that are as far off in rank."""
+    n, reach = len(values), 1.96 * math.sqrt(len(values) * q * (1 - q))
+    ranks = ((n * q + sign * reach) / n for sign in (-1, 1))
+    low, high = (values.quantile(min(max(rank, 0.0), 1.0)).item() for rank in ranks)
+    return {"value": round(values.quantile(q).item(), 4), "n": n, "low": round(low, 4), "high": round(high, 4), "unit": unit}
+
+
 def summary(verdict, rows, suffix=""):
     """The named scores of a verdict over prompt rows."""
     split = {name: torch.tensor([r["split"] == name for r in rows]) for name in ("heldout_colour", "heldout_style", "own_words")}

@@ -6,6 +6,7 @@ import torch
 
 from .. import models
 from ..errors import EduError
+from ..models import check
 from ..steps import encode
 
 
@@ -22,8 +23,8 @@ def beside(run, recipe, given):
 class Parts:
     """The trained parts that the U-Net learns between: the VAE, which stays as it is, and the text encoder.
 
-    The text encoder goes on learning, so that concepts that must be drawn differently can move apart: of all
-    that was tried this helped most (the model card has the numbers; Rombach et al. 2022 trained theirs along too).
+    The text encoder goes on learning, so that concepts that must be drawn differently can move apart (Rombach et al.
+    2022 trained theirs along too). The model card has trials of it.
     """
 
     def __init__(self, vae, clip, device, start="base"):
@@ -33,10 +34,13 @@ class Parts:
         vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
         text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
             pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
+        if base:
+            check.folder(base)
         with models.quiet():
-            self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32).to(device).eval()
+            self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32, use_safetensors=True).to(device).eval()
             self.text_encoder = CLIPTextModel.from_pretrained(
-                text, dtype=torch.float32, attn_implementation="eager").to(device).eval()  # see plain_attention
+                text, dtype=torch.float32, attn_implementation="eager",  # see plain_attention
+                use_safetensors=True).to(device).eval()
             self.tokenizer = CLIPTokenizer.from_pretrained(words)
         self.vae.requires_grad_(False)
 
@@ -44,7 +48,7 @@ class Parts:
         """The U-Net of the pipeline that the parts come from."""
         from diffusers import UNet2DConditionModel
         with models.quiet():
-            return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32)
+            return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32, use_safetensors=True)
 
     def latents(self, images):
         """Scaled latents of pictures: the encoder's mean, since its spread is noise that nobody can predict."""

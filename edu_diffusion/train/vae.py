@@ -1,13 +1,13 @@
 """Recipe `vae`: compress 64 x 64 pictures into 16 x 16 x 4 latents and back.
 
-Loss: weighted squared and absolute error, sprites counted more than flat backgrounds, plus a small KL term
-(Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
+Loss: weighted squared and absolute error, every picture's sprite counted once more as much as the whole picture, small
+or big, plus a small KL term (Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
 """
 
 import torch
 
 from ..data import scenes
-from ..models import build_vae, locate, pick_device, quiet
+from ..models import build_vae, check, locate, pick_device, quiet
 from ..steps import kl_to_unit, sample_latent
 from .keep import keep
 from .loop import fit, generator, plain_attention
@@ -42,16 +42,24 @@ def vae_loss(model, x_0, mask, rng):
     eps = torch.randn(mean.shape, generator=rng).to(mean)
     z_0 = sample_latent(mean, logvar, eps) if mean.requires_grad else mean
     error = model.decode(z_0).sample.float() - x_0
-    weight = 1 + 2 * torch.nn.functional.max_pool2d(mask.float(), 3, stride=1, padding=1)
     pixels = error.square() + 0.1 * error.abs()
-    return (weight * pixels).mean() + KL * kl_to_unit(mean, logvar).mean() / mean[0].numel()
+    return (by_sprite(mask) * pixels).mean() + KL * kl_to_unit(mean, logvar).mean() / mean[0].numel()
+
+
+def by_sprite(mask):
+    """Weights of pixels, (B, 1, H, W): 1, and over the sprite and a pixel around it so much more that every picture's sprite
+    counts once more as much as the whole picture. Else the big ones outvote the small, whose faces are lost first.
+    """
+    sprite = torch.nn.functional.max_pool2d(mask.float(), 3, stride=1, padding=1)
+    return 1 + sprite / sprite.mean((2, 3), keepdim=True).clamp(min=1e-6)
 
 
 def decoder_of(start):
     """The VAE of a pipeline with all but its decoder frozen."""
     from diffusers import AutoencoderKL
+    check.folder(locate(start))
     with quiet():
-        model = AutoencoderKL.from_pretrained(locate(start) / "vae", dtype=torch.float32)
+        model = AutoencoderKL.from_pretrained(locate(start) / "vae", dtype=torch.float32, use_safetensors=True)
     model.requires_grad_(False)
     model.decoder.requires_grad_(True)
     return model
