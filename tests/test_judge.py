@@ -6,6 +6,7 @@ import torch
 from edu_diffusion import judge, judging
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts, world
+from edu_diffusion.errors import EduError
 from edu_diffusion.judge.evaluate import judged, second_opinion
 from edu_diffusion.judge.marks import quantile
 from edu_diffusion.judge.retrieval import pool as clip_pool
@@ -68,6 +69,23 @@ def test_style_is_scored_where_the_prompt_names_one():
     ones = torch.ones(len(rows), dtype=torch.bool)
     verdict = dict.fromkeys(("concept", "top5", "colour", "size", "place", "all", "pair"), ones) | {"style": ~named}
     assert judge.summary(verdict, rows)["style"] == judge.score(torch.zeros(int(named.sum()), dtype=torch.bool))
+
+
+def test_the_style_of_drawings_that_were_shown_is_scored_apart():
+    rows = prompts("core")
+    held = torch.tensor([r["split"] == "heldout_style" for r in rows])
+    shown = torch.tensor([bool(r["style"]) for r in rows]) & ~held
+    verdict = dict.fromkeys(("concept", "top5", "colour", "size", "place", "all", "pair"), held) | {"style": ~held}
+    assert judge.summary(verdict, rows)["style_shown"] == judge.score(torch.ones(int(shown.sum()), dtype=torch.bool))
+
+
+def test_what_is_no_judge_is_refused_in_a_sentence(tmp_path):
+    for folder in (tmp_path, "clip"):
+        with pytest.raises(EduError, match="no judge of this vocabulary"):
+            judge.load_judge("cpu", folder)
+    (tmp_path / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(EduError, match="no judge of this vocabulary"):
+        judge.load_judge("cpu", tmp_path)
 
 
 def test_frechet_of_known_gaussians():

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from edu_diffusion import models, train
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
+from edu_diffusion.judge import load_judge
 from edu_diffusion.train import loop
 from edu_diffusion.train import latent as latent_recipe
 from edu_diffusion.train.latent import drop, noisier, zero_residuals
@@ -205,6 +206,12 @@ def test_the_judge_sees_held_out_styles_unless_told_otherwise(more, expected, mo
     monkeypatch.setattr(scenes, "batch", lambda *args, held_out, **kw: seen.append(held_out) or batch(*args, **kw))
     next(train.RECIPES["judge"](steps=1, batch=2, device="cpu", **more))
     assert seen == [expected]
+
+
+def test_the_judge_goes_on_from_another(runs):
+    folder = runs[0] / "judge" / "model"
+    now = next(train.RECIPES["judge"](steps=9, batch=2, lr=1e-9, start=folder, device="cpu")).model.state_dict()
+    assert all(torch.allclose(now[k], w, atol=1e-6) for k, w in load_judge("cpu", folder).state_dict().items())
 
 
 def test_latent_needs_the_other_two(tmp_path):

@@ -90,7 +90,8 @@ def summary(verdict, rows, suffix=""):
     named = torch.tensor([bool(r["style"]) for r in rows])
     hits = {
         "concept_top1": verdict["concept"], "concept_top5": verdict.get("top5", ()), "colour": verdict["colour"],
-        "style": verdict["style"][named], "size": verdict["size"], "place": verdict["place"],
+        "style": verdict["style"][named], "style_shown": verdict["style"][named & ~split["heldout_style"]],
+        "size": verdict["size"], "place": verdict["place"],
         "heldout_pairs": verdict["pair"][held], "heldout_colour_pairs": verdict["pair"][split["heldout_colour"]],
         "heldout_style_pairs": verdict["pair"][split["heldout_style"]], "own_words": verdict["pair"][split["own_words"]]}
     return {name + suffix: score(h) for name, h in hits.items() if len(h)}

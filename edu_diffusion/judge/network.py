@@ -8,6 +8,7 @@ from torch import nn
 from .. import models
 from ..data import files, scenes
 from ..data.world import world
+from ..errors import EduError
 
 WIDTHS = (32, 64, 128, 192)
 
@@ -36,7 +37,7 @@ class Judge(nn.Module):
             width = wider
         self.body = nn.Sequential(*layers, nn.GroupNorm(8, width), nn.ReLU())
         self.concept = nn.Linear(width, len(world().concepts))
-        self.style = nn.Linear(width, len(scenes.ALL_STYLES))
+        self.style = nn.Sequential(nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES)))  # no line parts styles
         self.size = nn.Linear(width * 16, len(scenes.SIZES))  # where things are is lost by averaging
         self.place = nn.Linear(width * 16, len(scenes.PLACES))
 
@@ -58,10 +59,16 @@ def save_judge(judge, target, card=None):
         save_file({k: v.half().contiguous() for k, v in judge.state_dict().items()}, stage / "model.safetensors")
 
 
-def load_judge(device=None):
-    """The shipped judge, in evaluation mode."""
+def load_judge(device=None, source="judge"):
+    """The shipped judge, or that of a folder with its model.safetensors, in evaluation mode.
+
+    Raises EduError when there is no such folder, or what it holds is no judge of this vocabulary.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
-    path = files.folder("checkpoints", "judge") / "model.safetensors"
-    judge = Judge()
-    judge.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    path, judge = models.locate(source) / "model.safetensors", Judge()
+    try:
+        judge.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise EduError(f"{path} is no judge of this vocabulary: name a folder that the recipe judge made.") from error
     return judge.eval().to(models.pick_device(device))

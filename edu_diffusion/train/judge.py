@@ -9,20 +9,22 @@ import torch
 from torch.nn.functional import cross_entropy, interpolate
 
 from ..data import scenes
-from ..judge import Judge, save_judge
+from ..judge import Judge, load_judge, save_judge
 from ..models import pick_device
 from .loop import about, fit, generator
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",)):
+def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",),
+          start=None):
     """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
 
-    held_out: kinds of held-out pairs that it sees all the same, as in scenes.batch.
+    held_out: kinds of held-out pairs that it sees all the same, as in scenes.batch. start: a judge's folder to go on from, or
+    "judge", the shipped one; None: a new one.
     """
     torch.manual_seed(seed)
-    model = Judge().to(pick_device(device)).train()
+    model = (load_judge(device, start) if start else Judge().to(pick_device(device))).train()
 
     def loss(step):
         scene = scenes.batch(batch, seed * 1_000_003 + step, tier, held_out=held_out)
