@@ -114,7 +114,7 @@ def test_no_change_at_all_is_not_certain():
     score = judge.paired(same, same)
     assert score["value"] == 0 and score["low"] < -0.02 and score["high"] > 0.02 and "unit" not in score
     lost = judge.paired(same, ~same)
-    assert lost["value"] == -1 and lost["high"] < -0.7
+    assert lost["value"] == lost["low"] == -1 and lost["high"] < -0.7
 
 
 def test_the_interval_of_a_diversity_is_twice_as_wide():

@@ -66,7 +66,8 @@ def paired(before, after, unit=None):
     half = gain.new_tensor([0.5**0.5, -(0.5**0.5)])  # what half a case each way adds to the sums
     seen = torch.cat([gain, half]) if before.dtype == torch.bool else gain
     middle, reach = seen.mean().item(), 1.96 * seen.std().item() / math.sqrt(len(seen))
-    score = {"value": gain.mean().item(), "n": len(gain), "low": middle - reach, "high": middle + reach}
+    most = 1.0 if before.dtype == torch.bool else math.inf  # a share cannot change by more
+    score = {"value": gain.mean().item(), "n": len(gain), "low": max(-most, middle - reach), "high": min(most, middle + reach)}
     return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
 
 
