@@ -484,6 +484,20 @@ def test_half_precision_maps_are_near(sd15):
     assert_close(trace.heat_maps(half, 32), trace.heat_maps(full, 32), rtol=0.01, atol=1e-3)
 
 
+def test_a_held_norm_goes_by_what_it_measured_first():
+    norm, first = built(nn.GroupNorm, num_groups=2, num_channels=4), torch.randn(1, 4, 5, 5)
+    with torch.no_grad():
+        norm.weight.uniform_(), norm.bias.uniform_()
+    elsewhere = first.clone()
+    elsewhere[..., 0, 0] += 9
+    plain = norm(first)
+    with trace.hold_norms(nn.Sequential(norm)) as held:
+        assert list(held) == ["0"]
+        assert_close(norm(first), plain)
+        assert_close(norm(elsewhere)[..., 1:, 1:], plain[..., 1:, 1:])  # an edit in one place is felt nowhere else
+    assert (norm(elsewhere) - plain)[..., 1:, 1:].abs().max() > 0.1  # and afterwards it is as it was
+
+
 # ablate
 
 @torch.no_grad()

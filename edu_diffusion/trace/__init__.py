@@ -17,6 +17,7 @@ so are GPUs.
     attention.py   attention maps: what is looked at from where
     words.py       the tokens of each word
     ablate.py      take a block or a skip out, and see what becomes of the picture
+    hold.py        group normalisations that go by what they measured before
     profile.py     parameters, time and memory, block by block
     names.py       dotted names and patterns
     nested.py      tensors in tuples, lists and dictionaries
@@ -24,6 +25,7 @@ so are GPUs.
 
 from .ablate import ablate
 from .attention import attention_maps, cross_attention, heat_maps, record_attention, resolutions
+from .hold import hold_norms
 from .names import modules
 from .profile import Profile, Share, profile
 from .record import Call, Trace, record
@@ -36,6 +38,8 @@ __all__ = [
     "record", "Trace", "Call",
     # attention
     "cross_attention", "record_attention", "attention_maps", "resolutions", "heat_maps",
+    # hold
+    "hold_norms",
     # words
     "words", "by_word",
     # profile
