@@ -74,10 +74,12 @@ def judge_adapter(args):
 def show(scores):
     """Print a table of scores, each beside its ceiling where it has one."""
     for name, score in scores.items():
-        if name.removesuffix("_ceiling") == name or name.removesuffix("_ceiling") not in scores:
-            interval = f"[{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
-            best = f"  ceiling {scores[name + '_ceiling']['value']:.3f}" if name + "_ceiling" in scores else ""
-            print(f"{name:28s} {score['value']:7.3f}  {interval:16s}  n={score['n']}{best}", flush=True)
+        if name.endswith("_ceiling") and name.removesuffix("_ceiling") in scores:
+            continue
+        interval = f"[{score['low']:.3f}, {score['high']:.3f}]" if "low" in score else ""
+        best = scores.get(f"{name}_ceiling")
+        beside = f"  ceiling {best['value']:.3f}" if best else ""
+        print(f"{name:28s} {score['value']:7.3f}  {interval:16s}  n={score['n']}{beside}", flush=True)
 
 
 def write(pipe, folder, scores, args):

@@ -37,7 +37,8 @@ class Judge(nn.Module):
             width = wider
         self.body = nn.Sequential(*layers, nn.GroupNorm(8, width), nn.ReLU())
         self.concept = nn.Linear(width, len(world().concepts))
-        self.style = nn.Sequential(nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES)))  # no line parts styles
+        self.style = nn.Sequential(  # every drawing has its own way of being in a style: one layer alone cannot learn that
+            nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES)))
         self.size = nn.Linear(width * 16, len(scenes.SIZES))  # where things are is lost by averaging
         self.place = nn.Linear(width * 16, len(scenes.PLACES))
 

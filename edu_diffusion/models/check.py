@@ -60,14 +60,18 @@ def classes(root, index):
 
 def lacking(root, weights):
     """Refuse a folder without all the files that are needed."""
-    words = root / "tokenizer"
-    either = [] if (words / "tokenizer.json").exists() else [words / "vocab.json", words / "merges.txt"]
-    needed = [*(root / name for name in SETTINGS), *either, *weights]
+    needed = [*(root / name for name in SETTINGS), *word_files(root / "tokenizer"), *weights]
     names = [path.relative_to(root).as_posix() for path in needed if not path.is_file()]
     if names:
         pickles = [path.name for place in ("*", "*/*") for path in root.glob(place) if path.suffix in PICKLES]
         hint = f" ({pickles[0]} is {WHY_NOT})" if pickles else ""
         raise EduError(f"{root} is not a Stable Diffusion folder: it lacks {few(names)}{hint}.")
+
+
+def word_files(folder):
+    """The files that a tokenizer needs in its folder: one, or the two that libraries of old wrote."""
+    whole = folder / "tokenizer.json"
+    return [whole] if whole.exists() else [folder / "vocab.json", folder / "merges.txt"]
 
 
 def blank_model(root, part):

@@ -39,8 +39,7 @@ def clip_folders(name):
                        "or the shipped one, 'clip'.")
     if check.read_json(root / "config.json").get("model_type") != "clip":
         raise EduError(f"{root} holds another model; what is wanted is the folder of a CLIPModel.")
-    either = ["tokenizer.json"] if (words / "tokenizer.json").is_file() else ["vocab.json", "merges.txt"]
-    lacking = [str(file) for file in (root / WEIGHTS, *(words / one for one in either)) if not file.is_file()]
+    lacking = [str(file) for file in (root / WEIGHTS, *check.word_files(words)) if not file.is_file()]
     if lacking:
         raise EduError(f"{check.few(lacking)} is not there: copy or fetch it again.")
     return root, words

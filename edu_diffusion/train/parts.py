@@ -29,7 +29,7 @@ class Parts:
 
     def __init__(self, vae, clip, device, start="base"):
         from diffusers import AutoencoderKL
-        from transformers import CLIPTextModel, CLIPTokenizer
+        from transformers import CLIPTokenizer
         base = self.base = models.locate(start) if None in (vae, clip) else None
         vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
         text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
@@ -38,9 +38,7 @@ class Parts:
             check.folder(base)
         with models.quiet():
             self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32, use_safetensors=True).to(device).eval()
-            self.text_encoder = CLIPTextModel.from_pretrained(
-                text, dtype=torch.float32, attn_implementation="eager",  # see plain_attention
-                use_safetensors=True).to(device).eval()
+            self.text_encoder = text_encoder_of(text).to(device)
             self.tokenizer = CLIPTokenizer.from_pretrained(words)
         self.vae.requires_grad_(False)
 
@@ -57,6 +55,14 @@ class Parts:
     def text(self, captions):
         """See encode_text."""
         return encode_text(self.tokenizer, self.text_encoder, captions)
+
+
+def text_encoder_of(folder):
+    """The text encoder in a folder, in plain steps (see plain_attention); of a whole CLIP its text tower."""
+    from transformers import CLIPTextModel
+    with models.quiet():
+        return CLIPTextModel.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True).eval()
 
 
 def encode_text(tokenizer, text_encoder, captions):

@@ -7,7 +7,7 @@ or big, plus a small KL term (Kingma & Welling 2013, eq. 10) that keeps the late
 import torch
 
 from ..data import scenes
-from ..models import build_vae, check, locate, pick_device, quiet
+from ..models import build_vae, load, pick_device
 from ..steps import kl_to_unit, sample_latent
 from .keep import keep
 from .loop import fit, generator, plain_attention
@@ -56,11 +56,7 @@ def by_sprite(mask):
 
 def decoder_of(start):
     """The VAE of a pipeline with all but its decoder frozen."""
-    from diffusers import AutoencoderKL
-    check.folder(locate(start))
-    with quiet():
-        model = AutoencoderKL.from_pretrained(locate(start) / "vae", dtype=torch.float32, use_safetensors=True)
-    model.requires_grad_(False)
+    model = load(start, "cpu").vae.requires_grad_(False)
     model.decoder.requires_grad_(True)
     return model
 

@@ -21,6 +21,7 @@ from edu_diffusion.judge.distance import features
 from edu_diffusion.steps import abar, ddim_step, sample, scaled_linear_betas, spaced_levels, to_eps
 from edu_diffusion.train.latent import Parts, drop, latent_loss, zero_residuals
 from edu_diffusion.train.loop import fit, generator, plain_attention
+from edu_diffusion.train.parts import text_encoder_of
 
 BATCH, STEPS = 32, 20
 LEVELS = abar(scaled_linear_betas())
@@ -63,7 +64,7 @@ SIDES = {"latents": Latents, "pixels": Pixels}
 def train(kind, minutes, lr):
     """Train one side to a deadline; returns (space, U-Net, text encoder's parts)."""
     parts = Parts(None, None, torch.device("cpu"))
-    parts.text_encoder = clips_own()
+    parts.text_encoder = text_encoder_of(models.locate("clip"))
     space = kind(parts)
     torch.manual_seed(0)
     unet = plain_attention(zero_residuals(kind.build()))
@@ -77,13 +78,6 @@ def train(kind, minutes, lr):
         pass
     both.eval()
     return space, unet, parts, progress.step
-
-
-def clips_own():
-    """The text encoder as CLIP left it."""
-    from transformers import CLIPTextModel
-    with models.quiet():
-        return CLIPTextModel.from_pretrained(models.locate("clip"), dtype=torch.float32, attn_implementation="eager").eval()
 
 
 @torch.no_grad()

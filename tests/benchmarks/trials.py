@@ -1,6 +1,6 @@
 """Short trials, side by side in one run: what buys the U-Net, and the VAE, most in the same seconds from nothing?
 
-    python3 tests/benchmarks/trials.py                          # 17 trials of 65 seconds and three shapes: half an hour on two slow cores
+    python3 tests/benchmarks/trials.py                          # 18 trials of 65 seconds and three shapes: half an hour on two slow cores
     python3 tests/benchmarks/trials.py --seconds 5 --only eps   # a quick look at one
 
 Every trial of the first table changes one thing of the first row, and begins with the text encoder that CLIP left. Printed:
@@ -20,7 +20,7 @@ from edu_diffusion.judge.distance import features
 from edu_diffusion.steps import abar, cosine_betas, q_sample, scaled_linear_betas, snr, to_eps, to_x0, velocity
 from edu_diffusion.train.latent import drop, noisier, zero_residuals
 from edu_diffusion.train.loop import fit, generator, plain_attention
-from edu_diffusion.train.parts import encode_text
+from edu_diffusion.train.parts import encode_text, text_encoder_of
 from edu_diffusion.train.vae import latent_std, vae_loss
 
 LEVELS, SHOWN, POOL = abar(scaled_linear_betas()), (100, 300, 500, 700, 900), 120
@@ -60,7 +60,6 @@ class Trial(NamedTuple):
     begun: Callable = zero_residuals
     dropped: float = 0.1
     frozen: bool = False
-    ema: float = 0.998
     unet: dict = {}
     seed: int = 0
 
@@ -79,15 +78,6 @@ TRIALS = {
 }
 
 
-def parts():
-    """The shipped VAE and the text encoder that CLIP left, which the U-Net's training has not touched."""
-    from transformers import CLIPTextModel
-    with models.quiet():
-        text = CLIPTextModel.from_pretrained(models.locate("clip"), dtype=torch.float32, attn_implementation="eager")
-    base = models.load("base", "cpu")
-    return base.vae.eval(), base.tokenizer, text.eval()
-
-
 @torch.no_grad()
 def encoded(vae, n=POOL, seed=0):
     """n batches of 64 scenes: (scaled latents, captions)."""
@@ -95,9 +85,13 @@ def encoded(vae, n=POOL, seed=0):
     return [(vae.encode(s.images).latent_dist.mean * vae.config.scaling_factor, s.captions) for s in some]
 
 
-def train(trial, seconds, pool, tokenizer, text_encoder):
-    """One trial: (U-Net and text encoder with the average of their weights, number of steps, the last step's own weights)."""
+def train(trial, seconds, pool, tokenizer):
+    """One trial: (U-Net and text encoder with the average of their weights, number of steps, the last step's own weights).
+
+    It begins with the text encoder that CLIP left, which no U-Net's training has touched.
+    """
     torch.manual_seed(trial.seed)
+    text_encoder = text_encoder_of(models.locate("clip"))
     unet = plain_attention(trial.begun(resized(trial.unet)))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder.requires_grad_(not trial.frozen)}).train()
     last = [p.detach().clone() for p in both.parameters()]
@@ -110,7 +104,7 @@ def train(trial, seconds, pool, tokenizer, text_encoder):
         error = unet_error(trial, unet, z_0[:trial.batch], eps, t, c)
         return (trial.weight(trial.abar[t]) * error.square().mean((1, 2, 3))).mean()
 
-    for progress in fit(both, loss, minutes=seconds / 60, lr=trial.lr, ema=trial.ema):
+    for progress in fit(both, loss, minutes=seconds / 60, lr=trial.lr):
         torch._foreach_copy_(last, [p.detach() for p in both.parameters()])
     return both.eval(), progress.step, last
 
@@ -131,7 +125,8 @@ def judged(trial, both, tokenizer, unseen):
     for wanted in LEVELS[list(SHOWN)]:
         t = (trial.abar - wanted).abs().argmin()
         level = trial.abar[t]
-        out, z_t = both["unet"](q_sample(z_0, eps, level), t, c).sample, q_sample(z_0, eps, level)
+        z_t = q_sample(z_0, eps, level)
+        out = both["unet"](z_t, t, c).sample
         v = velocity(to_x0(out, z_t, level, trial.target), to_eps(out, z_t, level, trial.target), level)
         found.append((v - velocity(z_0, eps, level)).square().mean().item())
     return found
@@ -149,15 +144,15 @@ def row(name, errors, steps=""):
 
 def compare(args):
     """The first table."""
-    vae, tokenizer, _ = parts()
-    pool, (unseen,) = encoded(vae), [(torch.cat(z), sum(c, [])) for z, c in [zip(*encoded(vae, 4, seed=777))]]
     base = models.load("base", "cpu")
+    latents, captions = zip(*encoded(base.vae, 4, seed=777))
+    pool, unseen, tokenizer = encoded(base.vae), (torch.cat(latents), sum(captions, [])), base.tokenizer
     print("| trial | steps | " + " | ".join(map(str, SHOWN)) + " | mean |\n|" + "---|" * (len(SHOWN) + 3))
     row("the shipped base", judged(Trial(), {"unet": base.unet, "text_encoder": base.text_encoder}, tokenizer, unseen))
     for name, trial in TRIALS.items():
         if args.only and args.only not in name:
             continue
-        both, steps, last = train(trial, args.seconds, pool, tokenizer, parts()[2])
+        both, steps, last = train(trial, args.seconds, pool, tokenizer)
         row(name, judged(trial, both, tokenizer, unseen), steps)
         if name == next(iter(TRIALS)):
             torch._foreach_copy_([p.detach() for p in both.parameters()], last)
@@ -167,15 +162,14 @@ def compare(args):
 def shapes(args):
     """The second table."""
     print("\n| latent | VAE parameters | its steps | dB on unseen concepts | U-Net steps | Fréchet distance |\n|" + "---|" * 6)
-    network, real = judge.load_judge("cpu"), scenes.batch(2000, 31).images
+    network, real, tokenizer = judge.load_judge("cpu"), scenes.batch(2000, 31).images, models.load("base", "cpu").tokenizer
     for name, changes in SHAPES.items():
         if args.only and args.only not in name:
             continue
-        _, tokenizer, text_encoder = parts()
         vae, vae_steps = new_vae(changes, args.seconds)
         channels, edge = vae.config.latent_channels, 64 // 2 ** (len(vae.config.block_out_channels) - 1)
         trial = Trial(unet={"in_channels": channels, "out_channels": channels, "sample_size": edge})
-        both, steps, _ = train(trial, args.seconds, encoded(vae), tokenizer, text_encoder)
+        both, steps, _ = train(trial, args.seconds, encoded(vae), tokenizer)
         pipe = models.assemble(vae, both["text_encoder"], tokenizer, both["unet"])
         captions = [{"prompt": c} for c in scenes.batch(args.pictures, 32).captions]
         far = judge.frechet(features(network, real), features(network, judge.draw(pipe, captions, guidance=1.0)))
