@@ -51,21 +51,51 @@ def test_five_percent_of_the_pairs_are_held_out():
     assert world().style_allowed.sum(1).min() >= 2  # a concept keeps two styles at least
 
 
+SPLITS = {"full", "open", "category", "unseen_wording", "unknown_word", "aliases", "heldout_colour", "heldout_style", "counts", "pairs"}
+
+
 def test_the_frozen_prompts_say_what_their_columns_say():
     rows = prompts()
-    assert len(rows) >= 300 and {r["split"] for r in rows} == {"seen", "heldout_colour", "heldout_style", "own_words"}
+    assert {r["split"] for r in rows} == SPLITS
+    assert all(len(prompts("core", split)) >= 100 for split in SPLITS - {"unknown_word"})
     for row in rows:
+        if row["split"] in ("unseen_wording", "unknown_word"):
+            continue
         assert not row["colour"] or row["colour"] in row["prompt"].split()
-        concept = world().by_id[row["id"]]
-        names = concept.aliases if row["split"] == "own_words" else (concept.name,)
-        assert concept.tier == row["tier"] and any(name in row["prompt"] for name in names)
+        assert not row["style"] or row["style"] in row["prompt"]
+        concept = world().by_id.get(row["id"])
+        names = (("thing",) if not concept and not row["category"] else (world().said[row["category"]],) if row["category"] else
+                 concept.aliases if row["split"] == "aliases" else (concept.name, words.plural(concept.name)))
+        assert concept is None or concept.tier == row["tier"]
+        assert any(name in row["prompt"] for name in names)
+
+
+def test_full_prompts_name_everything_and_open_ones_leave_two_things_unsaid():
+    parts = ("colour", "style", "size", "place")
+    assert all(all(r[part] for part in parts) for r in prompts("core", "full"))
+    assert all(sum(not r[part] for part in parts) >= 2 for r in prompts("core", "open"))
 
 
 def test_the_prompts_hold_out_what_they_say():
     held = {(r["kind"], r["id"], r["value"]) for r in read_csv(world().root / "heldout.csv")}
     for row in prompts():
-        assert (("colour", row["id"], row["colour"]) in held) == (row["split"] == "heldout_colour")
-        assert (("style", row["id"], row["style"]) in held) == (row["split"] == "heldout_style")
+        if row["split"] in ("full", "heldout_colour", "heldout_style", "counts", "pairs", "aliases"):
+            assert (("colour", row["id"], row["colour"]) in held) == (row["split"] == "heldout_colour")
+            assert (("style", row["id"], row["style"]) in held) == (row["split"] == "heldout_style")
+
+
+def test_learners_words_are_known_and_unknown_nouns_are_not():
+    """A noun that no caption says is in the split that has no floor."""
+    for row in prompts(split="unknown_word"):
+        concept, spoken = world().by_id[row["id"]], row["prompt"].lower()
+        assert not any(f" {name} " in f" {spoken} " for name in (concept.name, *concept.aliases))
+
+
+def test_categories_hold_core_concepts_and_habits_are_not_held_out():
+    assert len(world().categories) >= 12 and all(len(world().members(c)) >= 5 for c in world().categories)
+    assert all(world().concepts[i].tier == "core" for c in world().categories for i in world().members(c).tolist())
+    held = {(r["kind"], r["id"], r["value"]) for r in read_csv(world().root / "heldout.csv")}
+    assert 25 <= len(world().habits) <= 40 and not {(h["attribute"], h["id"], h["value"]) for h in world().habits} & held
 
 
 def test_the_files_are_the_ones_that_were_prepared():

@@ -65,7 +65,7 @@ def main():
     write("captions.csv", ["id", "character", "name", "aliases", "keywords", "category", "tier"], concepts)
     pairs = held_out_pairs(concepts)
     write("heldout.csv", ["kind", "id", "value"], pairs)
-    write("prompts.csv", ["split", "tier", "id", "colour", "style", "size", "place", "prompt"],
+    write("prompts.csv", ["split", "tier", "id", "category", "colour", "style", "size", "place", "count", "other", "prompt"],
           prompts(concepts, pairs))
     checksums()
 
@@ -169,8 +169,8 @@ def add_aliases(concepts):
             known = [w for w in concept["keywords"].split("|") if count[w] == 1 and w not in taken | UNFIT]
             wanted = chosen.pop(concept["name"], []) if tier == "core" else (
                 [w for w in known if re.fullmatch(r"[a-z][a-z \-]{2,}", w)][:4])
-            if set(wanted) - set(known):
-                sys.exit(f"aliases.txt: {set(wanted) - set(known)} are no keywords of {concept['name']!r} alone.")
+            if set(wanted) & (taken | UNFIT):
+                sys.exit(f"aliases.txt: {set(wanted) & (taken | UNFIT)} already mean something, and not {concept['name']!r}.")
             concept["aliases"] = wanted
             taken.update(wanted)
     if chosen:
@@ -202,30 +202,40 @@ def held_out_pairs(concepts):
 
 
 def prompts(concepts, pairs):
-    """The frozen list of every judgement: 4 splits x 80 core prompts, 4 x 40 of the wide tier."""
+    """The frozen list of every judgement. An empty cell means unsaid."""
     held = {(p["kind"], p["id"], p["value"]) for p in pairs}
-    rows = []
-    for tier, n in (("core", 80), ("wide", 40)):
-        members = [c for c in concepts if c["tier"] == tier]
-        for split in ("seen", "heldout_colour", "heldout_style", "own_words"):
-            rows += split_prompts(split, members, held, n)
-    return rows
+    core, wide = ([c for c in concepts if c["tier"] == tier] for tier in ("core", "wide"))
+    return [
+        *named("full", core, held, 160), *opened(core), *by_category(), *learners(core),
+        *named("aliases", [c for c in core if c["aliases"]], held, 110), *named("heldout_colour", core, held, 100),
+        *named("heldout_style", core, held, 120), *several(core, held), *named("full", wide, held, 80),
+        *named("heldout_colour", wide, held, 40), *named("heldout_style", wide, held, 80)]
 
 
-def split_prompts(split, members, held, n):
-    candidates = []
-    for concept in members:
-        for colour in words.COLOURS:
-            for style in ("", *words.STYLES):
-                colour_held = ("colour", concept["id"], colour) in held
-                style_held = ("style", concept["id"], style) in held
-                wanted = {"heldout_colour": (True, False), "heldout_style": (False, True)}
-                if (colour_held, style_held) == wanted.get(split, (False, False)):
-                    candidates.append((concept, colour, style))
+def row(split, concept=None, tier="core", **said):
+    """A row of prompts.csv; what is not given stays empty."""
+    empty = dict.fromkeys(("category", "colour", "style", "size", "place", "count", "other"), "")
+    return {"split": split, "tier": tier, "id": concept["id"] if concept else ""} | empty | said
+
+
+def named(split, members, held, n):
+    """Prompts that name a thing, a colour and a style, and mostly a size and a place; held out as the split says."""
+    wanted = {"heldout_colour": (True, False), "heldout_style": (False, True)}.get(split, (False, False))
+    candidates = [(c, colour, style) for c in members for colour in words.COLOURS for style in words.STYLES
+                  if (("colour", c["id"], colour) in held, ("style", c["id"], style) in held) == wanted]
     candidates.sort(key=lambda c: order_key(split, c[0]["id"], c[1], c[2]))
-    if split == "own_words":
-        candidates = [c for c in candidates if c[0]["aliases"]]
-    return [prompt_row(split, *c, index) for index, c in enumerate(spread(candidates, n))]
+    return [named_row(split, *c, index) for index, c in enumerate(spread(candidates, n))]
+
+
+def named_row(split, concept, colour, style, index):
+    size = ("medium", "big", "medium", "small", "medium", "big")[index % 6]
+    place = "centre" if size == "big" or index % 2 else list(words.PLACES)[1 + index // 2 % 8]
+    name, template = concept["name"], 0
+    if split == "aliases":
+        aliases = concept["aliases"].split("|")
+        name, template = aliases[index % len(aliases)], 1 + index % 3
+    said = {"colour": colour, "style": style, "size": size, "place": "" if split == "aliases" else place}
+    return row(split, concept, concept["tier"], **said) | {"prompt": words.caption(name, template=template, **said)}
 
 
 def spread(candidates, n):
@@ -238,16 +248,92 @@ def spread(candidates, n):
     return [c for number in sorted(rounds) for c in rounds[number]][:n]
 
 
-def prompt_row(split, concept, colour, style, index):
-    size = ("medium", "big", "medium", "small", "medium", "big")[index % 6]
-    place = "centre" if size == "big" or index % 2 else list(words.PLACES)[1 + index // 2 % 8]
-    name, template = concept["name"], 0
-    if split == "own_words":
-        aliases = concept["aliases"].split("|")
-        name, template = aliases[index % len(aliases)], 1 + index % 3
-    text = words.caption(name, colour, size, place, style, template=template)
-    return {"split": split, "tier": concept["tier"], "id": concept["id"], "colour": colour, "style": style,
-            "size": size, "place": place, "prompt": text}
+def opened(core, n=120):
+    """Prompts that leave two attributes or more unsaid; a third ask for things with habits, one in five for "a thing"."""
+    habits = {r["id"] for r in table("habits.csv")}
+    shuffled = sorted(core, key=lambda c: order_key("open", c["id"]))
+    leaning, others = ([c for c in shuffled if (c["id"] in habits) == yes] for yes in (True, False))
+    rows = []
+    for i in range(n):
+        concept = None if i % 5 == 4 else (leaning if i % 3 == 0 else others)[i % len(leaning if i % 3 == 0 else others)]
+        colour, style = list(words.COLOURS)[i % 10], words.STYLES[i % 3]
+        size, place = list(words.SIZES)[i % 3], list(words.PLACES)[i % 9]
+        said = ({}, {"colour": colour}, {"style": style}, {"size": size}, {"place": place}, {"colour": colour, "style": style},
+                {"size": size, "colour": colour})[i // 5 % 7]
+        rows.append(row("open", concept, **said) | {
+            "prompt": words.caption(concept["name"] if concept else words.THING, **said)})
+    return rows
+
+
+def by_category():
+    """Prompts that name a category alone, or with a colour, a style or a size."""
+    said = {r["category"]: r["said"] for r in table("categories.csv")}
+    rows = []
+    for i in range(6 * len(said)):
+        category, kind = list(said)[i % len(said)], i // len(said)
+        colour, style = list(words.COLOURS)[(3 * i + kind) % 10], words.STYLES[i % 3]
+        more = ({}, {"colour": colour}, {"style": style}, {"colour": colour, "style": style}, {"place": "left"},
+                {"colour": list(words.COLOURS)[(i + 5) % 10]})[kind]
+        rows.append(row("category", category=category, **more) | {"prompt": words.sentence(said[category], **more)})
+    return rows
+
+
+def learners(core):
+    """What people wrote who never saw the grammar (learners.csv); nouns that no caption knows are kept apart."""
+    by_name = {c["name"]: c for c in core}
+    rows = []
+    for r in table("learners.csv"):
+        concept = by_name[clean(r["name"])]
+        said = {key: r[key] for key in ("colour", "style", "size", "place")}
+        count = "" if r["count"] == "1" else r["count"]
+        rows.append(row("unseen_wording" if calls(r["prompt"], concept) else "unknown_word", concept, count=count, **said)
+                    | {"prompt": r["prompt"]})
+    return rows
+
+
+def calls(prompt, concept):
+    """Whether a prompt calls a thing by one of its known names, one slip of the fingers allowed."""
+    spoken = re.findall(r"[a-z0-9'-]+", prompt.lower())
+    for name in (concept["name"], *filter(None, concept["aliases"].split("|"))):
+        for form in (name.lower(), words.plural(name).lower()):
+            length = len(form.split())
+            runs = (" ".join(spoken[i:i + length]) for i in range(len(spoken) - length + 1))
+            if any(run == form or (len(form) > 3 and slip(run, form)) for run in runs):
+                return True
+    return False
+
+
+def slip(one, other):
+    """Whether two words differ by one letter lost, added, changed, or two swapped."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    cuts = [(one[:i], one[i:]) for i in range(len(one) + 1)]
+    letters = "abcdefghijklmnopqrstuvwxyz- "
+    return other in {a + b[1:] for a, b in cuts if b} | {a + c + b for a, b in cuts for c in letters} | {
+        a + c + b[1:] for a, b in cuts if b for c in letters} | {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
+
+
+def several(core, held, n=100):
+    """Two or three of a thing, and two different things, on a colour; half of them with a style."""
+    shuffled = sorted(core, key=lambda c: order_key("several", c["id"]))
+    free = lambda c, colour, style: ("colour", c["id"], colour) not in held and ("style", c["id"], style) not in held
+    counts, pairs = [], []
+    for i in range(4 * n):
+        one, other = shuffled[i % len(shuffled)], shuffled[(i * 7 + 3) % len(shuffled)]
+        colour, style = list(words.COLOURS)[(i * 3 + i // 10) % 10], words.STYLES[i % 3]
+        said = {"colour": colour, "style": style if i % 2 else ""}
+        if free(one, colour, style) and len(counts) < n:
+            prompt = words.caption(one["name"], count=2 + i // 2 % 2, **said)
+            counts.append(row("counts", one, count=str(2 + i // 2 % 2), **said) | {"prompt": prompt})
+        if free(one, colour, style) and free(other, colour, style) and one != other and len(pairs) < n:
+            prompt = words.sentence(" and ".join(words.noun_phrase(c["name"]) for c in (one, other)), **said)
+            pairs.append(row("pairs", one, other=other["id"], **said) | {"prompt": prompt})
+    return counts + pairs
+
+
+def table(name):
+    with open(HERE / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 # --- writing -------------------------------------------------------------------------------------------

@@ -84,6 +84,24 @@ def write_json(path, value):
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def portable(folder):
+    """Rewrite the configurations in a saved folder, so that the libraries' plain from_pretrained(folder) computes in float32.
+
+    diffusers does so unasked. transformers takes the dtype from config.json, and without one there from the
+    weights, which are 16-bit: a pipeline of both would mix the two. Where a part was loaded from is left out.
+    """
+    for path in pathlib.Path(folder).rglob("*config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        write_bytes(path, (json.dumps(_portable(config), indent=2, sort_keys=True) + "\n").encode())
+
+
+def _portable(config):
+    """A configuration, or one inside another, such as that of CLIP's text tower; those of transformers say model_type."""
+    kept = {name: _portable(value) if isinstance(value, dict) else value
+            for name, value in config.items() if name != "_name_or_path"}
+    return kept | {"dtype": "float32"} if "model_type" in config else kept
+
+
 def sha256(path):
     """Hexadecimal digest of a file."""
     with open(path, "rb") as file:

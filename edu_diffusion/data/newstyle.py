@@ -10,8 +10,9 @@ import functools
 import torch
 
 from . import scenes, words
-from .world import prompts, world
+from .world import FULL, prompts, world
 
+ALWAYS = ("concept", "style")  # what a caption names in any case: what it is, and that it is the new style
 BLACK = scenes.COLOURS.index("black")
 
 
@@ -28,15 +29,15 @@ def batch(n, seed=0, style=words.NEW_STYLE):
     fine = (spec.colour != BLACK) & ~torch.isin(spec.concept, unseen())
     spec = scenes.Spec(*(part[fine][:n] for part in spec))
     images, masks = scenes.render(spec, rng)
-    return scenes.Scenes(images, masks, [scenes.say(spec, i, rng) for i in range(n)], spec)
+    return scenes.Scenes(images, masks, [scenes.say(spec, i, rng, always=ALWAYS) for i in range(n)], spec)
 
 
 def rows(style=words.NEW_STYLE, limit=None):
-    """The frozen core prompts that name a colour other than black, each asking for the style; "" is the usual one.
+    """The frozen core prompts that name everything and a colour other than black, each asking for the style; "": for none.
 
     Rows are dicts as those of prompts(), and "new" tells whether the concept was held back.
     """
     held = {world().concepts[i].id for i in unseen().tolist()}
-    asked = [r for r in prompts("core") if r["colour"] not in ("", "black")][:limit]
+    asked = [r for r in prompts("core", FULL) if r["colour"] != "black"][:limit]
     return [{**r, "style": style, "new": r["id"] in held, "prompt": words.caption(
         world().by_id[r["id"]].name, r["colour"], r["size"], r["place"], style)} for r in asked]

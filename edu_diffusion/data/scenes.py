@@ -1,32 +1,38 @@
-"""Captioned pictures composed on demand: concept x style x colour x size x place x count.
+"""Captioned pictures composed on demand: concept x style x colour x size x place, and now and then more than one thing.
 
     scenes = batch(64, seed=0)
     scenes.images      # (64, 3, 64, 64) in [-1, 1]
-    scenes.captions    # "a small cat face at the left on a blue background, twemoji style", ...
+    scenes.captions    # "a tiny cat on blue", "please draw a pear at the bottom, noto style", ...
 
-The caption is exact, because the picture was made from the same numbers. Pairs that heldout.csv names never
-appear unless they are asked for.
+Every attribute is drawn first, as chances.py says; then the caption names each with a probability of its own (NAMED). What
+it leaves unsaid has no default. Pairs that heldout.csv names never appear unless they are asked for.
 """
 
+import random
 from typing import NamedTuple
 
 import torch
 
 from ..errors import EduError
-from . import words
+from . import chances, phrases, words
 from .world import world
 
 PICTURE = 64
 COLOURS, STYLES, SIZES, PLACES = list(words.COLOURS), list(words.STYLES), list(words.SIZES), list(words.PLACES)
 ALL_STYLES = [*STYLES, words.NEW_STYLE]
-P_SIZE = torch.tensor([0.15, 0.6, 0.25])  # small, medium, big
-P_CENTRE = 0.75  # the rest is spread over the eight other places
+NAMED = {"concept": 0.9, "colour": 0.7, "style": 0.5, "size": 0.5, "place": 0.5}  # how often a caption names each
+CANONICAL = 0.2  # share of captions in the canonical words
 GRID = 4  # things are moved by whole latent cells: a drawing then has one latent for each size, wherever it stands
 PALETTE = torch.tensor(list(words.COLOURS.values())) / 127.5 - 1
+MANY = 0.2  # share of scenes with more than one thing, in the trainings: half of them copies, half two different things
 
 
 class Spec(NamedTuple):
-    """What is in each picture: LongTensors of shape (B,), indices into the lists of this module."""
+    """What is in each picture: LongTensors of shape (B,), indices into the lists of this module.
+
+    count: copies of the thing, 1 to 3. other: a second, different thing, or -1; then place is where the first one stands, and
+    the other stands opposite.
+    """
 
     concept: torch.Tensor
     colour: torch.Tensor
@@ -34,10 +40,11 @@ class Spec(NamedTuple):
     size: torch.Tensor
     place: torch.Tensor
     count: torch.Tensor
+    other: torch.Tensor
 
 
 class Scenes(NamedTuple):
-    """images (B, 3, 64, 64) in [-1, 1]; masks (B, 1, 64, 64) bool, the sprite; captions; spec."""
+    """images (B, 3, 64, 64) in [-1, 1]; masks (B, 1, 64, 64) bool, the things; captions; spec."""
 
     images: torch.Tensor
     masks: torch.Tensor
@@ -45,19 +52,17 @@ class Scenes(NamedTuple):
     spec: Spec
 
 
-def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0, plain=False, unnamed=0.0):
+def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0, plain=False, always=()):
     """n random scenes, the same for the same arguments on every machine.
 
-    tier: "core", "wide" or "heldout". held_out: kinds of pairs of heldout.csv to draw as well, of ("colour",
-    "style"). styles: which drawing styles. usual: this share of the scenes is drawn in the usual style whatever
-    else is allowed, where that pair is not held out. plain: canonical captions that name everything; otherwise about a
-    fifth is said in other words or left unsaid. unnamed: this share of the captions says "a thing" and not what it is.
-    Returns Scenes.
+    tier: "core", "wide" or "heldout". counts: how many copies there may be. held_out: kinds of pairs of heldout.csv to draw
+    as well, of ("colour", "style"). styles: which drawing styles. many: this share of the scenes has more than one thing.
+    plain: canonical captions that name everything. always: what every caption names, of NAMED. Returns Scenes.
     """
     rng = torch.Generator().manual_seed(seed)
-    spec = draw_spec(n, rng, tier, counts, held_out, styles, usual)
+    spec = draw_spec(n, rng, tier, counts, held_out, styles, many)
     images, masks = render(spec, rng)
-    return Scenes(images, masks, [say(spec, i, rng, plain, unnamed) for i in range(n)], spec)
+    return Scenes(images, masks, [say(spec, i, rng, plain, always) for i in range(n)], spec)
 
 
 def mixed(n, seed=0, wide=0.5, **more):
@@ -68,40 +73,63 @@ def mixed(n, seed=0, wide=0.5, **more):
                                         one.captions + other[0].captions, Spec(*map(torch.cat, zip(one.spec, other[0].spec))))
 
 
-def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, usual=0.0):
-    """Random attributes, uniform over what is allowed."""
-    pool = world().tier(tier)
+def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0):
+    """Random attributes, as the world's priors have them."""
+    pool, prior = world().tier(tier), chances.priors(tuple(held_out))
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
-    free = torch.ones(len(world().concepts), len(ALL_STYLES), dtype=torch.bool)
-    colour = _choose(world().colour_allowed | torch.tensor("colour" in held_out), concept, rng)
-    free[:, :len(STYLES)] = world().style_allowed | torch.tensor("style" in held_out)
-    wanted = torch.tensor([ALL_STYLES.index(s) for s in styles])
-    style = wanted[_choose(free[:, wanted], concept, rng)]
-    common = ALL_STYLES.index(words.USUAL_STYLE)
-    style = torch.where((torch.rand(n, generator=rng) < usual) & free[concept, common], common, style)
+    colour = _choose(prior.colour, concept, rng)
+    style = _choose_style(prior.style, styles, concept, rng)
+    size, place = _choose(prior.size, concept, rng), _choose(prior.place, concept, rng)
+    place = torch.where(size == chances.BIG, 0, place)
     count = torch.tensor(counts)[torch.randint(len(counts), (n,), generator=rng)]
-    size = torch.multinomial(P_SIZE, n, replacement=True, generator=rng)
-    size = torch.where(count > 1, 0, size)
-    moved = (torch.rand(n, generator=rng) > P_CENTRE) & (size < 2) & (count == 1)
-    place = torch.where(moved, torch.randint(1, len(PLACES), (n,), generator=rng), 0)
-    return Spec(concept, colour, style, size, place, count)
+    spec = _several(Spec(concept, colour, style, size, place, count, torch.full((n,), -1)), pool, prior, many, rng)
+    alone = (spec.count == 1) & (spec.other < 0)
+    return spec._replace(size=torch.where(alone, size, 0), place=torch.where(spec.count == 1, spec.place, 0))
 
 
-def _choose(allowed, concept, rng):
-    """One allowed column for each concept."""
-    weights = allowed[concept].float()
-    if not weights.sum(1).all():
+def _choose(weights, concept, rng):
+    """One column for each concept, by its row of weights."""
+    if not weights[concept].sum(1).all():
         raise EduError("Every pair asked for is held out: name it in held_out=, or ask for more styles.")
-    return torch.multinomial(weights, 1, generator=rng)[:, 0]
+    return torch.multinomial(weights[concept], 1, generator=rng)[:, 0]
+
+
+def _choose_style(weights, styles, concept, rng):
+    """The same of the drawing styles that are asked for; the new one is free to all."""
+    wanted = torch.tensor([ALL_STYLES.index(s) for s in styles])
+    free = torch.cat([weights, torch.ones(len(weights), 1)], dim=1)
+    return wanted[_choose(free[:, wanted], concept, rng)]
+
+
+def _several(spec, pool, prior, many, rng):
+    """In that share of the scenes two or three copies, or two different things side by side, of pairs that are not held out."""
+    if not many:
+        return spec
+    u, n = torch.rand(len(spec.concept), generator=rng), len(spec.concept)
+    copies = 2 + (torch.rand(n, generator=rng) < 0.5).long()
+    other = pool[torch.randint(len(pool), (n,), generator=rng)]
+    styles = torch.cat([prior.style, torch.ones(len(prior.style), 1)], dim=1)
+    fine = (other != spec.concept) & (prior.colour[other, spec.colour] > 0) & (styles[other, spec.style] > 0)
+    paired = (u > 1 - many / 2) & fine
+    side = 1 + torch.randint(4, (n,), generator=rng)
+    return spec._replace(count=torch.where(u < many / 2, copies, spec.count), other=torch.where(paired, other, -1),
+                         place=torch.where(paired, side, spec.place))
 
 
 def spec_of(rows):
-    """The Spec of prompt rows (dicts with id, colour, style, size, place); an unsaid colour is the first, an unsaid style the usual one."""
-    concept = torch.tensor([world().by_id[r["id"]].index for r in rows])
-    colour = [COLOURS.index(r["colour"]) if r["colour"] else 0 for r in rows]
-    style = [ALL_STYLES.index(r["style"] or words.USUAL_STYLE) for r in rows]
-    size, place = [SIZES.index(r["size"]) for r in rows], [PLACES.index(r["place"]) for r in rows]
-    return Spec(concept, *map(torch.tensor, (colour, style, size, place)), torch.ones(len(rows), dtype=torch.long))
+    """The Spec of prompt rows (dicts with id, colour, style, size, place; count and other where there are any).
+
+    What is unsaid gets a plain value, which serves painting and says nothing of what is right: white, twemoji, medium, centre.
+    """
+    index = lambda id: world().by_id[id].index if id else -1
+    concept, other = ([index(r.get(key, "")) for r in rows] for key in ("id", "other"))
+    colour, size = [COLOURS.index(r["colour"] or "white") for r in rows], [SIZES.index(r["size"] or "medium") for r in rows]
+    style, place = [ALL_STYLES.index(r["style"] or "twemoji") for r in rows], [PLACES.index(r["place"] or "centre") for r in rows]
+    count = [int(r.get("count") or 1) for r in rows]
+    several = [c > 1 or o >= 0 for c, o in zip(count, other)]
+    size = [0 if s else v for s, v in zip(several, size)]
+    place = [1 if o >= 0 and not p else p for o, p in zip(other, place)]
+    return Spec(*map(torch.tensor, (concept, colour, style, size, place, count, other)))
 
 
 def render(spec, rng=None):
@@ -112,18 +140,23 @@ def render(spec, rng=None):
     images = _background(spec.colour, rng)
     masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
     corners = _corners(spec)
-    for k in range(int(spec.count.max())):
+    for k in range(int(_pieces(spec).max())):
         _paste_copy(images, masks, spec, k, corners[:, k])
     return images, masks
 
 
 def copies(spec):
     """The shape of each copy by itself, whatever covers it: (B, copies, 64, 64) bool."""
-    masks = torch.zeros(int(spec.count.max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
+    masks = torch.zeros(int(_pieces(spec).max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
     corners = _corners(spec)
     for k, mask in enumerate(masks):
         _paste_copy(torch.zeros(len(mask), 3, PICTURE, PICTURE), mask, spec, k, corners[:, k])
     return masks[:, :, 0].transpose(0, 1)
+
+
+def _pieces(spec):
+    """How many things each picture holds: (B,)."""
+    return torch.where(spec.other >= 0, 2, spec.count)
 
 
 def _background(colour, rng):
@@ -134,25 +167,27 @@ def _background(colour, rng):
 
 
 def _corners(spec):
-    """Top-left corner (y, x) of each copy: (B, copies, 2). Several copies stand side by side."""
+    """Top-left corner (y, x) of each thing: (B, things, 2). Copies stand side by side, two different things opposite."""
     edge = torch.tensor(list(words.SIZES.values()))[spec.size]
-    free = (PICTURE - edge) // 2
+    free, n = (PICTURE - edge) // 2, int(_pieces(spec).max())
     shift = (torch.tensor(list(words.PLACES.values()))[spec.place] * free[:, None])[:, None].float()
-    row = torch.arange(int(spec.count.max())) - (spec.count[:, None] - 1) / 2
-    apart = torch.where(spec.count > 2, 17, 32)[:, None]
+    opposite = torch.where((spec.other >= 0)[:, None] & (torch.arange(n) == 1), -1, 1)[:, :, None]
+    row = torch.arange(n) - (spec.count[:, None] - 1) / 2
+    apart = torch.where(spec.count > 2, 17, torch.where(spec.count > 1, 32, 0))[:, None]
     zigzag = torch.where(spec.count[:, None] > 2, (row % 2 - 0.5) * 24, torch.zeros(()))
-    shift = shift + torch.stack([row * apart, zigzag], dim=2)
+    shift = shift * opposite + torch.stack([row * apart, zigzag], dim=2)
     corner = free[:, None, None] + (shift / GRID).fix().long() * GRID
     return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
 
 
 def _paste_copy(images, masks, spec, k, corner):
-    """Paste the k-th copy of every scene that has so many at its corner (y, x), (B, 2), in place."""
+    """Paste the k-th thing of every scene that has so many at its corner (y, x), (B, 2), in place."""
+    concept = torch.where((spec.other >= 0) & torch.tensor(k == 1), spec.other, spec.concept)
     for style in spec.style.unique().tolist():
         for size in spec.size.unique().tolist():
-            rows = ((spec.style == style) & (spec.size == size) & (spec.count > k)).nonzero()[:, 0]
+            rows = ((spec.style == style) & (spec.size == size) & (_pieces(spec) > k)).nonzero()[:, 0]
             if len(rows):
-                _paste(images, masks, rows, spec.concept[rows], corner[rows], ALL_STYLES[style], SIZES[size])
+                _paste(images, masks, rows, concept[rows], corner[rows], ALL_STYLES[style], SIZES[size])
 
 
 def _paste(images, masks, rows, concept, corner, style, size):
@@ -168,15 +203,50 @@ def _paste(images, masks, rows, concept, corner, style, size):
     masks[where] |= alpha > 0.5
 
 
-def say(spec, i, rng, plain=False, unnamed=0.0):
-    """The caption of scene i. Unless plain: other names, other word orders, colour or the usual style left unsaid."""
-    concept = world().concepts[int(spec.concept[i])]
-    style = ALL_STYLES[spec.style[i]]
-    u = torch.ones(4) if plain else torch.rand(4, generator=rng)
-    name = concept.aliases[int(u[0] * 1e6) % len(concept.aliases)] if u[0] < 0.2 and concept.aliases else concept.name
-    if unnamed and torch.rand(1, generator=rng) < unnamed:
-        name = words.THING
-    return words.caption(
-        name, COLOURS[spec.colour[i]] if u[1] > 0.07 else "", SIZES[spec.size[i]], PLACES[spec.place[i]],
-        "" if u[2] < 0.6 and style == words.USUAL_STYLE else style, int(spec.count[i]),
-        template=0 if u[3] > 0.2 else 1 + int(u[3] * 1e6) % 3)
+def say(spec, i, rng, plain=False, always=()):
+    """The caption of scene i. plain: the canonical sentence, which names everything; otherwise see phrases.py and NAMED.
+
+    always: attributes that are named in any case. Only what the core holds may stay unnamed; where there is more than one
+    thing, all are small and spread over the picture, and the caption says so by their number alone.
+    """
+    u = torch.rand(9, generator=rng).tolist()
+    named = {part for part, p, v in zip(NAMED, NAMED.values(), u) if plain or v < p or part in always}
+    own = random.Random(int(u[5] * 2**24))
+    facts = _facts(spec, i, named, u, plain, own)
+    return _canonical(facts) if plain or u[8] < CANONICAL else phrases.say(facts, own)
+
+
+def _facts(spec, i, named, u, plain, own):
+    """What the caption of scene i names, its words already chosen: phrases.Facts."""
+    things = [world().concepts[int(x)] for x in (spec.concept[i], spec.other[i]) if x >= 0]
+    count, alone = int(spec.count[i]), len(things) == 1 and int(spec.count[i]) == 1
+    words_for = lambda part, values, v: values[v] if plain else words.choose_word(part, values[v], own.random())
+    return phrases.Facts(
+        tuple(thing.name if plain else _name(thing, own) for thing in things), count,
+        words_for("size", SIZES, spec.size[i]) if alone and "size" in named else "",
+        words_for("place", PLACES, spec.place[i]) if alone and "place" in named else "",
+        COLOURS[spec.colour[i]] if "colour" in named else "",
+        ALL_STYLES[spec.style[i]] if "style" in named else "",
+        _unnamed(things[0], own) if alone and "concept" not in named and things[0].tier == "core" else "")
+
+
+def _name(concept, rng):
+    """What a concept is called: in three of five cases its name, else one of its aliases."""
+    return concept.name if not concept.aliases or rng.random() < 0.6 else phrases.pick(concept.aliases, rng)
+
+
+def _unnamed(concept, rng):
+    """One of its categories, or only that there is something; all alike likely."""
+    kinds = ["", *world().categories_of(concept.index)]
+    kind = phrases.pick(kinds, rng)
+    return world().said[kind] if kind else phrases.pick(phrases.THINGS, rng, 0.3)
+
+
+def _canonical(facts):
+    """The canonical sentence of facts."""
+    rest = facts.colour, facts.place, facts.style
+    if facts.said:
+        return words.sentence(phrases.with_adjectives(facts.said, [words.size_word(facts.size)] if facts.size else []), *rest)
+    if len(facts.names) > 1:
+        return words.sentence(" and ".join(map(words.noun_phrase, facts.names)), *rest)
+    return words.sentence(words.noun_phrase(facts.names[0], facts.size, facts.count), *rest)

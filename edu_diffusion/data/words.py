@@ -1,12 +1,19 @@
-"""The language of the emoji world: one grammar for captions, prompts and questions.
+"""The language of the emoji world: its words, and the canonical sentence. How people really say it: phrases.py.
 
-A caption names a concept, and may name a size, a place, a background colour and a style:
+A caption may name a concept, a size, a place, a background colour and a style, or any part of these:
 
     "a small cat face at the top left on a blue background, twemoji style"
+    "a cat face"
 
-What is left unsaid has a meaning: no size word is medium, no place is the centre, no style is twemoji; no
-colour means any. Pure text, standard library only.
+What is left unsaid is open. A word for a size or a place is evidence, not a switch: FITS tells how well each word fits
+each value, and P(word | value) is its weight divided by the sum of that value's weights. Pure text, standard library only.
 """
+
+import csv
+import functools
+import re
+
+from . import files
 
 COLOURS = {  # the ten backgrounds, sRGB
     "white": (250, 250, 250), "black": (24, 24, 28), "gray": (140, 140, 146), "red": (214, 48, 49),
@@ -14,17 +21,24 @@ COLOURS = {  # the ten backgrounds, sRGB
     "purple": (130, 80, 190), "pink": (250, 160, 200),
 }
 STYLES = ("noto", "twemoji", "fluent")  # the base learns these three
-USUAL_STYLE = "twemoji"  # what a caption without a style means
-THING = "thing"  # says only that there is one: any concept
+THING = "thing"  # says only that there is one: any concept of the core
 NEW_STYLE = "contrast"  # the fourth, which the base never sees: the LoRA lesson's
 SIZES = {"small": 30, "medium": 42, "big": 56}  # edge of the sprite in pixels, in a 64-pixel picture
 PLACES = {  # (x, y) in units of the free margin: -1 is the left or top edge, 0 the centre
     "centre": (0, 0), "left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1),
     "top left": (-1, -1), "top right": (1, -1), "bottom left": (-1, 1), "bottom right": (1, 1),
 }
+CORNER = {"own": 0.8, "side": 0.4}  # of the top left people say "top left", and half as readily "top" or "left"
+FITS = {  # attribute -> word -> value -> weight
+    "size": {"small": {"small": 0.8, "medium": 0.2},
+             "medium": {"small": 0.2, "medium": 0.6, "big": 0.2},
+             "big": {"medium": 0.2, "big": 0.8}},
+    "place": {word: {place: CORNER["own"] if place == word else CORNER["side"] for place in PLACES
+                     if place == word or word in place.split()} for word in PLACES},
+}
 
 COUNTS = ("", "", "two", "three")
-TEMPLATES = (  # the first is the canonical one; the others are a learner's own words
+TEMPLATES = (  # the first is the canonical one
     "{thing}{place}{on}{style}",
     "{style_first}{colour_first}{thing}{place}",
     "a picture of {thing}{place}{on}{style}",
@@ -34,26 +48,42 @@ TEMPLATES = (  # the first is the canonical one; the others are a learner's own 
 
 def article(name):
     """"a", "an" or nothing: plural names such as "french fries" take none."""
-    plural = name.endswith("s") and not name.endswith(("ss", "us", "is", "as"))
-    return "" if plural else "an" if name[:1].lower() in "aeiou" else "a"
+    if is_plural(name):
+        return ""
+    return "an" if re.match(r"(?!un[iu]|ufo|eu|one)[aeiou]|8|11|hour", name.lower()) else "a"
 
 
-def noun_phrase(name, size="medium", count=1):
-    """"a small cat face", "two small cat faces"."""
-    word = "" if size == "medium" else size
+def noun_phrase(name, size="", count=1):
+    """"a cat face", "a medium-sized cat face", "two small cat faces"."""
+    word = size_word(size)
     if count > 1:
-        return join(COUNTS[count], word, name if name.endswith("s") else name + "s")
+        return join(COUNTS[count], word, plural(name))
     return join(article(word or name) if article(name) else "", word, name)
 
 
-def caption(name, colour="", size="medium", place="centre", style="", count=1, template=0):
-    """The sentence that says exactly this; empty colour or style: not mentioned.
+def size_word(size):
+    """The canonical adjective of a size; "" of none."""
+    return "medium-sized" if size == "medium" else size
 
-    name: a concept's name or alias. template: index into TEMPLATES. Returns str.
+
+def place_phrase(place):
+    """The canonical words for a place, with a space before them; "" of none."""
+    return "" if not place else " in the middle" if place == "centre" else f" at the {place}"
+
+
+def caption(name, colour="", size="", place="", style="", count=1, template=0):
+    """The sentence that says exactly this; what is empty is not mentioned.
+
+    name: a concept's name or alias, or THING. template: index into TEMPLATES. Returns str.
     """
+    return sentence(noun_phrase(name, size, count), colour, place, style, template)
+
+
+def sentence(thing, colour="", place="", style="", template=0):
+    """The same around a noun phrase: "an animal", "a cat face and a tree"."""
     return TEMPLATES[template].format(
-        thing=noun_phrase(name, size, count),
-        place="" if place == "centre" else f" at the {place}",
+        thing=thing,
+        place=place_phrase(place),
         on=f" on {article(colour)} {colour} background" if colour else "",
         behind=f" with {colour} behind it" if colour else "",
         colour_first=f"{colour} background, " if colour else "",
@@ -64,3 +94,47 @@ def caption(name, colour="", size="medium", place="centre", style="", count=1, t
 
 def join(*words):
     return " ".join(word for word in words if word)
+
+
+@functools.cache
+def irregular():
+    """Plurals that no rule finds: {singular: plural}; a name that is plural already is its own."""
+    with open(files.folder("datasets", "emoji") / "plurals.csv", encoding="utf-8", newline="") as file:
+        return {row["singular"]: row["plural"] for row in csv.DictReader(file)}
+
+
+def is_plural(name):
+    """Whether a name takes no article: "french fries", but not "glass" or "bus"."""
+    if name in irregular():
+        return irregular()[name] == name or irregular()[name].endswith(f"of {name}")
+    return name.endswith("s") and not name.endswith(("ss", "us", "is", "as"))
+
+
+def plural(name):
+    """"cat faces", "cherries", "boxes"; what is plural already stays."""
+    if name in irregular():
+        return irregular()[name]
+    if is_plural(name):
+        return name
+    if name.endswith(("s", "x", "z", "ch", "sh")):
+        return name + "es"
+    return name[:-1] + "ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else name + "s"
+
+
+def likelihood(attribute, word):
+    """P(word | value) for every value, in the order of SIZES or PLACES: list of floats."""
+    table = FITS[attribute]
+    values = SIZES if attribute == "size" else PLACES
+    totals = {value: sum(row.get(value, 0.0) for row in table.values()) for value in values}
+    return [table[word].get(value, 0.0) / totals[value] for value in values]
+
+
+def choose_word(attribute, value, u):
+    """The word that somebody says of a value, where u, in [0, 1), decides among those that fit."""
+    fitting = {word: row[value] for word, row in FITS[attribute].items() if value in row}
+    left = u * sum(fitting.values())
+    for word, weight in fitting.items():
+        left -= weight
+        if left < 0:
+            break
+    return word

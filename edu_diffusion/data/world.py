@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import files, words
+from . import files, phrases, words
 
 CELL = 64
+FULL = ("full", "heldout_colour", "heldout_style")  # splits of prompts.csv that name every attribute
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class World:
         self.by_id = {c.id: c for c in self.concepts}
         self.colour_allowed = self._allowed("colour", list(words.COLOURS))
         self.style_allowed = self._allowed("style", list(words.STYLES))
+        self.habits = read_csv(self.root / "habits.csv")
+        self._memberships = read_csv(self.root / "categories.csv")
+        self.said = {row["category"]: row["said"] for row in self._memberships}  # category -> "an animal", "something to wear"
+        self.categories = list(self.said)
         self._sprites = {}
 
     def _allowed(self, kind, values):
@@ -55,6 +60,38 @@ class World:
         """Indices of the concepts to learn from: "core", "wide" (core included), "heldout"; LongTensor."""
         members = {"core": {"core"}, "wide": {"core", "wide"}, "heldout": {"heldout"}}[name]
         return torch.tensor([c.index for c in self.concepts if c.tier in members])
+
+    def members(self, category):
+        """Indices of the core concepts that belong to a category; LongTensor."""
+        return torch.tensor([self.by_id[r["id"]].index for r in self._memberships if r["category"] == category])
+
+    def categories_of(self, index):
+        """The categories of a concept, by its index; () outside the core."""
+        return self._by_concept.get(self.concepts[index].id, ())
+
+    @functools.cached_property
+    def _by_concept(self):
+        found = {}
+        for row in self._memberships:
+            found.setdefault(row["id"], []).append(row["category"])
+        return found
+
+    @functools.cached_property
+    def vocabulary(self):
+        """Every word that a training caption may hold, misspelled ones left out: set of lower-case strings."""
+        known = [name for c in self.concepts if c.tier != "heldout" for name in (c.name, *c.aliases)]
+        names = [*known, *map(words.plural, known), *self.said.values()]
+        return phrases.vocabulary() | {word for name in names for word in phrases.split(name)}
+
+    def conditional(self, **said):
+        """What is how likely once these words are said, see chances.conditional."""
+        from .chances import conditional
+        return conditional(**said)
+
+    def sample(self, n, rng, **said):
+        """Scenes from just that distribution, see chances.sample."""
+        from .chances import sample
+        return sample(n, rng, **said)
 
     def sprites(self, style, size=CELL):
         """Every concept drawn in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.
@@ -76,9 +113,14 @@ def world():
 
 
 def prompts(tier=None, split=None):
-    """Rows of the frozen prompt list (prompts.csv), as dicts; tier: core or wide."""
+    """Rows of the frozen prompt list (prompts.csv), as dicts; what is empty is unsaid, and not judged.
+
+    tier: core or wide. split: a name, or several: full, open, category, unseen_wording, unknown_word, aliases,
+    heldout_colour, heldout_style, counts, pairs.
+    """
     rows = read_csv(files.folder("datasets", "emoji") / "prompts.csv")
-    return [r for r in rows if tier in (None, r["tier"]) and split in (None, r["split"])]
+    wanted = {split} if isinstance(split, str) else set(split or ())
+    return [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
 
 
 def read_csv(path):

@@ -1,0 +1,118 @@
+"""What is how likely in the emoji world: the prior of every attribute, its habits, and what words say about it. Exact.
+
+    P(scene) = P(concept) P(colour | concept) P(style | concept) P(size | concept) P(place | concept, size)
+
+for a scene of one thing of the core. Concepts are alike likely; the rest is even but for SIZES and the middle, for held-out
+pairs, which never come, and for the habits of habits.csv. Big things fill the picture, so they stand in the centre.
+"""
+
+import functools
+from typing import NamedTuple
+
+import torch
+
+from . import words
+from .world import world
+
+SIZES = torch.tensor([0.2, 0.5, 0.3])  # small, medium, big
+CENTRE = 0.4  # the rest is spread over the eight other places
+BIG = len(SIZES) - 1
+
+
+class Priors(NamedTuple):
+    """Rows of probabilities for every concept of the world, each summing to 1: (concepts, values)."""
+
+    colour: torch.Tensor
+    style: torch.Tensor
+    size: torch.Tensor
+    place: torch.Tensor  # of what is not big
+
+
+VALUES = {"colour": list(words.COLOURS), "style": list(words.STYLES), "size": list(words.SIZES), "place": list(words.PLACES)}
+
+
+@functools.cache
+def priors(held_out=()):
+    """The Priors; held_out: kinds of held-out pairs that may come all the same, of ("colour", "style")."""
+    n, places = len(world().concepts), len(words.PLACES)
+    place = torch.tensor([CENTRE] + [(1 - CENTRE) / (places - 1)] * (places - 1))
+    found = Priors(even(world().colour_allowed, "colour" in held_out), even(world().style_allowed, "style" in held_out),
+                   SIZES.repeat(n, 1), place.repeat(n, 1))
+    for habit in world().habits:
+        table = getattr(found, habit["attribute"])
+        row, i = world().by_id[habit["id"]].index, VALUES[habit["attribute"]].index(habit["value"])
+        table[row] = leaning(table[row], i, float(habit["probability"]))
+    return found
+
+
+def even(allowed, all_of_them):
+    """Even probabilities over what is allowed: (concepts, values)."""
+    weights = torch.ones(allowed.shape) if all_of_them else allowed.float()
+    return weights / weights.sum(1, keepdim=True)
+
+
+def leaning(p, i, chance):
+    """p with the i-th value at this chance, and the others in proportion as they were."""
+    others = p * (1 - chance) / (1 - p[i])
+    return torch.where(torch.arange(len(p)) == i, torch.tensor(chance), others)
+
+
+@functools.cache
+def joint():
+    """P(concept, colour, style, size, place) of one thing of the core: (core, 10, 3, 3, 9), float64, summing to 1."""
+    core = world().tier("core")
+    colour, style, size, place = (table[core].double() for table in priors())
+    where = place[:, None].repeat(1, len(SIZES), 1)
+    where[:, BIG] = torch.eye(len(words.PLACES), dtype=torch.double)[0]
+    apart = colour[:, :, None, None, None] * style[:, None, :, None, None]
+    return apart * (size[:, :, None] * where)[:, None, None] / len(core)
+
+
+def posterior(name="", category="", colour="", style="", size="", place=""):
+    """P(scene | words): the joint weighted by how readily somebody would say these words of each scene; see conditional."""
+    p = joint() * about(name, category)[:, None, None, None, None]
+    for attribute, word, axis in (("colour", colour, 1), ("style", style, 2), ("size", size, 3), ("place", place, 4)):
+        if word:
+            fit = torch.tensor(fits(attribute, word), dtype=torch.double)
+            p = p * fit.view([-1 if i == axis else 1 for i in range(5)])
+    return p / p.sum()
+
+
+def fits(attribute, word):
+    """P(word | value) for every value; colours and styles are said as they are."""
+    if attribute in words.FITS:
+        return words.likelihood(attribute, word)
+    return [float(value == word) for value in VALUES[attribute]]
+
+
+def about(name, category):
+    """P(what is said of the thing | concept), up to a factor: (core,). A name says which; without one a category, or "a thing"."""
+    core = world().tier("core").tolist()
+    if name:
+        return torch.tensor([float(name in (c.name, *c.aliases)) for c in map(world().concepts.__getitem__, core)]).double()
+    kinds = torch.tensor([1.0 + len(world().categories_of(i)) for i in core]).double()
+    member = torch.isin(torch.tensor(core), world().members(category)) if category else torch.ones(len(core), dtype=torch.bool)
+    return member / kinds
+
+
+def conditional(**said):
+    """P(attribute | words) for every attribute, exactly: {"concept": (core,), "category": (categories,), "colour": (10,), ...}.
+
+    P(a | words) = sum over scenes with a of P(words | scene) P(scene) / P(words); said: name, category, colour, style, size,
+    place, as words ("big" is the word). A category's entry is the chance that the thing belongs to it: these may add up
+    to more than 1.
+    """
+    p = posterior(**said)
+    axes = dict(zip(("concept", "colour", "style", "size", "place"), range(5), strict=True))
+    found = {name: p.sum([i for i in range(5) if i != axis]) for name, axis in axes.items()}
+    core = world().tier("core")
+    belongs = torch.stack([torch.isin(core, world().members(name)) for name in world().categories]).double()
+    return {name: row.float() for name, row in (found | {"category": belongs @ found["concept"]}).items()}
+
+
+def sample(n, rng, **said):
+    """n scenes from the exact conditional: (concept, colour, style, size, place), LongTensors (n,)."""
+    p = posterior(**said)
+    cells = torch.multinomial(p.flatten(), n, replacement=True, generator=rng)
+    found = list(torch.unravel_index(cells, p.shape))
+    return world().tier("core")[found[0]], *found[1:]
