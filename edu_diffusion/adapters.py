@@ -1,23 +1,16 @@
-"""What is taught on top of the base: how each kind is judged, and how the shipped ones are made anew.
+"""What is taught on top of the base: how each kind is judged, and how what a recipe left becomes a checkpoint.
 
     judge lora --adapter FOLDER      scores of a LoRA; likewise hyper, aligned, control, dreambooth, inversion
-    train all                        everything shipped that was trained on the base, in order, when the base changed
 """
 
 import json
 import shutil
 from pathlib import Path
 
-from edu_diffusion import install
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-SHIPPED = {  # name of the checkpoint: recipe, its settings
-    "canny": ("control", {"kind": "canny", "minutes": 13}),
-    "segmentation": ("control", {"kind": "segmentation", "minutes": 4.5}),
-    "lora": ("lora", {"minutes": 6, "lr": 3e-3}),
-    "inversion": ("inversion", {"minutes": 1.5}),
-}
+SHIPPED = {"canny": "control", "segmentation": "control", "lora": "lora", "inversion": "inversion"}  # checkpoint: recipe
 HALVED = ".safetensors"
 
 
@@ -84,7 +77,7 @@ def located(name, what):
     """The folder of an adapter: shipped under that name, or a path. Raises EduError when there is none."""
     if what in TRAINLESS:
         return None
-    names = [n for n, (recipe, _) in SHIPPED.items() if recipe == what]
+    names = [n for n, recipe in SHIPPED.items() if recipe == what]
     shipped, path = files.PACKAGE / "checkpoints" / str(name or names[0] if names else name), Path(name or "")
     if shipped.is_dir():
         return shipped
@@ -109,42 +102,23 @@ def card(folder):
     return json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
 
 
-# ---------------------------------------------------------------- training everything anew
-
-def train_all(args):
-    """Train, ship and judge all of SHIPPED, one after the other; what is done already in the folder is not repeated."""
-    from edu_diffusion import judging, models, training
-    out = args.out or install.home() / "runs" / "all"
-    training.prepare(out, args.resume, args.fresh)
-    for name, (recipe, settings) in SHIPPED.items():
-        print(f"{name}: training", flush=True)
-        train_one(recipe, settings, out / name, args)
-        target = files.PACKAGE / "checkpoints" / name
-        ship(out / name / "model", target, {"recipe": recipe, "hardware": models.hardware(args.device)})
-        print(f"{name}: judging", flush=True)
-        judge_adapter(judging.parser().parse_args([recipe, "--adapter", name, "--write"]))
-    print(f"Done: {', '.join(SHIPPED)}. Now the table of all methods: python3 -m edu_diffusion compare "
-          f"--out {files.PACKAGE.name}/checkpoints")
-
-
-def train_one(recipe, settings, run, args):
-    """Run one recipe with its settings, those of the arguments first, and show how it goes."""
-    from edu_diffusion.progress import Bar
-    from edu_diffusion.train import RECIPES
-    given = {name: getattr(args, name) for name in ("minutes", "device") if getattr(args, name) is not None}
-    bar = Bar()
-    for progress in RECIPES[recipe](run=run, **settings | given):
-        bar(progress)
-    bar.close()
-
+# ---------------------------------------------------------------- shipping
 
 def ship(model, target, facts):
-    """Copy what a recipe left to a checkpoint's folder, weights in half precision; card.json lists every file."""
+    """Copy what a recipe left to a checkpoint's folder, weights in half precision; card.json lists every file.
+
+    facts: more of them for card.json. README.md is written from the numbers where the checkpoint has a template.
+    The configurations still say float32, which is what the libraries compute in when they are asked for nothing.
+    """
+    from edu_diffusion import cards
     with files.artefact(target, card(model) | facts) as stage:
         for path in sorted(p for p in model.rglob("*") if p.is_file() and p.name != "card.json"):
             new = stage / path.relative_to(model)
             new.parent.mkdir(parents=True, exist_ok=True)
             halve(path, new) if path.suffix == HALVED else shutil.copyfile(path, new)
+        files.portable(stage)
+        files.write_json(stage / "card.json", card(model) | facts)
+        cards.write_card(stage, target.name)
 
 
 def halve(path, new):

@@ -16,9 +16,12 @@ def spread(rows):
     return [rows[79 * i % len(rows)] for i in range(min(SHEET, len(rows)))]
 
 
-def write_card(folder):
-    """Write README.md of a shipped checkpoint's folder, from its numbers; a learner's own model has no template."""
-    template = files.PACKAGE / "checkpoints" / f"{folder.name}.card.md"
+def write_card(folder, name=None):
+    """Write README.md of a shipped checkpoint's folder, from its numbers; a learner's own model has no template.
+
+    name: the checkpoint's, where the folder has another yet.
+    """
+    template = files.PACKAGE / "checkpoints" / f"{name or folder.name}.card.md"
     if template.is_file():
         files.write_bytes(folder / "README.md", fill(template.read_text(encoding="utf-8"), numbers(folder)).encode())
 

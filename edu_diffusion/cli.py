@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edu_diffusion import __version__, install
 from edu_diffusion.errors import EduError
-from edu_diffusion.options import compare_options, generate_options, train_options
+from edu_diffusion.options import compare_options, generate_options, release_options, train_options
 
 PASSING = ("lab", "test", "judge")  # these verbs hand options that are not ours to another program
 
@@ -37,18 +37,13 @@ def understand(arguments):
     commands = parser()
     args, rest = commands.parse_known_args(arguments)
     if rest and args.verb not in PASSING:
-        commands.error(
-            f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help"
-        )
+        commands.error(f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help")
     return args, rest
 
 
 def warn_if_too_new(version):
     if tuple(version[:2]) > (3, 13):
-        print(
-            f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.",
-            file=sys.stderr,
-        )
+        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.", file=sys.stderr)
 
 
 def parser():
@@ -73,6 +68,7 @@ def parser():
     train_options(verb("train", train, "train a part of the model yourself"))
     verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
     compare_options(verb("compare", compare, "teach the model something new in every way there is, and compare them"))
+    release_options(verb("release", release, "make anew what is shipped, for those who change the models"))
     export_ = verb("export", export, "write a model as one .safetensors file in the original key names")
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
@@ -128,9 +124,7 @@ def test(args, rest):
     """Run the tests, then the lessons; the worse exit code counts ("no tests" only if both say so)."""
     root = install.clone_root()
     if root is None or not (root / "tests").is_dir():
-        raise EduError(
-            "the tests are in the repository, not in the installed package; clone it and run test there"
-        )
+        raise EduError("the tests are in the repository, not in the installed package; clone it and run test there")
     codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
              for command in test_commands(root, rest)]
     return max((code for code in codes if code != 5), default=5)
@@ -182,6 +176,11 @@ def judge(args, rest):
 def compare(args, rest):
     from edu_diffusion import comparing
     return comparing.main(args)
+
+
+def release(args, rest):
+    from edu_diffusion import release as releasing
+    return releasing.main(args)
 
 
 def export(args, rest):

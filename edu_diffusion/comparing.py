@@ -66,7 +66,7 @@ class Bench:
         from edu_diffusion.data.world import prompts
         self.pipe, self.judge = models.load(model, device), judge.load_judge(device)
         self.likeness = judge.subject.Likeness(self.judge)
-        self.styled, self.ordinary = newstyle.rows(limit=limit), prompts("core")[:limit]
+        self.styled, self.ordinary = newstyle.rows(limit=limit), prompts("core", "full")[:limit]
         self.things = list(subject.HELD_OUT[:limit])
         self.real = subject.render(self.things)[0]
         self.before = {"style": self.style(self.pipe), "ordinary": self.concepts(self.pipe),

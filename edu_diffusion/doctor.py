@@ -205,7 +205,7 @@ def picture():
     from edu_diffusion import models
     from edu_diffusion import picture as drawing
     try:
-        pixels = drawing.draw(models.load("base"), drawing.DEFAULTS | {"prompt": "a cat face", "steps": 2})
+        pixels = drawing.draw(models.load("base"), drawing.defaults() | {"prompt": "a cat face", "steps": 2})
     except EduError as error:
         return False, f"picture: {error}", WHOLE
     return bool(pixels.std() > 1), f"picture: two steps, {pixels.shape[1]} x {pixels.shape[0]}", \

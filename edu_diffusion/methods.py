@@ -123,7 +123,7 @@ def aligned_pictures(pipe, rows, seed, together=8):
         prompts = [*shown.captions, *(r["prompt"] for r in rows[i:i + together])]
         follow = followed(z_0, steps.initial_noise(pipe, [seed + i - 1]))
         with steps.aligned(pipe.unet, len(prompts)):
-            *_, last = steps.generate(pipe, prompts, seed=seed + i - 1, steps=20, guidance=4.0, step=follow)
+            *_, last = steps.generate(pipe, prompts, seed=seed + i - 1, step=follow)
         pictures.append(steps.decode(pipe, last.z_s)[1:])
     return torch.cat(pictures).float()
 

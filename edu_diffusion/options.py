@@ -17,7 +17,7 @@ def generate_options(command):
     add(
         "--guidance",
         type=float,
-        help="how closely to follow the prompt, 0 to 30 (default 4; 1 is no guidance)",
+        help="how closely to follow the prompt, 0 to 30 (default: the measured one, `steps.GUIDANCE`; 1 is no guidance)",
     )
     add("--negative", metavar="PROMPT", help="what to stay away from")
     add("--model", help="a model's name, folder or .safetensors file (default base)")
@@ -45,6 +45,17 @@ def train_options(command):
         "--resume", action="store_true", help="go on with the training in the folder; fail if none"
     )
     begin.add_argument("--fresh", action="store_true", help="move an earlier training aside and begin again")
+
+
+def release_options(command):
+    add = command.add_argument
+    add("stages", nargs="*", metavar="STAGE", help="such as canny (default: all, in their order); a wrong name lists them")
+    add("--out", type=Path, metavar="FOLDER", help="where trainings live and are judged (default runs/release)")
+    add("--steps", type=int, help="how long each stage trains (default: its own number of steps)")
+    add("--only-judge", action="store_true", help="only judge what is trained there: replace nothing")
+    add("--below-floors", action="store_true", help="ship what misses its floors, too; its card.json says which")
+    add("--fresh", action="store_true", help="move earlier trainings aside and begin again")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 
 def compare_options(command):

@@ -7,15 +7,15 @@ import warnings
 from edu_diffusion import png
 from edu_diffusion.errors import EduError
 
-DEFAULTS = {"negative": "", "seed": 0, "steps": 20, "guidance": 4.0, "model": "base"}
 NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model")
 
 
 def make(args):
     """Make the picture that the arguments ask for; return its path and the seconds that drawing took."""
-    settings = checked(gather(args))
+    given = checked(gather(args))
     check_places(args)
     from edu_diffusion import models
+    settings = defaults() | given
     pipe = models.load(settings["model"], args.device)
     settings, expected = settings | {"hash": png.weights_hash(pipe)}, settings.get("hash")
     for sentence in notices(pipe, settings, expected):
@@ -28,8 +28,14 @@ def make(args):
     return path, seconds
 
 
+def defaults():
+    """Return the settings of a picture but its prompt; called late, since `steps` needs torch, which takes seconds."""
+    from edu_diffusion import steps
+    return {"negative": "", "seed": 0, "steps": steps.STEPS, "guidance": steps.GUIDANCE, "model": "base"}
+
+
 def gather(args):
-    """Put together the settings: defaults, then those in the picture, then those on the command line."""
+    """Put together the settings that are given: those in the picture, then those on the command line."""
     stored = png.read(args.source) if args.source else {}
     given = {name: getattr(args, name) for name in NAMES if getattr(args, name) is not None}
     if "prompt" not in stored | given:
@@ -38,19 +44,19 @@ def gather(args):
         raise EduError(
             f"the picture was made with a model called {stored['model']}; say where it is with --model"
         )
-    return DEFAULTS | stored | given
+    return stored | given
 
 
 def checked(settings):
-    """Return the settings with each prompt on one line. Raises EduError for a value that is not allowed."""
-    steps, seed, guidance = settings["steps"], settings["seed"], settings["guidance"]
+    """Return the settings that are given, prompts on one line. Raises EduError for a value that is not allowed."""
+    steps, seed, guidance = (settings.get(name, 1) for name in ("steps", "seed", "guidance"))
     if not 1 <= steps <= 1000:
         raise EduError(f"steps must be 1 to 1000, not {steps}; 20 is a good start")
     if not 0 <= seed < 2**63:
         raise EduError(f"the seed must be 0 to 2**63 - 1, not {seed}; each seed gives another picture")
     if not (math.isfinite(guidance) and 0 <= guidance <= 30):
-        raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, 4 a good start")
-    return settings | {name: one_line(settings[name]) for name in ("prompt", "negative")}
+        raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, more obeys the prompt more")
+    return settings | {name: one_line(settings[name]) for name in ("prompt", "negative") if name in settings}
 
 
 def one_line(prompt):

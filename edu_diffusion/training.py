@@ -3,15 +3,13 @@
 import inspect
 
 from edu_diffusion import install
+from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 from edu_diffusion.progress import Bar
 
 
 def run(args):
     """Run the recipe that the arguments name; Ctrl-C ends it and says how to continue."""
-    if args.recipe == "all":
-        from edu_diffusion import adapters
-        return adapters.train_all(args)
     recipe = find(args.recipe)
     if args.minutes is not None and not 0 < args.minutes <= 10_000:
         raise EduError(f"minutes must be more than 0 and at most 10000, not {args.minutes}")
@@ -46,13 +44,13 @@ def find(name):
     """Return the recipe of that name, or raise EduError with the names of all."""
     from edu_diffusion.train import RECIPES
     if name not in RECIPES:
-        raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}; all trains anew "
-                       "whatever is shipped on top of the base")
+        raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}")
     return RECIPES[name]
 
 
 def prepare(folder, resume, fresh):
     """Obey --resume and --fresh; without either, an earlier training goes on."""
+    not_shipped(folder)
     begun = folder.is_dir() and any(folder.iterdir())
     if resume and not begun:
         raise EduError(f"there is no training to resume in {folder}; leave out --resume to begin one")
@@ -60,6 +58,13 @@ def prepare(folder, resume, fresh):
         print(f"The earlier training is now in {set_aside(folder)}")
     elif begun:
         print(f"Going on with the training in {folder} (--fresh begins again)")
+
+
+def not_shipped(folder):
+    """Raise EduError for a folder among the shipped checkpoints: what is shipped comes by the verb release alone."""
+    if folder.resolve().is_relative_to((files.PACKAGE / "checkpoints").resolve()):
+        raise EduError(f"{folder} is among the shipped checkpoints, where no training writes: name another folder with --out; "
+                       "the verb release replaces what is shipped.")
 
 
 def set_aside(folder):

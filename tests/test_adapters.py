@@ -1,17 +1,13 @@
-"""`judge lora` and so on, and `train all`: what is shipped is whole, in half precision, and as its card says."""
-
-import argparse
-import json
+"""`judge lora` and so on: what is shipped is whole, in half precision, and as its card says."""
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from edu_diffusion import adapters, cards, judge, judging, models, train
+from edu_diffusion import adapters, cards, judging, train
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
-from edu_diffusion.train.loop import Progress
 
 ROOT = files.PACKAGE / "checkpoints"
 THERE = [name for name in adapters.SHIPPED if (ROOT / name).is_dir()]
@@ -25,7 +21,7 @@ def test_what_is_shipped_is_what_its_card_says(name):
 
 
 def test_everything_shipped_has_a_template_a_recipe_and_a_judge():
-    for name, (recipe, settings) in adapters.SHIPPED.items():
+    for name, recipe in adapters.SHIPPED.items():
         assert (ROOT / f"{name}.card.md").is_file()
         assert recipe in train.RECIPES and recipe in adapters.JUDGED
     assert set(judging.ADAPTERS) == set(adapters.JUDGED)
@@ -51,34 +47,20 @@ def test_shipping_halves_the_weights_and_lists_every_file(tmp_path):
     assert card["sha256"] == files.checksums(tmp_path / "new") and set(card["sha256"]) == {"config.json", path.name}
 
 
-def test_train_all_goes_through_everything_in_order(tmp_path, monkeypatch, capsys):
-    done = []
-
-    class Recipes(dict):
-        def __getitem__(self, name):
-            def recipe(run, minutes=1.0, kind=None, lr=None):
-                done.append(("train", name, kind or lr, minutes))
-                left(run / "model", kind=kind, word="<zib>", name="zib robot")
-                yield Progress(1, 0.1, 1.0, 0.0, None)
-            return recipe
-
-    monkeypatch.setattr(train, "RECIPES", Recipes())
+def test_shipping_writes_the_card_of_its_name_or_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "PACKAGE", tmp_path)
-    monkeypatch.setattr(models, "load", lambda name, device=None: argparse.Namespace(device="cpu"))
-    monkeypatch.setattr(judge, "load_judge", lambda: None)
-    for what in adapters.JUDGED:
-        monkeypatch.setitem(adapters.JUDGED, what, lambda base, folder, network, seeds, limit: {
-            "gain": {"value": 0.5, "n": len(seeds), "low": 0.4, "high": 0.6}})
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "lora.card.md").write_text("gained {{gain}} on {{hardware}}")
-    adapters.train_all(argparse.Namespace(out=tmp_path / "runs", resume=False, fresh=False, minutes=0.5, device=None))
-    assert done == [("train", "control", "canny", 0.5), ("train", "control", "segmentation", 0.5),
-                    ("train", "lora", 3e-3, 0.5), ("train", "inversion", None, 0.5)]
-    for name in adapters.SHIPPED:
-        assert json.loads((tmp_path / "checkpoints" / name / "metrics.json").read_text())["gain"]["n"] == 3
-        assert adapters.card(tmp_path / "checkpoints" / name)["sampling_seeds"] == 3
-    card = (tmp_path / "checkpoints" / "lora" / "README.md").read_text()
-    assert card.startswith("gained 50.0 % [40.0, 60.0], n = 3 on ") and "compare" in capsys.readouterr().out
+    left(tmp_path / "model")
+    files.write_json(tmp_path / "model" / "metrics.json", {"gain": {"value": 0.5, "n": 8}})
+    template = tmp_path / "checkpoints" / "thing.card.md"
+    template.parent.mkdir()
+    template.write_text("seed {{seed}}, gained {{gain}} on {{hardware}}")
+    adapters.ship(tmp_path / "model", tmp_path / "checkpoints" / "thing", {"hardware": "2 cores"})
+    readme = tmp_path / "checkpoints" / "thing" / "README.md"
+    assert readme.read_text() == "seed 0, gained 0.5, n = 8 on 2 cores"
+    template.write_text("{{beauty}}")
+    with pytest.raises(EduError, match="beauty"):
+        adapters.ship(tmp_path / "model", readme.parent, {"hardware": "3 cores"})
+    assert readme.read_text().endswith("2 cores") and adapters.card(readme.parent)["hardware"] == "2 cores"
 
 
 def test_what_cannot_be_judged_is_a_sentence(tmp_path):

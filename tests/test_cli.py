@@ -17,7 +17,7 @@ import edu_diffusion
 import numpy as np
 import pytest
 import tiny
-from edu_diffusion import cli, install, picture, png, progress, training
+from edu_diffusion import cli, install, picture, png, progress, steps, training
 from edu_diffusion.errors import EduError
 from PIL import Image
 
@@ -180,7 +180,7 @@ def test_the_text_chunk_has_the_common_layout(run):
     first, second, last = text.split("\n")
     assert first == "a cat" and second == "Negative prompt: a dog"
     assert last.startswith(
-        "Steps: 2, Sampler: DDIM, CFG scale: 4.0, Seed: 3, Size: 32x32, Model: base, Model hash: "
+        f"Steps: 2, Sampler: DDIM, CFG scale: {steps.GUIDANCE}, Seed: 3, Size: 32x32, Model: base, Model hash: "
     )
 
 

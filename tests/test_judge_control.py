@@ -5,8 +5,8 @@ import tiny
 import torch
 
 from edu_diffusion import judge, models, steps
-from edu_diffusion.data import conditions, scenes, stick
-from edu_diffusion.data.world import prompts, world
+from edu_diffusion.data import conditions, scenes, shapes, stick, words
+from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
 from edu_diffusion.judge import control
 from edu_diffusion.judge.control import edge_f1, keypoint_distance, mask_iou, rank_agreement, ranks
@@ -77,17 +77,28 @@ def test_keypoint_distance():
     assert aside.median().item() == pytest.approx(5, abs=0.3)
 
 
-@pytest.mark.parametrize("kind", ["canny", "segmentation"])
-def test_the_cases_are_held_out_of_training(kind):
-    cases = control.held_out(kind)
-    rows = {r["prompt"]: r for r in prompts("core")}
-    assert len(cases.captions) == len(cases.images) == len(cases.shown) == 160
-    for caption in cases.captions:
-        row = rows[caption]
-        concept = world().by_id[row["id"]].index
-        free = [world().colour_allowed[concept, scenes.COLOURS.index(row["colour"])] if row["colour"] else True,
-                world().style_allowed[concept, scenes.STYLES.index(row["style"])] if row["style"] else True]
-        assert not all(free), caption
+@pytest.mark.parametrize("counts", [(1,), (1, 1, 2, 3)])
+def test_the_cases_are_held_out_of_training(counts):
+    some = control.open_scenes(counts)
+    assert len(some.captions) == len(some.images) == len(some.masks) == 160
+    assert set(some.spec.count.tolist()) == set(counts)
+    concept, colour, style = some.spec[:3]
+    free = [world().colour_allowed[concept, colour], world().style_allowed[concept, style]]
+    assert not (free[0] & free[1]).any() and free[0].any() and free[1].any(), "of either kind there are some"
+
+
+def test_the_captions_of_the_cases_leave_something_open():
+    captions = control.held_out("canny").captions
+    unsaid = sum(not any(name in caption.lower() for name in scenes.STYLES) for caption in captions)
+    assert 30 < unsaid < 140 and len(set(captions)) > 130
+
+
+@pytest.mark.parametrize("kind", conditions.KINDS)
+def test_the_first_cases_are_the_same_for_every_limit(kind):
+    few, more = control.held_out(kind, 3), control.held_out(kind, 7)
+    assert few.captions == more.captions[:3] and len(more.captions) == 7
+    assert all(torch.equal(one, other[:3]) for one, other in zip(few[0::2], more[0::2]))
+    assert len(control.held_out(kind).captions) == len(control.held_out(kind).truth) == 160
 
 
 @pytest.mark.parametrize("kind", conditions.KINDS)
@@ -119,10 +130,13 @@ def test_an_untrained_controlnet_gains_nothing(pipe, kind):
     name, _, unit = control.MEASURES[kind]
     scores = judge.control_scores(pipe, models.build_controlnet(pipe.unet), kind, seeds=(0, 5), limit=3)
     start = f"{kind}_{name}"
-    ends = ("", "_without", "_shuffled", "_foreign", "_ceiling", "_of_ceiling", "_gain", "_over_shuffled")
-    assert set(scores) == {start + end for end in ends}
-    assert scores[start] == scores[f"{start}_without"] == scores[f"{start}_shuffled"]
-    assert scores[f"{start}_gain"]["value"] == scores[f"{start}_over_shuffled"]["value"] == 0
+    both = ("", "_without", "_shuffled", "_gain", "_over_shuffled")
+    ends = {*both, "_foreign", "_ceiling", "_of_ceiling", *(f"_empty{end}" for end in both)}
+    drawn = {f"{kind}_shapes_iou{end}" for end in ("", "_without", "_empty", "_foreign", "_gain")} if kind == "canny" else set()
+    assert set(scores) == {start + end for end in ends} | drawn
+    for begin in (start, f"{start}_empty"):
+        assert scores[begin] == scores[f"{begin}_without"] == scores[f"{begin}_shuffled"]
+        assert scores[f"{begin}_gain"]["value"] == scores[f"{begin}_over_shuffled"]["value"] == 0
     assert all(score["n"] == 3 for score in scores.values()), "the seeds of a prompt count as one case"
     assert scores[start].get("unit") == unit
 
@@ -133,17 +147,53 @@ def test_the_table_is_that_of_the_drawings(pipe, monkeypatch):
     net, cases = moved(models.build_controlnet(pipe.unet)), control.held_out("canny", 2)
     scores = control.scores(pipe, net, "canny", seeds=(3,), limit=2)
 
-    def tone(shown, truth):
+    def tone(shown, truth, captions=cases.captions):
         ctl = None if shown is None else steps.Control(net, shown)
-        *_, last = steps.generate(pipe, cases.captions, seed=3, steps=20, guidance=4.0, control=ctl)
+        *_, last = steps.generate(pipe, captions, seed=3, control=ctl)
         return (steps.decode(pipe, last.z_s) * truth).mean((1, 2, 3))
     mine, other = cases.shown, cases.shown.flip(0)  # of two, the other one
     found = {"": tone(mine, mine), "_without": tone(None, mine), "_shuffled": tone(other, mine),
-             "_foreign": tone(other, other)}
+             "_foreign": tone(other, other), "_empty": tone(mine, mine, ["", ""]), "_empty_without": tone(None, mine, ["", ""]),
+             "_empty_shuffled": tone(other, mine, ["", ""])}
     for end, values in found.items():
         assert scores[f"canny_tone{end}"]["value"] == pytest.approx(values.mean().item(), abs=2e-4)
     gain = (found[""] - found["_without"]).mean().item()
     assert abs(gain) > 1e-3 and scores["canny_tone_gain"]["value"] == pytest.approx(gain, abs=2e-4)
+
+
+@pytest.mark.parametrize("kind, shown", [("canny", shapes.outline), ("segmentation", shapes.filled)])
+def test_shapes_are_shown_and_compared_with_the_filled_ones(monkeypatch, kind, shown):
+    """Of drawings whose overlap is known: right with condition and prompt, empty without, right for one seed unprompted."""
+    asked = []
+
+    def drawn(pipe, net, cases, seed):
+        asked.append((net, *set(cases.captions), len(cases.captions)))
+        assert torch.equal(cases.shown, shown())
+        right = net and (cases.captions[0] or seed)
+        return 2 * shapes.filled() - 1 if right else torch.ones(8, 3, 64, 64)
+    monkeypatch.setattr(control, "drawn", drawn)
+    found = control.shape_scores(None, "net", kind, seeds=(0, 9))
+    thing = words.caption("thing", "blue")
+    assert asked == [(net, prompt, 8) for net, prompt in (("net", thing), (None, thing), ("net", "")) for _ in range(2)]
+    values = {"": 1, "_without": 0, "_empty": 0.5, "_gain": 1}
+    assert {end: found[f"{kind}_shapes_iou{end}"]["value"] for end in values} == values
+    masks = shapes.masks()
+    next_ = [((one & other).sum() / (one | other).sum()).item() for one, other in zip(masks, masks.roll(1, 0))]
+    assert found[f"{kind}_shapes_iou_foreign"]["value"] == pytest.approx(sum(next_) / 8, abs=1e-4)
+    assert all(score["n"] == 8 for score in found.values()), "the seeds of a shape count as one case"
+
+
+def test_no_shape_is_shown_as_depth_or_pose(pipe):
+    assert control.shape_scores(pipe, None, "depth") == control.shape_scores(pipe, None, "pose") == {}
+
+
+def test_nothing_is_guided_where_nothing_is_said(pipe, monkeypatch):
+    asked, generate = [], steps.generate
+    monkeypatch.setattr(steps, "generate", lambda *args, **given: asked.append(given["guidance"]) or generate(*args, **given))
+    cases = control.held_out("canny", 1)
+    for captions in (["a cat"], [""]):
+        control.drawn(pipe, None, cases._replace(captions=captions), n_steps=1)
+    assert asked == [steps.GUIDANCE, 1.0]
 
 
 def test_quick_is_the_mean_of_the_measure(pipe):

@@ -25,7 +25,8 @@ TABLE = {
     "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors",
                                     "huggingface_hub"}),
     "judge": ({"models", "data", "steps", "errors"}, COMPUTE),
-    "train": ({"models", "data", "steps", "judge", "errors"}, COMPUTE),
+    "metrics": ({"models", "data", "steps", "judge", "errors"}, COMPUTE),
+    "train": ({"models", "data", "steps", "judge", "metrics", "errors"}, COMPUTE),
     "widgets": (
         {"figures", "trace", "steps", "data", "errors"}, {"ipywidgets", "anywidget", "traitlets", "IPython"}
     ),
@@ -126,6 +127,9 @@ def test_every_folder_has_a_place_in_the_table():
     ("figures", "import torch", False),
     ("models", "from . import steps", False),
     ("train", "from edu_diffusion.widgets import studio", False),
+    ("metrics", "from ..judge import draw", True),
+    ("metrics", "from ..train import loop", False),
+    ("judge", "from ..metrics import calibration", False),
     ("widgets", "from edu_diffusion import models", False),
     ("widgets", "import diffusers", False),
     ("cli", "import torch", False),
@@ -136,7 +140,7 @@ def test_every_folder_has_a_place_in_the_table():
     ("errors", "from edu_diffusion import data", False),
 ])
 def test_the_check_itself(own, source, fine):
-    package = ["edu_diffusion", *([own] if own in ("steps", "data", "train", "widgets", "figures") else [])]
+    package = ["edu_diffusion", *([own] if own in ("steps", "data", "train", "judge", "metrics", "widgets", "figures") else [])]
     assert (not list(refused(own, ast.parse(source), package))) is fine
 
 

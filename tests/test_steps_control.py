@@ -140,7 +140,7 @@ def test_the_loop_is_the_librarys(pipe, net, weight, start, end, g):
 def test_a_condition_for_each_picture(pipe, net):
     prompts = ["a red cat", "a dog"]
     got = last(pipe, prompt=prompts, seed=5, steps=3, control=Control(net, conditions(2)))
-    want = vanilla(pipe, net, conditions(2), [5, 6], prompts, num_inference_steps=3, guidance_scale=4.0)
+    want = vanilla(pipe, net, conditions(2), [5, 6], prompts, num_inference_steps=3, guidance_scale=steps.GUIDANCE)
     assert_close(got, want, rtol=1e-4, atol=1e-4)
     alone = last(pipe, prompt="a dog", seed=6, steps=3, control=Control(net, conditions(2)[1:]))
     assert_close(got[1:], alone, rtol=1e-4, atol=1e-4)
@@ -151,7 +151,7 @@ def test_a_condition_for_each_picture(pipe, net):
 def test_two_controls_are_added_up(pipe, net):
     other, two = trained(pipe.unet, seed=1), [conditions(), conditions(seed=4)]
     got = last(pipe, steps=4, control=[Control(net, two[0], 0.7), Control(other, two[1], 1.1)])
-    want = vanilla(pipe, [net, other], two, num_inference_steps=4, guidance_scale=4.0,
+    want = vanilla(pipe, [net, other], two, num_inference_steps=4, guidance_scale=steps.GUIDANCE,
                    controlnet_conditioning_scale=[0.7, 1.1])
     assert_close(got, want, rtol=1e-4, atol=1e-4)
 

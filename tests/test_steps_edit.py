@@ -49,7 +49,7 @@ def library(kind, pipe, prompt, seeds, **settings):
     return theirs(prompt, generator=generators, output_type="latent", **settings).images
 
 
-def named(count=20, g=4.0, negative="a dog"):
+def named(count=20, g=steps.GUIDANCE, negative="a dog"):
     return {"num_inference_steps": count, "guidance_scale": g, "negative_prompt": negative}
 
 

@@ -42,13 +42,13 @@ def test_generate(pipe, count, g):
 @pytest.mark.parametrize("to_one", [True, False])
 def test_every_kind_of_scheduler(pipe, kind, spacing, to_one):
     pipe.scheduler = tiny.scheduler(prediction_type=kind, timestep_spacing=spacing, set_alpha_to_one=to_one)
-    want = vanilla(pipe, PROMPT, num_inference_steps=7, guidance_scale=4.0)
+    want = vanilla(pipe, PROMPT, num_inference_steps=7, guidance_scale=steps.GUIDANCE)
     assert_close(last(pipe, PROMPT, steps=7), want)
 
 
 def test_levels_down_to_no_signal_at_all(pipe):
     pipe.scheduler = tiny.scheduler(rescale_betas_zero_snr=True)
-    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=4.0)
+    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=steps.GUIDANCE)
     assert_close(last(pipe, PROMPT, steps=4), want)
 
 
@@ -58,7 +58,7 @@ def test_another_scheduler_lends_its_configuration(pipe):
     got = last(pipe, PROMPT, steps=5)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     assert not pipe.scheduler.config.set_alpha_to_one
-    assert_close(got, vanilla(pipe, PROMPT, num_inference_steps=5, guidance_scale=4.0))
+    assert_close(got, vanilla(pipe, PROMPT, num_inference_steps=5, guidance_scale=steps.GUIDANCE))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -66,13 +66,13 @@ def test_other_dtypes(dtype):
     pipe = tiny.pipeline(dtype)
     got = last(pipe, PROMPT, steps=4)
     assert got.dtype == dtype
-    assert_close(got, vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=4.0))
+    assert_close(got, vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=steps.GUIDANCE))
 
 
 def test_batch(pipe):
     prompts, negatives = ["red cat", "blue dog", "a"], ["", "ground", "red"]
     got = last(pipe, prompts, negative=negatives, seed=5, steps=4)
-    settings = {"num_inference_steps": 4, "guidance_scale": 4.0}
+    settings = {"num_inference_steps": 4, "guidance_scale": steps.GUIDANCE}
     want = vanilla(pipe, prompts, [5, 6, 7], negative_prompt=negatives, **settings)
     assert_close(got, want)
     alone = [last(pipe, prompts[i], negative=negatives[i], seed=5 + i, steps=4) for i in range(3)]
@@ -160,7 +160,7 @@ def test_guidance_that_stops_on_the_way(pipe):
             return {"prompt_embeds": tensors["prompt_embeds"].chunk(2)[-1]}
         return {}
 
-    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=4.0, callback_on_step_end=stop,
+    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=steps.GUIDANCE, callback_on_step_end=stop,
                    callback_on_step_end_tensor_inputs=["prompt_embeds"])
     assert_close(last(pipe, PROMPT, steps=4, interval=(700, 999)), want)
 
@@ -172,7 +172,7 @@ def test_guidance_in_the_middle_only(pipe, monkeypatch):
     assert seen == [1, 2, 2, 1, 1]
     for s, guided in zip(states, [False, True, False], strict=True):
         assert torch.equal(s.eps_u, s.eps_c) is not guided
-        assert_close(s.eps, steps.guide(s.eps_u, s.eps_c, 4.0 if guided else 1.0))
+        assert_close(s.eps, steps.guide(s.eps_u, s.eps_c, steps.GUIDANCE if guided else 1.0))
 
 
 def test_own_step(pipe):

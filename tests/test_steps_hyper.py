@@ -67,13 +67,13 @@ def test_hypernetwork():
     with steps.hypernetwork(pipe.unet, nets, 0):
         assert torch.equal(vanilla(pipe, "a red cat", num_inference_steps=2), base)
     with steps.hypernetwork(pipe.unet, nets, 2.0) as unet:
-        changed = vanilla(pipe, "a red cat", num_inference_steps=2, guidance_scale=4.0)
+        changed = vanilla(pipe, "a red cat", num_inference_steps=2, guidance_scale=steps.GUIDANCE)
         kinds = {name for name, p in unet.attn_processors.items() if isinstance(p, steps.HyperProcessor)}
         *_, last = steps.generate(pipe, "a red cat", steps=2)
     assert dict(pipe.unet.attn_processors) == processors
     assert kinds == {name for name in processors if ".attn2." in name}
     assert_close(last.z_s, changed, rtol=1e-3, atol=1e-3)
-    assert not torch.allclose(changed, vanilla(pipe, "a red cat", num_inference_steps=2, guidance_scale=4.0))
+    assert not torch.allclose(changed, vanilla(pipe, "a red cat", num_inference_steps=2, guidance_scale=steps.GUIDANCE))
     assert torch.equal(vanilla(pipe, "a red cat", num_inference_steps=2), base)
 
 

@@ -18,6 +18,7 @@ from edu_diffusion.judge import load_judge
 from edu_diffusion.train import loop
 from edu_diffusion.train import latent as latent_recipe
 from edu_diffusion.train.latent import drop, noisier, zero_residuals
+from edu_diffusion.train.parts import Parts
 from edu_diffusion.train.vae import by_sprite
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5]])
@@ -191,13 +192,22 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
 
 
-def test_latent_sees_the_whole_vocabulary_and_captions_that_name_nothing_when_asked(monkeypatch):
+def test_latent_sees_the_whole_vocabulary_and_several_things_when_asked(monkeypatch):
     shares, mixed = [], scenes.mixed
-    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, unnamed, **kw: (
-        shares.append((wide, unnamed)) or mixed(n, seed, wide, unnamed=unnamed, **kw)))
-    for more in ({}, {"wide": 0.5, "unnamed": 0.2}):
+    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, many, **kw: (
+        shares.append((wide, many)) or mixed(n, seed, wide, many=many, **kw)))
+    for more in ({}, {"wide": 0.5, "many": 0.6}):
         next(train.RECIPES["latent"](steps=1, batch=2, start="base", device="cpu", **more))
-    assert shares == [(0.0, 0.0), (0.5, 0.2)]
+    assert shares == [(0.0, scenes.MANY), (0.5, 0.6)]
+
+
+def test_a_scene_gets_a_new_caption_each_time_it_comes(monkeypatch):
+    said, encode = [], Parts.text
+    monkeypatch.setattr(Parts, "text", lambda self, captions: said.append(captions) or encode(self, captions))
+    monkeypatch.setattr(latent_recipe, "drop", lambda captions, rng: captions)
+    for _ in train.RECIPES["latent"](steps=3, batch=4, start="base", device="cpu", pool=1):
+        pass
+    assert len({tuple(captions) for captions in said}) == 3
 
 
 @pytest.mark.parametrize("more, expected", [({}, ("style",)), ({"held_out": ()}, ())])

@@ -8,11 +8,11 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 
 from edu_diffusion import cli, models, steps, train, training
-from edu_diffusion.data import conditions, files
+from edu_diffusion.data import conditions, files, scenes, words
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import Control
 from edu_diffusion.train import adapt
-from edu_diffusion.train.control import due
+from edu_diffusion.train.control import due, examples, reduced
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -52,7 +52,7 @@ def test_the_result_is_a_vanilla_controlnet(base, run):
     pipe, shown = models.load(base, "cpu"), conditions.batch("canny", 1, 3).conditions
     library = StableDiffusionControlNetPipeline(**pipe.components, controlnet=net)
     library.set_progress_bar_config(disable=True)
-    want = library("a cat", shown, num_inference_steps=2, guidance_scale=4.0, output_type="latent",
+    want = library("a cat", shown, num_inference_steps=2, guidance_scale=steps.GUIDANCE, output_type="latent",
                    generator=torch.Generator().manual_seed(0)).images
     ours = last(pipe, control=Control(models.load_control(folder / "model", "cpu"), shown))
     torch.testing.assert_close(ours, want, rtol=1e-4, atol=1e-4)
@@ -109,11 +109,41 @@ def test_a_run_of_another_kind_is_not_continued(base, run):
         next(control(base, kind="lines"))
 
 
-def test_half_of_the_captions_are_left_empty(base, monkeypatch):
+def test_most_captions_are_reduced():
+    some = scenes.batch(400, 5)
+    left = reduced(some.captions, some.spec, torch.Generator().manual_seed(0))
+    grounds = [words.caption("thing", scenes.COLOURS[c]) for c in some.spec.colour]
+    assert grounds[0].startswith("a thing on a") and grounds[0].endswith(" background")
+    kinds = [sum(text == want for text, want in zip(left, wanted)) for wanted in ([""] * 400, grounds, some.captions)]
+    for found, share in zip(kinds, (0.3, 0.45, 0.25)):
+        assert found / 400 == pytest.approx(share, abs=0.07)
+    assert 400 <= sum(kinds) < 410, "and there are no others; a caption may have said no more"
+
+
+def test_how_many_things_there_are_is_still_said():
+    some = scenes.batch(60, 5, counts=(3,))
+    left = reduced(some.captions, some.spec, torch.Generator().manual_seed(0))
+    assert any(text.startswith("three things on ") for text in left) and not any(text.startswith("a thing on ") for text in left)
+
+
+def test_pictures_without_a_spec_lose_their_captions():
+    left = reduced(["a stick figure"] * 400, None, torch.Generator().manual_seed(0))
+    assert set(left) == {"", "a stick figure"} and 270 < left.count("") < 330
+
+
+@pytest.mark.parametrize("kind", ["canny", "pose"])
+def test_the_network_reads_reduced_captions(base, monkeypatch, kind):
     read, text = [], adapt.Frozen.text
     monkeypatch.setattr(adapt.Frozen, "text", lambda self, captions: (read.extend(captions), text(self, captions))[1])
-    list(control(base, steps=1, batch=200))
-    assert len(read) == 200 and 75 < read.count("") < 125
+    list(control(base, steps=1, batch=100, kind=kind))
+    assert len(read) == 100 and read.count("") > 15
+    assert sum(caption.startswith("a thing on a") for caption in read) > 25 if kind == "canny" else read.count("") > 60
+
+
+def test_examples_are_the_scenes_with_their_conditions():
+    some, same = examples("segmentation", 5, 9, torch.Generator()), scenes.batch(5, 9)
+    assert torch.equal(some.images, same.images)
+    assert torch.equal(some.conditions, conditions.of_scenes("segmentation", same))
 
 
 def test_a_resumed_run_keeps_its_curve(base, tmp_path):

@@ -44,14 +44,14 @@ def explorer(pipe, net, **values):
 
 
 def drawn(pipe, condition, net, **settings):
-    *_, last = generate(pipe, "a cat", seed=0, steps=2, guidance=4.0, control=Control(net, condition, **settings))
+    *_, last = generate(pipe, "a cat", seed=0, steps=2, control=Control(net, condition, **settings))
     return decode(pipe, last.z_s)[0]
 
 
 def test_the_picture_is_the_condition_and_both_drawings(pipe, net):
     widget = explorer(pipe, net, weight=0.6, start=0.5)
     widget.redraw()
-    *_, last = generate(pipe, "a cat", seed=0, steps=2, guidance=4.0)
+    *_, last = generate(pipe, "a cat", seed=0, steps=2)
     want = figures.controlled(CONDITIONS["one"][0], decode(pipe, last.z_s)[0],
                               drawn(pipe, CONDITIONS["one"], net, weight=0.6, start=0.5),
                               '"a cat", seed 0; canny from one, weight 0.6, steps 50% to 100%.', scale=8)

@@ -9,7 +9,7 @@ import torch
 from edu_diffusion import models
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
-from edu_diffusion.steps import decode, generate
+from edu_diffusion.steps import GUIDANCE, decode, generate
 from edu_diffusion.widgets import GuidanceExplorer, LatentExplorer, TimelineExplorer, explore
 from edu_diffusion.widgets.guidance import both
 from edu_diffusion.widgets.kept import Kept, content, other_words
@@ -363,7 +363,7 @@ def test_a_mixture_of_prompts_begins_and_ends_with_the_prompts_own_pictures(pipe
     widget = latents(pipe, show="between two prompts")
     widget.redraw()
     kept = widget.kept.run("a cat", other_words(widget.kept.embed("a cat")), ("red dog", 0), seed=0, steps=STEPS,
-                           guidance=4.0)
+                           guidance=GUIDANCE)
     with pytest.raises(StopIteration) as ended:
         next(kept)
     assert torch.equal(ended.value.value[-1].z_s, list(generate(pipe, "a cat", steps=STEPS))[-1].z_s)

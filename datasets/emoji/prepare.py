@@ -206,7 +206,7 @@ def prompts(concepts, pairs):
     held = {(p["kind"], p["id"], p["value"]) for p in pairs}
     core, wide = ([c for c in concepts if c["tier"] == tier] for tier in ("core", "wide"))
     return [
-        *named("full", core, held, 160), *opened(core), *by_category(), *learners(core),
+        *named("full", core, held, 160), *opened(core, held), *by_category(), *learners(core),
         *named("aliases", [c for c in core if c["aliases"]], held, 110), *named("heldout_colour", core, held, 100),
         *named("heldout_style", core, held, 120), *several(core, held), *named("full", wide, held, 80),
         *named("heldout_colour", wide, held, 40), *named("heldout_style", wide, held, 80)]
@@ -248,15 +248,19 @@ def spread(candidates, n):
     return [c for number in sorted(rounds) for c in rounds[number]][:n]
 
 
-def opened(core, n=120):
-    """Prompts that leave two attributes or more unsaid; a third ask for things with habits, one in five for "a thing"."""
+def opened(core, held, n=120):
+    """Prompts that leave two attributes or more unsaid; a third ask for things with habits, one in five for "a thing".
+
+    None names a pair that is held out: the world has no such scenes to compare with.
+    """
     habits = {r["id"] for r in table("habits.csv")}
     shuffled = sorted(core, key=lambda c: order_key("open", c["id"]))
     leaning, others = ([c for c in shuffled if (c["id"] in habits) == yes] for yes in (True, False))
     rows = []
     for i in range(n):
         concept = None if i % 5 == 4 else (leaning if i % 3 == 0 else others)[i % len(leaning if i % 3 == 0 else others)]
-        colour, style = list(words.COLOURS)[i % 10], words.STYLES[i % 3]
+        colour, style = (next(v for v in values[i % len(values):] + values if not concept or (kind, concept["id"], v) not in held)
+                         for kind, values in (("colour", list(words.COLOURS)), ("style", list(words.STYLES))))
         size, place = list(words.SIZES)[i % 3], list(words.PLACES)[i % 9]
         said = ({}, {"colour": colour}, {"style": style}, {"size": size}, {"place": place}, {"colour": colour, "style": style},
                 {"size": size, "colour": colour})[i // 5 % 7]

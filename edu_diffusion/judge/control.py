@@ -5,9 +5,11 @@
     depth           rank correlation (Spearman) of the pixels' nearness
     pose            how many pixels head, hands and feet are from where they should be
 
-Every prompt and seed is drawn three times: with its condition, without, and with the condition of another prompt. The
-differences are paired: what a prompt or a seed is worth by itself drops out. The seeds of a prompt count as one case.
+Every case and seed is drawn three times: with its condition, without, and with the condition of another case; then
+the same three with an empty caption. The differences are paired: what a caption or a seed is worth by itself drops
+out. The seeds of a case count as one. The captions are open: what they leave unsaid is the condition's to decide.
 The ceiling is the real picture through the VAE: no latent model can follow lines that the VAE does not keep.
+Shapes drawn by hand (data/shapes.py) ask for more: no scene looks like them, so only the condition tells their shape.
 """
 
 from typing import NamedTuple
@@ -16,12 +18,16 @@ import torch
 import torch.nn.functional as F
 
 from .. import steps
-from ..data import conditions, scenes, stick
-from ..data.world import prompts
+from ..data import conditions, scenes, shapes, stick, words
+from ..data.world import world
 from .evaluate import GUIDANCE, STEPS, through_vae
 from .marks import mean, paired
 
-MOST = 160  # cases where there is no frozen list: depth and pose
+SEED = 2**40  # of the cases: no training counts so far
+MOST = 160  # cases
+DRAWN = 20 * MOST  # scenes to take them from: about one in ten has a pair that no training saw
+COUNTS = {"depth": (1, 1, 2, 3)}  # things in a scene; one where nothing is said: depth needs something to put in order
+SHAPE = "a thing on a blue background"  # the prompt for shapes
 
 
 class Cases(NamedTuple):
@@ -37,25 +43,65 @@ def scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
     """{name: score} of a ControlNet on held-out cases, the names beginning with the kind and the measure.
 
     kind: one of conditions.KINDS. limit: only the first cases. The plain name is the drawing with its condition;
-    _without: none; _shuffled: that of another prompt; _foreign: the same drawing compared with that other condition;
+    _without: none; _shuffled: that of another case; _foreign: the same drawing compared with that other condition;
     _ceiling: the real picture through the VAE; _of_ceiling: the plain one as a share of it, 0 to 1 or a little more;
-    _gain and _over_shuffled: the paired differences. Each with its 95 % interval.
+    _gain and _over_shuffled: the paired differences. _empty and what follows it: the same with an empty caption.
+    {kind}_shapes_iou...: see shape_scores. Each with its 95 % interval.
     """
     name, measure, unit = MEASURES[conditions.known(kind)]
     cases = held_out(kind, limit)
+    ceiling = measure(through_vae(pipe, cases.images.to(pipe.device)).cpu(), cases.truth)
+    said = compared(pipe, controlnet, cases, measure, seeds)
+    unsaid = compared(pipe, controlnet, cases._replace(captions=[""] * len(cases.captions)), measure, seeds)
+    del unsaid["_foreign"]
+    of_ceiling = {"value": round((said[""].mean() / ceiling.mean()).item(), 4), "n": len(ceiling)}
+    table = gains(said, unit) | {"_ceiling": mean(ceiling, unit), "_of_ceiling": of_ceiling}
+    table |= {f"_empty{key}": value for key, value in gains(unsaid, unit).items()}
+    return {f"{kind}_{name}{key}": value for key, value in table.items()} | shape_scores(pipe, controlnet, kind, seeds, limit)
+
+
+def compared(pipe, controlnet, cases, measure, seeds):
+    """{ending: (B,) values of the measure, the mean over the seeds}: with the condition, without, with another one."""
     other = cases._replace(shown=cases.shown.roll(1, 0), truth=cases.truth.roll(1, 0))
-    pictures = {seed: drawn(pipe, controlnet, other, seed) for seed in seeds}
     found = {"": [measure(drawn(pipe, controlnet, cases, seed), cases.truth) for seed in seeds],
-             "_without": [measure(drawn(pipe, None, cases, seed), cases.truth) for seed in seeds],
-             "_shuffled": [measure(x, cases.truth) for x in pictures.values()],
-             "_foreign": [measure(x, other.truth) for x in pictures.values()],
-             "_ceiling": [measure(through_vae(pipe, cases.images.to(pipe.device)).cpu(), cases.truth)]}
-    found = {key: torch.stack(values).mean(0) for key, values in found.items()}
+             "_without": [measure(drawn(pipe, None, cases, seed), cases.truth) for seed in seeds]}
+    pictures = [drawn(pipe, controlnet, other, seed) for seed in seeds]
+    found["_shuffled"] = [measure(x, cases.truth) for x in pictures]
+    found["_foreign"] = [measure(x, other.truth) for x in pictures]
+    return {key: torch.stack(values).mean(0) for key, values in found.items()}
+
+
+def gains(found, unit):
+    """{ending: score} of what `compared` found, and of its paired differences."""
     table = {key: mean(values, unit) for key, values in found.items()}
-    table["_of_ceiling"] = {"value": round((found[""].mean() / found["_ceiling"].mean()).item(), 4), "n": len(cases.truth)}
-    table["_gain"] = paired(found["_without"], found[""], unit)
-    table["_over_shuffled"] = paired(found["_shuffled"], found[""], unit)
-    return {f"{kind}_{name}{key}": value for key, value in table.items()}
+    return table | {"_gain": paired(found["_without"], found[""], unit),
+                    "_over_shuffled": paired(found["_shuffled"], found[""], unit)}
+
+
+def shape_scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
+    """{name: score}: overlap of the drawing's foreground and a shape drawn by hand, 0 to 1, over the shapes.
+
+    {kind}_shapes_iou: with the prompt "a thing on a blue background"; _without: the same seeds without the
+    ControlNet; _empty: with the ControlNet and no prompt; _foreign: the drawings of the first compared with the
+    next shape, as any blob in the middle overlaps with all of them; _gain: the first less _without, paired.
+    Kinds that no shape can be shown as have none of them. limit: only the first shapes.
+    """
+    if kind not in shapes.CONDITIONS:
+        return {}
+    names = shapes.NAMES[:limit]
+    truth, shown = shapes.filled(names), shapes.CONDITIONS[kind](names)
+    cases, nothing = (Cases(2 * truth - 1, [prompt] * len(names), shown, truth) for prompt in (SHAPE, ""))
+    tried = {"": (controlnet, cases), "_without": (None, cases), "_empty": (controlnet, nothing)}
+    pictures = {key: [drawn(pipe, net, some, seed) for seed in seeds] for key, (net, some) in tried.items()}
+    found = {key: overlap(every, truth) for key, every in pictures.items()}
+    found["_foreign"] = overlap(pictures[""], truth.roll(1, 0))
+    table = {key: mean(values) for key, values in found.items()} | {"_gain": paired(found["_without"], found[""])}
+    return {f"{kind}_shapes_iou{key}": value for key, value in table.items()}
+
+
+def overlap(pictures, truth):
+    """The mean overlap of several sets of pictures, one for each seed, with the same shapes: (B,)."""
+    return torch.stack([mask_iou(x, truth) for x in pictures]).mean(0)
 
 
 def quick(pipe, controlnet, kind, cases, n_steps=8):
@@ -65,26 +111,33 @@ def quick(pipe, controlnet, kind, cases, n_steps=8):
 
 
 def held_out(kind, limit=None):
-    """Cases that no training saw: canny and segmentation take the frozen prompts with held-out pairs.
+    """Cases that no training saw: scenes with a held-out pair and open captions; for pose, stick figures.
 
-    Depth takes scenes of one to three things, pose stick figures, both by a seed of their own.
+    limit: only the first ones; they are the same for every limit.
     """
     if kind == "pose":
-        some = stick.batch(min(limit or MOST, MOST), seed=2**40)
-        return Cases(some.images, some.captions, some.skeletons, stick.ends(some.keypoints))
-    if kind == "depth":
-        some = scenes.batch(min(limit or MOST, MOST), 2**40, counts=(1, 1, 2, 3), held_out=("colour", "style"))
-        captions = some.captions
+        some = stick.batch(MOST, SEED)
+        cases = Cases(some.images, some.captions, some.skeletons, stick.ends(some.keypoints))
     else:
-        rows = [r for split in zip(prompts("core", "heldout_colour"), prompts("core", "heldout_style")) for r in split]
-        captions, spec = [r["prompt"] for r in rows[:limit]], scenes.spec_of(rows[:limit])
-        some = scenes.Scenes(*scenes.render(spec, torch.Generator().manual_seed(7)), captions, spec)
-    shown = conditions.of_scenes(kind, some)
-    return Cases(some.images, captions, shown, shown)
+        some = open_scenes(COUNTS.get(kind, (1,)))
+        shown = conditions.of_scenes(kind, some)
+        cases = Cases(some.images, some.captions, shown, shown)
+    return Cases(*(part[:limit] for part in cases))
+
+
+def open_scenes(counts=(1,), n=MOST):
+    """n scenes whose colour or style was held out for their concept, with open captions."""
+    rng = torch.Generator().manual_seed(SEED)
+    spec = scenes.draw_spec(DRAWN, rng, counts=counts, held_out=("colour", "style"))
+    seen = world().colour_allowed[spec.concept, spec.colour] & world().style_allowed[spec.concept, spec.style]
+    spec = scenes.Spec(*(part[~seen][:n] for part in spec))
+    images, masks = scenes.render(spec, rng)
+    return scenes.Scenes(images, masks, [scenes.say(spec, i, rng) for i in range(len(images))], spec)
 
 
 def drawn(pipe, controlnet, cases, seed=0, batch=40, n_steps=STEPS, guidance=GUIDANCE):
     """Pictures of the cases by the readable loop, (B, 3, 64, 64) on the CPU; case i uses seed + i."""
+    guidance = guidance if any(cases.captions) else 1.0  # with nothing to guide to it changes nothing, and takes twice the time
     pictures = []
     for i in range(0, len(cases.captions), batch):
         control = steps.Control(controlnet, cases.shown[i:i + batch]) if controlnet is not None else None

@@ -1,31 +1,76 @@
-"""A second judge, built otherwise and never trained: the drawing that is nearest to a picture, pixel by pixel.
+"""A second judge, built otherwise and never trained: the reference drawing that is nearest to a picture, pixel by pixel.
 
 It shares nothing with the classifier, so where both agree neither was fooled. And it measures memory: how often
 the picture is nearest to the very drawing that was asked for, among all drawings, also those no training saw.
 """
 
 import torch
+from torch.nn.functional import avg_pool2d
 
 from ..data import scenes, words
 from ..data.world import world
 
+POOL = 2  # pixels are compared in blocks of POOL x POOL: a quarter of the numbers, and edges may be a pixel off
 
-def nearest(images, rows, tier="core", styles=scenes.STYLES):
-    """The drawing nearest to each picture: (concepts (B,), styles (B,), distances (B,)).
 
-    Every drawing of the tier is painted as the prompt row says (its size and place, on the picture's own
-    background) and compared: root mean square, in units of [-1, 1]. styles: which drawing styles there are.
+def nearest(images, styles=scenes.STYLES, tier="core", batch=1000):
+    """The reference nearest to each picture, which is told nothing of the prompt: concepts, styles, distances, sizes, places.
+
+    Every drawing of the tier, in every style, size and place, is painted on the picture's own background and compared.
+    images: (B, 3, 64, 64) in [-1, 1]. styles: which drawing styles there are. Returns five (B,) tensors on the CPU;
+    distances are root mean squares in units of [-1, 1], of pictures averaged over blocks of 2 x 2 pixels.
     """
-    images, grounds = images.cpu(), ground(images.cpu())
+    cells = [(size, place) for size in scenes.SIZES for place in scenes.PLACES if size != "big" or place == "centre"]
+    spec, distance = best(images, (drawings(size, place, tier, styles) for size, place in cells), batch)
+    return spec.concept, spec.style, distance, spec.size, spec.place
+
+
+def nearest_as_asked(images, rows, tier="core", styles=scenes.STYLES):
+    """The same, told where to look: only drawings of each prompt row's size and place. Returns concepts, styles, distances."""
     found = [None] * len(rows)
     for size, place in sorted({(r["size"], r["place"]) for r in rows}):
-        sprites, opacity, spec = drawings(size, place, tier, styles)
-        for i in [i for i, r in enumerate(rows) if (r["size"], r["place"]) == (size, place)]:
-            painted = sprites + (1 - opacity) * grounds[i]
-            distance = (painted - images[i]).square().mean((1, 2, 3)).sqrt()
-            best = int(distance.argmin())
-            found[i] = spec.concept[best], spec.style[best], distance[best]
+        mine = [i for i, r in enumerate(rows) if (r["size"], r["place"]) == (size, place)]
+        spec, distance = best(images[mine], [drawings(size or "medium", place or "centre", tier, styles)])
+        for k, i in enumerate(mine):
+            found[i] = spec.concept[k], spec.style[k], distance[k]
     return tuple(torch.stack(column) for column in zip(*found))
+
+
+def best(images, sets, batch=1000):
+    """The nearest of all references: (Spec of (B,) tensors, distances (B,)), on the CPU.
+
+    sets: an iterable of references as `drawings` gives them: colour, opacity, Spec.
+    """
+    least = torch.full((len(images),), torch.inf)
+    found = scenes.Spec(*(torch.zeros(len(images), dtype=torch.long) for _ in scenes.Spec._fields))
+    for colour, opacity, spec in sets:
+        value, index = (torch.cat(parts) for parts in zip(*(row_minima(x, colour, opacity) for x in images.split(batch))))
+        nearer = value < least
+        least = torch.where(nearer, value, least)
+        found = scenes.Spec(*(torch.where(nearer, new[index], old) for new, old in zip(spec, found)))
+    return found, least
+
+
+def row_minima(images, colour, opacity):
+    """Of each picture its distance to the nearest reference, and which that is: (B,), (B,)."""
+    value, index = distances(images.float(), colour.to(images.device), opacity.to(images.device)).min(dim=1)
+    return value.cpu(), index.cpu()
+
+
+def distances(images, colour, opacity):
+    """Root mean squares between pictures and references painted on the pictures' own grounds: (B, n).
+
+    With s the reference's colour, a its opacity, g the picture's ground and y = x - g, what is painted differs from x by
+    s - a g - y. Squared and summed that is |s|^2 + g^2 |a|^2 - 2 g s.a + |y|^2 - 2 s.y + 2 a.(g y): matrix products.
+
+    images: (B, 3, H, W). colour (n, 3, H, W), opacity (n, 1, H, W): as `drawings` gives them.
+    """
+    x, s, a, g = (avg_pool2d(images, POOL), avg_pool2d(colour, POOL), avg_pool2d(opacity, POOL), ground(images))
+    y, g, numbers = x - g, g[..., 0, 0], x[0].numel()
+    own = s.square().sum((1, 2, 3)) + torch.outer(g.square().sum(1), a.square().sum((1, 2, 3)))
+    own = own - 2 * g @ (s * a).sum((2, 3)).T + y.square().sum((1, 2, 3))[:, None]
+    cross = torch.cat([y.flatten(1), -(g[..., None, None] * y).sum(1).flatten(1)], 1) @ torch.cat([s, a], 1).flatten(1).T
+    return ((own - 2 * cross).clamp(min=0) / numbers).sqrt()
 
 
 def ground(images):

@@ -29,7 +29,7 @@ def scores(pipe, seeds=(0, 1000, 2000), limit=None, judge=None, n_steps=STEPS):
     invert_*: decibels of the picture drawn again from its noise, beside the VAE round trip's.
     seeds: of the sampling; limit: only the first prompts; judge: a Judge, None is the shipped one.
     """
-    rows = prompts("core", "seen")[:limit]
+    rows = prompts("core", "full")[:limit]
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))
     judge = judge or load_judge(pipe.device)
     given = {"steps": n_steps, "guidance": GUIDANCE}

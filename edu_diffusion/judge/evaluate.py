@@ -5,54 +5,86 @@ import torch
 from .. import steps
 from ..data import jpeg, scenes
 from ..data.world import prompts, world
-from .distance import features, frechet
-from .drawings import nearest
-from .marks import answer, combined, mean, quantile, right, score, summary
+from .distance import excess, features, frechet
+from .marks import alone, combined, mean, quantile, read, read_nearest, right, right_by_nearest, score
+from .shares import quoted, summary
 
-STEPS, GUIDANCE = 20, 4.0  # fixed before any model was judged
+STEPS, GUIDANCE = steps.STEPS, steps.GUIDANCE
 TAUGHT = "core"  # the tier whose drawings the network was shown
 SETS = 2000  # pictures in each set of a Fréchet distance
+LOOSE = ("open", "category", "unseen_wording", "unknown_word")  # splits whose prompts leave something open
+BESIDE = ("heldout_style_pairs",)  # the network knows these drawings; the nearest reference stands beside it and is not quoted
 
 
-def draw(pipe, rows, seed=0, guidance=GUIDANCE, n_steps=STEPS, batch=40):
-    """Pictures of the prompts, (B, 3, 64, 64), by the readable loop; picture i uses seed + i."""
-    pictures = []
+def draw(pipe, rows, seed=0, guidance=GUIDANCE, n_steps=STEPS, batch=None):
+    """Pictures of the prompts, (B, 3, 64, 64) on the pipeline's device, by the readable loop; picture i uses seed + i.
+
+    rows: dicts of which only "prompt" counts. batch: how many at once, which changes no picture; None: what suits the device.
+    """
+    pictures, batch = [], batch or (40 if pipe.device.type == "cpu" else 250)
     for i in range(0, len(rows), batch):
         texts = [r["prompt"] for r in rows[i:i + batch]]
-        for state in steps.generate(pipe, texts, seed=seed + i, steps=n_steps, guidance=guidance):
-            pass
-        pictures.append(steps.decode(pipe, state.z_s))
-    return torch.cat(pictures).float().clamp(-1, 1)
+        *_, last = steps.generate(pipe, texts, seed=seed + i, steps=n_steps, guidance=guidance)
+        pictures.append(steps.decode(pipe, last.z_s).float())
+    return torch.cat(pictures).clamp(-1, 1)
 
 
 @torch.no_grad()
-def through_vae(pipe, images):
-    """Encode and decode real pictures: the best any latent model can do."""
-    return torch.cat([pipe.vae.decode(pipe.vae.encode(x.to(pipe.device)).latent_dist.mean).sample
-                      for x in images.split(64)]).clamp(-1, 1)
+def through_vae(pipe, images, batch=64):
+    """Encode and decode real pictures, the best any latent model can do: (B, 3, 64, 64) on the pipeline's device."""
+    return torch.cat([pipe.vae.decode(pipe.vae.encode(x.to(pipe.device, pipe.vae.dtype)).latent_dist.mean).sample.float()
+                      for x in images.split(batch)]).clamp(-1, 1)
 
 
-def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None):
-    """All scores but distances(): the prompts of a tier as drawn, and everything that fixed() compares with."""
-    rows = prompts(tier)[:limit]
-    pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
-    many = rows * len(seeds)
-    scores = summary(judged(judge, pictures, many, tier), many)
-    scores |= second_opinion(judge, pictures, many) if tier == TAUGHT else {}
-    return tiered(scores, tier) | fixed(pipe, judge, tier, limit)
+def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None, batch=None):
+    """All scores but distances(): the prompts of a tier as drawn, and everything that fixed() compares with.
 
-
-def judged(judge, images, rows, tier):
-    """What is right in each picture, as in marks.right. What the network was not shown it cannot name: there the nearest
-    of all drawings says concept and style, and there is no fifth guess.
+    limit: only the first prompts of each split.
     """
-    seen = right(judge, images, rows)
+    rows = chosen(tier, limit)
+    pictures = torch.cat([draw(pipe, rows, seed, batch=batch).cpu() for seed in seeds])
+    return tiered(accuracy(judge, pictures, rows * len(seeds), tier), tier) | fixed(pipe, judge, tier, limit)
+
+
+def chosen(tier, limit=None):
+    """The prompts of a tier, the first `limit` of each split; with the core's also the wide tier's pairs with a held-out style."""
+    rows = prompts(tier) + (prompts("wide", "heldout_style") if tier == TAUGHT else [])
+    return [r for split in dict.fromkeys(r["split"] for r in rows) for r in [r for r in rows if r["split"] == split][:limit]]
+
+
+def accuracy(judge, images, rows, tier="core"):
+    """The shares of what is right: by the network; by the nearest reference, "_nearest"; which of them to quote, "_quoted"."""
+    network, nearest = read(judge, images), references(images, rows)
+    one = summary(judged(judge, images, rows, tier, network, nearest), rows)
+    if tier != TAUGHT:
+        return one
+    other = summary(right_by_nearest(images, rows, nearest), rows)
+    other = {name: value for name, value in other.items() if not name.endswith("colour") and name != "counts"}
+    return (one | {f"{name}_nearest": value for name, value in other.items()}
+            | {f"{name}_quoted": quoted(one[name], value) for name, value in other.items() if name not in BESIDE}
+            | second_opinion(network, nearest, rows))
+
+
+def references(images, rows):
+    """What the nearest reference reads, among the drawings of each row's own tier."""
+    found = {}
+    for tier in {r["tier"] for r in rows}:
+        mine = torch.tensor([r["tier"] == tier for r in rows])
+        for part, value in read_nearest(images[mine], tier=tier).items():
+            found.setdefault(part, value.new_zeros(len(rows), *value.shape[1:]))[mine] = value
+    return found
+
+
+def judged(judge, images, rows, tier, network=None, nearest=None):
+    """What is right in each picture, as in marks.right. What the network was not shown it cannot name: there the nearest
+    of all references says concept and style, and there is no fifth guess. network, nearest: what they read, if that is known.
+    """
+    seen = right(judge, images, rows, network)
     if tier == TAUGHT:
         return seen
-    (concept, style, _), spec = nearest(images, rows, tier), scenes.spec_of(rows)
-    unsaid = torch.tensor([not r["style"] for r in rows])
+    other = right_by_nearest(images, rows, nearest, tier)
     del seen["top5"]
-    return combined(seen | {"concept": concept == spec.concept, "style": (style == spec.style) | unsaid})
+    return combined(seen | {"concept": other["concept"], "style": other["style"]})
 
 
 def tiered(scores, tier):
@@ -62,37 +94,74 @@ def tiered(scores, tier):
 
 def fixed(pipe, judge, tier="core", limit=None):
     """What depends on no sampling: the ceilings, how well the judges name real scenes, and the VAE's own score."""
-    rows = prompts(tier)[:limit]
-    real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
+    rows = chosen(tier, limit)
+    real = scenes.render(truth(rows), torch.Generator().manual_seed(7))[0]
     scores = tiered(summary(judged(judge, through_vae(pipe, real), rows, tier), rows, "_ceiling"), tier)
-    seen, parts = right(judge, real.to(pipe.device), rows), ("concept", "style") if tier == TAUGHT else ()
+    single = [i for i, r in enumerate(rows) if r["split"] == "full"]
+    real, rows = real[single], [rows[i] for i in single]
+    seen, parts = right(judge, real, rows), ("concept", "style") if tier == TAUGHT else ()
     scores |= {f"judge_{k}": score(seen[k]) for k in (*parts, "size", "place")}
-    concept = nearest(real, rows, tier)[0]
-    return scores | {"nearest_real": score(concept == scenes.spec_of(rows).concept)} | psnr(pipe)
+    return scores | {"nearest_real": score(right_by_nearest(real, rows, tier=tier)["concept"])} | psnr(pipe)
 
 
-def second_opinion(judge, pictures, rows):
-    """What the nearest drawing says of the same pictures, and how often both judges name one concept.
+def truth(rows, seed=7):
+    """A Spec that is right for each row: what the prompt says as its words usually mean it, the rest drawn from the world."""
+    spec, rng = scenes.spec_of(rows), torch.Generator().manual_seed(seed)
+    for i, row in enumerate(rows):
+        if row["split"] in LOOSE and alone(row) and possible(row):
+            fill(spec, i, row, world().sample(1, rng, **said(row)))
+    return spec
 
-    memory: how often the nearest is the very drawing asked for, where that was trained on; memory_unseen: where it was
-    held out, so that nobody can know it by heart.
+
+def possible(row):
+    """Whether the world holds scenes of a prompt's words: it has none of held-out pairs, nor of what is not in the core."""
+    if not row["id"]:
+        return True
+    concept, given = world().by_id[row["id"]], scenes.spec_of([row])
+    return (concept.tier == TAUGHT and (not row["colour"] or bool(world().colour_allowed[concept.index, given.colour[0]]))
+            and (not row["style"] or bool(world().style_allowed[concept.index, given.style[0]])))
+
+
+def fill(spec, i, row, drawn):
+    """Put what a row leaves unsaid into place i of a Spec, from a scene drawn for its words; big things stand in the centre."""
+    for part, value in zip(spec._fields, drawn):
+        if not row["id" if part == "concept" else part]:
+            getattr(spec, part)[i] = value[0]
+    if scenes.SIZES[spec.size[i]] == "big" and not row["place"]:
+        spec.place[i] = 0
+
+
+def said(row):
+    """The words of a prompt row, as world().conditional and world().sample take them."""
+    name = world().by_id[row["id"]].name if row["id"] else ""
+    return {"name": name, "category": row.get("category", "") if not name else ""} | {
+        part: row[part] for part in ("colour", "style", "size", "place")}
+
+
+def second_opinion(network, nearest, rows):
+    """How often both judges name one concept, and memory: how often the nearest is the very drawing asked for, where that was
+    trained on; memory_unseen: where it was held out, so that nobody can know it by heart. network, nearest: what they read.
     """
-    spec, (concept, style, _) = scenes.spec_of(rows), nearest(pictures, rows, TAUGHT)
-    with torch.no_grad():
-        named = answer(judge, pictures)["concept"].argmax(1).cpu()
-    same, known = concept == spec.concept, world().style_allowed[spec.concept, spec.style]
-    itself = same & (style == spec.style)
-    return {"nearest_concept": score(same), "judges_agree": score(concept == named)} | {
-        name: score(hits) for name, hits in (("memory", itself[known]), ("memory_unseen", itself[~known])) if len(hits)}
+    asked = [i for i, r in enumerate(rows) if r["id"] and r["style"] and alone(r) and r["tier"] == TAUGHT]
+    spec, same = scenes.spec_of([rows[i] for i in asked]), network["concept"][:, 0] == nearest["concept"][:, 0]
+    concept, style = nearest["concept"][asked, 0], nearest["style"][asked]
+    itself, known = (concept == spec.concept) & (style == spec.style), world().style_allowed[spec.concept, spec.style]
+    hits = {"nearest_concept": concept == spec.concept, "judges_agree": same[[alone(r) and r["tier"] == TAUGHT for r in rows]],
+            "memory": itself[known], "memory_unseen": itself[~known]}
+    return {name: score(h) for name, h in hits.items() if len(h)}
 
 
-def distances(pipe, judge, tier="core", n=SETS):
-    """Fréchet distance of n drawn pictures to n real ones, beside its floor (n other real ones) and its ceiling."""
+def distances(pipe, judge, tier="core", n=SETS, batch=None):
+    """Fréchet distances to n real pictures: of n drawn ones, of as many real ones (floor) and of those through the VAE.
+
+    What is drawn has the captions of those other real ones. frechet_excess: distance minus floor, with a bootstrap interval.
+    """
     one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
-    drawn = draw(pipe, [{"prompt": caption} for caption in other.captions], seed=5000)
+    drawn = draw(pipe, [{"prompt": caption} for caption in other.captions], seed=5000, batch=batch)
     sets = {"frechet": drawn, "frechet_floor": other.images, "frechet_vae": through_vae(pipe, other.images)}
-    real = features(judge, one.images)
-    return {name: {"value": round(frechet(real, features(judge, images)), 3), "n": n} for name, images in sets.items()}
+    real, sets = features(judge, one.images), {name: features(judge, images) for name, images in sets.items()}
+    return {name: {"value": round(frechet(real, x), 3), "n": n} for name, x in sets.items()} | {
+        "frechet_excess": excess(real, sets["frechet"], sets["frechet_floor"])}
 
 
 @torch.no_grad()

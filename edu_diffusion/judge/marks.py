@@ -1,14 +1,20 @@
-"""What is right in each picture, as shares with their intervals.
+"""What is right in each picture, and means and shares with their intervals.
 
-The classifier names concept, style, size and place; the background's colour is read off the picture's frame.
+The classifier names concept, style, size and place; the background's colour is read off the picture's frame. The nearest
+reference (drawings.py) answers the same questions. What a prompt leaves unsaid is not judged: it counts as right.
 """
 
+import functools
 import math
 
 import torch
 
-from ..data import scenes
-from .drawings import ground
+from ..data import scenes, words
+from ..data.world import world
+from . import parts
+from .drawings import ground, nearest
+
+SIDES = ("left", "right", "top", "bottom")
 
 
 def background(images):
@@ -18,37 +24,119 @@ def background(images):
 
 
 @torch.no_grad()
-def right(judge, images, rows):
-    """What is right in each picture, by prompt rows: dict of (B,) booleans.
+def read(judge, images):
+    """What classifier and frame say: {"concept": (B, 5), best first; "colour", "style", "size", "place": (B,)}, on the CPU."""
+    answers = answer(judge, images)
+    best = {part: answers[part].argmax(1).cpu() for part in ("style", "size", "place")}
+    return best | {"concept": answers["concept"].topk(5, dim=1).indices.cpu(), "colour": background(images).cpu()}
 
-    What a prompt leaves unsaid counts as right; "all" is everything that was asked.
+
+def read_nearest(images, styles=scenes.STYLES, tier="core"):
+    """The same by the nearest reference, which has one answer for the concept: (B, 1); and "distance"."""
+    concept, style, distance, size, place = nearest(images, styles, tier)
+    return {"concept": concept[:, None], "colour": background(images).cpu(), "style": style, "size": size, "place": place,
+            "distance": distance}
+
+
+def right(judge, images, rows, found=None):
+    """What is right in each picture by the classifier, by prompt rows: dict of (B,) booleans, on the CPU.
+
+    "pair": concept, colour and style; "all": everything that was asked. Empty cells count as right. found: what `read`
+    says, if that is known already.
     """
-    spec, answers = scenes.spec_of(rows), answer(judge, images)
-    best = answers["concept"].topk(5, dim=1).indices.cpu()
-    said = {part: torch.tensor([bool(r[part]) for r in rows]) for part in ("colour", "style")}
-    verdict = {
-        "concept": best[:, 0] == spec.concept, "top5": (best == spec.concept[:, None]).any(1),
-        "colour": (background(images).cpu() == spec.colour) | ~said["colour"],
-        "style": (answers["style"].argmax(1).cpu() == spec.style) | ~said["style"],
-        "size": answers["size"].argmax(1).cpu() == spec.size,
-        "place": answers["place"].argmax(1).cpu() == spec.place}
-    return combined(verdict)
+    verdict = compared(found or read(judge, images), rows)
+    return combined(verdict | several(verdict, images, rows, functools.partial(read, judge)))
+
+
+def right_by_nearest(images, rows, found=None, tier="core"):
+    """The same by the nearest reference. found: what read_nearest says, if that is known already."""
+    verdict = compared(found or read_nearest(images, tier=tier), rows)
+    del verdict["top5"]
+    return combined(verdict | several(verdict, images, rows, lambda crops: {"concept": parts.nearest_concept(crops)[:, None]}))
+
+
+def compared(found, rows):
+    """What was found beside what was asked, attribute by attribute: dict of (B,) booleans."""
+    verdict = {part: torch.tensor([not r[part] or int(x) in values(part, r[part]) for x, r in zip(found[part], rows)])
+               for part in ("colour", "style", "size", "place")}
+    named = [concepts(r) for r in rows]
+    verdict["concept"] = torch.tensor([wanted is None or int(x[0]) in wanted for x, wanted in zip(found["concept"], named)])
+    verdict["top5"] = torch.tensor([wanted is None or not wanted.isdisjoint(x.tolist())
+                                    for x, wanted in zip(found["concept"], named)])
+    return verdict
+
+
+@functools.cache
+def values(part, word):
+    """The indices that a word allows: a side its corners too, every other word for a size or a place its typical one."""
+    names = {"colour": scenes.COLOURS, "style": scenes.ALL_STYLES, "size": scenes.SIZES, "place": scenes.PLACES}[part]
+    if part in ("colour", "style"):
+        return {names.index(word)}
+    if word in SIDES:
+        return {i for i, name in enumerate(names) if word in name.split()}
+    fits = words.FITS[part][word]
+    return {names.index(max(fits, key=fits.get))}
+
+
+def concepts(row):
+    """The indices of the concepts that a row allows: one, those of a category, or None for any."""
+    if row["id"]:
+        return {world().by_id[row["id"]].index}
+    return members(row["category"]) if row.get("category") else None
+
+
+@functools.cache
+def members(category):
+    return set(world().members(category).tolist())
+
+
+def several(verdict, images, rows, reader):
+    """Where more than one thing is asked for, part by part: "count", "other", and "concept" anew. reader: crops -> {"concept"}.
+
+    "count": as many parts as copies were asked for. "concept" and "other": some part is named so.
+    """
+    found = {"count": torch.ones(len(rows), dtype=torch.bool), "other": torch.ones(len(rows), dtype=torch.bool),
+             "concept": verdict["concept"].clone()}
+    many = [i for i, r in enumerate(rows) if not alone(r)]
+    for i, (n, named) in zip(many, things(images[many], reader)):
+        found["count"][i] = bool(rows[i].get("other")) or n == int(rows[i]["count"])
+        found["concept"][i] = concepts(rows[i]) is None or not concepts(rows[i]).isdisjoint(named)
+        found["other"][i] = not rows[i].get("other") or world().by_id[rows[i]["other"]].index in named
+    return found
+
+
+def alone(row):
+    """Whether a row asks for one thing."""
+    return not row.get("other") and int(row.get("count") or 1) == 1
+
+
+def things(images, reader):
+    """(how many parts, which concepts they are) of each picture."""
+    if not len(images):
+        return []
+    found = parts.masks(images)
+    crops = [parts.crops(image, masks) for image, masks in zip(images, found)]
+    named = iter(reader(torch.cat(crops))["concept"][:, 0].tolist()) if any(map(len, crops)) else iter(())
+    return [(len(masks), {next(named) for _ in crop}) for masks, crop in zip(found, crops)]
 
 
 def combined(verdict):
     """With "pair", concept, colour and style all right, and "all", everything that was asked."""
     pair = verdict["concept"] & verdict["colour"] & verdict["style"]
-    return verdict | {"pair": pair, "all": pair & verdict["size"] & verdict["place"]}
+    rest = [verdict[part] for part in ("size", "place", "count", "other") if part in verdict]
+    return verdict | {"pair": pair, "all": torch.stack([pair, *rest]).all(0)}
 
 
+@torch.no_grad()
 def answer(judge, images, batch=200):
-    """The judge's logits for many pictures, a batch at a time."""
-    parts = [judge(x) for x in images.split(batch)]
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+    """The judge's logits for many pictures, a batch at a time, on the judge's own device."""
+    device = next((p.device for p in judge.parameters()), images.device)
+    answers = [judge(x.to(device)) for x in images.split(batch)]
+    return {key: torch.cat([part[key] for part in answers]) for key in answers[0]}
 
 
 def score(hits):
-    """{value, n, low, high}: a share with its 95 % Wilson interval."""
+    """{value, n, low, high}: a share with its 95 % Wilson interval. hits: (n,) booleans, or the shares of n clusters."""
     n, p, z = len(hits), hits.float().mean().item(), 1.96
     middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
@@ -65,7 +153,7 @@ def paired(before, after, unit=None):
     gain = after.double().cpu() - before.double().cpu()
     half = gain.new_tensor([0.5**0.5, -(0.5**0.5)])  # what half a case each way adds to the sums
     seen = torch.cat([gain, half]) if before.dtype == torch.bool else gain
-    middle, reach = seen.mean().item(), 1.96 * seen.std().item() / math.sqrt(len(seen))
+    middle, reach = seen.mean().item(), 1.96 * seen.var(correction=min(1, len(seen) - 1)).sqrt().item() / math.sqrt(len(seen))
     most = 1.0 if before.dtype == torch.bool else math.inf  # a share cannot change by more
     score = {"value": gain.mean().item(), "n": len(gain), "low": max(-most, middle - reach), "high": min(most, middle + reach)}
     return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
@@ -82,17 +170,3 @@ def quantile(values, q, unit):
     ranks = ((n * q + sign * reach) / n for sign in (-1, 1))
     low, high = (values.quantile(min(max(rank, 0.0), 1.0)).item() for rank in ranks)
     return {"value": round(values.quantile(q).item(), 4), "n": n, "low": round(low, 4), "high": round(high, 4), "unit": unit}
-
-
-def summary(verdict, rows, suffix=""):
-    """The named scores of a verdict over prompt rows."""
-    split = {name: torch.tensor([r["split"] == name for r in rows]) for name in ("heldout_colour", "heldout_style", "own_words")}
-    held = split["heldout_colour"] | split["heldout_style"]
-    named = torch.tensor([bool(r["style"]) for r in rows])
-    hits = {
-        "concept_top1": verdict["concept"], "concept_top5": verdict.get("top5", ()), "colour": verdict["colour"],
-        "style": verdict["style"][named], "style_shown": verdict["style"][named & ~split["heldout_style"]],
-        "size": verdict["size"], "place": verdict["place"],
-        "heldout_pairs": verdict["pair"][held], "heldout_colour_pairs": verdict["pair"][split["heldout_colour"]],
-        "heldout_style_pairs": verdict["pair"][split["heldout_style"]], "own_words": verdict["pair"][split["own_words"]]}
-    return {name + suffix: score(h) for name, h in hits.items() if len(h)}

@@ -1,7 +1,7 @@
 """CLIP's test: in a pool of 64 captioned pictures, does each caption find its picture, and each picture its caption?
 
-Half of a pool are hard negatives, pairs that show the same concept on another background or in another style:
-to name the concept is not enough.
+The captions are full ones: they name everything, so that each is true of its own picture only. Half of a pool are hard
+negatives, pairs that show the same concept on another background or in another style: to name the concept is not enough.
 """
 
 import torch

@@ -127,7 +127,7 @@ def diversity_change(before, after):
 
 def forgetting(base, pipe, judge, limit=80, seeds=(0,), **how):
     """The share of frozen core prompts whose concept is no longer drawn right: before minus after, paired."""
-    rows = prompts("core")[:limit]
+    rows = prompts("core", "full")[:limit]
     before, after = (over(seeds, lambda seed, p=p: right(judge, draw(p, rows, seed, **how), rows)["concept"])
                      for p in (base, pipe))
     return {"concept_base": score(before), "concept": score(after), "forgetting": paired(after, before)}

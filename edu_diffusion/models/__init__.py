@@ -5,6 +5,7 @@
     check.py         what is refused, in one sentence
     single_file.py   one .safetensors file in the original key names, both ways
     clip.py          CLIP with both towers
+    vocabulary.py    more words for a tokenizer, more rows for the text encoder behind it
     adapters.py      a LoRA, put into a pipeline
     hyper.py         hypernetworks: build, load, save
     control.py       ControlNets: build, load, save
@@ -21,10 +22,11 @@ from .control import build_controlnet, control_card, load_control, save_control
 from .device import autocast, hardware, pick_device
 from .hyper import build_hyper, load_hyper, save_hyper
 from .silence import quiet
+from .vocabulary import grow_text_model, grow_tokenizer
 
 __all__ = [
     "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
-    "build_unet", "build_vae", "hardware", "load", "load_clip", "locate", "pick_device", "quiet", "save",
+    "build_unet", "build_vae", "grow_text_model", "grow_tokenizer", "hardware", "load", "load_clip", "locate", "pick_device", "quiet", "save",
     "to_single_file", "build_hyper", "load_hyper", "load_lora", "save_hyper",
     "build_controlnet", "control_card", "load_control", "save_control",
 ]

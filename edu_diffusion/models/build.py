@@ -5,7 +5,7 @@ Every object here is a genuine diffusers or transformers object; only sizes are 
 
 import json
 
-TOKENS, WIDTH = 32, 128  # tokens in a prompt, width of a text embedding (SD 1.5: 77 and 768)
+TOKENS, WIDTH = 48, 128  # tokens in a prompt, width of a text embedding (SD 1.5: 77 and 768)
 PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
 

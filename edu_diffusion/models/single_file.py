@@ -64,12 +64,9 @@ def settings(pipe, folder):
 
 
 def tidy(pipe, folder):
-    """Add the tokenizer's older files, for other tools; take out where its parts were on this machine."""
+    """Add the tokenizer's older files, for other tools; make the configurations fit for any machine."""
     pipe.tokenizer.backend_tokenizer.model.save(str(folder / "tokenizer"))
-    for path in [folder / part / "config.json" for part in check.CLASSES]:
-        value = check.read_json(path)
-        value.pop("_name_or_path", None)
-        files.write_bytes(path, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+    files.portable(folder)
 
 
 def read(path, dtype, root=None):

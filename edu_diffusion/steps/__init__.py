@@ -30,7 +30,7 @@ from .edit import blend, encode, from_strength, grow, img2img, inpaint, invert, 
 from .exact import dataset_x0, mixture_posterior, mixture_x0
 from .flow import flow_euler_step, flow_sample
 from .generate import State, decode, embed, generate, initial_noise, to_uint8
-from .guide import guidance_at, guide
+from .guide import GUIDANCE, STEPS, guidance_at, guide
 from .hyper import HyperProcessor, hyper, hyper_attend, hypernetwork
 from .latent import kl_to_unit, sample_latent
 from .lenet import build_lenet, build_lenet_1998, lenet, lenet_1998
@@ -68,7 +68,7 @@ __all__ = [
     # attend
     "attention", "attend", "feed_forward", "transformer_block", "spatial_transformer",
     # guide
-    "guide", "guidance_at",
+    "GUIDANCE", "STEPS", "guide", "guidance_at",
     # latent
     "sample_latent", "kl_to_unit",
     # text

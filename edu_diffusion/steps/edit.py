@@ -12,6 +12,7 @@ import torch
 from .check import checked, number, sound, texts
 from .denoise import ddim_step, to_eps, to_x0
 from .generate import State, draws, embed, generate, in_use, level, predict, timesteps
+from .guide import GUIDANCE, STEPS
 from .latent import sample_latent
 from .noise import q_sample
 
@@ -19,7 +20,8 @@ __all__ = ["blend", "encode", "from_strength", "grow", "img2img", "inpaint", "in
 
 
 @torch.no_grad()
-def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=20, guidance=4.0, interval=None):
+def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=STEPS, guidance=GUIDANCE,
+            interval=None):
     """Make a picture noisy, then draw on from there, yielding a State for every step, like `generate`.
 
     z_t = q_sample(encode(x_0, eps), noise, abar_t), at the first level t of from_strength(..., strength)
@@ -40,7 +42,7 @@ def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=20, g
 
 
 @torch.no_grad()
-def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps=20, guidance=4.0,
+def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps=STEPS, guidance=GUIDANCE,
             interval=None, mix=None):
     """Draw anew what a mask marks, yielding a State for every step; all else is held at every step.
 
@@ -68,7 +70,7 @@ def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps
 
 
 @torch.no_grad()
-def invert(pipe, prompt, x_0, *, steps=20):
+def invert(pipe, prompt, x_0, *, steps=STEPS):
     """Walk DDIM's steps backwards, from a picture to its noise; the last z_t is what `generate` takes as z_T.
 
     z_t = q_sample(z_0, eps, abar_t), with z_0 and eps as the U-Net, asked for level t, sees them in z_s

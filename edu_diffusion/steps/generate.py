@@ -15,7 +15,7 @@ import torch
 from .check import checked, fitting, sound
 from .control import steered
 from .denoise import ddim_step, ddim_timesteps, to_eps, to_x0
-from .guide import guidance_at, guide
+from .guide import GUIDANCE, STEPS, guidance_at, guide
 from .noise import q_sample
 from .sample import equipped
 
@@ -40,7 +40,7 @@ class State(NamedTuple):
 
 
 @torch.no_grad()
-def generate(pipe, prompt, *, negative="", seed=0, steps=20, guidance=4.0, interval=None, step=None,
+def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANCE, interval=None, step=None,
              z_T=None, pairs=None, control=None):
     """Turn a prompt into a latent, yielding a State for every step; `decode` the last z_s to see the picture.
 

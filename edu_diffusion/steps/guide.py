@@ -2,7 +2,10 @@
 
 from .check import levels_between
 
-__all__ = ["guidance_at", "guide"]
+__all__ = ["GUIDANCE", "STEPS", "guidance_at", "guide"]
+
+GUIDANCE = 4.0  # the default guidance scale; everything that draws takes it from here
+STEPS = 20  # the default number of denoising steps
 
 
 def guide(eps_u, eps_c, g):

@@ -19,15 +19,18 @@ def similarity(text_emb, image_emb, logit_scale):
     return text_emb @ image_emb.T * logit_scale.exp()
 
 
-def contrastive_loss(text_emb, image_emb, logit_scale):
+def contrastive_loss(text_emb, image_emb, logit_scale, masked=None):
     """Ask, for each text, which picture is its own, and for each picture, which text; average both.
 
     loss = 1/2 (cross_entropy(S, i) + cross_entropy(S^T, i)), with S = similarity(...); pair i is at S_ii
 
-    text_emb, image_emb: (B, width), row i of both is one pair. logit_scale: a scalar tensor.
-    Returns a scalar, log(B) where every pair looks alike.
+    text_emb, image_emb: (B, width), row i of both is one pair. logit_scale: a scalar tensor. masked: (B, B) bool, True
+    where text i is true of picture j as well; such a pair is no wrong answer, S_ij = -inf leaves it out. Own pairs count.
+    Returns a scalar, log(B) where every pair looks alike and none is masked.
     Source: Radford et al. 2021, figure 3. Twin: transformers.CLIPModel.forward with return_loss=True.
     """
     S = similarity(text_emb, image_emb, logit_scale)
     own = torch.arange(len(S), device=S.device)
+    if masked is not None:
+        S = S.masked_fill(masked & (own != own[:, None]), -torch.inf)
     return (F.cross_entropy(S, own) + F.cross_entropy(S.T, own)) / 2

@@ -7,28 +7,60 @@ import math
 
 import torch
 
-from ..data import scenes
+from ..data import phrases, scenes
 from ..data.world import world
-from ..models import build_clip, build_tokenizer, pick_device
+from ..models import TOKENS, build_clip, build_tokenizer, load_clip, pick_device
+from ..models.vocabulary import grow_text_model, grow_tokenizer
 from ..steps import contrastive_loss
 from .keep import keep
 from .loop import fit
 
+VOCABULARY = 3072  # tokens at most
+NAMED = ("concept", "colour")  # what every caption says; the rest it may leave open
 
-def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3):
-    """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel."""
+
+def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, start=None):
+    """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
+
+    start: a CLIP to go on from, "clip" for the shipped one or a folder, grown if it reads shorter captions; None: a new one.
+    """
     torch.manual_seed(seed)
-    tokenizer = build_tokenizer(corpus())
-    model = build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id).to(pick_device(device))
+    model, tokenizer = begin(start)
+    model = model.to(pick_device(device))
 
     def loss(step):
-        seen = scenes.mixed(batch, seed * 1_000_003 + step)
+        seen = scenes.mixed(batch, seed * 1_000_003 + step, many=scenes.MANY, always=NAMED)
         model.logit_scale.data.clamp_(max=math.log(100))
         text, image = embeddings(model, tokenizer, seen.captions, seen.images)
-        return contrastive_loss(text, image, model.logit_scale)
+        return contrastive_loss(text, image, model.logit_scale, also_true(seen.spec).to(text.device))
 
     yield from fit(model.train(), loss, minutes=minutes, steps=steps, lr=lr, run=run)
     keep({"clip": model.eval(), "tokenizer": tokenizer}, run)
+
+
+def begin(start=None):
+    """The CLIPModel and CLIPTokenizer to train: new ones, or those of `start`, with more words if it reads too few tokens."""
+    if start is None:
+        tokenizer = build_tokenizer(corpus(), VOCABULARY)
+        return build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id), tokenizer
+    model, old = load_clip(start, "cpu")
+    if model.config.text_config.max_position_embeddings >= TOKENS:
+        return model, old
+    new = grow_tokenizer(old, corpus(), VOCABULARY)
+    return grow_text_model(model, old, new), new
+
+
+def also_true(spec):
+    """Which captions may be true of other pictures of their batch: (B, B) bool, True at (i, j) if caption i is of picture j.
+
+    Things and colour are always named, all else may be unsaid. So caption i is taken for true of picture j where that holds
+    all of i's things before the same colour, even if i says a style that j has not: such pairs are few.
+    """
+    shown = [spec.concept == x[:, None] for x in (spec.concept, spec.other)]
+    beside = [spec.other == x[:, None] for x in (spec.concept, spec.other)]
+    first, second = (a | b for a, b in zip(shown, beside))
+    same = first & (second | (spec.other < 0)[:, None]) & (spec.colour == spec.colour[:, None])
+    return same & ~torch.eye(len(same), dtype=torch.bool)
 
 
 def embeddings(model, tokenizer, captions, images):
@@ -39,10 +71,13 @@ def embeddings(model, tokenizer, captions, images):
     return text.float(), image.float()
 
 
-def corpus(n=20_000):
-    """Sentences to learn the tokenizer's merges from: scenes' captions, then every name often enough to matter."""
-    concepts = [c for c in world().concepts if c.tier != "heldout"]
-    names = [name for c in concepts for name in (c.name, *c.aliases) for _ in range(40 if c.tier == "core" else 8)]
+def corpus(n=10_000):
+    """Sentences to learn the tokenizer's merges from: n open captions of the core, and n of the whole vocabulary.
+
+    After them the grammar's words and every name, often enough to matter; the core's words more often than the others.
+    """
     rng = torch.Generator().manual_seed(0)
-    spec = scenes.draw_spec(n, rng, "core", counts=(1, 1, 2, 3))
-    return [scenes.say(spec, i, rng) for i in range(n)] + names
+    specs = [scenes.draw_spec(n, rng, tier, many=scenes.MANY) for tier in ("core", "wide")]
+    concepts = [c for c in world().concepts if c.tier != "heldout"]
+    names = [name for c in concepts for name in (c.name, *c.aliases) for _ in range(80 if c.tier == "core" else 8)]
+    return [scenes.say(spec, i, rng) for spec in specs for i in range(n)] + names + 80 * sorted(phrases.vocabulary())

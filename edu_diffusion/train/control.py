@@ -4,7 +4,8 @@ The base stays as it is, bit for bit. A copy of its way down and of its middle l
 that are zero at first; so the first picture is the base's own. For a while nothing seems to happen; then, within a
 few dozen steps, the drawings begin to follow the condition.
 
-Half of the captions are left empty, as in the paper (section 3.3): then the copy has to read the condition.
+Most captions are reduced to "a thing on a blue background" or to nothing; the paper empties half of them (section
+3.3). A caption that says what there is and where leaves a condition little to add; then the copy hardly learns to read it.
 """
 
 import json
@@ -13,17 +14,16 @@ import pathlib
 import torch
 
 from .. import models
-from ..data import conditions, files
+from ..data import conditions, files, scenes, words
 from ..errors import EduError
-from ..judge.control import held_out, quick
+from ..judge.control import COUNTS, held_out, quick
 from .adapt import Frozen, trained
-from .latent import drop, latent_loss
+from .latent import latent_loss
 from .loop import about, fit, generator, plain_attention
 
 NOTES = "kind.json"  # in the run folder
-DROPPED = 0.5  # share of captions left empty
+EMPTY, GROUND = 0.3, 0.45  # shares of captions that say nothing, and only the background's colour
 SEEN = 6  # held-out pictures that are drawn now and then, to see when it happens
-WHAT = {"depth": {"counts": (1, 1, 2, 3)}}  # depth is an order, so there should be something to put in order
 
 
 def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
@@ -45,8 +45,8 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
 
     def loss(step):
         rng = generator(seed, step)
-        some = conditions.batch(kind, batch, seed * 1_000_003 + step, **WHAT.get(kind, {}))
-        z_0, c, shown = base.latents(some.images), base.text(drop(some.captions, rng, DROPPED)), some.conditions.to(base.device)
+        some = examples(kind, batch, seed * 1_000_003 + step, rng)
+        z_0, c, shown = base.latents(some.images), base.text(some.captions), some.conditions.to(base.device)
         return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
     cases = held_out(kind, SEEN)
@@ -62,6 +62,31 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     if run is not None:
         facts = {"kind": kind, "seed": seed, "lr": lr, "batch": batch, "trained": trained(net), "curve": curve}
         models.save_control(net, pathlib.Path(run) / "model", facts | about(run))
+
+
+def examples(kind, n, seed, rng):
+    """n pictures with their condition maps, and captions as `reduced` leaves them: conditions.Conditioned."""
+    if kind == "pose":
+        some = conditions.batch(kind, n, seed)
+        return some._replace(captions=reduced(some.captions, None, rng))
+    some = scenes.batch(n, seed, counts=COUNTS.get(kind, (1,)))
+    return conditions.Conditioned(some.images, reduced(some.captions, some.spec, rng), conditions.of_scenes(kind, some))
+
+
+def reduced(captions, spec, rng):
+    """30 % of the captions replaced by nothing, 45 % by "a thing on a blue background"; the others stay.
+
+    spec: of the scenes, for the colour and how many things there are; None, for pictures that have none: they all
+    lose their captions instead.
+    """
+    u = torch.rand(len(captions), generator=rng).tolist()
+    return ["" if x < EMPTY else ground(spec, i) if x < EMPTY + GROUND else text
+            for i, (x, text) in enumerate(zip(u, captions, strict=True))]
+
+
+def ground(spec, i):
+    """What a caption says of scene i when it says only the background: "a thing on a blue background"."""
+    return words.caption(words.THING, scenes.COLOURS[spec.colour[i]], count=int(spec.count[i])) if spec else ""
 
 
 def due(step):

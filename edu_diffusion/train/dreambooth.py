@@ -15,8 +15,6 @@ from .adapt import Frozen, adapt, finish
 from .latent import errors
 from .loop import generator
 
-PRIOR_STEPS, PRIOR_GUIDANCE = 20, 4.0  # how the base draws the pictures of the class
-
 
 def prior_loss(own, prior, weight):
     """Mean squared error on the subject's pictures plus weight times that on the class's.
@@ -65,7 +63,7 @@ def drawn(base, captions, seed):
     """The same of pictures that the base draws now, while it is still itself: one for each caption."""
     latents = []
     for i in range(0, len(captions), 30):
-        *_, last = generate(base.pipe, captions[i:i + 30], seed=seed + i, steps=PRIOR_STEPS, guidance=PRIOR_GUIDANCE)
+        *_, last = generate(base.pipe, captions[i:i + 30], seed=seed + i)
         latents.append(last.z_s.float())
     return torch.cat(latents), base.text(captions)
 

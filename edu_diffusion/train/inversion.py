@@ -17,7 +17,7 @@ from .latent import latent_loss
 from .loop import about, generator
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion looks for in a folder
-KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", words.USUAL_STYLE)}
+KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji")}
 
 
 def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,

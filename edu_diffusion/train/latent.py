@@ -3,9 +3,8 @@
 Loss: squared error of the velocity v at a random level (Salimans & Ho 2022); one caption in ten is left empty, so
 that the same network also predicts without a prompt (Ho & Salimans 2022).
 
-A caption here says nearly all there is to say, so the text could be turned into the whole picture at any level of
-noise. So the noisy levels, where only the text can help, count in full; min-SNR weights (Hang et al. 2023) hardly
-count them. The model card has the trials, which were short and not one by one.
+Noise levels are drawn evenly and all count alike: the noisy ones decide what is drawn, and min-SNR weights (Hang et al.
+2023) hardly count them. A scene keeps its latent and gets a new caption each time it comes: text costs no picture.
 """
 
 import functools
@@ -20,19 +19,18 @@ from .loop import about, fit, generator, plain_attention
 from .parts import Parts, beside
 
 DROPPED = 0.1  # share of captions left empty
-USUAL = 0.2  # share of scenes in the usual style; the rest is spread over all three
 
 
 def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
-           vae=None, clip=None, start=None, usual=USUAL, noisy=1, pool=800, unnamed=0.0):
+           vae=None, clip=None, start=None, noisy=1, pool=800, many=scenes.MANY):
     """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
     start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
-    wide: that share of every batch is drawn from the whole vocabulary, the others from the core. unnamed: that share
-    of the captions says "a thing" in place of the concept, so that style and place must mean something by themselves.
+    wide: that share of every batch is drawn from the whole vocabulary, the others from the core. many: that share of
+    the scenes has more than one thing.
     noisy: each level is the noisiest of so many; 1: evenly. pool: so many batches are composed and encoded, then they
-    come again with other noise at other levels, which saves a tenth of the time and takes 200 MB; 0: new ones always.
+    come again with other noise, levels and captions, which saves a tenth of the time and takes 200 MB; 0: new ones always.
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
@@ -46,19 +44,24 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
 
     @functools.lru_cache(pool)
     def examples(number):
-        seen = scenes.mixed(batch, seed * 1_000_003 + number, wide, usual=usual, unnamed=unnamed)
-        return parts.latents(seen.images), seen.captions
+        seen = scenes.mixed(batch, seed * 1_000_003 + number, wide, many=many)
+        return parts.latents(seen.images), seen.spec
 
     def loss(step):
-        rng, (z_0, captions) = generator(seed, step), examples(step % pool if pool else step)
+        rng, (z_0, spec) = generator(seed, step), examples(step % pool if pool else step)
+        captions = [scenes.say(spec, i, rng) for i in range(len(z_0))]
         return latent_loss(unet, z_0, parts.text(drop(captions, rng)), abar, rng, levels)
 
-    yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run)
+    def probe():
+        z_0, c = torch.randn(8, 4, 16, 16, device=device), torch.randn(8, models.TOKENS, models.WIDTH, device=device)
+        return latent_loss(unet, z_0, c, abar, generator(seed, 0), levels)
+
+    yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run, probe=probe)
     if run is not None:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
-        settings = {"seed": seed, "latent_wide": wide, "latent_lr": lr, "latent_batch": batch, "latent_usual": usual,
-                    "latent_noisy": noisy, "latent_pool": pool, "latent_unnamed": unnamed}
+        settings = {"seed": seed, "latent_wide": wide, "latent_lr": lr, "latent_batch": batch, "latent_many": many,
+                    "latent_noisy": noisy, "latent_pool": pool}
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 

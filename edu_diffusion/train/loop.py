@@ -10,7 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ..errors import EduError
-from ..models import autocast
+from .pace import Weights, quickest
+
+SHORTEST_RISE = 10  # steps of warm-up at least, when it is a share of the run
 
 
 class Progress(NamedTuple):
@@ -40,71 +42,108 @@ class Bound:
         by_steps = (self.steps - step) * seconds / step if step and self.steps < math.inf else math.inf
         return max(0.0, min(self.limit - seconds, by_steps))
 
+    def rise(self, step, seconds, warmup):
+        """Share of the full learning rate that the warm-up allows, 0 to 1.
 
-def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=50, clip=1.0, run=None, every=30.0):
+        warmup: below 1 a share of the run, but ten steps at least; from 1 on a number of steps.
+        """
+        by_steps = (step + 1) / (warmup if warmup >= 1 else SHORTEST_RISE)
+        by_share = self.done(step + 1, seconds) / warmup if 0 < warmup < 1 else 1.0
+        return min(1.0, by_steps, by_share)
+
+    def long(self):
+        """Whether it pays to look for the quickest arithmetic first."""
+        return min(self.steps / 200, self.limit / 120) >= 1
+
+
+def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=0.02, clip=1.0, run=None, every=30.0,
+        arithmetic=None, probe=None, together=None):
     """Minimise loss(step) over model's trainable parameters; a generator of Progress.
 
-    The learning rate rises for `warmup` steps and falls linearly to zero at the deadline; at the end the model
-    holds the running average of its weights (decay `ema`). loss(step) must draw its data from the step's number
+    The learning rate rises during `warmup` (see Bound.rise) and falls linearly to zero at the deadline; at the end the
+    model holds the running average of its weights (decay `ema`). loss(step) must draw its data from the step's number
     alone: then a run that was killed and resumed sees what an uninterrupted one sees.
     run: folder in which the state is kept every `every` seconds. Raises EduError when the loss is not finite.
+    arithmetic: one of pace.ARITHMETIC; None: the quickest for the loss probe() where that is given, else "autocast"; a run
+    that was begun goes on in its own. In "bf16" the model has bf16 weights until the run ends or is left, then float32.
+    together: a function that is given the gradients, a list of float32 tensors, and may change them in place: their mean
+    over several processes, say.
     """
-    names, params = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad))
-    optimiser = torch.optim.AdamW(params, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    average = [p.detach().clone() for p in params]
-    bound, state = Bound(minutes, steps), State(run, names, params, average, optimiser)
+    bound = Bound(minutes, steps)
+    weights = Weights(model, begun_in(run) or arithmetic or probed(model, probe, bound))
+    try:
+        yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together)
+    finally:
+        weights.restore()
+
+
+def probed(model, probe, bound):
+    """The arithmetic for a run that begins: the quickest where a probe is given and the run is long, else autocast."""
+    return quickest(model, probe) if probe and bound.long() else "autocast"
+
+
+def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together):
+    """The loop of fit. Yields Progress; at the end the masters are the running average."""
+    optimiser = torch.optim.AdamW(weights.masters, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    average = [w.detach().clone() for w in weights.masters]
+    state = State(run, weights, average, optimiser)
     step, seconds, mean = state.load()
     saved = seconds
     while bound.done(step, seconds) < 1:
         start = time.monotonic()
         for group in optimiser.param_groups:
-            group["lr"] = lr * min(1, (step + 1) / warmup) * (1 - bound.done(step, seconds))
-        value = descend(loss, step, params, optimiser, clip)
-        torch._foreach_lerp_(average, list(params), 1 - min(ema, (1 + step) / (10 + step)))
+            group["lr"] = lr * bound.rise(step, seconds, warmup) * (1 - bound.done(step, seconds))
+        value = one_step(loss, step, weights, optimiser, clip, together)
+        with torch.no_grad():
+            torch._foreach_lerp_(average, weights.masters, 1 - min(ema, (1 + step) / (10 + step)))
         step, mean = step + 1, value if mean is None else mean + 0.02 * (value - mean)
         seconds += time.monotonic() - start
         if seconds - saved > every:
             state.save(step, seconds, mean)
             saved = seconds
-        yield Progress(step, mean, seconds, bound.left(step, seconds), model)
+        yield Progress(step, mean, seconds, bound.left(step, seconds), weights.model)
     state.save(step, seconds, mean)
     with torch.no_grad():
-        torch._foreach_copy_(list(params), average)
+        torch._foreach_copy_(weights.masters, average)
 
 
-def descend(loss, step, params, optimiser, clip):
+def one_step(loss, step, weights, optimiser, clip, together=None):
     """One step downhill; returns the loss as a float."""
-    with autocast(params[0].device):
+    with weights.autocast():
         value = loss(step)
     number = float(value.detach())
     if not math.isfinite(number):
         raise EduError(f"The loss became {number} at step {step}: lower the learning rate, and start afresh.")
     optimiser.zero_grad(set_to_none=True)
     value.backward()
-    if not torch.nn.utils.clip_grad_norm_(params, clip).isfinite():
+    weights.take_gradients()
+    if together:
+        together([w.grad for w in weights.masters if w.grad is not None])
+    if not torch.nn.utils.clip_grad_norm_(weights.masters, clip).isfinite():
         raise EduError(f"The gradient became infinite at step {step}: lower the learning rate, and start afresh.")
     optimiser.step()
+    weights.put()
     return number
 
 
 class State:
     """What a killed run needs to go on, in one safetensors file that is renamed into place when complete."""
 
-    def __init__(self, run, names, params, average, optimiser):
-        self.path = pathlib.Path(run) / "state.safetensors" if run else None
-        self.names, self.params, self.average, self.optimiser = names, params, average, optimiser
+    def __init__(self, run, weights, average, optimiser):
+        self.path = state_file(run) if run else None
+        self.weights, self.average, self.optimiser = weights, average, optimiser
 
     def save(self, step, seconds, mean):
         if self.path is None:
             return
-        tensors = {f"average.{n}": a for n, a in zip(self.names, self.average)}
-        for name, p in zip(self.names, self.params):
-            tensors[f"weight.{name}"] = p.detach()
-            tensors |= {f"{key}.{name}": self.optimiser.state[p][key] for key in ("exp_avg", "exp_avg_sq")}
+        tensors = {f"average.{n}": a for n, a in zip(self.weights.names, self.average)}
+        for name, w in zip(self.weights.names, self.weights.masters):
+            tensors[f"weight.{name}"] = w.detach()
+            tensors |= {f"{key}.{name}": self.optimiser.state[w][key] for key in ("exp_avg", "exp_avg_sq")}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, partial,
-                  {"step": str(step), "seconds": str(seconds), "mean": str(mean)})
+        facts = {"step": step, "seconds": seconds, "mean": mean, "arithmetic": self.weights.arithmetic}
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, partial, {k: str(v) for k, v in facts.items()})
         partial.replace(self.path)
 
     def load(self):
@@ -113,14 +152,29 @@ class State:
             return 0, 0.0, None
         with safe_open(self.path, "pt") as file, torch.no_grad():
             about = file.metadata()
-            if f"weight.{self.names[0]}" not in file.keys():
+            if f"weight.{self.weights.names[0]}" not in file.keys():
                 raise EduError(f"{self.path} belongs to another recipe: choose another folder or remove it.")
-            for name, p, a in zip(self.names, self.params, self.average):
-                p.copy_(file.get_tensor(f"weight.{name}"))
+            for name, w, a in zip(self.weights.names, self.weights.masters, self.average):
+                w.copy_(file.get_tensor(f"weight.{name}"))
                 a.copy_(file.get_tensor(f"average.{name}"))
-                moments = {key: file.get_tensor(f"{key}.{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
-                self.optimiser.state[p] = {"step": torch.tensor(float(about["step"])), **moments}
+                # laid out like the weight: the fused optimiser goes through both in the order of memory
+                moments = {key: torch.empty_like(w).copy_(file.get_tensor(f"{key}.{name}")) for key in ("exp_avg", "exp_avg_sq")}
+                self.optimiser.state[w] = {"step": torch.tensor(float(about["step"])), **moments}
+        self.weights.put()
         return int(about["step"]), float(about["seconds"]), float(about["mean"])
+
+
+def state_file(run):
+    """Where a run folder keeps its state."""
+    return pathlib.Path(run) / "state.safetensors"
+
+
+def begun_in(run):
+    """The arithmetic in which the run in a folder was begun; None when nothing was begun there."""
+    if run is None or not state_file(run).exists():
+        return None
+    with safe_open(state_file(run), "pt") as file:
+        return file.metadata().get("arithmetic", "autocast")
 
 
 def plain_attention(model):
@@ -134,7 +188,7 @@ def plain_attention(model):
 
 def about(run):
     """How long a run folder's training took so far: {"steps": ..., "minutes": ...}."""
-    with safe_open(pathlib.Path(run) / "state.safetensors", "pt") as file:
+    with safe_open(state_file(run), "pt") as file:
         facts = file.metadata()
     return {"steps": int(facts["step"]), "minutes": round(float(facts["seconds"]) / 60, 1)}
 

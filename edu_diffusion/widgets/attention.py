@@ -3,6 +3,7 @@
 from ipywidgets import BoundedIntText, Checkbox, Dropdown, Layout, Text
 
 from ..figures import attention_overlay
+from ..steps import GUIDANCE
 from ..trace import by_word, cross_attention, heat_maps, modules, record_attention, words
 from .explore import Explore
 from .prompt import MOST_SEED, cut
@@ -23,7 +24,7 @@ class AttentionExplorer(Explore):
     dtype: what the trace keeps, as for `record_attention`; None is the model's own.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  dtype=None):
         gaze = Gaze(pipe, steps, guidance, dtype)
         resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(gaze.layers))]

@@ -4,7 +4,7 @@ from ipywidgets import Dropdown, Layout
 
 from ..data import conditions
 from ..figures.control import controlled
-from ..steps import Control, decode, generate
+from ..steps import GUIDANCE, Control, decode, generate
 from .explore import Explore
 from .kept import Kept
 from .prompt import MOST_SEED, cut
@@ -24,7 +24,7 @@ class ControlExplorer(Explore):
     drawing on a pad draws the picture again. The other values are what the controls begin with.
     """
 
-    def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+    def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  weight=1.0, start=0.0, end=1.0, kind=None):
         self.kept, self._settings = Kept(pipe), {"steps": steps, "guidance": guidance}
         self.nets = nets if isinstance(nets, dict) else {"canny": nets}

@@ -6,7 +6,7 @@ from ..data import pixels, scenes
 from ..data.pictures import read_picture
 from ..errors import EduError
 from ..figures import edited, row
-from ..steps import decode, grow, img2img, inpaint, paste
+from ..steps import GUIDANCE, STEPS, decode, grow, img2img, inpaint, paste
 from .explore import Explore
 from .kept import version
 from .latents import edge, resized
@@ -30,7 +30,7 @@ class EditExplorer(Explore):
     """
 
     def __init__(self, pipe, picture=None, prompt="a dog face on a red background", strength=0.6, seed=0,
-                 steps=20, guidance=4.0, way=WHOLE, mask=None):
+                 steps=STEPS, guidance=GUIDANCE, way=WHOLE, mask=None):
         self.pipe, self.size, self._runs = pipe, edge(pipe), {}
         self.picture_0 = collected(picture, self.size)
         self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6,

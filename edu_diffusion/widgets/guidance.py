@@ -3,7 +3,7 @@
 from traitlets import dlink
 
 from ..figures import guidance as figure
-from ..steps import guidance_at, guide, to_eps, to_x0
+from ..steps import GUIDANCE, STEPS, guidance_at, guide, to_eps, to_x0
 from ..steps.generate import level, predict
 from .explore import Explore
 from .kept import Kept
@@ -23,8 +23,8 @@ class GuidanceExplorer(Explore):
     prompt only; to show both predictions there, it is asked for both.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=20,
-                 guidance=4.0, step=5, low=0, high=None):
+    def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=STEPS,
+                 guidance=GUIDANCE, step=5, low=0, high=None):
         last = pipe.scheduler.config.num_train_timesteps - 1
         self.kept, self._all, self._ready = Kept(pipe), (0, last), None
         super().__init__(

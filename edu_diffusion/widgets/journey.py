@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from ..errors import EduError
-from ..steps import Control, decode, generate
+from ..steps import GUIDANCE, Control, decode, generate
 from ..trace import record
 from .runs import RUNNING
 from .unet import blocks
@@ -28,7 +28,7 @@ class Journey(NamedTuple):
     helper: object  # the trace of its ControlNet, or None
 
 
-def journey(pipe, prompt, seed=0, steps=10, guidance=4.0, control=None, dtype=None):
+def journey(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
     """Run the readable loop and record it; yields a sentence at each step, and returns the Journey.
 
     pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; of a

@@ -5,7 +5,7 @@ from ..data.jpeg import best_jpeg, psnr
 from ..data.photos import NAMES, photo
 from ..errors import EduError
 from ..figures import Coded, edited_latent, reconstructions, ways
-from ..steps import initial_noise
+from ..steps import GUIDANCE, STEPS, initial_noise
 from .explore import Explore
 from .kept import Kept, other_words, version
 from .prompt import MOST_SEED
@@ -36,7 +36,7 @@ class LatentExplorer(Explore):
     """
 
     def __init__(self, pipe, pictures=None, show="the channels", prompt="a cat face on a blue background",
-                 other_prompt="a dog face on a red background", seed=0, steps=20, guidance=4.0):
+                 other_prompt="a dog face on a red background", seed=0, steps=STEPS, guidance=GUIDANCE):
         self.kept, self._latents, self._codes = Kept(pipe), {}, {}
         self.pictures = collected(pictures, edge(pipe))
         names, last = list(self.pictures), pipe.vae.config.latent_channels - 1

@@ -1,7 +1,7 @@
 """LoRA, looked into: weights for one or two adapters, the picture, and where in the U-Net they act."""
 
 from ..figures import adapted
-from ..steps import decode, generate
+from ..steps import GUIDANCE, decode, generate
 from ..trace import record
 from .explore import Explore
 from .prompt import MOST_SEED, cut
@@ -24,7 +24,7 @@ class LoraExplorer(Explore):
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background, contrast style", seed=0, steps=12,
-                 guidance=4.0, weights=None):
+                 guidance=GUIDANCE, weights=None):
         self.pipe, self._settings, self._base = pipe, {"steps": steps, "guidance": guidance}, (None, None)
         self.names = sorted(pipe.get_list_adapters().get("unet", ()))[:2]
         if not self.names:

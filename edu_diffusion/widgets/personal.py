@@ -1,7 +1,7 @@
 """Before and after: the same prompt and seed, drawn by several models side by side."""
 
 from ..figures import row
-from ..steps import decode, generate
+from ..steps import GUIDANCE, STEPS, decode, generate
 from .explore import Explore
 from .prompt import MOST_SEED, cut
 from .timeline import whole, words
@@ -15,7 +15,7 @@ class PersonalExplorer(Explore):
     pipes: {name: pipeline}, such as before and after a training. prompt, seed: what the controls begin with.
     """
 
-    def __init__(self, pipes, prompt, seed=0, steps=20, guidance=4.0):
+    def __init__(self, pipes, prompt, seed=0, steps=STEPS, guidance=GUIDANCE):
         if not pipes:
             raise ValueError("There is no model to draw with; give {name: pipeline}.")
         self.pipes, self._settings = dict(pipes), {"steps": steps, "guidance": guidance}

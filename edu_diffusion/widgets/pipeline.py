@@ -11,6 +11,7 @@ from anywidget import AnyWidget
 from traitlets import Bool, Dict, Int, List, Unicode
 
 from ..figures.run_map import run_map
+from ..steps import GUIDANCE
 from .explore import DRAWING, asked_in_browser
 from .journey import journey
 from .opened import details, laid_out
@@ -41,7 +42,7 @@ class PipelineMap(AnyWidget):
     marks = Dict().tag(sync=True)
     problem = Unicode().tag(sync=True)
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  control=None, box="unet", step=1, exam=False, dtype=None):
         self._settings = {"seed": seed, "steps": steps, "guidance": guidance, "control": control,
                           "dtype": dtype}

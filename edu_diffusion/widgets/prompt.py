@@ -3,7 +3,7 @@
 from ipywidgets import BoundedFloatText, BoundedIntText, Layout, Text
 
 from ..figures import film_strip
-from ..steps import decode, generate
+from ..steps import GUIDANCE, STEPS, decode, generate
 from .explore import Explore
 
 __all__ = ["PromptWidget", "film"]
@@ -17,7 +17,7 @@ class PromptWidget(Explore):
     pipe: a StableDiffusionPipeline. The four values are what the controls begin with.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=20, guidance=4.0):
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE):
         narrow = Layout(width="130px")
         super().__init__(
             lambda **values: film(pipe, **values), button="Draw",
@@ -27,7 +27,7 @@ class PromptWidget(Explore):
             guidance=BoundedFloatText(guidance, min=0, max=30, step=0.5, description="Guidance", layout=narrow))
 
 
-def film(pipe, prompt, seed=0, steps=20, guidance=4.0, moments=3):
+def film(pipe, prompt, seed=0, steps=STEPS, guidance=GUIDANCE, moments=3):
     """Draw a picture, saying at each step how far it is; yields sentences, and at the end the film as a Picture."""
     states = []
     for state in generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance):

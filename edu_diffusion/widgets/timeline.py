@@ -6,7 +6,7 @@ from ipywidgets import (
 from traitlets import dlink, link
 
 from ..figures import Moment, timeline
-from ..steps import dpmpp_2m_step, euler_ancestral_step
+from ..steps import GUIDANCE, STEPS, dpmpp_2m_step, euler_ancestral_step
 from .explore import Explore
 from .kept import Kept, other_words
 from .prompt import MOST_SEED, cut
@@ -31,7 +31,7 @@ class TimelineExplorer(Explore):
     computed once; going from step to step decodes what is new, and asks the U-Net nothing.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=20, guidance=4.0,
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE,
                  sampler="DDIM", step=1, second="nothing", other_prompt="a dog face on a red background",
                  other_seed=1, other_sampler="DPM-Solver++ 2M", since=8):
         self.kept = Kept(pipe)

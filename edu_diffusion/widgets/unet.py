@@ -4,6 +4,7 @@ from ipywidgets import BoundedIntText, Dropdown, Layout, Text
 
 from ..figures import block_bars, feature_maps
 from ..figures.unet import time_embedding, without
+from ..steps import GUIDANCE
 from ..trace import ablate, modules, profile, record
 from .explore import Explore
 from .prompt import MOST_SEED, cut
@@ -28,7 +29,7 @@ class UNetInspector(Explore):
     steps, guidance: of the loop. dtype: what the trace keeps, as for `record`; None is the model's own.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=4.0,
+    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  view=GIVES, block="mid_block", step=1, dtype=None):
         inside, narrow = Inside(pipe, steps, guidance, dtype), Layout(width="130px")
         super().__init__(

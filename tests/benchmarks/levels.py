@@ -32,7 +32,7 @@ def drawn(pipe, rows, strength, guidance):
 
 def line(network, label, pictures, rows):
     right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)
-    near = judge.nearest(pictures, rows)[0] == spec.concept
+    near = judge.nearest_as_asked(pictures, rows)[0] == spec.concept
     shares = (right["concept"], right["style"], near)
     print(f"{label:>8}" + "".join(f"{100 * share.float().mean():14.1f}" for share in shares), flush=True)
 

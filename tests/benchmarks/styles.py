@@ -38,7 +38,7 @@ def drawn(network, seeds=(0, 1000, 2000)):
     pipe, rows = models.load("base", "cpu"), prompts("core", "heldout_style")
     pictures, rows = torch.cat([judge.draw(pipe, rows, seed) for seed in seeds]), rows * len(seeds)
     right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)
-    concept, style, _ = judge.nearest(pictures, rows)
+    concept, style, _ = judge.nearest_as_asked(pictures, rows)
     near = concept == spec.concept
     line("drawn, heldout_style", concept=right["concept"], style=right["style"], both=right["pair"],
          nearest_asked=near & (style == spec.style), nearest_other_style=near & (style != spec.style))

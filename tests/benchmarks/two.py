@@ -80,7 +80,7 @@ def line(network, label, images, both_rows):
     named, near = [], []
     for half, rows in zip(halves(images), both_rows):
         named.append(judge.right(network, half, rows)["concept"])
-        near.append(judge.nearest(half, rows)[0] == scenes.spec_of(rows).concept)
+        near.append(judge.nearest_as_asked(half, rows)[0] == scenes.spec_of(rows).concept)
     shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest drawing": near[0] & near[1]}
     said = "   ".join(f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
                       for name, s in ((name, judge.score(hit)) for name, hit in shares.items()))

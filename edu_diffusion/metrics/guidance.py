@@ -1,0 +1,93 @@
+"""How strong should guidance be, and what does it do to variety and to habits?"""
+
+import torch
+
+from ..data import chances, words
+from ..data.world import prompts, world
+from ..judge.distance import features
+from ..judge.evaluate import GUIDANCE, draw
+from ..judge.marks import mean, paired, read, right, score
+from .variety import within
+
+CANDIDATES = (1.5, 2, 2.5, 3, 4)
+NEAR = 0.01  # a share this near to the best is as good
+
+
+def choose(pipe, judge, candidates=CANDIDATES, seeds=(0,), limit=None, n_steps=20, batch=None):
+    """The smallest guidance whose share of all-right pictures is within NEAR of the best: {"guidance_chosen": ..., ...}.
+
+    On the core's prompts of the splits full and unseen_wording; limit: only the first of each. guidance_2_all: the share at 2.
+    """
+    rows = [r for split in ("full", "unseen_wording") for r in prompts("core", split)[:limit]]
+    found = {g: torch.cat([right(judge, draw(pipe, rows, seed, g, n_steps, batch), rows)["all"] for seed in seeds])
+             for g in candidates}
+    share = {g: hits.float().mean().item() for g, hits in found.items()}
+    best = smallest(share)
+    return {f"guidance_{g:g}_all": score(hits) for g, hits in found.items()} | {
+        "guidance_chosen": {"value": float(best), "n": len(rows) * len(seeds)}}
+
+
+def smallest(share):
+    """Of {guidance: share} the smallest guidance whose share is within NEAR of the highest."""
+    return min(g for g, value in share.items() if value >= max(share.values()) - NEAR - 1e-9)
+
+
+def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batch=None):
+    """What guidance changes on the splits open and unseen_wording, same prompts and seeds at 1: {name: score}, by prompt.
+
+    guided_accuracy: the share with everything asked right; guided_variety: distance between seeds in the judge's
+    features; _alone: the same at 1; _gain: the difference, paired.
+    """
+    rows = [r for split in ("open", "unseen_wording") for r in prompts("core", split)[:limit] for _ in range(seeds)]
+    alone, guided = (measured(judge, draw(pipe, rows, 4_000_000, g, n_steps, batch), rows, seeds) for g in (1.0, guidance))
+    scores = {}
+    for name, unit in (("accuracy", None), ("variety", "RMS")):
+        scores |= {f"guided_{name}_alone": mean(alone[name], unit), f"guided_{name}": mean(guided[name], unit),
+                   f"guided_{name}_gain": paired(alone[name], guided[name], unit or "share")}
+    return scores
+
+
+def measured(judge, images, rows, seeds):
+    """Accuracy and variety of pictures that come prompt by prompt, `seeds` of each: two (prompts,)."""
+    return {"accuracy": right(judge, images, rows)["all"].float().view(-1, seeds).mean(1),
+            "variety": within(features(judge, images), seeds)}
+
+
+def habits(pipe, judge, guidance=GUIDANCE, seeds=64, rows=None, n_steps=20, batch=None):
+    """How often a concept shows its habit's value when the prompt names the concept alone, without guidance and with it.
+
+    habit: ghosts on black, and so on; control: as many concepts without habits, watched for the same values. _alone: at 1;
+    _true: in the world; _gain: what guidance adds, paired by concept and seed. Intervals by concept. rows: habits, None is all.
+    """
+    scores = {}
+    for name, cases in (("habit", habit_cases(rows)), ("control", control_cases(rows))):
+        alone, guided = (shown(judge, cases, pipe, g, seeds, n_steps, batch) for g in (1.0, guidance))
+        true = torch.tensor([chance(*case) for case in cases])
+        scores |= {f"{name}_alone": mean(alone, "share"), name: mean(guided, "share"), f"{name}_true": mean(true, "share"),
+                   f"{name}_gain": paired(alone, guided, "share")}
+    return scores
+
+
+def habit_cases(rows=None):
+    """(concept, attribute, value) of the habits that lean towards something."""
+    return [(world().by_id[r["id"]], r["attribute"], r["value"]) for r in (world().habits if rows is None else rows)]
+
+
+def control_cases(rows=None):
+    """The same attributes and values, each with a core concept that has no habit, evenly spread over those."""
+    own, cases = {r["id"] for r in world().habits}, habit_cases(rows)
+    free = [c for c in map(world().concepts.__getitem__, world().tier("core").tolist()) if c.id not in own]
+    return [(free[i * len(free) // len(cases)], part, value) for i, (_, part, value) in enumerate(cases)]
+
+
+def chance(concept, part, value):
+    """How often the world itself shows this value for the concept."""
+    return world().conditional(name=concept.name)[part][chances.VALUES[part].index(value)].item()
+
+
+def shown(judge, cases, pipe, guidance, seeds, n_steps, batch):
+    """The share of a case's pictures with the value in question: (cases,)."""
+    rows = [{"prompt": words.caption(concept.name)} for concept, _, _ in cases for _ in range(seeds)]
+    found = read(judge, draw(pipe, rows, 6_000_000, guidance, n_steps, batch))
+    return torch.stack([(found[part].view(-1, seeds)[i] == chances.VALUES[part].index(value)).float().mean()
+                        for i, (_, part, value) in enumerate(cases)])
