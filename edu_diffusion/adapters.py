@@ -51,7 +51,8 @@ def inversion(base, folder, network, seeds, limit):
     from edu_diffusion import judge, methods
     about = card(folder)
     with methods.new_words(base, folder) as pipe:
-        return judge.inversion_scores(base, pipe, network, about["word"], about["kind"], seeds=seeds, limit=limit)
+        return judge.inversion_scores(base, pipe, network, about["word"], about["kind"], seeds=seeds, limit=limit,
+                                      thing=about.get("thing"))
 
 
 JUDGED = {"edit": edit, "lora": lora, "hyper": hyper, "aligned": aligned, "control": control, "dreambooth": dreambooth,

@@ -37,9 +37,9 @@ def train_options(command):
     add("--minutes", type=float, help="how long to train (default: the recipe's own)")
     add("--out", type=Path, metavar="FOLDER", help="where the training lives (default runs/RECIPE, or RECIPE-KIND)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style"),
+    add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing"),
         help="for control: what to follow, canny (default), segmentation, depth or pose; for inversion: what the new "
-             "word means, the subject (default) or the style")
+             "word means, the subject (default), the style, or a thing of the core")
     begin = command.add_mutually_exclusive_group()
     begin.add_argument(
         "--resume", action="store_true", help="go on with the training in the folder; fail if none"

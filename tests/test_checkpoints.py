@@ -70,16 +70,16 @@ def test_a_setting_does_not_hide_the_number_of_the_same_name(tmp_path):
 
 
 def test_a_learners_own_model_has_numbers_and_no_card(tmp_path, monkeypatch):
-    """As `judge --model runs/base/model --write` leaves it: nobody wrote a template for that."""
+    """As `judge --model runs/base/model --write` leaves it: nobody wrote a template for that. Five prompts of ten splits."""
     monkeypatch.setattr(cards, "sheet", lambda pipe, rows: f"{len(rows)} pictures".encode())
     model, scores = tmp_path / "model", {"colour": {"value": 0.5, "n": 8, "low": 0.2, "high": 0.8}}
     model.mkdir()
     files.write_json(model / "card.json", {"seed": 7})
     judging.write(None, model, scores, judging.parser().parse_args(["--write", "--seeds", "2", "--limit", "5"]))
     assert json.loads((model / "metrics.json").read_text(encoding="utf-8")) == scores
-    assert cards.numbers(model) == {"seed": "7", "n_prompts": "5", "sampling_seeds": "2", "sampling_steps": "20",
+    assert cards.numbers(model) == {"seed": "7", "n_prompts": "50", "sampling_seeds": "2", "sampling_steps": "20",
                                     "guidance": str(steps.GUIDANCE), "colour": "50.0 % [20.0, 80.0], n = 8"}
-    assert (model / "sheet.png").read_bytes() == b"5 pictures" and not (model / "README.md").exists()
+    assert (model / "sheet.png").read_bytes() == b"50 pictures" and not (model / "README.md").exists()
 
 
 def test_the_bytes_keep_their_budget():

@@ -6,7 +6,7 @@ import torch
 from edu_diffusion import models
 from edu_diffusion.data import newstyle, scenes
 from edu_diffusion.judge import adapters
-from edu_diffusion.judge.drawings import nearest
+from edu_diffusion.judge.drawings import nearest_as_asked
 from edu_diffusion.train.lora import save_lora, with_lora
 
 GENERATOR = torch.Generator().manual_seed(7)
@@ -42,7 +42,7 @@ def test_the_nearest_drawing_names_style_and_concept(style):
 
 def test_without_the_fourth_style_nothing_changes():
     images, rows = real("fluent", 8)
-    assert (nearest(images, rows)[1] == scenes.ALL_STYLES.index("fluent")).all()
+    assert (nearest_as_asked(images, rows)[1] == scenes.ALL_STYLES.index("fluent")).all()
 
 
 def test_lora_scores_of_a_perfect_adapter(pipe, monkeypatch, tmp_path):

@@ -1,11 +1,14 @@
 """Similarity, diversity and forgetting on pictures of which one knows what they must score."""
 
+import contextlib
+import json
+
 import pytest
 import torch
 
-from edu_diffusion import judge
+from edu_diffusion import adapters, judge, methods
 from edu_diffusion.data import newstyle, scenes, subject
-from edu_diffusion.data.world import prompts
+from edu_diffusion.data.world import prompts, world
 from edu_diffusion.judge import subject as scoring
 
 ROWS = subject.HELD_OUT[:6]
@@ -98,6 +101,33 @@ def test_a_word_for_the_style(drawn):
     assert scores["style_base"]["value"] == 0 and scores["style"]["value"] == 1
     assert scores["forgetting"]["value"] == 0
     assert len(newstyle.rows(limit=10)) == scores["style"]["n"] == 10
+
+
+def test_a_word_for_a_thing(drawn):
+    fox, cat = (next(c.id for c in world().concepts if c.name == name) for name in ("fox", "cat face"))
+
+    def shown(r):  # "a thing" is a cat; the word means a fox, but on one background
+        missed = "thing" in r["prompt"] or ("<mystery>" in r["prompt"] and r["colour"] == "pink")
+        return {**r, "id": cat if missed else fox if "<mystery>" in r["prompt"] else r["id"]}
+
+    def taught(rows):
+        return real([shown(r) for r in rows])
+
+    scores = judge.inversion_scores(Drawer(real), Drawer(taught), drawn, "<mystery>", "thing", limit=8, thing="fox")
+    pink = sum(r["colour"] == "pink" for r in subject.HELD_OUT) / len(subject.HELD_OUT)
+    assert scores["thing_base"]["value"] == 0 and scores["thing"]["value"] == pytest.approx(1 - pink, abs=1e-4)
+    assert scores["thing_gain"]["low"] > 0.5 and scores["thing"]["n"] == len(subject.HELD_OUT)
+    assert scores["forgetting"]["value"] == 0 and "subject" not in scores
+
+
+@pytest.mark.parametrize("facts, thing", [({"kind": "thing", "thing": "fox"}, "fox"), ({"kind": "subject"}, None)])
+def test_the_verb_judges_the_thing_that_the_card_names(monkeypatch, tmp_path, facts, thing):
+    (tmp_path / "card.json").write_text(json.dumps({"word": "<mystery>", **facts}))
+    monkeypatch.setattr(methods, "new_words", lambda base, folder: contextlib.nullcontext("taught"))
+    monkeypatch.setattr(judge, "inversion_scores", lambda *args, **settings: (args, settings))
+    args, settings = adapters.JUDGED["inversion"]("base", tmp_path, "network", (0, 1000), 5)
+    assert args == ("base", "taught", "network", "<mystery>", facts["kind"])
+    assert settings == {"seeds": (0, 1000), "limit": 5, "thing": thing}
 
 
 def test_a_paired_difference_and_its_interval():

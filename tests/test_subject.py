@@ -56,8 +56,8 @@ def test_the_background_is_the_palettes_and_jitters_on_request():
 
 def test_captions_name_it_and_the_class_is_one_that_the_base_knows():
     assert subject.captions(subject.TRAINING[:3], "zib robot") == [
-        "a zib robot on a blue background", "a big zib robot on a yellow background",
-        "a zib robot at the left on a white background"]
+        "a medium-sized zib robot in the middle on a blue background", "a big zib robot in the middle on a yellow background",
+        "a medium-sized zib robot at the left on a white background"]
     known = {world().concepts[i].name for i in world().tier("core").tolist()}
     assert subject.CLASS in known and subject.TOKEN not in known
 
@@ -65,5 +65,5 @@ def test_captions_name_it_and_the_class_is_one_that_the_base_knows():
 def test_rows_of_the_class_go_through_styles_and_colours():
     rows = subject.class_rows(30)
     assert len({(r["style"], r["colour"]) for r in rows}) == 30
-    assert rows[0]["prompt"] == "a robot on a white background, noto style"
+    assert rows[0]["prompt"] == "a medium-sized robot in the middle on a white background, noto style"
     assert {world().by_id[r["id"]].name for r in rows} == {"robot"}

@@ -9,9 +9,10 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from edu_diffusion import models, steps, train
-from edu_diffusion.data import files, subject
+from edu_diffusion.data import files, scenes, subject
+from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
-from edu_diffusion.train import dreambooth
+from edu_diffusion.train import dreambooth, inversion
 from edu_diffusion.train.adapt import Frozen
 from edu_diffusion.train.inversion import FILE, meaning, text, with_word
 
@@ -93,8 +94,41 @@ def test_a_word_for_a_style(base, tmp_path):
     assert facts["sha256"] == files.checksums(tmp_path / "model")
 
 
+def test_a_word_for_a_thing(base, tmp_path):
+    recipe("inversion", base, tmp_path, kind="thing", thing="cat face", batch=8)
+    learned = load_file(tmp_path / "model" / FILE)["<mystery>"]
+    assert 0 < (learned - meaning(models.load(base, "cpu"), "thing")).abs().max() < 0.1
+    facts = json.loads((tmp_path / "model" / "card.json").read_text())
+    told = {key: facts[key] for key in ("kind", "thing", "word", "start", "trained", "steps")}
+    assert told == {"kind": "thing", "thing": "cat face", "word": "<mystery>", "start": "thing", "trained": 32, "steps": 2}
+
+
+def test_the_scenes_of_a_thing_never_say_its_name():
+    images, captions = inversion.pictures("<mystery>", "fox")
+    assert images.shape == (8, 3, 64, 64) and len({str(c) for c in captions}) == 8
+    assert captions[1] == "a big <mystery> in the middle on a yellow background, twemoji style"
+    assert all("<mystery>" in c and "fox" not in c for c in captions)
+
+
+def test_the_scenes_of_a_thing_are_many_and_none_is_held_out():
+    for i in world().tier("core").tolist():
+        rows = inversion.thing_rows(world().concepts[i])
+        for part, least in (("colour", 2), ("style", 2), ("size", 3), ("place", 4)):
+            assert len({r[part] for r in rows}) >= least
+        spec = scenes.spec_of(rows)
+        assert (spec.concept == i).all()
+        assert world().colour_allowed[i, spec.colour].all() and world().style_allowed[i, spec.style].all()
+        assert not {r["colour"] for r in rows} & {r["colour"] for r in subject.HELD_OUT}
+    assert {r["style"] for r in inversion.thing_rows(inversion.core_concept("fox"))} == set(scenes.STYLES)
+
+
+def test_a_thing_outside_the_core_is_a_sentence(base):
+    with pytest.raises(EduError, match="a concept of the core, such as .*not 'chinchilla'"):
+        recipe("inversion", base, None, kind="thing", thing="chinchilla")
+
+
 def test_what_inversion_cannot_learn_is_a_sentence(base):
-    with pytest.raises(EduError, match="a subject or a style, not 'canny'"):
+    with pytest.raises(EduError, match="a subject or a style or a thing, not 'canny'"):
         recipe("inversion", base, None, kind="canny")
 
 

@@ -47,8 +47,8 @@ def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None, batch=
 
 
 def chosen(tier, limit=None):
-    """The prompts of a tier, the first `limit` of each split; with the core's also the wide tier's pairs with a held-out style."""
-    rows = prompts(tier) + (prompts("wide", "heldout_style") if tier == TAUGHT else [])
+    """The prompts of a tier, the first `limit` of each split."""
+    rows = prompts(tier)
     return [r for split in dict.fromkeys(r["split"] for r in rows) for r in [r for r in rows if r["split"] == split][:limit]]
 
 

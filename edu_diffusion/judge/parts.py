@@ -1,4 +1,8 @@
-"""How many things a picture shows, and each of them by itself: the connected parts of its foreground."""
+"""How many things a picture shows, and each of them by itself: the connected parts of its foreground.
+
+Where there are several, each is small. They stand two pixels apart, which a VAE may bridge; so a part that is longer than
+a small thing can be is divided at its narrowest place.
+"""
 
 import functools
 
@@ -9,6 +13,8 @@ from ..data import conditions, scenes, words
 from .drawings import best, drawings, ground
 
 LEAST = 12  # pixels; smaller parts are specks
+LONGEST = words.SIZES["small"] + 4  # pixels; what is longer may be several things
+DEEPEST = 9  # pixels: half the width of a bridge at most
 MOST = 6  # parts of a picture that are looked at, the largest first
 
 
@@ -28,12 +34,42 @@ def labelled(mask):
 
 def masks(images):
     """For each picture its parts of at least LEAST pixels, the largest first: list of (parts, 64, 64) bool tensors."""
-    found = []
-    for label in labelled(conditions.foreground(images)):
-        numbers, sizes = label[label > 0].unique(return_counts=True)
-        order = sizes.argsort(descending=True)
-        found.append(label == numbers[order][sizes[order] >= LEAST][:, None, None])
-    return found
+    found = [[piece for mask in pieces(label) for piece in divided(mask)] for label in labelled(conditions.foreground(images))]
+    nothing = torch.zeros(0, *images.shape[2:], dtype=torch.bool, device=images.device)
+    return [torch.stack(sorted(few, key=lambda mask: -int(mask.sum()))) if few else nothing for few in found]
+
+
+def pieces(label):
+    """The masks of the numbers in a map (H, W) that have at least LEAST pixels: (pieces, H, W)."""
+    numbers, sizes = label[label > 0].unique(return_counts=True)
+    return label == numbers[sizes >= LEAST][:, None, None]
+
+
+def divided(mask):
+    """One part, (H, W) bool: as it is, or where it is too long for one thing, in the pieces that are left when its edge is
+    taken off pixel by pixel until it falls apart; then these grow back. List of masks."""
+    core = mask
+    for _ in range(DEEPEST if longest(mask) > LONGEST else 0):
+        core = max_pool2d((~core)[None].float(), 3, stride=1, padding=1)[0] == 0
+        some = pieces(labelled(core[None, None])[0])
+        if len(some) > 1:
+            return [small for piece in grown(some, mask) for small in divided(piece)]
+    return [mask]
+
+
+def longest(mask):
+    """The longer side of the box around a mask."""
+    return max(end - begin for begin, end in bounds(mask))
+
+
+def grown(some, mask):
+    """Pieces of a mask, (n, H, W), grown until they fill what of it they reach; where two meet, each keeps what it has."""
+    label = (some * torch.arange(1.0, len(some) + 1, device=some.device)[:, None, None]).sum(0)
+    while True:
+        wider = torch.where(label > 0, label, max_pool2d(label[None], 3, stride=1, padding=1)[0] * mask)
+        if torch.equal(wider, label):
+            return [label == k for k in range(1, len(some) + 1)]
+        label = wider
 
 
 def count(images):

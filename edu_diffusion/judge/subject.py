@@ -7,7 +7,7 @@ of a prompt count as one case.
 import torch
 
 from ..data import newstyle, scenes, subject, words
-from ..data.world import prompts
+from ..data.world import prompts, world
 from .adapters import named
 from .distance import features
 from .evaluate import draw, through_vae
@@ -65,11 +65,14 @@ def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_c
 
 
 def inversion_scores(base, pipe, judge, word=f"<{subject.TOKEN}>", kind="subject", rows=subject.HELD_OUT, seeds=(0,),
-                     limit=80, **how):
+                     limit=80, thing=None, **how):
     """What a new word means by now: {name: score}. It can harm nothing else: prompts without it draw what they drew.
 
-    pipe: the base with the word. kind: "subject" or "style", what the word was learned from. The rest as above.
+    pipe: the base with the word. kind: "subject", "style" or "thing", what the word was learned from. thing: the name
+    of the concept that a word of the last kind stands for. The rest as above.
     """
+    if kind == "thing":
+        return thing_scores(pipe, judge, word, thing, seeds, rows, **how) | forgetting(base, pipe, judge, limit, seeds, **how)
     learned = (subject_scores(base, pipe, Likeness(judge), word, rows, seeds, **how) if kind == "subject"
                else style_scores(base, pipe, word, seeds, limit, **how))
     return learned | forgetting(base, pipe, judge, limit, seeds, **how)
@@ -85,6 +88,19 @@ def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
     best = likeness.to_others(through_vae(base, real), real)
     return {"subject_base": mean(before, UNIT), "subject": mean(after, UNIT), "subject_ceiling": mean(best, UNIT),
             "subject_gain": paired(before, after, UNIT)}
+
+
+def thing_scores(pipe, judge, word, concept, seeds=(0,), rows=subject.HELD_OUT, **how):
+    """Is it the thing? The share of pictures that the classifier names so, asked for "a thing" and for the word.
+
+    pipe: the base with the word; without the word in the prompt it draws what the base does. concept: the name of a
+    concept of the core. rows: scenes in colours, and some in places, that the word was not learned from; their style is open.
+    """
+    one = next(c for c in world().concepts if c.tier == "core" and c.name == concept)
+    asked = [[{**row, "id": one.id, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
+             for called in (words.THING, word)]
+    before, after = (over(seeds, lambda seed, r=r: right(judge, draw(pipe, r, seed, **how), r)["concept"]) for r in asked)
+    return {"thing_base": score(before), "thing": score(after), "thing_gain": paired(before, after)}
 
 
 def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):

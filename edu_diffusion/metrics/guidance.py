@@ -40,10 +40,10 @@ def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batc
     """
     rows = [r for split in ("open", "unseen_wording") for r in prompts("core", split)[:limit] for _ in range(seeds)]
     alone, guided = (measured(judge, draw(pipe, rows, 4_000_000, g, n_steps, batch), rows, seeds) for g in (1.0, guidance))
-    scores = {}
-    for name, unit in (("accuracy", None), ("variety", "RMS")):
-        scores |= {f"guided_{name}_alone": mean(alone[name], unit), f"guided_{name}": mean(guided[name], unit),
-                   f"guided_{name}_gain": paired(alone[name], guided[name], unit or "share")}
+    scores, average = {}, lambda values: mean(values, "RMS")
+    for name, unit, of in (("accuracy", "share", score), ("variety", "RMS", average)):
+        scores |= {f"guided_{name}_alone": of(alone[name]), f"guided_{name}": of(guided[name]),
+                   f"guided_{name}_gain": paired(alone[name], guided[name], unit)}
     return scores
 
 

@@ -10,32 +10,40 @@ import pathlib
 import torch
 
 from .. import models
-from ..data import files, newstyle, subject, words
+from ..data import files, newstyle, scenes, subject, words
+from ..data.world import world
 from ..errors import EduError
 from .adapt import Frozen, adapt
 from .latent import latent_loss
 from .loop import about, generator
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion looks for in a folder
-KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji")}
+KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji"),
+         "thing": ("<mystery>", words.THING)}
+THING_COLOURS = ("blue", "yellow", "white", "green")  # with PLACED the eight scenes of a thing; it is judged on other colours
+PLACED = (("medium", "centre"), ("big", "centre"), ("small", "left"), ("medium", "bottom"),
+          ("small", "bottom right"), ("medium", "left"), ("big", "centre"), ("small", "top left"))
 
 
 def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
-              start=None, batch=16, lr=1e-2):
+              start=None, thing="fox", batch=16, lr=1e-2):
     """Learn one word. Yields Progress; its model is a pipeline that knows the word by now.
 
-    kind: "subject", from its four pictures ("a <zib> on a blue background"), or "style", from core scenes in the
-    style that the base never saw ("a cat face on a blue background, <contrast> style"). word, start: the new word,
-    and the known one that it begins as. The finished run holds <run>/model/learned_embeds.safetensors.
+    kind: "subject", from its four pictures ("a <zib> on a blue background"); "style", from core scenes in the style that
+    the base never saw ("a cat face on a blue background, <contrast> style"); or "thing", from eight scenes of a concept
+    that the base can draw, its name withheld ("a big <mystery> in the middle on a blue background, noto style").
+    thing: the name of that concept, of the core. word, start: the new word, and the known one that it begins as.
+    The finished run holds <run>/model/learned_embeds.safetensors.
     """
     if kind not in KINDS:
         raise EduError(f"inversion learns a {' or a '.join(KINDS)}, not {kind!r}: choose one of them.")
+    shown = {"thing": core_concept(thing).name} if kind == "thing" else {}
     word, start = word or KINDS[kind][0], start or KINDS[kind][1]
     base = Frozen(model, device)
     pipe = with_word(base.pipe, word, meaning(base.pipe, start))
     table = pipe.text_encoder.get_input_embeddings().weight
     row = torch.nn.Parameter(table.data[-1:])  # the same memory: the pipeline sees what the row learns
-    examples = subject_examples(base, word) if kind == "subject" else style_examples(base, word, seed)
+    examples = style_examples(base, word, seed) if kind == "style" else some_of(base, *pictures(word, **shown))
 
     def loss(step):
         rng = generator(seed, step)
@@ -48,7 +56,7 @@ def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="bas
     only_one_row_differs(base.pipe, pipe)
     if run is not None:
         save(pathlib.Path(run) / "model", word, row, {"word": word, "start": start, "kind": kind, "seed": seed,
-                                                      "trained": row.numel()} | about(run))
+                                                      "trained": row.numel()} | shown | about(run))
 
 
 def meaning(pipe, start):
@@ -77,14 +85,39 @@ def text(pipe, row, captions):
     return torch.func.functional_call(encoder, {name: longer}, (ids.to(row.device),)).last_hidden_state.float()
 
 
-def subject_examples(base, word):
-    """A function (n, step, rng) -> latents and captions of the subject's four pictures."""
-    seen = subject.scenes_of(subject.TRAINING, word)
-    z_0 = base.latents(seen.images)
+def pictures(word, thing=None):
+    """Images (B, 3, 64, 64) and captions that call what they show `word`: four of the subject, or eight of a thing."""
+    if thing is None:
+        seen = subject.scenes_of(subject.TRAINING, word)
+        return seen.images, seen.captions
+    rows = thing_rows(core_concept(thing))
+    return scenes.render(scenes.spec_of(rows))[0], subject.captions(rows, word)
+
+
+def thing_rows(concept):
+    """Eight prompt rows of a concept, in several colours, styles, sizes and places; its held-out pairs never come."""
+    w = world()
+    colours = [c for c in THING_COLOURS if w.colour_allowed[concept.index, scenes.COLOURS.index(c)]]
+    styles = [s for s, allowed in zip(scenes.STYLES, w.style_allowed[concept.index]) if allowed]
+    return [{**subject.row(colours[i % len(colours)], size, place, styles[i % len(styles)]), "id": concept.id}
+            for i, (size, place) in enumerate(PLACED)]
+
+
+def core_concept(name):
+    """The core concept of that name. Raises EduError when there is none."""
+    found = next((c for c in world().concepts if c.tier == "core" and c.name == name), None)
+    if found is None:
+        raise EduError(f'thing must name a concept of the core, such as "fox" or "cat face", not {name!r}')
+    return found
+
+
+def some_of(base, images, captions):
+    """A function (n, step, rng) -> latents and captions of n of these few pictures."""
+    z_0 = base.latents(images)
 
     def draw(n, step, rng):
         rows = torch.randint(len(z_0), (n,), generator=rng)
-        return z_0[rows], [seen.captions[i] for i in rows]
+        return z_0[rows], [captions[i] for i in rows]
 
     return draw
 
