@@ -91,8 +91,8 @@ def about(name, category):
     if name:
         return torch.tensor([float(name in (c.name, *c.aliases)) for c in map(world().concepts.__getitem__, core)]).double()
     kinds = torch.tensor([1.0 + len(world().categories_of(i)) for i in core]).double()
-    member = torch.isin(torch.tensor(core), world().members(category)) if category else torch.ones(len(core), dtype=torch.bool)
-    return member / kinds
+    belongs = torch.isin(torch.tensor(core), world().members(category)) if category else torch.ones_like(kinds)
+    return belongs / kinds
 
 
 def conditional(**said):

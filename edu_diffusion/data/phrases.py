@@ -192,7 +192,8 @@ def vocabulary():
     """Every word of the grammar itself, names of things left out: set of lower-case strings."""
     tables = (ASKS, PICTURES, ENDS, IDLE, MIDDLE, GROUNDS, SHADES, LOOKS, THINGS, SOME, *SIZES.values(), *COUNTS.values(),
               *SPELLINGS.values(), *SIDES.values(), words.COLOURS, words.STYLES, words.PLACES, words.COUNTS)
-    more = " ".join(f"{style}-style" for style in words.STYLES) + " a an and with next to plus upper lower corner in the on at side edge far over up down near part very style medium-sized"
+    more = "a an and with next to plus upper lower corner in the on at side edge far over up down near part very style medium-sized"
+    more += "".join(f" {style}-style" for style in words.STYLES)
     return split(more) | {word for table in tables for text in table for word in split(text)}
 
 

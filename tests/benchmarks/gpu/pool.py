@@ -21,7 +21,7 @@ from .compose import Layout, compose, grounds, layout_of
 CHUNK, CAPTIONS = 2000, 4
 CORE = 0.6  # share of the scenes drawn from the core, the others from the whole vocabulary
 ALWAYS = ("concept", "colour")  # what the captions for CLIP name
-CODE = ("scenes", "world", "words", "phrases", "chances")  # what decides the chunks
+CODE = ("scenes", "captions", "world", "words", "phrases", "chances")  # what decides the chunks
 
 
 class Pool(NamedTuple):

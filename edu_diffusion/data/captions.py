@@ -1,0 +1,61 @@
+"""What a caption names of a scene, and what it leaves open; how it is said stands in phrases.py."""
+
+import random
+
+import torch
+
+from . import phrases, words
+from .world import world
+
+COLOURS, SIZES, PLACES, STYLES = list(words.COLOURS), list(words.SIZES), list(words.PLACES), (*words.STYLES, words.NEW_STYLE)
+NAMED = {"concept": 0.9, "colour": 0.7, "style": 0.5, "size": 0.5, "place": 0.5}  # how often a caption names each
+CANONICAL = 0.2  # share of captions in the canonical words
+
+
+def say(spec, i, rng, plain=False, always=()):
+    """The caption of scene i. plain: the canonical sentence, which names everything; otherwise see phrases.py and NAMED.
+
+    always: attributes that are named in any case. Only what the core holds may stay unnamed; where there is more than one
+    thing, all are small and spread over the picture, and the caption says so by their number alone.
+    """
+    u = torch.rand(9, generator=rng).tolist()
+    named = {part for part, p, v in zip(NAMED, NAMED.values(), u) if plain or v < p or part in always}
+    own = random.Random(int(u[5] * 2**24))
+    facts = _facts(spec, i, named, plain, own)
+    return _canonical(facts) if plain or u[8] < CANONICAL else phrases.say(facts, own)
+
+
+def _facts(spec, i, named, plain, own):
+    """What the caption of scene i names, its words already chosen: phrases.Facts."""
+    things = [world().concepts[int(x)] for x in (spec.concept[i], spec.other[i]) if x >= 0]
+    count, alone = int(spec.count[i]), len(things) == 1 and int(spec.count[i]) == 1
+    words_for = lambda part, values, v: values[v] if plain else words.choose_word(part, values[v], own.random())
+    return phrases.Facts(
+        tuple(thing.name if plain else _name(thing, own) for thing in things), count,
+        words_for("size", SIZES, spec.size[i]) if alone and "size" in named else "",
+        words_for("place", PLACES, spec.place[i]) if alone and "place" in named else "",
+        COLOURS[spec.colour[i]] if "colour" in named else "",
+        STYLES[spec.style[i]] if "style" in named else "",
+        _unnamed(things[0], own) if alone and "concept" not in named and things[0].tier == "core" else "")
+
+
+def _name(concept, rng):
+    """What a concept is called: in three of five cases its name, else one of its aliases."""
+    return concept.name if not concept.aliases or rng.random() < 0.6 else phrases.pick(concept.aliases, rng)
+
+
+def _unnamed(concept, rng):
+    """One of its categories, or only that there is something; all alike likely."""
+    kinds = ["", *world().categories_of(concept.index)]
+    kind = phrases.pick(kinds, rng)
+    return world().said[kind] if kind else phrases.pick(phrases.THINGS, rng, 0.3)
+
+
+def _canonical(facts):
+    """The canonical sentence of facts."""
+    rest = facts.colour, facts.place, facts.style
+    if facts.said:
+        return words.sentence(phrases.with_adjectives(facts.said, [words.size_word(facts.size)] if facts.size else []), *rest)
+    if len(facts.names) > 1:
+        return words.sentence(" and ".join(map(words.noun_phrase, facts.names)), *rest)
+    return words.sentence(words.noun_phrase(facts.names[0], facts.size, facts.count), *rest)
