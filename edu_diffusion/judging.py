@@ -11,6 +11,7 @@ import argparse
 import json
 
 from .data import files
+from .errors import EduError
 
 CALIBRATION = 300  # seeds of each open prompt
 MEASURES = ("calibration", "variety", "steps", "quality", "choice", "effect", "habits")  # of judge open
@@ -20,7 +21,9 @@ ADAPTERS = ("edit", "lora", "hyper", "aligned", "control", "dreambooth", "invers
 def main(arguments=()):
     """Judge what the arguments name; returns the exit code 0."""
     args = parser().parse_args(arguments)
-    args.seeds = args.seeds or (CALIBRATION if args.what == "open" else 3)
+    args.seeds = (CALIBRATION if args.what == "open" else 3) if args.seeds is None else args.seeds
+    if args.seeds < 1 or (args.what == "open" and (args.seeds < 2 or args.tier != "core")):
+        raise EduError("--seeds must be at least 1, for open at least 2 and of the tier core: variety is seen between seeds.")
     {"drawing": judge_drawing, "clip": judge_clip, "open": judge_open}.get(args.what, judge_adapter)(args)
     return 0
 
@@ -93,8 +96,13 @@ def measures(pipe, network, args):
 
 def merge(folder, scores):
     """Put scores among those that metrics.json holds already."""
+    files.write_json(folder / "metrics.json", known(folder) | scores)
+
+
+def known(folder):
+    """The scores that a folder's metrics.json holds, none if there is no such file."""
     path = folder / "metrics.json"
-    files.write_json(path, (json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}) | scores)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def judge_clip(args):
@@ -133,6 +141,6 @@ def write(pipe, folder, scores, args):
     """Store the scores, how they were taken, and the card and contact sheet that quote them."""
     from . import adapters, cards, judge
     rows = judge.chosen(args.tier, args.limit)
-    adapters.write(folder, scores, {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": judge.STEPS,
+    adapters.write(folder, known(folder) | scores, {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": judge.STEPS,
                                     "guidance": judge.GUIDANCE})
     files.write_bytes(folder / "sheet.png", cards.sheet(pipe, cards.spread(rows)))

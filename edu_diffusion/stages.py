@@ -21,11 +21,11 @@ class Stage(NamedTuple):
     more: dict = {}
 
 
-# Bounded by steps and not by minutes, so that a slow machine comes to the same weights as a quick one.
+# Bounded by steps and not by minutes, so that a slow machine learns as long as a quick one.
 STAGES = {
     "judge": Stage("judge", 2500, 2e-3, 64, {"start": "judge", "seed": 21}),  # lower seeds: the scenes of earlier runs
-    "clip": Stage("clip", 1500, 1e-3, 128, {"start": "clip", "seed": 21}),
-    "base": Stage("latent", 12_000, 7e-4, 64, {"seed": 21}),
+    "clip": Stage("clip", 1500, 1e-3, 128, {"start": "clip", "seed": 22}),
+    "base": Stage("latent", 12_000, 7e-4, 64, {"seed": 22}),
     "canny": Stage("control", 2000, 1e-3, 16, {"kind": "canny"}),
     "segmentation": Stage("control", 2000, 1e-3, 16, {"kind": "segmentation"}),
     "lora": Stage("lora", 1000, 3e-3, 16),

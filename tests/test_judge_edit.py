@@ -38,7 +38,7 @@ def test_the_box_holds_the_thing_and_whole_cells():
 
 
 def test_what_is_asked_for_is_the_next_rows_thing_on_this_rows_ground():
-    rows = prompts("core", "seen")[:5]
+    rows = prompts("core", "full")[:5]
     told = edit.other_things(rows)
     assert [t["id"] for t in told] == [r["id"] for r in rows[1:] + rows[:1]]
     for row, t in zip(rows, told):

@@ -206,7 +206,7 @@ def prompts(concepts, pairs):
     held = {(p["kind"], p["id"], p["value"]) for p in pairs}
     core, wide = ([c for c in concepts if c["tier"] == tier] for tier in ("core", "wide"))
     return [
-        *named("full", core, held, 160), *opened(core, held), *by_category(), *learners(core),
+        *named("full", core, held, 160), *opened(core, held), *by_category(), *learners(core, held),
         *named("aliases", [c for c in core if c["aliases"]], held, 110), *named("heldout_colour", core, held, 100),
         *named("heldout_style", core, held, 120), *several(core, held), *named("full", wide, held, 80),
         *named("heldout_colour", wide, held, 40), *named("heldout_style", wide, held, 80)]
@@ -282,14 +282,20 @@ def by_category():
     return rows
 
 
-def learners(core):
-    """What people wrote who never saw the grammar (learners.csv); nouns that no caption knows are kept apart."""
+def learners(core, held):
+    """What people wrote who never saw the grammar (learners.csv); nouns that no caption knows are kept apart.
+
+    Pairs that are held out have splits of their own; where several things are asked for, size and place are not judged.
+    """
     by_name = {c["name"]: c for c in core}
     rows = []
     for r in table("learners.csv"):
         concept = by_name[clean(r["name"])]
         said = {key: r[key] for key in ("colour", "style", "size", "place")}
         count = "" if r["count"] == "1" else r["count"]
+        if any((kind, concept["id"], r[kind]) in held for kind in ("colour", "style")):
+            continue
+        said |= {"size": "", "place": ""} if count else {}
         rows.append(row("unseen_wording" if calls(r["prompt"], concept) else "unknown_word", concept, count=count, **said)
                     | {"prompt": r["prompt"]})
     return rows

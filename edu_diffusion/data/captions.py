@@ -18,11 +18,11 @@ def say(spec, i, rng, plain=False, always=()):
     always: attributes that are named in any case. Only what the core holds may stay unnamed; where there is more than one
     thing, all are small and spread over the picture, and the caption says so by their number alone.
     """
-    u = torch.rand(9, generator=rng).tolist()
+    u = torch.rand(7, generator=rng).tolist()
     named = {part for part, p, v in zip(NAMED, NAMED.values(), u) if plain or v < p or part in always}
     own = random.Random(int(u[5] * 2**24))
     facts = _facts(spec, i, named, plain, own)
-    return _canonical(facts) if plain or u[8] < CANONICAL else phrases.say(facts, own)
+    return _canonical(facts) if plain or u[6] < CANONICAL else phrases.say(facts, own)
 
 
 def _facts(spec, i, named, plain, own):

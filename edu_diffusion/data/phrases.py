@@ -58,9 +58,7 @@ def say(facts, rng):
     keywords = rng.random() < 0.12
     parts = [thing(facts, rng, bare=keywords or rng.random() < 0.1)]
     parts += keyword_tail(facts, rng) if keywords else tail(facts, rng)
-    text = parts[0] if keywords else framed(parts, rng)
-    text = ", ".join(parts) if keywords else text
-    return finish(text, rng)
+    return finish(", ".join(parts) if keywords else framed(parts, rng), rng)
 
 
 def pick(options, rng, first=0.0):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..errors import EduError
 from . import files, phrases, words
 
 CELL = 64
@@ -119,7 +120,9 @@ def prompts(tier=None, split=None):
     heldout_colour, heldout_style, counts, pairs.
     """
     rows = read_csv(files.folder("datasets", "emoji") / "prompts.csv")
-    wanted = {split} if isinstance(split, str) else set(split or ())
+    wanted, known = {split} if isinstance(split, str) else set(split or ()), {r["split"] for r in rows}
+    if not wanted <= known:
+        raise EduError(f"There is no split {', '.join(sorted(wanted - known))} in prompts.csv; there are: {', '.join(sorted(known))}.")
     return [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
 
 

@@ -15,7 +15,7 @@ import torch
 from .. import models, steps
 from ..data import newstyle, scenes, words
 from ..data.world import prompts
-from .drawings import ground, nearest_as_asked
+from .drawings import ground, nearest
 from .evaluate import GUIDANCE, STEPS, draw, through_vae
 from .marks import background, mean, paired, right, score
 
@@ -63,13 +63,13 @@ def taken(pipe, seeds, limit, style):
 
 def named(images, rows, style):
     """Booleans (B,): whether the nearest of all drawings has the style and the concept; which concepts are unseen."""
-    concept, drawn, _ = nearest_as_asked(images, rows, styles=scenes.ALL_STYLES)
+    concept, drawn, *_ = nearest(images, styles=scenes.ALL_STYLES)
     return {"style": drawn == scenes.ALL_STYLES.index(style), "concept": concept == scenes.spec_of(rows).concept,
             "unseen": torch.tensor([r["new"] for r in rows])}
 
 
 def changes(before, after):
-    """Style and concept before and after, paired. The concept is compared with that of the base's usual style.
+    """Style and concept before and after, paired. The concept is compared with the base's where no style is named.
 
     _unseen: of the concepts never shown in the style alone; _shown: of the others.
     """
@@ -161,7 +161,7 @@ def drawn(pipe, rows, seed):
 def agreement(pictures, rows):
     """For every batch how far the others agree with the first, (batches,), and for every picture its concept."""
     flat = [r for batch in rows for r in batch]
-    concept, style, _ = nearest_as_asked(torch.cat(pictures), flat)
+    concept, style, *_ = nearest(torch.cat(pictures))
     style, right_ = style.view(-1, TOGETHER), concept == scenes.spec_of(flat).concept
     colour = background(torch.cat(pictures)).view(-1, TOGETHER)
     look = torch.stack([gram(images) for images in pictures])

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..data import words
+from ..data.world import world
 from .marks import alone, score
 
 FAR = 0.1  # where the two judges differ by more, the lower is quoted
@@ -31,9 +33,16 @@ def summary(verdict, rows, suffix=""):
     hits |= {"category": of("category", "concept"), "counts": of("counts", "count")}
     hits |= {"pairs": both(of, "pairs", "concept", "other")}
     hits |= {f"heldout_{part}_pairs": pairs(of, rows, part) for part in ("colour", "style")}
-    shown = torch.tensor([bool(r["style"]) and r["split"] != "heldout_style" and alone(r) for r in rows])
+    shown = torch.tensor([in_a_style_that_was_shown(r) for r in rows])
     hits["style_shown"] = verdict["style"][shown] if "style" in verdict else ()
     return {name + suffix: score(h) for name, h in hits.items() if len(h)}
+
+
+def in_a_style_that_was_shown(row):
+    """Whether a row asks for one known thing in a style in which that thing was in the training."""
+    if not row["style"] or not row["id"] or row["split"] == "unknown_word" or not alone(row):
+        return False
+    return bool(world().style_allowed[world().by_id[row["id"]].index, words.STYLES.index(row["style"])])
 
 
 def both(of, name, one, other):

@@ -127,7 +127,7 @@ def style_examples(base, word, seed):
 
     def draw(n, step, rng):
         seen = newstyle.batch(n, seed * 1_000_003 + step)
-        return base.latents(seen.images), [c.replace(words.NEW_STYLE, word) for c in seen.captions]
+        return base.latents(seen.images), [c.lower().replace(words.NEW_STYLE, word) for c in seen.captions]
 
     return draw
 

@@ -26,7 +26,7 @@ def line(label, **hits):
 
 def named(label, network):
     """How the network names real scenes."""
-    for split in ("seen", "heldout_style"):
+    for split in ("full", "heldout_style"):
         rows = [row for row in prompts("core", split) if row["style"]]
         real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
         right = judge.right(network, real, rows)
