@@ -116,7 +116,7 @@ def test_names_that_everybody_knows():
 def test_the_text_encoder_and_the_attention_of_the_vae(file):
     with safe_open(file, "pt") as opened:
         shape = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
-    assert shape[TEXT + "embeddings.token_embedding.weight"] == (2048, models.WIDTH)
+    assert shape[TEXT + "embeddings.token_embedding.weight"] == (3072, models.WIDTH)
     assert shape[VAE + "encoder.mid.attn_1.q.weight"] == (64, 64, 1, 1)  # a convolution, not a matrix
     assert {name.split(".")[0] for name in shape} == {"model", "first_stage_model", "cond_stage_model"}
 
@@ -238,6 +238,6 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
 def test_the_verb_export(monkeypatch, capsys, tmp_path, file):
     monkeypatch.setattr(install, "ensure", lambda arguments, test=False: None)
     assert cli.main(["export", "base", str(tmp_path / "base.safetensors")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'base.safetensors'} (16.8 MB)\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'base.safetensors'} (17.2 MB)\n"
     assert files.sha256(tmp_path / "base.safetensors") == files.sha256(file)
     assert cli.main(["export", "base", str(tmp_path / "base.bin")]) == 2
