@@ -102,3 +102,11 @@ def test_what_does_not_change_is_painted_once():
 def test_an_unknown_side_is_refused():
     with pytest.raises(KeyError):
         worded(canvas(10, 10), 0, 0, "a", 10, INK, ha="middle")
+
+
+@pytest.mark.parametrize("points", [6, 7, 8, 9, 10, 11])
+def test_a_text_of_many_lines_has_room_for_the_last(points):
+    """Lines begin at rounded heights, and the page must end where the last of them does."""
+    for n in range(1, 12):
+        ink = artists.inked("\n".join(["a big door"] * n), points, "center", "normal", "sans")
+        assert ink.any() and ink.shape[0] >= n * 5

@@ -78,7 +78,8 @@ def inked(text, points, align, weight, family):
     lines = [[piece(p, points, weight, family) for p in re.findall(r"\d|\D+", line)] for line in text.split("\n")]
     tall = len(piece(" ", points, weight, family)[0])
     wide = [sum(advance for _, advance in line) for line in lines]
-    page = np.zeros((round(tall * (1 + LEADING * (len(lines) - 1))), math.ceil(max(wide)) + 2 * MARGIN), np.uint8)
+    high = round(LEADING * tall * (len(lines) - 1)) + tall  # where the last line begins, rounded as below, and that line
+    page = np.zeros((high, math.ceil(max(wide)) + 2 * MARGIN), np.uint8)
     for i, line in enumerate(lines):
         x, y = (max(wide) - wide[i]) * {"left": 0, "center": 0.5, "right": 1}[align], round(LEADING * tall * i)
         for ink, advance in line:

@@ -36,7 +36,7 @@ CASES = [
     Case("latents", "widgets.LatentExplorer(base, steps=4)", "Add",
          (("Channel", "up"), ("Where", 1), ("Show", 1), ("Other picture", 3), ("Show", 2)), "channel 0"),
     Case("clip", CLIP, None,
-         (("Show", 3), ("Word", "big"), ("Show", 2), ("Picture", "up"), ("Caption", "a cat face"), ("Show", 1)),
+         (("Show", 3), ("Word", "planet"), ("Show", 2), ("Picture", "up"), ("Caption", "a cat face"), ("Show", 1)),
          "10 captions and pictures (of 12)"),
     Case("unet", "widgets.UNetInspector(base, steps=16)", "Step", (("Block or skip", 2), ("Show", 1), ("Show", 2)),
          "mid_block at step 1 of 16"),
