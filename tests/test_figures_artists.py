@@ -108,5 +108,5 @@ def test_an_unknown_side_is_refused():
 def test_a_text_of_many_lines_has_room_for_the_last(points):
     """Lines begin at rounded heights, and the page must end where the last of them does."""
     for n in range(1, 12):
-        ink = artists.inked("\n".join(["a big door"] * n), points, "center", "normal", "sans")
+        ink = inked("\n".join(["a big door"] * n), points, "center", "normal", "sans")
         assert ink.any() and ink.shape[0] >= n * 5
