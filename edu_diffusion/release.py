@@ -1,10 +1,10 @@
-"""The verb `release`: make anew what is shipped; an old checkpoint stays until the new one has reached its floors.
+"""The command `release`: retrain what is shipped; a checkpoint stays until its successor reaches the minimum scores (FLOORS).
 
-    python3 -m edu_diffusion release                # every stage, in the order of STAGES, since each stands on earlier ones
+    python3 -m edu_diffusion release                # every stage, in the order of STAGES, since each builds on earlier ones
     python3 -m edu_diffusion release canny lora     # some of them
 
-A stage trains in OUT/<stage>, is judged into OUT/<stage>/model/metrics.json, and takes the place of the checkpoint if its
-floors hold. Stopped at any point, the same command goes on: neither a finished training nor its judgement is repeated.
+A stage trains in OUT/<stage>, is evaluated into OUT/<stage>/model/metrics.json, and replaces the checkpoint if it reaches
+its floors. After an interruption the same command resumes: neither a finished training nor its evaluation is repeated.
 """
 
 import argparse
@@ -19,8 +19,8 @@ COMPARED = {"seconds": 60.0, "limit": 30, "only": None, "model": "base"}
 
 AT_LEAST, MORE, AT_MOST, LESS = ">=", ">", "<=", "<"
 HOLDS = {AT_LEAST: operator.ge, MORE: operator.gt, AT_MOST: operator.le, LESS: operator.lt}
-# Any blob in the middle overlaps every hand-drawn shape by 0.6: so that floor counts together with what control adds to it.
-FLOORS = {  # stage: (score, its value or an end of its 95 % interval, comparison, bar)
+# Any blob in the middle has an IoU of 0.6 with every hand-drawn shape: this floor only means something together with _gain.
+FLOORS = {  # stage: (score, its value or an end of its 95 % interval, comparison, minimum or maximum)
     "judge": [
         ("judge_concept", "value", AT_LEAST, 0.98), ("judge_style", "value", AT_LEAST, 0.98),
         ("judge_size", "value", AT_LEAST, 0.98), ("judge_place", "value", AT_LEAST, 0.98)],
@@ -47,11 +47,13 @@ FLOORS = {  # stage: (score, its value or an end of its 95 % interval, compariso
 
 
 def main(args):
-    """Go through the stages that the arguments name; returns the exit code 0. Raises EduError at a floor out of reach."""
+    """Run the stages that the arguments name; returns the exit code 0. Raises EduError if a stage misses a floor."""
     from edu_diffusion import training
     names, out = chosen(args.stages), args.out or install.home() / "runs" / "release"
     if args.steps is not None and args.steps < 1:
         raise EduError(f"steps must be at least 1, not {args.steps}")
+    if not 1 <= args.processes <= 64:
+        raise EduError(f"processes must be from 1 to 64, not {args.processes}")
     training.prepare(out, False, args.fresh)
     for name in names:
         print(f"{name}:", flush=True)
@@ -60,7 +62,7 @@ def main(args):
 
 
 def chosen(names):
-    """The stages of these names, or all, in the order in which one stands on the other."""
+    """The stages with these names, or all, in the order in which they build on each other."""
     unknown = [name for name in names if name not in STAGES]
     if unknown:
         raise EduError(f"there is no stage {unknown[0]}; the stages are: {', '.join(STAGES)}")
@@ -68,25 +70,27 @@ def chosen(names):
 
 
 def run_stage(name, out, args):
-    """Train, judge, compare with the floors, and replace the checkpoint; args.only_judge: the middle two alone."""
+    """Train, evaluate, compare with the floors, and replace the checkpoint; args.only_judge: evaluate and compare only."""
     if name == "compare":
         return args.only_judge or compare(out / name, args.device)
     if not args.only_judge:
-        stages.train(name, out / name, args.steps or STAGES[name].steps, args.device)
+        stages.train(name, out / name, args.steps or STAGES[name].steps, args.device, args.processes)
     elif not (out / name / "model").is_dir():
-        return print(f"  nothing is trained in {out / name}")
+        return print(f"  there is no trained model in {out / name}")
     missed = below(name, judged(name, out / name))
     if missed and not (args.below_floors or args.only_judge):
-        raise EduError(f"{name} misses its floors ({', '.join(missed)}), so the shipped one stays and the release ends here. "
-                       "With --below-floors it is shipped all the same, and its card says so.")
+        raise EduError(f"{name} misses its floors ({', '.join(missed)}), so the shipped one stays and the release stops here. "
+                       "With --below-floors it is shipped anyway, and its card says so.")
     return args.only_judge or replace(name, out / name, missed, args.device)
 
 
-# ---------------------------------------------------------------- judging
+# ---------------------------------------------------------------- evaluation
 
 def judged(name, run):
-    """The scores of <run>/model, {name: score}; judged once for each model, judge and base."""
-    model, note, now = run / "model", run / "judged.json", depends_on(name, run / "model")
+    """The scores of <run>/model, {name: score}; evaluated once for each combination of model, judge and base."""
+    model = run / "model"
+    note = run / "judged.json"
+    now = depends_on(name, run / "model")
     if not ((model / "metrics.json").is_file() and note.is_file() and read(note) == now):
         judge(name, model)
         files.write_json(note, now)
@@ -94,14 +98,14 @@ def judged(name, run):
 
 
 def depends_on(name, model):
-    """What a judgement stands on, as checksums."""
+    """What an evaluation depends on, as checksums."""
     facts = {"model": files.checksums(model)}
     facts |= {} if name in ("judge", "clip") else {"judge": files.sha256(shipped("judge") / "model.safetensors")}
     return facts | ({"base": stages.base_sha256()} if name in ON_BASE else {})
 
 
 def judge(name, model):
-    """Let the verb `judge` measure a model and write its metrics.json; the judge itself is measured on real scenes."""
+    """Let the command `judge` evaluate a model and write its metrics.json; the judge itself is evaluated on real scenes."""
     from edu_diffusion import judging
     if name == "judge":
         return judge_the_judge(model)
@@ -111,7 +115,7 @@ def judge(name, model):
 
 
 def judge_the_judge(model):
-    """How often a judge names the parts of real scenes rightly."""
+    """The accuracy of a judge on real scenes."""
     from edu_diffusion import adapters, judge, judging, models
     found = judge.fixed(models.load("base"), judge.load_judge(source=model))
     scores = {key: value for key, value in found.items() if key.startswith("judge_")}
@@ -120,7 +124,7 @@ def judge_the_judge(model):
 
 
 def below(name, scores):
-    """Print the table of floors; returns the names of the scores that miss theirs, or that nobody measured."""
+    """Print the table of floors; returns the names of the scores that miss theirs or were not measured."""
     missed = []
     for score, end, way, bar in FLOORS[name]:
         value = scores.get(score, {}).get(end)
@@ -134,7 +138,7 @@ def below(name, scores):
 # ---------------------------------------------------------------- replacing
 
 def replace(name, run, missed=(), device=None):
-    """Put a judged model in the place of the shipped one, whole or not at all, with its scores and its card."""
+    """Replace the shipped checkpoint by an evaluated model, atomically, with its scores and its card."""
     from edu_diffusion import adapters, models
     facts = {"recipe": STAGES[name].recipe, "hardware": models.hardware(device)}
     facts |= read(run / "base.json") if name in ON_BASE else {}
@@ -143,7 +147,7 @@ def replace(name, run, missed=(), device=None):
 
 
 def compare(run, device=None):
-    """Measure all methods on the base as it is now, then replace the table of them."""
+    """Measure all methods on the current base, then replace the table of results."""
     from edu_diffusion import comparing
     stages.on_this_base(run)
     comparing.main(argparse.Namespace(out=run, device=device, **COMPARED))

@@ -1,8 +1,9 @@
-"""What is shipped, and how each part of it is trained: the stages of the verb `release`.
+"""What is shipped, and how each part of it is trained: the stages of the command `release`.
 
-A stage leaves <run>/model, with a card.json. Killed at any moment, the same call goes on.
+A stage leaves <run>/model, with a card.json. After an interruption the same call resumes.
 """
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -21,29 +22,30 @@ class Stage(NamedTuple):
     more: dict = {}
 
 
-# Bounded by steps and not by minutes, so that a slow machine learns as long as a quick one.
+# Limited by steps and not by minutes, so that the result does not depend on the machine's speed.
 STAGES = {
-    "judge": Stage("judge", 2500, 2e-3, 64, {"start": "judge", "seed": 21}),  # lower seeds: the scenes of earlier runs
+    "judge": Stage("judge", 2500, 2e-3, 64, {"start": "judge", "seed": 21}),  # earlier runs used the scenes of lower seeds
     "clip": Stage("clip", 1500, 1e-3, 128, {"start": "clip", "seed": 22}),
-    "base": Stage("latent", 12_000, 7e-4, 64, {"seed": 22}),
+    # more scenes with several objects, and more captions without a concept, than the world's own; their meaning does not change
+    "base": Stage("latent", 12_000, 7e-4, 64, {"seed": 22, "many": 0.3, "unnamed": 0.25}),
     "canny": Stage("control", 2000, 1e-3, 16, {"kind": "canny"}),
     "segmentation": Stage("control", 2000, 1e-3, 16, {"kind": "segmentation"}),
     "lora": Stage("lora", 1000, 3e-3, 16),
     "inversion": Stage("inversion", 300, 1e-2, 16),
-    "compare": Stage("", 0, 0, 0),  # the table of all methods, bounded by seconds: it compares what equal time gives
+    "compare": Stage("", 0, 0, 0),  # the table of all methods, limited by seconds: it compares them at equal training time
 }
-LONGEST = 6000  # steps of one run of the base: at most 100 minutes on two cores; each run ends in a whole pipeline
-ON_BASE = ("canny", "segmentation", "lora", "inversion", "compare")  # trained on the base: a new base makes them stale
+LONGEST = 6000  # steps of one training run of the base: at most 100 minutes on two cores; each run saves a complete pipeline
+ON_BASE = ("canny", "segmentation", "lora", "inversion", "compare")  # trained on top of the base: a new base makes them outdated
 
 
-def train(name, run, steps, device=None):
-    """Train a stage by its recipe; it leaves <run>/model with a card.json."""
+def train(name, run, steps, device=None, processes=1):
+    """Train a stage by its recipe; it leaves <run>/model with a card.json. processes: for the base, see train/processes.py."""
     stage = STAGES[name]
     settings = {"lr": stage.lr, "batch": stage.batch, "device": device} | stage.more
     if name in ON_BASE:
         on_this_base(run)
     if name == "base":
-        return train_base(run, steps, **settings)
+        return train_base(run, steps, processes=processes, **settings)
     train_one(stage.recipe, run, steps, **settings)
     if name == "clip":
         flatten(run / "model")
@@ -51,41 +53,43 @@ def train(name, run, steps, device=None):
         files.write_json(run / "model" / "card.json", {"seed": settings.get("seed", 0)} | how_long([run]))
 
 
-def train_one(recipe, run, steps, **settings):
-    """Run a recipe to its end and show how it goes; a run that is over is left alone."""
+def train_one(recipe, run, steps, processes=1, **settings):
+    """Run a recipe to its end and show its progress; a finished run is not repeated."""
     from edu_diffusion.progress import Bar
     from edu_diffusion.train import RECIPES
+    from edu_diffusion.train.processes import several
+    begin = RECIPES[recipe] if processes == 1 else functools.partial(several, recipe, processes)
     if (run / "model").is_dir() and how_long([run])["steps"] >= steps:
         return
     bar = Bar()
     try:
-        for progress in RECIPES[recipe](minutes=None, steps=steps, run=run, **settings):
+        for progress in begin(minutes=None, steps=steps, run=run, **settings):
             bar(progress)
     finally:
         bar.close()
 
 
-def train_base(run, steps, seed, **settings):
-    """The base in runs of at most LONGEST steps, each with new scenes and from the model that the one before left."""
+def train_base(run, steps, seed, processes=1, **settings):
+    """Train the base in runs of at most LONGEST steps, each with new scenes and starting from the previous run's model."""
     model, folders = second_edition("base", run / "start"), []
     for i, n in enumerate(pieces(steps)):
         folders.append(run / str(i + 1))
-        train_one("latent", folders[-1], n, start=model, seed=seed + i, **settings)
+        train_one("latent", folders[-1], n, processes, start=model, seed=seed + i, **settings)
         model = folders[-1] / "model"
     together = {f"latent_{key}": value for key, value in how_long(folders).items()} | {"latent_runs": len(folders)}
     gather(model, run / "model", of_the_past(run / "start") | card(model) | together)
 
 
 def pieces(steps):
-    """A number of steps as a list of at most LONGEST each: 12,000 is [6000, 6000]."""
+    """Split a number of steps into runs of at most LONGEST each: 12,000 is [6000, 6000]."""
     return [min(LONGEST, steps - done) for done in range(0, steps, LONGEST)]
 
 
 def second_edition(start, out):
-    """A folder with the pipeline `start` that reads as many words as captions have by now: what the recipe latent goes on from.
+    """A folder with the pipeline `start`, its vocabulary and prompt length extended to today's captions, for the recipe latent.
 
-    A tokenizer of shorter prompts, and the text encoder behind it, get more words and positions; all else stays. What is
-    there already is not made again. Returns `out`.
+    A tokenizer with shorter prompts, and the text encoder that reads them, get more tokens and positions; nothing else
+    changes. An existing folder is not rebuilt. Returns `out`.
     """
     from edu_diffusion import models
     from edu_diffusion.models import vocabulary
@@ -102,21 +106,21 @@ def second_edition(start, out):
 
 
 def of_the_past(start):
-    """What a card goes on saying when only the U-Net learns: how the other parts were made, and how long the U-Net before."""
+    """Facts that stay true when only the U-Net trains further: how the other parts, and the U-Net so far, were trained."""
     old = card(start)
     stay = {key: value for key, value in old.items() if key.startswith(("vae_", "clip_", "decoder_"))}
     return stay | {f"earlier_{key}": old[key] for key in ("latent_steps", "latent_minutes") if key in old}
 
 
 def gather(model, target, facts):
-    """Copy a run's pipeline to where it is judged, unless it is there: a judgement beside it stays."""
+    """Copy a run's pipeline to where it is evaluated, unless it is there already: an evaluation beside it is kept."""
     if not target.is_dir() or files.checksums(target) != files.checksums(model):
         with files.artefact(target, facts) as stage:
             shutil.copytree(model, stage, dirs_exist_ok=True)
 
 
 def flatten(model):
-    """Put a CLIP's tokenizer beside its weights, as the shipped one lies, with the older files for other tools as well."""
+    """Put a CLIP's tokenizer beside its weights, as in the shipped checkpoint, and add the older file formats for other tools."""
     from tokenizers import Tokenizer
     if (model / "clip").is_dir():
         with files.staged(model) as stage:
@@ -126,18 +130,18 @@ def flatten(model):
 
 
 def how_long(runs):
-    """{"steps": ..., "minutes": ...} of several run folders together."""
+    """{"steps": ..., "minutes": ...} of several training runs together."""
     from edu_diffusion.train.loop import about
     every = [about(run) for run in runs]
     return {key: round(sum(one[key] for one in every), 1) for key in ("steps", "minutes")}
 
 
 def on_this_base(run):
-    """Note in a run folder on which base it learns; one that began on another base is set aside."""
+    """Record in a run folder which base it trains on; a run that started on another base is set aside."""
     from edu_diffusion import training
     path, now = run / "base.json", {"base_sha256": base_sha256()}
     if path.is_file() and read(path) != now:
-        print(f"  the base has changed since: the earlier training is now in {training.set_aside(run)}")
+        print(f"  the base has changed since then: the earlier training run is now in {training.set_aside(run)}")
     run.mkdir(parents=True, exist_ok=True)
     files.write_json(path, now)
 
@@ -145,17 +149,17 @@ def on_this_base(run):
 # ---------------------------------------------------------------- what is shipped
 
 def stale(name):
-    """Whether a shipped adapter was trained on another base than the shipped one, or nobody noted on which."""
+    """Whether a shipped adapter was trained on another base than the shipped one, or on an unrecorded one."""
     return card(shipped(name)).get("base_sha256") != base_sha256()
 
 
 def base_sha256():
-    """The shipped base, by the checksum of its U-Net's weights."""
+    """The shipped base, identified by the checksum of its U-Net's weights."""
     return files.sha256(shipped("base") / "unet" / "diffusion_pytorch_model.safetensors")
 
 
 def shipped(name):
-    """Where a checkpoint lies."""
+    """The folder of a shipped checkpoint."""
     return files.PACKAGE / "checkpoints" / name
 
 
@@ -166,5 +170,5 @@ def card(folder):
 
 
 def read(path):
-    """What a JSON file holds."""
+    """The content of a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))

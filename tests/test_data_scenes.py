@@ -1,9 +1,11 @@
 """Scenes: exact captions and masks, deterministic, nothing held out."""
 
+import itertools
+
 import pytest
 import torch
 
-from edu_diffusion.data import chances, scenes
+from edu_diffusion.data import captions, chances, scenes, words
 from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
 
@@ -67,6 +69,17 @@ def test_what_is_always_named_is_named():
     assert sum(scenes.STYLES[k] in c.lower() for c, k in zip(scene.captions, scene.spec.style)) > 285  # but for typos
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_training_may_leave_more_concepts_unnamed(share, monkeypatch):
+    facts, seen = captions._facts, []
+    monkeypatch.setattr(captions, "_facts", lambda spec, i, named, *more: seen.append(named) or facts(spec, i, named, *more))
+    spec, rng = scenes.draw_spec(1000, torch.Generator().manual_seed(3)), torch.Generator().manual_seed(4)
+    for i in range(1000):
+        scenes.say(spec, i, rng, unnamed=share)
+    assert sum("concept" not in named for named in seen) / 1000 == pytest.approx(share, abs=0.04)
+    assert sum("colour" in named for named in seen) / 1000 == pytest.approx(scenes.NAMED["colour"], abs=0.04)
+
+
 def test_concepts_outside_the_core_never_go_unnamed():
     rng, wide = torch.Generator().manual_seed(0), torch.tensor([i for i, c in enumerate(world().concepts) if c.tier == "wide"])
     spec = scenes.draw_spec(400, rng)._replace(concept=wide[torch.randint(len(wide), (400,), generator=rng)])
@@ -103,6 +116,15 @@ def test_two_things_stand_apart():
     shapes = scenes.copies(spec)
     assert not (shapes[:, 0] & shapes[:, 1])[spec.other >= 0].any()
     assert shapes[:, 1].flatten(1).any(1)[spec.other >= 0].all()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_copies_do_not_touch(count):
+    """Even a drawing that fills its square leaves a pixel of ground to the next copy, diagonals included."""
+    spec = scenes.draw_spec(20, torch.Generator().manual_seed(2), counts=(count,))
+    for corners in scenes._corners(spec).tolist():
+        gaps = [max(abs(y - v), abs(x - u)) for (y, x), (v, u) in itertools.combinations(corners, 2)]
+        assert min(gaps) > words.SIZES["small"]
 
 
 def test_the_mask_is_the_sprite():

@@ -1,4 +1,4 @@
-"""The judge's arithmetic, and that the shipped one is worth asking."""
+"""The judge's arithmetic, and the accuracy of the shipped judge."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_wilson_interval():
 
 
 class Oracle(torch.nn.Module):
-    """Answers with what it is told, certain of it."""
+    """A judge that predicts what it is given, with certainty."""
 
     def __init__(self, spec):
         super().__init__()
@@ -107,6 +107,15 @@ def test_the_seeds_of_a_held_out_pair_are_one_case():
     assert judge.summary(verdict, rows)["heldout_style_pairs"] == judge.score(torch.tensor([2 / 3, 0.0]))
 
 
+def test_the_seeds_of_a_prompt_are_one_case():
+    rows = 3 * prompts("core", "full")[:2]
+    hits = torch.tensor([True, False, True, False, False, False])  # of the first prompt two seeds of three
+    right = dict.fromkeys(("concept", "top5", "colour", "style", "size", "place"), torch.ones(6, dtype=torch.bool))
+    verdict = right | {"all": hits}
+    assert judge.summary(verdict, rows, seeds=3)["full_all"] == judge.score(torch.tensor([2 / 3, 0.0]))
+    assert judge.summary(verdict, rows)["full_all"]["n"] == 6
+
+
 def test_the_style_of_drawings_that_were_shown_is_scored_apart():
     rows = judge.chosen("core")
     held = torch.tensor([r["split"] == "heldout_style" for r in rows])
@@ -155,7 +164,7 @@ def test_two_things_with_a_bridge_between_them_are_two():
     for radius, found in ((15, 2), (8, 1)):
         balls = ((y - 32) ** 2 + (x - 31 + radius) ** 2 < radius**2) | ((y - 32) ** 2 + (x - 32 - radius) ** 2 < radius**2)
         balls |= ((y - 32).abs() < 4) & ((x - 31.5).abs() < 4)
-        assert parts.count(torch.where(balls, 1.0, -1.0).expand(1, 3, 64, 64)).tolist() == [found]
+        assert len(parts.masks(torch.where(balls, 1.0, -1.0).expand(1, 3, 64, 64))[0]) == found
 
 
 def test_the_parts_of_a_picture():
@@ -163,7 +172,7 @@ def test_the_parts_of_a_picture():
     image[..., 10:20, 10:20] = image[..., 20:30, 20:30] = -1  # touch at a corner: one part
     image[..., 40:50, 5:15] = 1
     image[..., 60, 5:16] = 1  # a speck of 11 pixels
-    assert parts.count(image).tolist() == [2] and parts.count(torch.zeros(1, 3, 64, 64)).tolist() == [0]
+    assert len(parts.masks(image)[0]) == 2 and len(parts.masks(torch.zeros(1, 3, 64, 64))[0]) == 0
     (found,) = parts.masks(image)
     assert found.flatten(1).sum(1).tolist() == [200, 100]
     crops = parts.crops(image[0], found)
@@ -172,10 +181,10 @@ def test_the_parts_of_a_picture():
 
 def test_what_is_no_judge_is_refused_in_a_sentence(tmp_path):
     for folder in (tmp_path, "clip"):
-        with pytest.raises(EduError, match="no judge of this vocabulary"):
+        with pytest.raises(EduError, match="not a judge of this vocabulary"):
             judge.load_judge("cpu", folder)
     (tmp_path / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(EduError, match="no judge of this vocabulary"):
+    with pytest.raises(EduError, match="not a judge of this vocabulary"):
         judge.load_judge("cpu", tmp_path)
 
 

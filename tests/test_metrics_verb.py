@@ -1,4 +1,4 @@
-"""The verb `judge open`: what it asks of each measure, what it prints and what it stores."""
+"""The command `judge open`: the arguments of each metric, its output and what it stores."""
 
 import json
 
@@ -7,12 +7,12 @@ import pytest
 from edu_diffusion import cards, judge, judging, metrics, models
 
 SCORE = {"value": 0.5, "n": 2, "low": 0.25, "high": 0.75}
-FUNCTIONS = ("calibration", "variety", "by_steps", "quality", "choose", "effect", "habits")
+FUNCTIONS = ("calibration", "variety", "by_steps", "quality", "choose", "plain_call", "effect", "habits")
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Every measure gives one score of its own name; returns what each was asked."""
+    """Every metric gives one score of its own name; returns the arguments of each."""
     got = {}
     for name in FUNCTIONS:
         monkeypatch.setattr(metrics, name, lambda pipe, network, name=name, **how: got.update({name: how}) or {name: SCORE})

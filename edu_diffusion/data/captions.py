@@ -1,4 +1,4 @@
-"""What a caption names of a scene, and what it leaves open; how it is said stands in phrases.py."""
+"""Which attributes of a scene a caption names, and which it leaves unspecified; phrases.py chooses the wording."""
 
 import random
 
@@ -7,19 +7,24 @@ import torch
 from . import phrases, words
 from .world import world
 
-COLOURS, SIZES, PLACES, STYLES = list(words.COLOURS), list(words.SIZES), list(words.PLACES), (*words.STYLES, words.NEW_STYLE)
-NAMED = {"concept": 0.9, "colour": 0.7, "style": 0.5, "size": 0.5, "place": 0.5}  # how often a caption names each
-CANONICAL = 0.2  # share of captions in the canonical words
+COLOURS = list(words.COLOURS)
+SIZES = list(words.SIZES)
+PLACES = list(words.PLACES)
+STYLES = (*words.STYLES, words.NEW_STYLE)
+NAMED = {"concept": 0.9, "colour": 0.7, "style": 0.5, "size": 0.5, "place": 0.5}  # the probability that a caption names each
+CANONICAL = 0.2  # share of captions with the canonical wording
 
 
-def say(spec, i, rng, plain=False, always=()):
+def say(spec, i, rng, plain=False, always=(), unnamed=None):
     """The caption of scene i. plain: the canonical sentence, which names everything; otherwise see phrases.py and NAMED.
 
-    always: attributes that are named in any case. Only what the core holds may stay unnamed; where there is more than one
-    thing, all are small and spread over the picture, and the caption says so by their number alone.
+    always: attributes that are always named. unnamed: the share of captions without a concept, if not NAMED's; this does
+    not change what such a caption leaves unspecified, nor the probabilities of its meanings. Only core concepts may be
+    unnamed; several objects are small and spread over the picture, and the caption says only how many there are.
     """
     u = torch.rand(7, generator=rng).tolist()
-    named = {part for part, p, v in zip(NAMED, NAMED.values(), u) if plain or v < p or part in always}
+    chances = NAMED if unnamed is None else NAMED | {"concept": 1 - unnamed}
+    named = {part for part, v in zip(chances, u) if plain or v < chances[part] or part in always}
     own = random.Random(int(u[5] * 2**24))
     facts = _facts(spec, i, named, plain, own)
     return _canonical(facts) if plain or u[6] < CANONICAL else phrases.say(facts, own)
@@ -40,12 +45,12 @@ def _facts(spec, i, named, plain, own):
 
 
 def _name(concept, rng):
-    """What a concept is called: in three of five cases its name, else one of its aliases."""
+    """The word for a concept: in three of five cases its name, else one of its aliases."""
     return concept.name if not concept.aliases or rng.random() < 0.6 else phrases.pick(concept.aliases, rng)
 
 
 def _unnamed(concept, rng):
-    """One of its categories, or only that there is something; all alike likely."""
+    """One of its categories, or only that there is something; all equally likely."""
     kinds = ["", *world().categories_of(concept.index)]
     kind = phrases.pick(kinds, rng)
     return world().said[kind] if kind else phrases.pick(phrases.THINGS, rng, 0.3)

@@ -1,11 +1,11 @@
-"""Captioned pictures composed on demand: concept x style x colour x size x place, and now and then more than one thing.
+"""Captioned pictures composed on demand: concept x style x colour x size x place, sometimes with more than one object.
 
     scenes = batch(64, seed=0)
     scenes.images      # (64, 3, 64, 64) in [-1, 1]
     scenes.captions    # "a tiny cat on blue", "please draw a pear at the bottom, noto style", ...
 
-Every attribute is drawn first, as chances.py says; then the caption names each with a probability of its own (NAMED). What
-it leaves unsaid has no default. Pairs that heldout.csv names never appear unless they are asked for.
+Every attribute is sampled first, as chances.py says; then the caption names each with its own probability (NAMED). What
+it leaves unspecified has no default. Pairs in heldout.csv never appear unless they are asked for.
 """
 
 from typing import NamedTuple
@@ -21,18 +21,22 @@ __all__ = ["ALL_STYLES", "COLOURS", "MANY", "NAMED", "PALETTE", "PICTURE", "PLAC
            "copies", "draw_spec", "mixed", "render", "say", "spec_of"]
 
 PICTURE = 64
-COLOURS, STYLES, SIZES, PLACES = list(words.COLOURS), list(words.STYLES), list(words.SIZES), list(words.PLACES)
+COLOURS = list(words.COLOURS)
+STYLES = list(words.STYLES)
+SIZES = list(words.SIZES)
+PLACES = list(words.PLACES)
 ALL_STYLES = [*STYLES, words.NEW_STYLE]
-GRID = 4  # things are moved by whole latent cells: a drawing then has one latent for each size, wherever it stands
+APART = 32  # pixels between the corners of neighbouring copies: more than their edge, so that they do not touch
+GRID = 4  # objects are moved by whole latent cells: a sprite then has the same latent of a given size at every place
 PALETTE = torch.tensor(list(words.COLOURS.values())) / 127.5 - 1
-MANY = 0.2  # share of scenes with more than one thing, in the trainings: half of them copies, half two different things
+MANY = 0.2  # share of training scenes with more than one object: half of them copies, half two different objects
 
 
 class Spec(NamedTuple):
-    """What is in each picture: LongTensors of shape (B,), indices into the lists of this module.
+    """The content of each picture: LongTensors of shape (B,), indices into the lists of this module.
 
-    count: copies of the thing, 1 to 3. other: a second, different thing, or -1; then place is where the first one stands, and
-    the other stands opposite.
+    count: copies of the object, 1 to 3. other: a second, different object, or -1; then place is that of the first one, and
+    the other is placed opposite.
     """
 
     concept: torch.Tensor
@@ -45,7 +49,7 @@ class Spec(NamedTuple):
 
 
 class Scenes(NamedTuple):
-    """images (B, 3, 64, 64) in [-1, 1]; masks (B, 1, 64, 64) bool, the things; captions; spec."""
+    """images (B, 3, 64, 64) in [-1, 1]; masks (B, 1, 64, 64) bool, the objects; captions; spec."""
 
     images: torch.Tensor
     masks: torch.Tensor
@@ -56,8 +60,8 @@ class Scenes(NamedTuple):
 def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0, plain=False, always=()):
     """n random scenes, the same for the same arguments on every machine.
 
-    tier: "core", "wide" or "heldout". counts: how many copies there may be. held_out: kinds of pairs of heldout.csv to draw
-    as well, of ("colour", "style"). styles: which drawing styles. many: this share of the scenes has more than one thing.
+    tier: "core", "wide" or "heldout". counts: possible numbers of copies. held_out: kinds of pairs of heldout.csv to include,
+    of ("colour", "style"). styles: which drawing styles. many: share of the scenes with more than one object.
     plain: canonical captions that name everything. always: what every caption names, of NAMED. Returns Scenes.
     """
     rng = torch.Generator().manual_seed(seed)
@@ -67,7 +71,7 @@ def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, many=
 
 
 def mixed(n, seed=0, wide=0.5, **more):
-    """n scenes of which that share is drawn from the whole vocabulary and the others from the core alone; more: as in batch."""
+    """n scenes, a share `wide` of them from the whole vocabulary and the others from the core alone; more: as in batch."""
     shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
     one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
     return one if not other else Scenes(torch.cat([one.images, other[0].images]), torch.cat([one.masks, other[0].masks]),
@@ -75,7 +79,7 @@ def mixed(n, seed=0, wide=0.5, **more):
 
 
 def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0):
-    """Random attributes, as the world's priors have them."""
+    """Random attributes, sampled from the world's priors."""
     pool, prior = world().tier(tier), chances.priors(tuple(held_out))
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
     colour = _choose(prior.colour, concept, rng)
@@ -89,21 +93,21 @@ def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, many
 
 
 def _choose(weights, concept, rng):
-    """One column for each concept, by its row of weights."""
+    """One sample per concept, from its row of weights."""
     if not weights[concept].sum(1).all():
-        raise EduError("Every pair asked for is held out: name it in held_out=, or ask for more styles.")
+        raise EduError("Every requested pair is held out: name its kind in held_out=, or ask for more styles.")
     return torch.multinomial(weights[concept], 1, generator=rng)[:, 0]
 
 
 def _choose_style(weights, styles, concept, rng):
-    """The same of the drawing styles that are asked for; the new one is free to all."""
+    """The same for the requested drawing styles; the new one is allowed for every concept."""
     wanted = torch.tensor([ALL_STYLES.index(s) for s in styles])
     free = torch.cat([weights, torch.ones(len(weights), 1)], dim=1)
     return wanted[_choose(free[:, wanted], concept, rng)]
 
 
 def _several(spec, pool, prior, many, rng):
-    """In that share of the scenes two or three copies, or two different things side by side, of pairs that are not held out."""
+    """Give this share of the scenes two or three copies, or two different objects side by side, of pairs that are not held out."""
     if not many:
         return spec
     u, n = torch.rand(len(spec.concept), generator=rng), len(spec.concept)
@@ -120,7 +124,7 @@ def _several(spec, pool, prior, many, rng):
 def spec_of(rows):
     """The Spec of prompt rows (dicts with id, colour, style, size, place; count and other where there are any).
 
-    What is unsaid gets a plain value, which serves painting and says nothing of what is right: white, twemoji, medium, centre.
+    Unspecified attributes get a placeholder for rendering, which is not the right answer: white, twemoji, medium, centre.
     """
     index = lambda id: world().by_id[id].index if id else -1
     concept, other = ([index(r.get(key, "")) for r in rows] for key in ("id", "other"))
@@ -134,9 +138,9 @@ def spec_of(rows):
 
 
 def render(spec, rng=None):
-    """Paint the scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64).
+    """Render the scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64).
 
-    rng jitters the background by up to 6 grey levels; None: the palette's colour itself.
+    rng jitters the background by up to 6 grey levels; None: the exact palette colour.
     """
     images = _background(spec.colour, rng)
     masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
@@ -147,7 +151,7 @@ def render(spec, rng=None):
 
 
 def copies(spec):
-    """The shape of each copy by itself, whatever covers it: (B, copies, 64, 64) bool."""
+    """The shape of each copy separately, ignoring occlusion: (B, copies, 64, 64) bool."""
     masks = torch.zeros(int(_pieces(spec).max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
     corners = _corners(spec)
     for k, mask in enumerate(masks):
@@ -156,7 +160,7 @@ def copies(spec):
 
 
 def _pieces(spec):
-    """How many things each picture holds: (B,)."""
+    """The number of objects of each picture: (B,)."""
     return torch.where(spec.other >= 0, 2, spec.count)
 
 
@@ -168,21 +172,21 @@ def _background(colour, rng):
 
 
 def _corners(spec):
-    """Top-left corner (y, x) of each thing: (B, things, 2). Copies stand side by side, two different things opposite."""
+    """Top-left corner (y, x) of each object: (B, objects, 2). Copies are side by side, two different objects opposite."""
     edge = torch.tensor(list(words.SIZES.values()))[spec.size]
     free, n = (PICTURE - edge) // 2, int(_pieces(spec).max())
     shift = (torch.tensor(list(words.PLACES.values()))[spec.place] * free[:, None])[:, None].float()
     opposite = torch.where((spec.other >= 0)[:, None] & (torch.arange(n) == 1), -1, 1)[:, :, None]
     row = torch.arange(n) - (spec.count[:, None] - 1) / 2
-    apart = torch.where(spec.count > 2, 17, torch.where(spec.count > 1, 32, 0))[:, None]
-    zigzag = torch.where(spec.count[:, None] > 2, (row % 2 - 0.5) * 24, torch.zeros(()))
+    apart = torch.where(spec.count > 2, APART / 2, torch.where(spec.count > 1, APART, 0))[:, None]
+    zigzag = torch.where(spec.count[:, None] > 2, (row % 2 - 0.5) * APART, torch.zeros(()))
     shift = shift * opposite + torch.stack([row * apart, zigzag], dim=2)
     corner = free[:, None, None] + (shift / GRID).fix().long() * GRID
     return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
 
 
 def _paste_copy(images, masks, spec, k, corner):
-    """Paste the k-th thing of every scene that has so many at its corner (y, x), (B, 2), in place."""
+    """Paste the k-th object of every scene that has one at its corner (y, x), (B, 2), in place."""
     concept = torch.where((spec.other >= 0) & torch.tensor(k == 1), spec.other, spec.concept)
     for style in spec.style.unique().tolist():
         for size in spec.size.unique().tolist():

@@ -1,4 +1,4 @@
-"""All scores of a pipeline on the frozen prompts, each beside its ceiling: real scenes through the VAE."""
+"""All scores of a pipeline on the frozen prompts, each with its ceiling: real scenes through the VAE."""
 
 import torch
 
@@ -10,16 +10,16 @@ from .marks import alone, combined, mean, quantile, read, read_nearest, right, r
 from .shares import quoted, summary
 
 STEPS, GUIDANCE = steps.STEPS, steps.GUIDANCE
-TAUGHT = "core"  # the tier whose drawings the network was shown
-SETS = 2000  # pictures in each set of a Fréchet distance
-LOOSE = ("open", "category", "unseen_wording", "unknown_word")  # splits whose prompts leave something open
-BESIDE = ("heldout_style_pairs",)  # the network knows these drawings; the nearest reference stands beside it and is not quoted
+TAUGHT = "core"  # the tier that the judge was trained on
+SETS = 2000  # images in each set of a Fréchet distance
+LOOSE = ("open", "category", "unseen_wording", "unknown_word")  # splits whose prompts leave attributes unspecified
+BESIDE = ("heldout_style_pairs",)  # the judge was trained on these sprites; the nearest reference is reported too, but not quoted
 
 
 def draw(pipe, rows, seed=0, guidance=GUIDANCE, n_steps=STEPS, batch=None):
-    """Pictures of the prompts, (B, 3, 64, 64) on the pipeline's device, by the readable loop; picture i uses seed + i.
+    """Images of the prompts, (B, 3, 64, 64) on the pipeline's device, from the readable loop; image i uses seed + i.
 
-    rows: dicts of which only "prompt" counts. batch: how many at once, which changes no picture; None: what suits the device.
+    rows: dicts of which only "prompt" is used. batch: batch size, which does not change any image; None: depends on the device.
     """
     pictures, batch = [], batch or (40 if pipe.device.type == "cpu" else 250)
     for i in range(0, len(rows), batch):
@@ -31,19 +31,19 @@ def draw(pipe, rows, seed=0, guidance=GUIDANCE, n_steps=STEPS, batch=None):
 
 @torch.no_grad()
 def through_vae(pipe, images, batch=64):
-    """Encode and decode real pictures, the best any latent model can do: (B, 3, 64, 64) on the pipeline's device."""
+    """VAE round trip of real images, the upper bound for any latent diffusion model: (B, 3, 64, 64) on the pipeline's device."""
     return torch.cat([pipe.vae.decode(pipe.vae.encode(x.to(pipe.device, pipe.vae.dtype)).latent_dist.mean).sample.float()
                       for x in images.split(batch)]).clamp(-1, 1)
 
 
 def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None, batch=None):
-    """All scores but distances(): the prompts of a tier as drawn, and everything that fixed() compares with.
+    """All scores but distances(): images generated for the prompts of a tier, and the reference scores of fixed().
 
     limit: only the first prompts of each split.
     """
     rows = chosen(tier, limit)
     pictures = torch.cat([draw(pipe, rows, seed, batch=batch).cpu() for seed in seeds])
-    return tiered(accuracy(judge, pictures, rows * len(seeds), tier), tier) | fixed(pipe, judge, tier, limit)
+    return tiered(accuracy(judge, pictures, rows * len(seeds), tier, len(seeds)), tier) | fixed(pipe, judge, tier, limit)
 
 
 def chosen(tier, limit=None):
@@ -52,13 +52,16 @@ def chosen(tier, limit=None):
     return [r for split in dict.fromkeys(r["split"] for r in rows) for r in [r for r in rows if r["split"] == split][:limit]]
 
 
-def accuracy(judge, images, rows, tier="core"):
-    """The shares of what is right: by the network; by the nearest reference, "_nearest"; which of them to quote, "_quoted"."""
+def accuracy(judge, images, rows, tier="core", seeds=1):
+    """The shares of what is right: by the judge; by the nearest reference, "_nearest"; the one to quote, "_quoted".
+
+    seeds: see summary.
+    """
     network, nearest = read(judge, images), references(images, rows)
-    one = summary(judged(judge, images, rows, tier, network, nearest), rows)
+    one = summary(judged(judge, images, rows, tier, network, nearest), rows, seeds=seeds)
     if tier != TAUGHT:
         return one
-    other = summary(right_by_nearest(images, rows, nearest), rows)
+    other = summary(right_by_nearest(images, rows, nearest), rows, seeds=seeds)
     other = {name: value for name, value in other.items() if not name.endswith("colour") and name != "counts"}
     return (one | {f"{name}_nearest": value for name, value in other.items()}
             | {f"{name}_quoted": quoted(one[name], value) for name, value in other.items() if name not in BESIDE}
@@ -66,7 +69,7 @@ def accuracy(judge, images, rows, tier="core"):
 
 
 def references(images, rows):
-    """What the nearest reference reads, among the drawings of each row's own tier."""
+    """What the nearest reference predicts, among the sprites of each row's own tier."""
     found = {}
     for tier in {r["tier"] for r in rows}:
         mine = torch.tensor([r["tier"] == tier for r in rows])
@@ -76,8 +79,8 @@ def references(images, rows):
 
 
 def judged(judge, images, rows, tier, network=None, nearest=None):
-    """What is right in each picture, as in marks.right. What the network was not shown it cannot name: there the nearest
-    of all references says concept and style, and there is no fifth guess. network, nearest: what they read, if that is known.
+    """What is right in each image, as in marks.right. The judge cannot name what it was not trained on: there the nearest
+    of all references gives concept and style, and there is no top 5. network, nearest: their predictions, if already known.
     """
     seen = right(judge, images, rows, network)
     if tier == TAUGHT:
@@ -88,12 +91,12 @@ def judged(judge, images, rows, tier, network=None, nearest=None):
 
 
 def tiered(scores, tier):
-    """Scores of the concept are named after the tier: how many there are to choose from decides how hard it is."""
+    """Name the scores of the concept after the tier: the number of classes determines the difficulty."""
     return {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()}
 
 
 def fixed(pipe, judge, tier="core", limit=None):
-    """What depends on no sampling: the ceilings, how well the judges name real scenes, and the VAE's own score."""
+    """What does not depend on sampling: the ceilings, the judges' accuracy on real scenes, and the VAE's own score."""
     rows = chosen(tier, limit)
     real = scenes.render(truth(rows), torch.Generator().manual_seed(7))[0]
     scores = tiered(summary(judged(judge, through_vae(pipe, real), rows, tier), rows, "_ceiling"), tier)
@@ -105,7 +108,7 @@ def fixed(pipe, judge, tier="core", limit=None):
 
 
 def truth(rows, seed=7):
-    """A Spec that is right for each row: what the prompt says as its words usually mean it, the rest drawn from the world."""
+    """A Spec that fits each row: what the prompt says in its words' usual meaning, the rest sampled from the world."""
     spec, rng = scenes.spec_of(rows), torch.Generator().manual_seed(seed)
     for i, row in enumerate(rows):
         if row["split"] in LOOSE and alone(row) and possible(row):
@@ -114,7 +117,7 @@ def truth(rows, seed=7):
 
 
 def possible(row):
-    """Whether the world holds scenes of a prompt's words: it has none of held-out pairs, nor of what is not in the core."""
+    """Whether the world contains scenes for a prompt's words: it has none of held-out pairs, nor of concepts outside the core."""
     if not row["id"]:
         return True
     concept, given = world().by_id[row["id"]], scenes.spec_of([row])
@@ -123,7 +126,7 @@ def possible(row):
 
 
 def fill(spec, i, row, drawn):
-    """Put what a row leaves unsaid into place i of a Spec, from a scene drawn for its words; big things stand in the centre."""
+    """Fill what a row leaves unspecified at index i of a Spec, from a scene sampled for its words; big objects are centred."""
     for part, value in zip(spec._fields, drawn):
         if not row["id" if part == "concept" else part]:
             getattr(spec, part)[i] = value[0]
@@ -139,8 +142,8 @@ def said(row):
 
 
 def second_opinion(network, nearest, rows):
-    """How often both judges name one concept, and memory: how often the nearest is the very drawing asked for, where that was
-    trained on; memory_unseen: where it was held out, so that nobody can know it by heart. network, nearest: what they read.
+    """How often both judges name the same concept, and memorisation: how often the nearest reference is the very sprite asked for,
+    where it was trained on; memory_unseen: where it was held out, so that it cannot be memorised. network, nearest: predictions.
     """
     asked = [i for i, r in enumerate(rows) if r["id"] and r["style"] and alone(r) and r["tier"] == TAUGHT]
     spec, same = scenes.spec_of([rows[i] for i in asked]), network["concept"][:, 0] == nearest["concept"][:, 0]
@@ -152,9 +155,9 @@ def second_opinion(network, nearest, rows):
 
 
 def distances(pipe, judge, tier="core", n=SETS, batch=None):
-    """Fréchet distances to n real pictures: of n drawn ones, of as many real ones (floor) and of those through the VAE.
+    """Fréchet distances to n real images: of n generated ones, of as many real ones (floor) and of those through the VAE.
 
-    What is drawn has the captions of those other real ones. frechet_excess: distance minus floor, with a bootstrap interval.
+    The generated images use the captions of those other real ones. frechet_excess: distance minus floor, with a bootstrap interval.
     """
     one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
     drawn = draw(pipe, [{"prompt": caption} for caption in other.captions], seed=5000, batch=batch)
@@ -166,7 +169,7 @@ def distances(pipe, judge, tier="core", n=SETS, batch=None):
 
 @torch.no_grad()
 def psnr(pipe, n=200):
-    """Decibels inside the sprite's mask on scenes of the 50 concepts that no training saw: mean and tenth percentile."""
+    """PSNR (dB) inside the sprite's mask on scenes of the 50 concepts held out of all training: mean and tenth percentile."""
     scene = scenes.batch(n, 123, "heldout")
     again = through_vae(pipe, scene.images)
     db = torch.tensor([jpeg.psnr(x, y, mask[0]) for x, y, mask in zip(scene.images, again, scene.masks)])

@@ -1,9 +1,9 @@
-"""Is the variety the right variety? Over many seeds of one open prompt, what the pictures show against what the world holds.
+"""Is the variety the right variety? Over many seeds of one open prompt, the images' distribution against the true one.
 
-The world knows exactly how likely every colour, style, size and place is once a prompt's words are said. So draw a prompt
-with many seeds, let the judge read the pictures, and compare the histogram of each attribute that the prompt leaves
-unsaid with the truth: total variation distance, 0 for equal, 1 for nothing in common. As many real scenes of the same
-prompt, through the VAE and read by the same judge, give the floor: finite samples and misread pictures cost something too.
+The world knows exactly how likely every colour, style, size and place is given a prompt's words. So generate images of a
+prompt with many seeds, let the judge read them, and compare the histogram of each attribute that the prompt leaves
+unspecified with the truth: total variation distance, 0 for equal, 1 for nothing in common. As many real scenes of the same
+prompt, through the VAE and read by the same judge, give the floor: finite samples and misread images cost something too.
 """
 
 import functools
@@ -16,16 +16,16 @@ from ..judge.evaluate import draw, possible, said, through_vae
 from ..judge.marks import mean, paired, read
 
 PARTS = ("colour", "style", "size", "place")
-PROMPTS = 20  # the first open ones
+PROMPTS = 20  # the first open prompts
 UNIT = "TV"
 
 
 def calibration(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=20, batch=None):
-    """How far what is drawn is from the world's own distribution: {name: score}, means over prompts, intervals by prompt.
+    """Distance of the generated from the true distribution: {name: score}, means over prompts, intervals by prompt.
 
-    rows: prompts; None is the first PROMPTS open ones of the core. seeds: pictures of each. calibration: the mean over a
-    prompt's unsaid attributes; _floor: of real scenes; _excess: what is on top of the floor, paired by prompt; and the same
-    for each attribute by itself, such as calibration_colour.
+    rows: prompts; None is the first PROMPTS open ones of the core. seeds: images per prompt. calibration: the mean over a
+    prompt's unspecified attributes; _floor: of real scenes; _excess: the difference, paired by prompt; and the same
+    for each attribute separately, such as calibration_colour.
     """
     rows = open_prompts() if rows is None else rows
     found = [of_prompt(pipe, judge, row, seeds, i, guidance=guidance, n_steps=n_steps, batch=batch) for i, row in enumerate(rows)]
@@ -33,43 +33,43 @@ def calibration(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=20, bat
 
 
 def open_prompts(limit=None):
-    """The first open prompts of the core that name no held-out pair, of which the world holds none; None is PROMPTS."""
+    """The first open prompts of the core without held-out pairs, which the world does not contain; limit None is PROMPTS."""
     return [row for row in prompts("core", "open") if possible(row)][:limit or PROMPTS]
 
 
 def of_prompt(pipe, judge, row, seeds, number=0, **how):
-    """{attribute: (distance of the drawn, distance of the real)} for every attribute that one prompt leaves unsaid."""
+    """{attribute: (distance of generated images, distance of real ones)} for every attribute that one prompt leaves unspecified."""
     truth, sets = expected(row), (draw(pipe, [row] * seeds, 10_000 * (number + 1), **how), real(pipe, row, seeds, number))
     seen = [histograms(read(judge, images)) for images in sets]
     return {part: tuple(distance(truth[part], other[part]) for other in seen) for part in unsaid(row)}
 
 
 def real(pipe, row, n, seed=0):
-    """n scenes from the world's own distribution for a prompt's words, through the VAE: (n, 3, 64, 64)."""
+    """n scenes from the true distribution given a prompt's words, through the VAE: (n, 3, 64, 64)."""
     rng = torch.Generator().manual_seed(seed)
     return through_vae(pipe, scenes.render(single(world().sample(n, rng, **said(row))), rng)[0])
 
 
 def single(parts):
-    """The Spec of scenes of one thing. parts: concept, colour, style, size and place, each (n,)."""
+    """The Spec of scenes with a single object. parts: concept, colour, style, size and place, each (n,)."""
     one = torch.ones_like(parts[0])
     return scenes.Spec(*parts, count=one, other=-one)
 
 
 def unsaid(row):
-    """What is open in a prompt, of PARTS; "category" as well where nothing is said about the thing. Never the concept."""
+    """The unspecified attributes of a prompt, of PARTS; also "category" where the object is unspecified. Never the concept."""
     return [part for part in PARTS if not row[part]] + ["category"] * (not row["id"] and not row.get("category"))
 
 
 def expected(row):
-    """The truth: {attribute: probabilities}. A concept counts for each of its categories in equal shares."""
+    """The true distribution: {attribute: probabilities}. A concept counts for each of its categories in equal shares."""
     truth, concept = world().conditional(**said(row)), torch.zeros(len(world().concepts))
     concept[world().tier("core")] = truth["concept"].float()
     return {part: truth[part] for part in PARTS} | {"category": concept @ memberships()}
 
 
 def histograms(found):
-    """The same of what a judge read. A fourth style, which nobody drew, counts as none of the three."""
+    """The same of what a judge read. A fourth style, which nobody asked for, counts as none of the three."""
     sizes = dict(zip(PARTS, map(len, (scenes.COLOURS, scenes.ALL_STYLES, scenes.SIZES, scenes.PLACES))))
     concept = torch.bincount(found["concept"][:, 0], minlength=len(world().concepts)).float() / len(found["concept"])
     return {part: torch.bincount(found[part], minlength=n).float() / len(found[part]) for part, n in sizes.items()} | {
@@ -78,7 +78,7 @@ def histograms(found):
 
 @functools.cache
 def memberships():
-    """Which share of a concept belongs to each category: (concepts, categories + 1); the last is for those of none."""
+    """The share of a concept that belongs to each category: (concepts, categories + 1); the last is for concepts without one."""
     table = torch.zeros(len(world().concepts), len(world().categories) + 1)
     for i, name in enumerate(world().categories):
         table[world().members(name), i] = 1
@@ -93,7 +93,7 @@ def distance(truth, seen):
 
 
 def table(found):
-    """Scores of what of_prompt gave for several prompts."""
+    """Scores from the results of of_prompt for several prompts."""
     scores = compared("calibration", [torch.tensor(list(of.values())).mean(0) for of in found])
     for part in (*PARTS, "category"):
         pairs = [torch.tensor(of[part]) for of in found if part in of]
@@ -102,6 +102,6 @@ def table(found):
 
 
 def compared(name, pairs):
-    """name, name_floor and name_excess of pairs of distances, drawn and real, one pair for each prompt."""
+    """name, name_floor and name_excess of pairs of distances, generated and real, one pair per prompt."""
     drawn, floor = torch.stack(pairs).T
     return {name: mean(drawn, UNIT), f"{name}_floor": mean(floor, UNIT), f"{name}_excess": paired(floor, drawn, UNIT)}

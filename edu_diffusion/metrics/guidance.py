@@ -1,4 +1,6 @@
-"""How strong should guidance be, and what does it do to variety and to habits?"""
+"""Which guidance scale to use, and what guidance does to variety and to habits."""
+
+import inspect
 
 import torch
 
@@ -10,32 +12,48 @@ from ..judge.marks import mean, paired, read, right, score
 from .variety import within
 
 CANDIDATES = (1.5, 2, 2.5, 3, 4)
-NEAR = 0.01  # a share this near to the best is as good
+NEAR = 0.01  # accuracies this close to the best count as equal
 
 
 def choose(pipe, judge, candidates=CANDIDATES, seeds=(0,), limit=None, n_steps=20, batch=None):
-    """The smallest guidance whose share of all-right pictures is within NEAR of the best: {"guidance_chosen": ..., ...}.
+    """The smallest guidance scale whose accuracy is within NEAR of the best: {"guidance_chosen": ..., ...}.
 
-    On the core's prompts of the splits full and unseen_wording; limit: only the first of each. guidance_2_all: the share at 2.
+    On the core's prompts of the splits full and unseen_wording; limit: only the first of each. guidance_2_all: accuracy at 2.
     """
-    rows = [r for split in ("full", "unseen_wording") for r in prompts("core", split)[:limit]]
-    found = {g: torch.cat([right(judge, draw(pipe, rows, seed, g, n_steps, batch), rows)["all"] for seed in seeds])
-             for g in candidates}
-    share = {g: hits.float().mean().item() for g, hits in found.items()}
+    rows = asked(limit)
+    found = {g: torch.stack([right(judge, draw(pipe, rows, seed, g, n_steps, batch), rows)["all"] for seed in seeds])
+             .float().mean(0) for g in candidates}
+    share = {g: hits.mean().item() for g, hits in found.items()}
     best = smallest(share)
     return {f"guidance_{g:g}_all": score(hits) for g, hits in found.items()} | {
         "guidance_chosen": {"value": float(best), "n": len(rows) * len(seeds)}}
 
 
+def plain_call(pipe, judge, seed=0, limit=None, batch=None):
+    """The accuracy with the library's own defaults, on the prompts of choose(): {"plain_call_all": score}.
+
+    Guidance scale and number of steps are the default arguments of StableDiffusionPipeline.
+    """
+    usual = inspect.signature(pipe.__call__).parameters
+    rows = asked(limit)
+    guidance, n_steps = usual["guidance_scale"].default, usual["num_inference_steps"].default
+    return {"plain_call_all": score(right(judge, draw(pipe, rows, seed, guidance, n_steps, batch), rows)["all"])}
+
+
+def asked(limit=None):
+    """The core's prompts of the splits full and unseen_wording; limit: only the first of each."""
+    return [r for split in ("full", "unseen_wording") for r in prompts("core", split)[:limit]]
+
+
 def smallest(share):
-    """Of {guidance: share} the smallest guidance whose share is within NEAR of the highest."""
+    """Of {guidance: accuracy}, the smallest guidance whose accuracy is within NEAR of the highest."""
     return min(g for g, value in share.items() if value >= max(share.values()) - NEAR - 1e-9)
 
 
 def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batch=None):
-    """What guidance changes on the splits open and unseen_wording, same prompts and seeds at 1: {name: score}, by prompt.
+    """What guidance changes on the splits open and unseen_wording, with the same prompts and seeds at 1: {name: score}, by prompt.
 
-    guided_accuracy: the share with everything asked right; guided_variety: distance between seeds in the judge's
+    guided_accuracy: the share of images with everything right; guided_variety: distance between seeds in the judge's
     features; _alone: the same at 1; _gain: the difference, paired.
     """
     rows = [r for split in ("open", "unseen_wording") for r in prompts("core", split)[:limit] for _ in range(seeds)]
@@ -48,16 +66,16 @@ def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batc
 
 
 def measured(judge, images, rows, seeds):
-    """Accuracy and variety of pictures that come prompt by prompt, `seeds` of each: two (prompts,)."""
+    """Accuracy and variety of images ordered by prompt, `seeds` of each: two (prompts,)."""
     return {"accuracy": right(judge, images, rows)["all"].float().view(-1, seeds).mean(1),
             "variety": within(features(judge, images), seeds)}
 
 
 def habits(pipe, judge, guidance=GUIDANCE, seeds=64, rows=None, n_steps=20, batch=None):
-    """How often a concept shows its habit's value when the prompt names the concept alone, without guidance and with it.
+    """How often a concept shows its habitual value when the prompt names only the concept, with and without guidance.
 
-    habit: ghosts on black, and so on; control: as many concepts without habits, watched for the same values. _alone: at 1;
-    _true: in the world; _gain: what guidance adds, paired by concept and seed. Intervals by concept. rows: habits, None is all.
+    habit: ghosts on black, and so on; control: as many concepts without habits, observed for the same values. _alone: at 1;
+    _true: in the world; _gain: the effect of guidance, paired by concept and seed. Intervals by concept. rows: habits, None is all.
     """
     scores = {}
     for name, cases in (("habit", habit_cases(rows)), ("control", control_cases(rows))):
@@ -69,15 +87,20 @@ def habits(pipe, judge, guidance=GUIDANCE, seeds=64, rows=None, n_steps=20, batc
 
 
 def habit_cases(rows=None):
-    """(concept, attribute, value) of the habits that lean towards something."""
+    """(concept, attribute, value) of the habits."""
     return [(world().by_id[r["id"]], r["attribute"], r["value"]) for r in (world().habits if rows is None else rows)]
 
 
 def control_cases(rows=None):
-    """The same attributes and values, each with a core concept that has no habit, evenly spread over those."""
+    """The same attributes and values, each with a core concept that has no habit, evenly spread over those.
+
+    Where a concept's pair with the value is held out, the next concept is used: at 0 % nothing could be observed.
+    """
     own, cases = {r["id"] for r in world().habits}, habit_cases(rows)
     free = [c for c in map(world().concepts.__getitem__, world().tier("core").tolist()) if c.id not in own]
-    return [(free[i * len(free) // len(cases)], part, value) for i, (_, part, value) in enumerate(cases)]
+    spread = [i * len(free) // len(cases) for i in range(len(cases))]
+    return [(next(c for c in free[k:] + free[:k] if chance(c, part, value) > 0), part, value)
+            for k, (_, part, value) in zip(spread, cases)]
 
 
 def chance(concept, part, value):
@@ -86,7 +109,7 @@ def chance(concept, part, value):
 
 
 def shown(judge, cases, pipe, guidance, seeds, n_steps, batch):
-    """The share of a case's pictures with the value in question: (cases,)."""
+    """The share of a case's images with the value in question: (cases,)."""
     rows = [{"prompt": words.caption(concept.name)} for concept, _, _ in cases for _ in range(seeds)]
     found = read(judge, draw(pipe, rows, 6_000_000, guidance, n_steps, batch))
     return torch.stack([(found[part].view(-1, seeds)[i] == chances.VALUES[part].index(value)).float().mean()

@@ -1,8 +1,8 @@
-"""How clean are the pictures? Against the truth where the prompt determines it, beside what the VAE alone costs.
+"""How clean are the images? Compared with the truth where the prompt determines it, and with the VAE's own reconstruction.
 
-    quality         decibels inside the sprite, against the true scene through the VAE, where all is drawn as asked
-    mottle          how uneven the background is that should be one colour, in grey levels (0 to 255)
-    colour_off      how far the background is from the palette's colour, in grey levels
+    quality         PSNR (dB) inside the sprite, against the true scene through the VAE, where everything is as asked
+    mottle          unevenness of a background that should be one colour, in grey levels (0 to 255)
+    colour_off      distance of the background from the palette's colour, in grey levels
 """
 
 import torch
@@ -14,15 +14,15 @@ from ..judge.evaluate import GUIDANCE, draw, through_vae
 from ..judge.marks import mean, read, score
 
 LEVELS = 127.5  # grey levels in a unit of [-1, 1]
-APART = 4  # pixels from the sprite on which the background begins
-ENOUGH = 64  # pixels of background that a picture must have to be counted
+APART = 4  # minimum distance of background pixels from the sprite
+ENOUGH = 64  # minimum number of background pixels for an image to be counted
 
 
 def quality(pipe, judge, guidance=GUIDANCE, rows=None, seeds=(0,), n_steps=20, batch=None, limit=None):
-    """Scores of pictures of prompts that name everything: {name: score}; _vae: the same of real scenes through the VAE.
+    """Scores of images of prompts that name everything: {name: score}; _vae: the same of real scenes through the VAE.
 
-    quality_as_asked: the share of pictures with concept, style, size and place just as in the true scene by the judge;
-    all scores of the drawn count these alone. rows: None is the core's full prompts, the first `limit`.
+    quality_as_asked: the share of images whose concept, style, size and place match the true scene by the judge;
+    the scores of generated images count these alone. rows: None is the core's full prompts, the first `limit`.
     """
     rows = prompts("core", "full")[:limit] if rows is None else rows
     spec, many = scenes.spec_of(rows), len(seeds)
@@ -37,14 +37,14 @@ def quality(pipe, judge, guidance=GUIDANCE, rows=None, seeds=(0,), n_steps=20, b
 
 
 def as_asked(judge, images, spec):
-    """Where the judge reads concept, style, size and place just as they are in the Spec: (B,)."""
+    """Where the judge reads the same concept, style, size and place as in the Spec: (B,)."""
     found = read(judge, images)
     found["concept"] = found["concept"][:, 0]
     return torch.stack([found[part] == getattr(spec, part) for part in ("concept", "style", "size", "place")]).all(0)
 
 
 def measured(images, truth, masks, colour, fine):
-    """The three scores of the pictures that are fine, (B,) bool; without any there are none."""
+    """The three scores of the images that are fine, (B,) bool; an empty dict without any."""
     if not fine.any():
         return {}
     images, truth, masks, colour = (x[fine] for x in (images, truth, masks, colour))
@@ -54,10 +54,10 @@ def measured(images, truth, masks, colour, fine):
 
 
 def backgrounds(images, masks, colour):
-    """Of each picture with enough background its unevenness and its distance from the palette's colour: two (n,), in grey levels.
+    """For each image with enough background, its unevenness and its distance from the palette's colour: two (n,), in grey levels.
 
-    The unevenness is the root mean square of what is left once the median colour is taken away. images: (B, 3, H, W),
-    masks: (B, 1, H, W), where the thing is. colour: (B,), indices into the palette.
+    The unevenness is the root mean square of the deviations from the median colour. images: (B, 3, H, W),
+    masks: (B, 1, H, W), where the object is. colour: (B,), indices into the palette.
     """
     near = max_pool2d(masks.float(), 2 * APART + 1, stride=1, padding=APART)[:, 0] > 0
     pixels = [(image[:, ~mask], scenes.PALETTE[c]) for image, mask, c in zip(images, near, colour) if (~mask).sum() >= ENOUGH]

@@ -1,4 +1,4 @@
-"""What more denoising steps buy: how far sets of pictures are from real ones, by the number of steps."""
+"""The effect of the number of denoising steps: Fréchet distance between generated and real images."""
 
 import torch
 
@@ -7,15 +7,15 @@ from ..judge.distance import RESAMPLES, excesses, features, interval
 from ..judge.evaluate import SETS, draw
 
 COUNTS = (1, 4, 10, 20, 50)
-USUAL = 20  # what the others are compared with
+USUAL = 20  # the others are compared with it
 
 
 def by_steps(pipe, judge, counts=COUNTS, guidance=1.0, n=SETS, tier="core", resamples=RESAMPLES, batch=None):
-    """Fréchet excess over as many real scenes, drawn in so many steps from open captions: {name: score}.
+    """Fréchet excess over as many real scenes, for images generated from open captions in so many steps: {name: score}.
 
-    counts: numbers of steps. guidance: 1 is none, since guidance moves the distribution on purpose. n: pictures of each.
-    steps_1, steps_4, ...: the excess in so many steps, with a bootstrap interval over pictures; steps_1_over_20: how many times
-    that of 20 it is.
+    counts: numbers of steps. guidance: 1 is none, since guidance changes the distribution on purpose. n: images of each.
+    steps_1, steps_4, ...: the excess at this number of steps, with a bootstrap interval over images; steps_1_over_20: its
+    ratio to that at 20 steps.
     """
     one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
     rows, least = [{"prompt": caption} for caption in other.captions], features(judge, other.images)
@@ -25,9 +25,9 @@ def by_steps(pipe, judge, counts=COUNTS, guidance=1.0, n=SETS, tier="core", resa
 
 
 def ratios(found, n):
-    """How many times the excess of USUAL steps that of fewer is. found: {steps: (1 + resamples,)}."""
+    """The ratio of the excess at fewer steps to that at USUAL steps. found: {steps: (1 + resamples,)}."""
     if USUAL not in found:
         return {}
-    least = torch.clamp(found[USUAL], min=1e-3)  # an excess may come out as 0 or below: then any is many times as much
+    least = torch.clamp(found[USUAL], min=1e-3)  # an excess can be 0 or negative: avoid dividing by it
     return {f"steps_{k}_over_{USUAL}": interval(values / least, n) | {"unit": "times"}
             for k, values in found.items() if k < USUAL}

@@ -1,4 +1,4 @@
-"""How different are the pictures that one prompt gives with different seeds?"""
+"""How different are the images that one prompt gives with different seeds?"""
 
 import torch
 
@@ -9,7 +9,7 @@ from .calibration import open_prompts, real
 
 
 def variety(pipe, judge, guidance=1.0, rows=None, seeds=8, n_steps=20, batch=None):
-    """Root mean square distance between two pictures of one prompt, the mean over all pairs of seeds and then over prompts.
+    """Root mean square distance between two images of one prompt, averaged over all pairs of seeds and then over prompts.
 
     Returns {name: score}, intervals by prompt. variety_pixels: in units of [-1, 1]; variety_features: in the judge's
     features; _real: the same of as many real scenes of the prompt, through the VAE. rows: None is those of calibration.
@@ -21,7 +21,7 @@ def variety(pipe, judge, guidance=1.0, rows=None, seeds=8, n_steps=20, batch=Non
 
 
 def spread(name, judge, images, seeds, suffix=""):
-    """The two scores of pictures that come prompt by prompt, `seeds` of each."""
+    """The two scores of images ordered by prompt, `seeds` of each."""
     values = {"pixels": within(images.cpu(), seeds), "features": within(features(judge, images), seeds)}
     return {f"{name}_{space}{suffix}": mean(value, "RMS") for space, value in values.items()}
 

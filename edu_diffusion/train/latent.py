@@ -1,10 +1,10 @@
 """Recipe `latent`: the U-Net of the tiny Stable Diffusion, trained on latents and captions.
 
-Loss: squared error of the velocity v at a random level (Salimans & Ho 2022); one caption in ten is left empty, so
-that the same network also predicts without a prompt (Ho & Salimans 2022).
+Loss: squared error of the velocity v at a random timestep (Salimans & Ho 2022); one caption in ten is left empty, so
+that the same network also learns the unconditional prediction (Ho & Salimans 2022).
 
-Noise levels are drawn evenly and all count alike: the noisy ones decide what is drawn, and min-SNR weights (Hang et al.
-2023) hardly count them. A scene keeps its latent and gets a new caption each time it comes: text costs no picture.
+Timesteps are sampled uniformly with equal weights: the noisy ones decide what an image shows, and min-SNR weights (Hang
+et al. 2023) almost ignore them. A scene keeps its latent but gets a new caption each time it is used: captions are cheap.
 """
 
 import functools
@@ -19,18 +19,21 @@ from .loop import about, fit, generator, plain_attention
 from .parts import Parts, beside
 
 DROPPED = 0.1  # share of captions left empty
+UNNAMED = 1 - scenes.NAMED["concept"]  # share of captions that name no concept
+RANK = 10_000  # distance between the seeds of two processes
 
 
 def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
-           vae=None, clip=None, start=None, noisy=1, pool=800, many=scenes.MANY):
-    """Train the U-Net, and with it the text encoder that CLIP began. Yields Progress; its model holds both.
+           vae=None, clip=None, start=None, noisy=1, pool=800, many=scenes.MANY, unnamed=UNNAMED, rank=0, together=None):
+    """Train the U-Net, and fine-tune CLIP's text encoder with it. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.
-    start: a pipeline (name or folder) to go on from, all of its parts; None: a new U-Net.
-    wide: that share of every batch is drawn from the whole vocabulary, the others from the core. many: that share of
-    the scenes has more than one thing.
-    noisy: each level is the noisiest of so many; 1: evenly. pool: so many batches are composed and encoded, then they
-    come again with other noise, levels and captions, which saves a tenth of the time and takes 200 MB; 0: new ones always.
+    start: a pipeline (name or folder) to continue from, all of its parts; None: a new U-Net.
+    wide: share of every batch from the whole vocabulary, the rest being core concepts. many: share of scenes with more
+    than one object. unnamed: share of captions that name no concept, only a category or "a thing".
+    noisy: each timestep is the noisiest of this many samples; 1: uniform. pool: number of batches to compose and encode;
+    then they are reused with new noise, timesteps and captions, which saves a tenth of the time and takes 200 MB; 0: no reuse.
+    rank, together: see processes.several; each process has its own scenes, and the first one writes.
     The finished run holds a whole pipeline in <run>/model.
     """
     device = models.pick_device(device)
@@ -40,33 +43,33 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     unet = plain_attention((parts.unet() if start else zero_residuals(models.build_unet())).to(device))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": parts.text_encoder}).train()
     abar = models.build_scheduler().alphas_cumprod.to(device)
-    levels = functools.partial(noisier, k=noisy)
+    levels, own = functools.partial(noisier, k=noisy), seed + rank * RANK
 
     @functools.lru_cache(pool)
     def examples(number):
-        seen = scenes.mixed(batch, seed * 1_000_003 + number, wide, many=many)
+        seen = scenes.mixed(batch, own * 1_000_003 + number, wide, many=many)
         return parts.latents(seen.images), seen.spec
 
     def loss(step):
-        rng, (z_0, spec) = generator(seed, step), examples(step % pool if pool else step)
-        captions = [scenes.say(spec, i, rng) for i in range(len(z_0))]
+        rng, (z_0, spec) = generator(own, step), examples(step % pool if pool else step)
+        captions = [scenes.say(spec, i, rng, unnamed=unnamed) for i in range(len(z_0))]
         return latent_loss(unet, z_0, parts.text(drop(captions, rng)), abar, rng, levels)
 
     def probe():
         z_0, c = torch.randn(8, 4, 16, 16, device=device), torch.randn(8, models.TOKENS, models.WIDTH, device=device)
         return latent_loss(unet, z_0, c, abar, generator(seed, 0), levels)
 
-    yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run, probe=probe)
-    if run is not None:
+    yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run, probe=probe, together=together, writes=rank == 0)
+    if run is not None and rank == 0:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
         settings = {"seed": seed, "latent_wide": wide, "latent_lr": lr, "latent_batch": batch, "latent_many": many,
-                    "latent_noisy": noisy, "latent_pool": pool}
+                    "latent_noisy": noisy, "latent_pool": pool, "latent_unnamed": unnamed}
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 
 def facts(pipe, runs, device):
-    """What the model's card says of its making: steps and minutes of each recipe, sizes, hardware."""
+    """Training facts for the model card: steps and minutes of each recipe, numbers of parameters, hardware."""
     made = {f"{recipe}_{key}": value for recipe, run in runs.items() for key, value in about(run).items()}
     sizes = {f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
              for part in ("vae", "text_encoder", "unet")}
@@ -74,7 +77,7 @@ def facts(pipe, runs, device):
 
 
 def noisier(n, rng, k=2):
-    """n levels as shares of the way to noise alone, (n,): each as the noisiest of k even ones, by one draw."""
+    """n timesteps as fractions of the schedule, 1 being pure noise, (n,): each the maximum of k uniform ones, by one sample."""
     return torch.rand(n, generator=rng) ** (1 / k)
 
 
@@ -84,7 +87,7 @@ def latent_loss(unet, z_0, c, abar, rng, levels=noisier):
 
 
 def errors(unet, z_0, c, abar, rng, levels=noisier):
-    """The predicted velocity minus the true one, (B, 4, h, w), at random levels; levels: a function like noisier."""
+    """Predicted minus true velocity, (B, 4, h, w), at random timesteps; levels: a function like noisier."""
     t = (levels(len(z_0), rng) * len(abar)).long().to(z_0.device)
     eps = torch.randn(z_0.shape, generator=rng).to(z_0)
     z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
@@ -92,13 +95,13 @@ def errors(unet, z_0, c, abar, rng, levels=noisier):
 
 
 def drop(captions, rng, share=DROPPED):
-    """That share of the captions replaced by the empty one."""
+    """This share of the captions replaced by the empty one."""
     empty = torch.rand(len(captions), generator=rng) < share
     return ["" if gone else text for text, gone in zip(captions, empty)]
 
 
 def zero_residuals(unet):
-    """Let every residual branch and the output start at zero: the untrained network then disturbs nothing."""
+    """Initialise the last layer of every residual branch, and the output, to zero: the untrained blocks act as identities."""
     for name, module in unet.named_modules():
         if name.endswith((".conv2", ".proj_out")) or name == "conv_out":
             torch.nn.init.zeros_(module.weight)

@@ -1,4 +1,4 @@
-"""The one optimiser loop that every recipe uses: AdamW to a deadline, running average, safe to kill at any moment."""
+"""The one training loop that every recipe uses: AdamW to a deadline, moving average of the weights, safe to kill at any time."""
 
 import math
 import pathlib
@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from ..errors import EduError
 from .pace import Weights, quickest
 
-SHORTEST_RISE = 10  # steps of warm-up at least, when it is a share of the run
+SHORTEST_RISE = 10  # minimum steps of warm-up, when it is a share of the run
 
 
 class Progress(NamedTuple):
-    """What a recipe reports after each step. loss: running mean. seconds: trained; left: to the deadline."""
+    """What a recipe reports after each step. loss: moving average. seconds: trained so far; left: to the deadline."""
 
     step: int
     loss: float
@@ -26,67 +26,67 @@ class Progress(NamedTuple):
 
 
 class Bound:
-    """How much of the run is done: a deadline in minutes of training, a number of steps, or both."""
+    """How much of a training run is done: a deadline in minutes, a number of steps, or both."""
 
     def __init__(self, minutes=None, steps=None):
         if not any((minutes, steps)) or any(x is not None and not x > 0 for x in (minutes, steps)):
-            raise EduError("Say how long to train: minutes=... or steps=..., above zero.")
+            raise EduError("Say how long to train: minutes=... or steps=..., greater than zero.")
         self.limit, self.steps = (minutes or math.inf) * 60, steps or math.inf
 
     def done(self, step, seconds):
-        """Share of the run that is over, 0 to 1."""
+        """Fraction of the run that is done, 0 to 1."""
         return min(1.0, max(seconds / self.limit, step / self.steps))
 
     def left(self, step, seconds):
-        """Seconds still to go, by the pace so far."""
+        """Seconds left, at the speed so far."""
         by_steps = (self.steps - step) * seconds / step if step and self.steps < math.inf else math.inf
         return max(0.0, min(self.limit - seconds, by_steps))
 
     def rise(self, step, seconds, warmup):
-        """Share of the full learning rate that the warm-up allows, 0 to 1.
+        """Fraction of the full learning rate that the warm-up allows, 0 to 1.
 
-        warmup: below 1 a share of the run, but ten steps at least; from 1 on a number of steps.
+        warmup: below 1, a share of the run, but at least ten steps; from 1 on, a number of steps.
         """
         by_steps = (step + 1) / (warmup if warmup >= 1 else SHORTEST_RISE)
         by_share = self.done(step + 1, seconds) / warmup if 0 < warmup < 1 else 1.0
         return min(1.0, by_steps, by_share)
 
     def long(self):
-        """Whether it pays to look for the quickest arithmetic first."""
+        """Whether the run is long enough to look for the fastest arithmetic first."""
         return min(self.steps / 200, self.limit / 120) >= 1
 
 
 def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=0.02, clip=1.0, run=None, every=30.0,
-        arithmetic=None, probe=None, together=None):
+        arithmetic=None, probe=None, together=None, writes=True):
     """Minimise loss(step) over model's trainable parameters; a generator of Progress.
 
     The learning rate rises during `warmup` (see Bound.rise) and falls linearly to zero at the deadline; at the end the
-    model holds the running average of its weights (decay `ema`). loss(step) must draw its data from the step's number
-    alone: then a run that was killed and resumed sees what an uninterrupted one sees.
-    run: folder in which the state is kept every `every` seconds. Raises EduError when the loss is not finite.
-    arithmetic: one of pace.ARITHMETIC; None: the quickest for the loss probe() where that is given, else "autocast"; a run
-    that was begun goes on in its own. In "bf16" the model has bf16 weights until the run ends or is left, then float32.
-    together: a function that is given the gradients, a list of float32 tensors, and may change them in place: their mean
-    over several processes, say.
+    model holds the exponential moving average of its weights (decay `ema`). loss(step) must derive its data from the step
+    number alone: then a run that was killed and resumed sees the same data as an uninterrupted one.
+    run: folder in which the state is saved every `every` seconds. Raises EduError when the loss is not finite.
+    arithmetic: one of pace.ARITHMETIC; None: the fastest for the loss probe() if given, else "autocast"; a resumed run
+    keeps its own. In "bf16" the model has bf16 weights until the run ends or is interrupted, then float32.
+    together: a function that receives the gradients, a list of float32 tensors, and may change them in place: averaging
+    over several processes, say; no time is then spent on the probe. writes: whether this process saves the state.
     """
     bound = Bound(minutes, steps)
-    weights = Weights(model, begun_in(run) or arithmetic or probed(model, probe, bound))
+    weights = Weights(model, begun_in(run) or arithmetic or probed(model, None if together else probe, bound))
     try:
-        yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together)
+        yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes)
     finally:
         weights.restore()
 
 
 def probed(model, probe, bound):
-    """The arithmetic for a run that begins: the quickest where a probe is given and the run is long, else autocast."""
+    """The arithmetic for a new run: the fastest if a probe is given and the run is long enough, else autocast."""
     return quickest(model, probe) if probe and bound.long() else "autocast"
 
 
-def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together):
-    """The loop of fit. Yields Progress; at the end the masters are the running average."""
+def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes):
+    """The loop of fit. Yields Progress; at the end the master weights are the moving average."""
     optimiser = torch.optim.AdamW(weights.masters, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     average = [w.detach().clone() for w in weights.masters]
-    state = State(run, weights, average, optimiser)
+    state = State(run, weights, average, optimiser, writes)
     step, seconds, mean = state.load()
     saved = seconds
     while bound.done(step, seconds) < 1:
@@ -108,33 +108,35 @@ def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together):
 
 
 def one_step(loss, step, weights, optimiser, clip, together=None):
-    """One step downhill; returns the loss as a float."""
+    """One optimiser step; returns the loss as a float."""
     with weights.autocast():
         value = loss(step)
     number = float(value.detach())
     if not math.isfinite(number):
-        raise EduError(f"The loss became {number} at step {step}: lower the learning rate, and start afresh.")
+        raise EduError(f"The loss became {number} at step {step}: lower the learning rate and start over.")
     optimiser.zero_grad(set_to_none=True)
     value.backward()
     weights.take_gradients()
     if together:
         together([w.grad for w in weights.masters if w.grad is not None])
     if not torch.nn.utils.clip_grad_norm_(weights.masters, clip).isfinite():
-        raise EduError(f"The gradient became infinite at step {step}: lower the learning rate, and start afresh.")
+        raise EduError(f"The gradient became infinite at step {step}: lower the learning rate and start over.")
     optimiser.step()
     weights.put()
     return number
 
 
 class State:
-    """What a killed run needs to go on, in one safetensors file that is renamed into place when complete."""
+    """What a killed run needs to resume, in one safetensors file that is renamed into place when complete."""
 
-    def __init__(self, run, weights, average, optimiser):
-        self.path = state_file(run) if run else None
-        self.weights, self.average, self.optimiser = weights, average, optimiser
+    def __init__(self, run, weights, average, optimiser, writes=True):
+        self.writes, self.path = writes, state_file(run) if run else None
+        self.weights = weights
+        self.average = average
+        self.optimiser = optimiser
 
     def save(self, step, seconds, mean):
-        if self.path is None:
+        if self.path is None or not self.writes:
             return
         tensors = {f"average.{n}": a for n, a in zip(self.weights.names, self.average)}
         for name, w in zip(self.weights.names, self.weights.masters):
@@ -147,17 +149,17 @@ class State:
         partial.replace(self.path)
 
     def load(self):
-        """(step, seconds, mean loss) of the state on disk, put back in place; (0, 0, None) when there is none."""
+        """(step, seconds, mean loss) of the saved state, restored in place; (0, 0, None) when there is none."""
         if self.path is None or not self.path.exists():
             return 0, 0.0, None
         with safe_open(self.path, "pt") as file, torch.no_grad():
             about = file.metadata()
-            if f"weight.{self.weights.names[0]}" not in file.keys():
+            if f"weight.{self.weights.names[0]}" not in file.keys():  # noqa: SIM118
                 raise EduError(f"{self.path} belongs to another recipe: choose another folder or remove it.")
             for name, w, a in zip(self.weights.names, self.weights.masters, self.average):
                 w.copy_(file.get_tensor(f"weight.{name}"))
                 a.copy_(file.get_tensor(f"average.{name}"))
-                # laid out like the weight: the fused optimiser goes through both in the order of memory
+                # same memory layout as the weight: the fused optimiser walks through both in memory order
                 moments = {key: torch.empty_like(w).copy_(file.get_tensor(f"{key}.{name}")) for key in ("exp_avg", "exp_avg_sq")}
                 self.optimiser.state[w] = {"step": torch.tensor(float(about["step"])), **moments}
         self.weights.put()
@@ -165,12 +167,12 @@ class State:
 
 
 def state_file(run):
-    """Where a run folder keeps its state."""
+    """The file with a run folder's saved state."""
     return pathlib.Path(run) / "state.safetensors"
 
 
 def begun_in(run):
-    """The arithmetic in which the run in a folder was begun; None when nothing was begun there."""
+    """The arithmetic of the training run in a folder; None when there is none."""
     if run is None or not state_file(run).exists():
         return None
     with safe_open(state_file(run), "pt") as file:
@@ -178,7 +180,7 @@ def begun_in(run):
 
 
 def plain_attention(model):
-    """On a CPU, take the library's attention in plain steps: at these sizes a training step is then quicker than
+    """On a CPU, use the library's plain attention: at these sizes a training step is then faster than
     with the fused kernel (tests/benchmarks/attention.py prints the ratio). The weights do not change.
     """
     if next(model.parameters()).device.type == "cpu":
@@ -187,12 +189,12 @@ def plain_attention(model):
 
 
 def about(run):
-    """How long a run folder's training took so far: {"steps": ..., "minutes": ...}."""
+    """Training time of a run folder so far: {"steps": ..., "minutes": ...}."""
     with safe_open(state_file(run), "pt") as file:
         facts = file.metadata()
     return {"steps": int(facts["step"]), "minutes": round(float(facts["seconds"]) / 60, 1)}
 
 
 def generator(seed, step):
-    """The step's own source of randomness."""
+    """The step's own random number generator."""
     return torch.Generator().manual_seed(seed * 1_000_003 + step)

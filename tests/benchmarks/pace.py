@@ -1,16 +1,15 @@
-"""Ways to take a training step of the U-Net, side by side: samples a second, and the loss after equal seconds.
+"""Variants of the U-Net's training step, side by side: samples per second, and the loss after equal training time.
 
     python3 tests/benchmarks/pace.py [--seconds 60] [--only channels]
 
-Every row goes on from the shipped base with open captions, in the recipe's own loop with its own bound of so many seconds.
-The rows take turns, each forth and then back, so that a machine that slows down slows them all. Error: squared error of the
-predicted v on the same 512 unseen scenes, captions, levels and noise, of the running average at the end.
+Every row continues from the shipped base with open captions, in the recipe's own loop, for this many seconds.
+The rows take turns, in alternating order, so that a machine that slows down slows them all. Error: squared error of the
+predicted v on the same 512 unseen scenes, captions, timesteps and noise, with the final moving average.
 The last rows are two processes of one thread that average their gradients; their number of steps is measured beforehand,
-since both must stop at the same one. Nothing is kept. With --seconds 45 it takes about ten minutes on two cores.
+since both must stop at the same one. Nothing is saved. With --seconds 45 it takes about ten minutes on two cores.
 """
 
 import argparse
-import math
 import multiprocessing
 import pathlib
 import tempfile
@@ -23,6 +22,7 @@ from edu_diffusion.data import scenes
 from edu_diffusion.train.latent import drop, latent_loss
 from edu_diffusion.train.loop import fit, generator, plain_attention
 from edu_diffusion.train.parts import Parts
+from edu_diffusion.train.processes import mean
 
 POOL, UNSEEN = 2048, 512  # scenes to train on, and to measure on
 LR = 7e-4  # the recipe's
@@ -30,7 +30,7 @@ TURNS = 4  # a row's seconds are cut into so many
 
 
 class Way(NamedTuple):
-    """How a row trains: fit's arithmetic and warmup, and samples a step, which its processes share."""
+    """How a row trains: fit's arithmetic and warmup, and samples per step, which its processes share."""
 
     arithmetic: str = "autocast"
     batch: int = 64
@@ -52,13 +52,13 @@ WAYS = {
 
 
 def compose(parts, n, seed):
-    """n scenes of the core, 64 at a time: latents (n, 4, 16, 16) and what is in their pictures."""
+    """n core scenes, 64 at a time: latents (n, 4, 16, 16) and the Spec of their content."""
     seen = [scenes.mixed(min(64, n - k), seed + k, 0.0, many=scenes.MANY) for k in range(0, n, 64)]
     return torch.cat([parts.latents(s.images) for s in seen]), scenes.Spec(*map(torch.cat, zip(*(s.spec for s in seen))))
 
 
 class Learner:
-    """The shipped base going on: a module that learns, and its loss on some scenes with new captions."""
+    """The shipped base, trained further: a module, and its loss on some scenes with new captions."""
 
     def __init__(self):
         self.parts = Parts(None, None, torch.device("cpu"))
@@ -72,7 +72,7 @@ class Learner:
         return latent_loss(self.unet, z_0, self.parts.text(captions), self.abar, rng)
 
     def train(self, data, way, seed=0, steps=None, seconds=None, together=None):
-        """fit in this way; seed: of the samples that this process draws."""
+        """fit in this variant; seed: of the samples of this process."""
         def loss(step):
             rng = generator(seed, step)
             return self.loss(data, torch.randint(len(data[0]), (way.batch // way.processes,), generator=rng), rng)
@@ -81,7 +81,7 @@ class Learner:
 
     @torch.no_grad()
     def error(self, data):
-        """The loss on all of the scenes, 64 at a time, always with the same randomness."""
+        """The loss on all of the scenes, 64 at a time, always with the same random numbers."""
         with models.autocast(torch.device("cpu")):
             some = [self.loss(data, slice(k, k + 64), generator(10**6, k)) for k in range(0, len(data[0]), 64)]
         return torch.stack(some).mean().item()
@@ -91,12 +91,14 @@ class Row:
     """One process that trains in turns."""
 
     def __init__(self, way, files, seconds):
-        self.way, self.seconds, self.learner = way, seconds, Learner()
+        self.way = way
+        self.seconds = seconds
+        self.learner = Learner()
         pool, self.unseen = torch.load(files / "scenes.pt", weights_only=False)
         self.progress = self.learner.train(pool, way, seconds=seconds)
 
     def turn(self, share):
-        """Train until that share of the seconds is over."""
+        """Train until this share of the seconds is over."""
         for self.last in self.progress:
             if share < 1 and self.last.seconds >= share * self.seconds:
                 break
@@ -107,7 +109,7 @@ class Row:
 
 
 class Pair:
-    """Two processes that train in turns together; what Row does."""
+    """Two processes that train together in turns; the interface of Row."""
 
     def __init__(self, way, files, seconds):
         context, meeting = multiprocessing.get_context("spawn"), (files / f"meeting-{id(self)}").as_uri()
@@ -130,7 +132,7 @@ class Pair:
 
 
 def child(rank, way, files, meeting, seconds, pipe):
-    """One process of a Pair: measures how many steps fit into the seconds, then takes them in turns."""
+    """One process of a Pair: measures how many steps fit into the time, then takes them in turns."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=way.processes)
     pool, unseen = torch.load(files / "scenes.pt", weights_only=False)
@@ -146,19 +148,10 @@ def child(rank, way, files, meeting, seconds, pipe):
 
 
 def step_seconds(data, way, rank):
-    """Seconds of a step, the mean of four after two slow first ones; the same in all processes."""
+    """Seconds per step, the mean of four after two slow first ones; the same in all processes."""
     tried = list(Learner().train(data, way, rank, steps=6, together=mean))
     mean([seconds := torch.tensor([(tried[5].seconds - tried[1].seconds) / 4])])
     return seconds.item()
-
-
-def mean(tensors):
-    """Put the mean over all processes in place of each tensor: one sum of all their numbers in a row."""
-    flat = torch.cat([t.flatten() for t in tensors])
-    torch.distributed.all_reduce(flat)
-    flat /= torch.distributed.get_world_size()
-    for t, part in zip(tensors, flat.split([t.numel() for t in tensors])):
-        t.copy_(part.view(t.shape))
 
 
 def table(results, before):
@@ -174,8 +167,8 @@ def table(results, before):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--seconds", type=float, default=60, help="training of each row")
-    options.add_argument("--only", default="", help="the rows whose name has this in it")
+    options.add_argument("--seconds", type=float, default=60, help="training time of each row")
+    options.add_argument("--only", default="", help="only rows whose name contains this")
     args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(pathlib.Path(folder), {n: way for n, way in WAYS.items() if args.only in n}, args.seconds)
