@@ -1,4 +1,4 @@
-"""What is shipped: the cards say what was measured, the files are what the cards list, the bytes keep their budget."""
+"""Shipped checkpoints: the model cards quote the measurements, the checksums match, the size stays within its budget."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def test_the_card_lists_every_file_with_its_checksum(name):
     assert card["sha256"] == files.checksums(ROOT / name)
 
 
-@pytest.mark.parametrize("name", ["base", "clip", "canny", "segmentation", "lora", "inversion"])
+@pytest.mark.parametrize("name", ["base", "clip", "judge", "canny", "segmentation", "lora", "inversion"])
 def test_the_card_is_what_its_numbers_make_of_it(name):
     template = (ROOT / f"{name}.card.md").read_text(encoding="utf-8")
     assert (ROOT / name / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(ROOT / name))
@@ -66,7 +66,8 @@ def test_a_setting_does_not_hide_the_number_of_the_same_name(tmp_path):
     """As in the LoRA's card, whose style is a setting, and a share of pictures."""
     files.write_json(tmp_path / "card.json", {"style": "contrast", "rank": 8})
     files.write_json(tmp_path / "metrics.json", {"style": {"value": 0.93, "n": 891}})
-    assert cards.numbers(tmp_path) == {"style": "0.93, n = 891", "rank": "8"}
+    numbers = cards.numbers(tmp_path)
+    assert (numbers["style"], numbers["rank"]) == ("0.93, n = 891", "8")
 
 
 def test_a_learners_own_model_has_numbers_and_no_card(tmp_path, monkeypatch):
@@ -77,8 +78,8 @@ def test_a_learners_own_model_has_numbers_and_no_card(tmp_path, monkeypatch):
     files.write_json(model / "card.json", {"seed": 7})
     judging.write(None, model, scores, judging.parser().parse_args(["--write", "--seeds", "2", "--limit", "5"]))
     assert json.loads((model / "metrics.json").read_text(encoding="utf-8")) == scores
-    assert cards.numbers(model) == {"seed": "7", "n_prompts": "50", "sampling_seeds": "2", "sampling_steps": "20",
-                                    "guidance": str(steps.GUIDANCE), "colour": "50.0 % [20.0, 80.0], n = 8"}
+    assert {"seed": "7", "n_prompts": "50", "sampling_seeds": "2", "sampling_steps": "20", "guidance": str(steps.GUIDANCE),
+            "colour": "50.0 % [20.0, 80.0], n = 8"}.items() <= cards.numbers(model).items()
     assert (model / "sheet.png").read_bytes() == b"50 pictures" and not (model / "README.md").exists()
 
 
@@ -99,7 +100,7 @@ def test_a_floor_holds_or_the_card_says_that_it_does_not(name, score, end, way, 
     ("full_concept", 0.85), ("full_colour", 0.95), ("vae_psnr_unseen", 26), ("vae_psnr_unseen_p10", 22), ("memory", 0.7),
     ("judge_concept", 0.98), ("judge_style", 0.98)])
 def test_the_base_does_not_fall_behind(name, bar):
-    """What has been reached already."""
+    """Scores that have been reached already."""
     assert METRICS[name]["value"] >= bar
 
 
