@@ -1,4 +1,4 @@
-"""Entry of `python3 -m edu_diffusion`; parses on any Python so that an old one gets a sentence."""
+"""Entry point of `python3 -m edu_diffusion`; parses on any Python, so that an old one prints a clear message."""
 
 import sys
 
@@ -6,7 +6,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 
 
 def version_problem(version):
-    """Return the sentence for a Python that is too old, else None. `version`: like sys.version_info."""
+    """Return the error message for a Python that is too old, else None. `version`: like sys.version_info."""
     if tuple(version[:2]) >= OLDEST:
         return None
     found = "%d.%d" % tuple(version[:2])

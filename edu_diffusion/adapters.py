@@ -1,4 +1,4 @@
-"""What is taught on top of the base: how each kind is judged, and how what a recipe left becomes a checkpoint.
+"""Adapters trained on top of the base model: how each kind is evaluated, and how a finished training becomes a checkpoint.
 
     judge lora --adapter FOLDER      scores of a LoRA; likewise hyper, aligned, control, dreambooth, inversion
 """
@@ -14,7 +14,7 @@ SHIPPED = {"canny": "control", "segmentation": "control", "lora": "lora", "inver
 HALVED = ".safetensors"
 
 
-# ---------------------------------------------------------------- judging
+# ---------------------------------------------------------------- evaluation
 
 def lora(base, folder, network, seeds, limit):
     from edu_diffusion import judge
@@ -57,11 +57,11 @@ def inversion(base, folder, network, seeds, limit):
 
 JUDGED = {"edit": edit, "lora": lora, "hyper": hyper, "aligned": aligned, "control": control, "dreambooth": dreambooth,
           "inversion": inversion}
-TRAINLESS = ("edit", "aligned")  # what needs no adapter's folder
+TRAINLESS = ("edit", "aligned")  # methods that train nothing, so there is no adapter folder
 
 
 def judge_adapter(args):
-    """The verb `judge lora` and so on: print the scores; with --write store them, and the card that quotes them."""
+    """Run `judge lora` and its like: print the scores; with --write, store them and rewrite the model card that quotes them."""
     from edu_diffusion import judge, judging, models
     if args.write and args.what in TRAINLESS:
         raise EduError(f"{args.what} trains nothing, so it has no folder to write scores to: leave out --write.")
@@ -75,7 +75,7 @@ def judge_adapter(args):
 
 
 def located(name, what):
-    """The folder of an adapter: shipped under that name, or a path. Raises EduError when there is none."""
+    """The folder of an adapter: a shipped name or a path. Raises EduError when there is none."""
     if what in TRAINLESS:
         return None
     names = [n for n, recipe in SHIPPED.items() if recipe == what]
@@ -89,7 +89,7 @@ def located(name, what):
 
 
 def write(folder, scores, how):
-    """Store metrics.json and how they were taken, and write the card anew."""
+    """Store metrics.json and the evaluation settings, and rewrite the model card."""
     from edu_diffusion import cards
     files.write_json(folder / "metrics.json", scores)
     files.write_json(folder / "card.json", card(folder) | how)
@@ -99,17 +99,17 @@ def write(folder, scores, how):
 def card(folder):
     """The facts in a folder's card.json. Raises EduError when it has none."""
     if not (Path(folder) / "card.json").is_file():
-        raise EduError(f"{folder} has no card.json, so nobody knows what it is; name a folder that a recipe left.")
+        raise EduError(f"{folder} has no card.json, so it is unclear what it contains; name a folder that a training recipe wrote.")
     return json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
 
 
-# ---------------------------------------------------------------- shipping
+# ---------------------------------------------------------------- checkpoints
 
 def ship(model, target, facts):
-    """Copy what a recipe left to a checkpoint's folder, weights in half precision; card.json lists every file.
+    """Copy a trained model to a checkpoint folder with its weights in half precision; card.json lists every file.
 
-    facts: more of them for card.json. README.md is written from the numbers where the checkpoint has a template.
-    The configurations still say float32, which is what the libraries compute in when they are asked for nothing.
+    facts: further entries for card.json. README.md is written from the numbers where the checkpoint has a template.
+    The configurations still say float32, the precision that the libraries compute in by default.
     """
     from edu_diffusion import cards
     with files.artefact(target, card(model) | facts) as stage:
@@ -123,7 +123,7 @@ def ship(model, target, facts):
 
 
 def halve(path, new):
-    """Copy a .safetensors file, its numbers as 16-bit ones; its metadata stay."""
+    """Copy a .safetensors file with its numbers converted to float16; the metadata are kept."""
     from safetensors import safe_open
     from safetensors.torch import save_file
     with safe_open(path, "pt") as file:

@@ -1,6 +1,6 @@
 """The command line: `python3 -m edu_diffusion VERB`, or `edu-diffusion VERB` where the package is installed.
 
-Standard library only until a verb runs; `install.ensure` then sees to it that the packages are there.
+Standard library only until a command runs; `install.ensure` then makes sure that the packages are installed.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from edu_diffusion import __version__, install
 from edu_diffusion.errors import EduError
 from edu_diffusion.options import compare_options, generate_options, release_options, train_options
 
-PASSING = ("lab", "test", "judge")  # these verbs hand options that are not ours to another program
+PASSING = ("lab", "test", "judge")  # these commands pass unknown options on to another program
 
 
 def main(arguments=None):
-    """Run one command; return 0 if all is fine, 1 for a failure, 2 for a mistake, 130 for Ctrl-C."""
+    """Run one command; return 0 for success, 1 for a failure, 2 for a usage error, 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         args, rest = understand(arguments)
@@ -33,7 +33,7 @@ def main(arguments=None):
 
 
 def understand(arguments):
-    """Return the parsed arguments and, for the verbs that pass options on, those that are not ours."""
+    """Return the parsed arguments and, for the commands that pass options on, the unknown ones."""
     commands = parser()
     args, rest = commands.parse_known_args(arguments)
     if rest and args.verb not in PASSING:
@@ -43,15 +43,16 @@ def understand(arguments):
 
 def warn_if_too_new(version):
     if tuple(version[:2]) > (3, 13):
-        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying.", file=sys.stderr)
+        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying anyway.",
+              file=sys.stderr)
 
 
 def parser():
-    """Build the argument parser; each verb names the function that runs it."""
+    """Build the argument parser; each subcommand names the function that runs it."""
     top = argparse.ArgumentParser(
         prog="edu_diffusion",
         allow_abbrev=False,
-        description="Learn Stable Diffusion by building it. The first start installs.",
+        description="Learn Stable Diffusion by building it. The first start installs the packages.",
     )
     top.add_argument("--version", action="version", version=f"edu_diffusion {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -64,23 +65,23 @@ def parser():
     lab_ = verb("lab", lab, "open the lessons in JupyterLab; further options go to JupyterLab")
     lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
     verb("test", test, "run all tests and all lessons; further options go to pytest")
-    generate_options(verb("generate", generate, "turn a prompt into a picture"))
-    train_options(verb("train", train, "train a part of the model yourself"))
-    verb("judge", judge, "measure how good a model is; judge --help lists the options", add_help=False)
-    compare_options(verb("compare", compare, "teach the model something new in every way there is, and compare them"))
-    release_options(verb("release", release, "make anew what is shipped, for those who change the models"))
-    export_ = verb("export", export, "write a model as one .safetensors file in the original key names")
+    generate_options(verb("generate", generate, "generate an image from a prompt"))
+    train_options(verb("train", train, "train a part of the model, or an adapter for it"))
+    verb("judge", judge, "evaluate a model; judge --help lists the options", add_help=False)
+    compare_options(verb("compare", compare, "fine-tune the model with every method (LoRA, DreamBooth, ...) and compare them"))
+    release_options(verb("release", release, "retrain and replace the shipped checkpoints, for maintainers"))
+    export_ = verb("export", export, "export a model as one .safetensors file with the original key names")
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
-    verb("doctor", doctor, "check the installation and say what to do about each fault")
+    verb("doctor", doctor, "check the installation and suggest a fix for each problem")
     render_ = verb(
-        "render", render, "run lessons and write their outputs into them, for those who change lessons"
+        "render", render, "run lessons and save their outputs in the notebooks, for maintainers"
     )
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 
 
-# ---------------------------------------------------------------- the verbs
+# ---------------------------------------------------------------- the commands
 
 def lab(args, rest):
     from edu_diffusion import lessons
@@ -93,9 +94,9 @@ def lab(args, rest):
 
 
 def lab_command(folder, rest):
-    """Return the command, to be run in `folder`, that opens JupyterLab for this machine only, without news.
+    """Return the command, to be run in `folder`, that opens JupyterLab on this machine only, without its news feed.
 
-    The first lesson is the default address, so that it opens from the printed link too (--no-browser).
+    The first lesson is the default address, so that the printed link opens it too (--no-browser).
     """
     quiet = ["--LabApp.news_url=None",
              "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
@@ -104,14 +105,14 @@ def lab_command(folder, rest):
 
 
 def lab_environment():
-    """Return JupyterLab's environment; jupyter/ holds the answer to its question about news, which covers a corner."""
+    """Return JupyterLab's environment; jupyter/ answers its question about the news feed, which would cover a corner."""
     environment = install.child_environment(install.clone_root()) | {"JUPYTER_PREFER_ENV_PATH": "1"}
     paths = [str(Path(__file__).parent / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     return environment | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
 def run_instead(command, folder):
-    """Replace this process, so that Ctrl-C reaches the program itself; Windows waits instead."""
+    """Replace this process, so that Ctrl-C reaches the program itself; on Windows, wait for a child process instead."""
     environment = lab_environment()
     os.chdir(folder)
     if os.name == "nt":
@@ -121,10 +122,10 @@ def run_instead(command, folder):
 
 
 def test(args, rest):
-    """Run the tests, then the lessons; the worse exit code counts ("no tests" only if both say so)."""
+    """Run the tests, then the lessons; return the worse exit code ("no tests" only if both say so)."""
     root = install.clone_root()
     if root is None or not (root / "tests").is_dir():
-        raise EduError("the tests are in the repository, not in the installed package; clone it and run test there")
+        raise EduError("the tests are in the repository, not in the installed package; clone it and run the tests there")
     codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
              for command in test_commands(root, rest)]
     return max((code for code in codes if code != 5), default=5)
@@ -146,7 +147,7 @@ def test_commands(root, rest):
 
 
 def test_environment(root):
-    """Return the environment for tests: Python itself, in kernels too, refuses to talk to other machines."""
+    """Return the environment for tests: Python itself, in kernels too, refuses any connection to another machine."""
     environment = install.child_environment(root)
     blocked = str(root / "tests" / "offline")
     return environment | {

@@ -1,9 +1,9 @@
-"""The verb `compare`: every way of teaching a model something new, on the same two tasks with the same budget.
+"""The command `compare`: every fine-tuning method on the same two tasks with the same training time.
 
     python3 -m edu_diffusion compare --seconds 60
 
-Each method learns a drawing style and, apart from it, a subject. Then: how much better does it draw them, what did it
-forget, how large is the file, and do both still work when both are on? Writes compared.json and compared.md.
+Each method learns a drawing style and, in a separate run, a subject. Then: how much better are the images of each, what
+did the model forget, how large is the file, and do both still work when combined? Writes compared.json and compared.md.
 """
 
 import json
@@ -14,11 +14,11 @@ from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
 SHIPPED = files.PACKAGE / "checkpoints" / "compared.json"
-SEED = 1  # of the first picture; not 0, since StyleAligned needs the seed before
+SEED = 1  # of the first image; not 0, since StyleAligned uses the seed before it
 
 
 def main(args):
-    """Train and judge all methods that the arguments name; print the table as it grows, then write it."""
+    """Train and evaluate the methods that the arguments name; print the table and write it."""
     from edu_diffusion import models
     from edu_diffusion.methods import chosen
     out = Path(args.out or install.home() / "runs" / "compare")
@@ -38,7 +38,7 @@ def main(args):
 
 
 def train(method, name, out, seconds, model, device=None):
-    """Run a method's two recipes for so many seconds each, showing how it goes; a run that is there goes on."""
+    """Run a method's two recipes for this many seconds each and show the progress; an earlier run in the folder is continued."""
     from edu_diffusion.progress import Bar
     from edu_diffusion.train import RECIPES
     for task in ("style", "subject"):
@@ -52,15 +52,15 @@ def train(method, name, out, seconds, model, device=None):
 
 
 def folder(out, name, task):
-    """Where a method's result for a task lies."""
+    """Where a method's result for a task is stored."""
     return Path(out) / f"{name.lower().replace(' ', '-')}-{task}" / "model"
 
 
 class Bench:
-    """The prompts, what the base makes of them, and how a method is measured against that."""
+    """The prompts, the base model's scores on them, and how a method is measured against that baseline."""
 
     def __init__(self, model="base", limit=80, device=None):
-        """model: the base. limit: how many prompts of each kind; the same prompts and seeds for every method."""
+        """model: the base model. limit: how many prompts of each kind; every method gets the same prompts and seeds."""
         from edu_diffusion import judge, models
         from edu_diffusion.data import newstyle, subject
         from edu_diffusion.data.world import prompts
@@ -77,7 +77,7 @@ class Bench:
                       "subject_prompts": len(self.things)}
 
     def ceilings(self):
-        """What real scenes score that went through the VAE: more is not to be had."""
+        """The scores of real scenes after a VAE round trip, the upper bound for any method."""
         from edu_diffusion import judge
         from edu_diffusion.data import scenes
         drawn = scenes.render(scenes.spec_of(self.styled))[0]
@@ -86,32 +86,32 @@ class Bench:
         return {"style_ceiling": judge.score(style), "subject_ceiling": judge.mean(like, "cosine")}
 
     def drawn_in_style(self, pictures):
-        """Whether the nearest of all drawings is one in the new style: (B,)."""
+        """Whether the nearest reference sprite is one in the new style: (B,)."""
         from edu_diffusion.data.words import NEW_STYLE
         from edu_diffusion.judge.adapters import named
         return named(pictures, self.styled, NEW_STYLE)["style"]
 
     def style(self, pipe, word=None):
-        """The same of pictures that a pipeline draws; word: what the style is called, if not as usual."""
+        """The same for images that a pipeline generates; word: what the prompts call the style, if not its usual name."""
         from edu_diffusion import judge
         from edu_diffusion.data.words import NEW_STYLE
         rows = [{**r, "prompt": r["prompt"].replace(NEW_STYLE, word or NEW_STYLE)} for r in self.styled]
         return self.drawn_in_style(judge.draw(pipe, rows, SEED))
 
     def concepts(self, pipe):
-        """Whether the judge finds the concept in ordinary prompts, which ask for nothing new: (B,)."""
+        """Whether the judge recognises the concept in ordinary prompts, which ask for nothing new: (B,)."""
         from edu_diffusion import judge
         return judge.right(self.judge, judge.draw(pipe, self.ordinary, SEED), self.ordinary)["concept"]
 
     def subject(self, pipe, name):
-        """How like the real subject the drawn ones are: (B,) cosines."""
+        """How similar the generated subject is to the real one: (B,) cosine similarities."""
         from edu_diffusion import judge
         from edu_diffusion.data import subject
         rows = [{**r, "prompt": text} for r, text in zip(self.things, subject.captions(self.things, name))]
         return self.likeness.to_others(judge.draw(pipe, rows, SEED), self.real)
 
     def row(self, name, method, out):
-        """Measure what a method left in its two folders, each alone and both at once: a row of the table."""
+        """Measure the two trained models of a method, each alone and both combined: a row of the table."""
         style, thing = (folder(out, name, task) for task in ("style", "subject"))
         with method.use(self.pipe, style) as pipe:
             drawn, ordinary = self.style(pipe, method.word), self.concepts(pipe)
@@ -134,26 +134,26 @@ class Bench:
         return scores
 
     def aligned(self):
-        """The row of StyleAligned, which is shown one drawing and trains nothing."""
+        """The row of StyleAligned, which gets one reference image and trains nothing."""
         from edu_diffusion.judge import right
         from edu_diffusion.methods import aligned_pictures
         drawn, ordinary = (aligned_pictures(self.pipe, rows, SEED) for rows in (self.styled, self.ordinary))
         found = right(self.judge, ordinary, self.ordinary)["concept"]
         cost = {"trained": 0, "bytes": 0, "seconds": 0.0, "steps": 0}
         return {"method": "StyleAligned"} | cost | self.gains(self.drawn_in_style(drawn), found) | {
-            "note": "no training: the batch follows one real drawing; a subject is another task"}
+            "note": "no training: the batch follows one reference image; a subject is another task"}
 
     def control(self):
-        """The row of ControlNet: what it costs; it learns where things are, which is another task."""
+        """The row of ControlNet, with its cost only: it learns spatial control, which is another task."""
         from edu_diffusion import models
         net = models.build_controlnet(self.pipe.unet)
         count = sum(p.numel() for p in net.parameters())
         return {"method": "ControlNet", "trained": count, "bytes": 2 * count, "seconds": None, "steps": None,
-                "note": "another task: it says where lines are, not how they look; its own scores stand in its card"}
+                "note": "another task: it controls where lines are, not how they look; see its model card for scores"}
 
 
 def facts(where):
-    """What a training cost: trained numbers, bytes of the file with the weights, seconds, steps."""
+    """The cost of a training run: trainable parameters, bytes of the weight files, seconds, steps."""
     from edu_diffusion.train import loop
     card = json.loads((where / "card.json").read_text(encoding="utf-8"))
     found = sorted((where / "unet" if (where / "unet").is_dir() else where).glob("*.safetensors"))
@@ -162,9 +162,9 @@ def facts(where):
 
 
 def shipped():
-    """The table that was measured for the lessons. Raises EduError when it is not there."""
+    """The table that was measured for the lessons. Raises EduError when there is none."""
     if not SHIPPED.is_file():
-        raise EduError("There is no table of the methods yet; python3 -m edu_diffusion compare makes one.")
+        raise EduError("There is no table of the methods yet; python3 -m edu_diffusion compare writes one.")
     return json.loads(SHIPPED.read_text(encoding="utf-8"))
 
 
@@ -177,7 +177,7 @@ COLUMNS = {"method": "method", "trained": "trained numbers", "bytes": "file", "s
 
 
 def markdown(table, columns=tuple(COLUMNS)):
-    """The table as text: shares in percent, differences in points with their 95 % interval.
+    """The table as Markdown: shares in percent, differences in percentage points with their 95 % interval.
 
     columns: keys of COLUMNS.
     """
@@ -189,13 +189,17 @@ def markdown(table, columns=tuple(COLUMNS)):
 
 
 def cell(key, value):
-    """One cell."""
+    """The text of one table cell."""
     if value is None:
         return ""
     if key == "bytes":
         return f"{value / 1e6:.2f} MB" if value >= 1e5 else f"{value / 1e3:.1f} kB"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:g}"
     if not isinstance(value, dict):
-        return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+        return value
     share = "unit" not in value
     scale, digits, sign = (100, 0, "+") if share else (1, 2, "+")
     if key in ("style", "subject"):

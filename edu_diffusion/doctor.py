@@ -1,7 +1,7 @@
-"""The verb `doctor`: look at everything the lessons need, and name the remedy for each fault.
+"""The command `doctor`: check everything that the lessons need, and suggest a fix for each problem.
 
-Every check returns (ok, text, remedy) and is tested by faulting what it looks at. A check that itself breaks
-is a fault too; nothing here stops at the first one.
+Every check returns (ok, text, remedy) and is tested by breaking what it looks at. A check that itself raises
+counts as failed; the remaining checks still run.
 """
 
 import importlib.metadata
@@ -18,13 +18,13 @@ from edu_diffusion.data.files import sha256
 from edu_diffusion.errors import EduError
 
 PACKAGE = Path(__file__).resolve().parent
-ANEW = "remove the folder .venv and start again; it is then made anew"
+ANEW = "remove the folder .venv and start again; it will be recreated"
 WHOLE = "the files are damaged or incomplete: unpack or clone the repository again, or reinstall the package"
 MEMORY, DISK = 2e9, 2e9  # bytes; a lesson takes about 1 GB of memory
 
 
 def main():
-    """Print one line for every check; return 1 if any failed."""
+    """Print one line per check; return 1 if any failed."""
     results = [report(check) for check in CHECKS]
     print(
         "Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed."
@@ -33,11 +33,13 @@ def main():
 
 
 def report(check):
-    """Run one check, print its line and, for a fault, the remedy; return whether it was fine."""
+    """Run one check, print its line and, if it failed, the remedy; return whether it passed."""
     try:
         ok, text, remedy = check()
-    except Exception as error:  # whatever is broken here is just what the doctor was asked to find
-        ok, text, remedy = False, f"{check.__name__}: {type(error).__name__}: {error}", ANEW
+    except Exception as error:  # any exception is a problem to report
+        ok = False
+        text = f"{check.__name__}: {type(error).__name__}: {error}"
+        remedy = ANEW
     print(f"[ok]   {text}" if ok else f"[FAIL] {text}\n       -> {remedy}", flush=True)
     return ok
 
@@ -51,18 +53,18 @@ def python(version=sys.version_info):
 
 
 def packages():
-    """Compare the installed packages with what the lessons need, and name differences from the tested set."""
+    """Compare the installed packages with the requirements, and list differences from the tested versions."""
     from packaging.requirements import Requirement
     wrong = [text for text in map(unmet, map(Requirement, requirements())) if text]
     if wrong:
         return False, f"packages: {', '.join(wrong)}", ANEW
     other = differing(pins(constraints_file().read_text(encoding="utf-8")))
-    note = f"; not the tested versions: {', '.join(other)}" if other else ", all in the tested versions"
-    return True, f"packages: everything is there{note}", ""
+    note = f"; other versions than tested: {', '.join(other)}" if other else ", all in the tested versions"
+    return True, f"packages: all installed{note}", ""
 
 
 def requirements():
-    """Return what the package says it needs, in the clone's pyproject.toml or the wheel's metadata."""
+    """Return the package's requirements, from the clone's pyproject.toml or the wheel's metadata."""
     root = install.clone_root()
     if root is None:
         return [text for text in importlib.metadata.requires("edu-diffusion") if "extra ==" not in text]
@@ -76,12 +78,12 @@ def constraints_file():
 
 
 def unmet(requirement):
-    """Return what is wrong with one requirement in words, or None."""
+    """Return what is wrong with one requirement, or None."""
     found = version_of(requirement.name)
     if found is None:
         return f"{requirement.name} is missing"
     if not requirement.specifier.contains(found, prereleases=True):
-        return f"{requirement.name} is {found}, wanted {requirement.specifier}"
+        return f"{requirement.name} is {found}, but {requirement.specifier} is required"
     return None
 
 
@@ -99,7 +101,7 @@ def pins(text):
 
 
 def differing(pinned):
-    """Return "name version (tested with version)" for installed packages that are not at their pin."""
+    """Return "name version (tested with version)" for installed packages that differ from their pinned version."""
     found = {name: version_of(name) for name in pinned}
     return [
         f"{name} {found[name]} (tested with {pin})"
@@ -109,7 +111,7 @@ def differing(pinned):
 
 
 def torch_build():
-    """Look for a torchvision made for another torch: transformers imports it, and then nothing imports."""
+    """Look for a torchvision built for another torch: transformers imports it, and then every import fails."""
     import torch
     if importlib.util.find_spec("torchvision") is None:
         return True, f"torch {torch.__version__}", ""
@@ -117,12 +119,12 @@ def torch_build():
     import_ = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     other = importlib.metadata.version("torchvision")
     return import_.returncode == 0, f"torch {torch.__version__} beside torchvision {other}", \
-        f"this torchvision was built for another torch, and the lessons do not need it: " \
+        f"this torchvision was built for another torch, and the lessons do not need it; uninstall it: " \
         f"\"{sys.executable}\" -m pip uninstall torchvision"
 
 
 def device():
-    """Compute something on every device that torch says is there."""
+    """Run a small computation on every device that torch reports."""
     import torch
     names = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     for name in names:
@@ -131,18 +133,18 @@ def device():
         except RuntimeError as error:
             return False, f"device {name}: {error}", "update the graphics driver, or use --device cpu"
         if total != 64:
-            return False, f"device {name} computes wrongly", "use --device cpu"
+            return False, f"device {name} gives wrong results", "use --device cpu"
     return True, f"devices: {', '.join(names)}", ""
 
 
 def kernel():
-    """Start the Python that a notebook would start, and see whether it finds this package."""
+    """Check that a notebook would start this very Python."""
     from jupyter_client.kernelspec import KernelSpecManager
     command = KernelSpecManager().get_kernel_spec("python3").argv
     started = sys.executable if command[0] in ("python", "python3") else command[0]
     same = Path(started).absolute() == Path(sys.executable).absolute()
     return same, f"notebook kernel: {started}", \
-        "another Python's kernel is in the way; remove it: jupyter kernelspec remove python3"
+        "notebooks would start another Python; remove its kernel: jupyter kernelspec remove python3"
 
 
 def memory():
@@ -163,7 +165,7 @@ def disk():
 # ---------------------------------------------------------------- the files
 
 def weights():
-    """Compare every file of every checkpoint with the hash in its card."""
+    """Compare every file of every checkpoint with the checksum in its card.json."""
     cards = sorted((PACKAGE / "checkpoints").glob("*/card.json"))
     if not cards:
         return False, "weights: there are none", WHOLE
@@ -172,7 +174,7 @@ def weights():
 
 
 def data():
-    """Compare every file of every data set with the hash in its list."""
+    """Compare every file of every data set with its checksum."""
     root = install.clone_root()
     lists = sorted(((root or PACKAGE) / "datasets").glob("*/checksums.json"))
     if not lists:
@@ -195,21 +197,21 @@ def summary(what, wrong, good):
     shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
     return (
         not wrong,
-        f"{what}: damaged or missing: {shown}" if wrong else f"{what}: {', '.join(good)} as they should be",
+        f"{what}: damaged or missing: {shown}" if wrong else f"{what}: {', '.join(good)} intact",
         WHOLE,
     )
 
 
 def picture():
-    """Draw one picture in two steps with the base model."""
+    """Generate one image in two steps with the base model."""
     from edu_diffusion import models
     from edu_diffusion import picture as drawing
     try:
         pixels = drawing.draw(models.load("base"), drawing.defaults() | {"prompt": "a cat face", "steps": 2})
     except EduError as error:
-        return False, f"picture: {error}", WHOLE
-    return bool(pixels.std() > 1), f"picture: two steps, {pixels.shape[1]} x {pixels.shape[0]}", \
-        f"the picture is one flat colour; {WHOLE}"
+        return False, f"image: {error}", WHOLE
+    return bool(pixels.std() > 1), f"image: two steps, {pixels.shape[1]} x {pixels.shape[0]}", \
+        f"the image is one flat colour; {WHOLE}"
 
 
 CHECKS = (python, packages, torch_build, device, kernel, memory, disk, weights, data, picture)

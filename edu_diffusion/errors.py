@@ -1,5 +1,5 @@
-"""The one kind of error that is meant for the person at the keyboard."""
+"""The one exception whose message is written for the user."""
 
 
 class EduError(ValueError):
-    """What was wrong, what is allowed and what to do, in one sentence; shown without a traceback."""
+    """What went wrong, what is allowed and what to do, in one sentence; shown without a traceback."""

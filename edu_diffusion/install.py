@@ -1,9 +1,9 @@
-"""Make `.venv` beside pyproject.toml, install the pinned set, go on inside it. Standard library only.
+"""Create `.venv` beside pyproject.toml, install the pinned packages, continue inside it. Standard library only.
 
-The order of events on a bare machine: `ensure` sees that packages are missing, `make_venv` builds an empty
-environment, `install_torch` picks the small CPU build where there is no NVIDIA card, `install_rest` adds the
-pinned set, a stamp is written last, and `rerun` starts the same command with the environment's Python.
-A stamp that says "unfinished" means that an installation was cut off: the environment is then made anew.
+The order of events on a fresh machine: `ensure` finds that packages are missing, `make_venv` builds an empty
+environment, `install_torch` picks the small CPU build where there is no NVIDIA card, `install` adds the
+pinned packages and writes a stamp file last, and `rerun` repeats the same command with the environment's Python.
+A stamp that says "unfinished" means that an installation was interrupted: the environment is then recreated.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ INSIDE = "EDU_DIFFUSION_INSIDE"
 UNFINISHED = "unfinished"
 
 
-# ---------------------------------------------------------------- where things are
+# ---------------------------------------------------------------- paths
 
 def clone_root():
     """Return the folder of the clone (or unpacked ZIP) that this runs from, or None for a wheel."""
@@ -51,7 +51,7 @@ def clone_root():
 
 
 def home():
-    """Return the folder for what the learner makes: the clone, or for a wheel the current folder."""
+    """Return the folder for the user's files: the clone, or for a wheel the current folder."""
     return clone_root() or Path.cwd()
 
 
@@ -66,7 +66,7 @@ def missing(modules):
 
 
 def fingerprint(root):
-    """Return the hash of everything that decides what gets installed; it is what the stamp holds."""
+    """Return a hash of everything that determines what gets installed; it is the content of the stamp file."""
     files = [root / "constraints.txt", root / "pyproject.toml"]
     content = b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files)
     return hashlib.sha256(content + PIP.encode()).hexdigest()
@@ -77,7 +77,7 @@ def stamp_file(venv):
 
 
 def stamp(venv):
-    """Return what the stamp says: a fingerprint, UNFINISHED, or None where we never installed anything."""
+    """Return the content of the stamp file: a fingerprint, UNFINISHED, or None where we never installed anything."""
     try:
         return stamp_file(venv).read_text(encoding="utf-8").strip()
     except OSError:
@@ -87,16 +87,16 @@ def stamp(venv):
 # ---------------------------------------------------------------- the decision
 
 def ensure(arguments, test=False):
-    """Return if this Python has every package; otherwise install them and rerun the command inside.
+    """Return if this Python has every package; otherwise install them and rerun the command in the environment.
 
-    `arguments`: the command line to repeat inside. `test`: the packages for tests are wanted as well.
+    `arguments`: the command line to repeat. `test`: whether the packages for tests are needed too.
     Raises EduError with the remedy where that is not possible.
     """
     wanted = MODULES + TEST_MODULES * test
     root = clone_root()
     if (
         os.environ.pop(INSIDE, None) or root is None
-    ):  # the mark is for this process, not for a terminal in JupyterLab
+    ):  # the variable is for this process, not for a terminal in JupyterLab
         return refuse_missing(missing(wanted))
     venv = root / ".venv"
     ours = Path(sys.prefix).resolve() == venv.resolve()
@@ -114,7 +114,7 @@ def refuse_missing(names):
 
 
 def works(venv):
-    """Return whether the environment's Python starts: not so after its base Python was removed."""
+    """Return whether the environment's Python starts: it does not after its base Python was removed."""
     try:
         return subprocess.run([venv_python(venv), "-c", ""], capture_output=True, timeout=60).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -122,7 +122,7 @@ def works(venv):
 
 
 def rerun(root, venv, arguments):
-    """Replace this process by the same command in the environment; Windows waits for a child."""
+    """Replace this process by the same command in the environment; on Windows, wait for a child process."""
     command = [str(venv_python(venv)), "-m", "edu_diffusion", *arguments]
     environment = child_environment(root) | {INSIDE: "1"}
     if os.name == "nt":
@@ -132,10 +132,10 @@ def rerun(root, venv, arguments):
 
 
 def child_environment(root):
-    """Return the environment for child processes: they find the package whatever the path is called.
+    """Return the environment for child processes: they find the package whatever characters its path contains.
 
     The editable install writes the path into a .pth file, which an older Python on Windows decodes wrongly
-    when it has accents; PYTHONPATH has no such trouble.
+    when it has accents; PYTHONPATH does not have this problem.
     """
     paths = [str(root)] * (root is not None) + os.environ.get("PYTHONPATH", "").split(os.pathsep)
     unique = list(dict.fromkeys(path for path in paths if path))
@@ -145,7 +145,7 @@ def child_environment(root):
 # ---------------------------------------------------------------- the installation
 
 def install(root, venv):
-    """Make or complete the environment; its stamp says "unfinished" until the last step is done."""
+    """Create or complete the environment; its stamp says "unfinished" until the last step is done."""
     display = Display()
     what = "Updating" if stamp(venv) not in (None, UNFINISHED) else "First start: installing into"
     display.say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
@@ -160,13 +160,13 @@ def install(root, venv):
 
 
 def make_venv(venv):
-    """Make an empty environment, unless one that we finished earlier is there and works.
+    """Create an empty environment, unless one that we finished earlier exists and works.
 
-    Raises EduError for an environment that somebody else made: it may hold things that we must not touch.
+    Raises EduError for an environment that edu_diffusion did not create: its contents are not ours to change.
     """
     if venv.exists() and stamp(venv) is None:
         raise EduError(
-            f"{venv} is an environment that edu_diffusion did not make; move it away, or activate it and "
+            f"{venv} is an environment that edu_diffusion did not create; move it away, or activate it and "
             f"install there with: pip install -c constraints.txt -e \".[test]\""
         )
     if stamp(venv) not in (None, UNFINISHED) and works(venv):
@@ -174,20 +174,20 @@ def make_venv(venv):
     absent = missing(("venv", "ensurepip"))
     if absent:
         raise EduError(
-            f"this Python lacks its {' and '.join(absent)} module, which makes environments; on Debian and "
+            f"this Python lacks the {' and '.join(absent)} module, which creates environments; on Debian and "
             f"Ubuntu: sudo apt install python3-venv; elsewhere: use the Python from python.org"
         )
     try:
         build_venv(venv)
     except (OSError, subprocess.CalledProcessError) as error:
         raise EduError(
-            f"could not make the environment {venv} ({error}); check that the folder is writable and "
+            f"could not create the environment {venv} ({error}); check that the folder is writable and "
             f"the disk is not full"
         ) from error
 
 
 def build_venv(venv):
-    """Start from nothing; the stamp comes first, so that a cut at any moment is recognised as ours."""
+    """Start from an empty folder; the stamp comes first, so that an interrupted build is recognised as ours."""
     import venv as maker
     shutil.rmtree(venv, ignore_errors=True)
     venv.mkdir()

@@ -1,7 +1,7 @@
-"""Copy the lessons to the learner's folder; never overwrite what the learner changed. Standard library only.
+"""Copy the lessons to the learner's folder; never overwrite a file that the learner changed. Standard library only.
 
-`work/.lessons.json` remembers the hash of each file as we wrote it. A copy with that hash is unchanged and
-may be replaced by a newer lesson; any other copy is the learner's, and the newer lesson appears beside it as
+`work/.lessons.json` records the hash of each file as we wrote it. A copy that still has this hash is unchanged and
+may be replaced by a newer lesson; any other copy is the learner's, and the newer lesson is written beside it as
 `00_start.new.ipynb`.
 """
 
@@ -16,7 +16,7 @@ RECORD = ".lessons.json"
 
 
 def source():
-    """Return the folder of the lessons as the teacher has them, in a clone or in an installed wheel."""
+    """Return the folder with the teacher's version of the lessons, in a clone or in an installed wheel."""
     found = files.folder("notebooks")
     if not any(found.glob("*.ipynb")):
         raise EduError(f"there are no lessons in {found}; unpack or clone the whole repository again")
@@ -24,7 +24,7 @@ def source():
 
 
 def copy(folder, target):
-    """Bring `target` up to date with the lessons in `folder`; return the sentences to tell the learner.
+    """Update `target` with the lessons in `folder`; return the messages for the learner.
 
     Raises EduError when the target cannot be written.
     """
@@ -36,13 +36,13 @@ def copy(folder, target):
     except OSError as error:
         raise EduError(
             f"the lessons cannot be copied to {target} ({error.strerror}); make the folder writable, or "
-            f"start from a folder of your own"
+            f"start from another folder"
         ) from error
     return [sentence for sentence in told if sentence]
 
 
 def lessons(folder):
-    """Yield (relative name, bytes as a learner gets them) for every file of the lessons."""
+    """Yield (relative name, bytes without solutions) for every file of the lessons."""
     for path in sorted(Path(folder).rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
@@ -51,7 +51,7 @@ def lessons(folder):
 
 
 def without_solutions(content):
-    """Leave out the cells tagged `solution`; a notebook that has none stays byte for byte."""
+    """Remove the cells tagged `solution`; a notebook without any stays byte for byte the same."""
     notebook = json.loads(content)
     cells = [cell for cell in notebook["cells"] if "solution" not in cell.get("metadata", {}).get("tags", [])]
     if len(cells) == len(notebook["cells"]):
@@ -60,7 +60,7 @@ def without_solutions(content):
 
 
 def place(target, name, content, record):
-    """Write one lesson, beside the copy if the learner changed that; note it; return what to say."""
+    """Write one lesson, beside the learner's copy if that was changed; record it; return a message or None."""
     copy, new = Path(target) / name, digest(content)
     if untouched(copy, record.get(name)) or digest_of(copy) == new:
         if digest_of(copy) != new:
@@ -72,16 +72,16 @@ def place(target, name, content, record):
     beside = free_name(copy, record, target)
     write(beside, content)
     record[beside.relative_to(target).as_posix()] = record[f"{name} offered"] = new
-    return f"{name} has a new version; you changed yours, so the new one lies beside it: {beside.name}"
+    return f"{name} has a new version; you changed yours, so the new one is saved beside it: {beside.name}"
 
 
 def untouched(copy, written):
-    """Return whether a copy is not there or still has the hash with which it was written."""
+    """Return whether a copy is missing or still has the hash with which it was written."""
     return digest_of(copy) in (None, written)
 
 
 def free_name(copy, record, target):
-    """Return 00_start.new.ipynb, or .new2 and so on where the learner has changed that one too."""
+    """Return 00_start.new.ipynb, or .new2 and so on if the learner has changed that one too."""
     numbers = ["", *map(str, range(2, 1000))]
     names = (copy.with_name(f"{copy.stem}.new{number}{copy.suffix}") for number in numbers)
     return next(path for path in names if untouched(path, record.get(path.relative_to(target).as_posix())))
@@ -96,7 +96,7 @@ def digest_of(path):
 
 
 def read_record(target):
-    """Return the remembered hashes; without them every differing copy counts as the learner's."""
+    """Return the recorded hashes; without them, every copy that differs counts as the learner's."""
     try:
         record = json.loads((Path(target) / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Ways of teaching a model something new: how each is trained, and how what it left in a folder is put to use.
+"""Fine-tuning methods: how each is trained, and how its result, a folder, is applied to a pipeline.
 
-    with METHODS["LoRA"].use(pipe, folder) as taught:       # two folders: both at once
-        ...                                                 # taught is a pipeline; pipe is left as it was
+    with METHODS["LoRA"].use(pipe, folder) as tuned:        # two folders: both combined
+        ...                                                 # tuned is a pipeline; pipe itself is left unchanged
 
 All learn the same two things: a drawing style (data/newstyle.py) and a subject (data/subject.py).
 """
@@ -9,18 +9,19 @@ All learn the same two things: a drawing style (data/newstyle.py) and a subject 
 import contextlib
 import copy
 import functools
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from edu_diffusion.data import words
 from edu_diffusion.errors import EduError
 
 
 class Method(NamedTuple):
-    """How something new is taught. style, subject: recipe's name and settings. word, name: how prompts ask for them."""
+    """A fine-tuning method. style, subject: recipe's name and settings. word, name: what prompts call the style and subject."""
 
     style: tuple
     subject: tuple
-    use: Callable  # (pipe, *folders): a context that yields a pipeline
+    use: Callable  # (pipe, *folders): a context manager that yields a pipeline
     word: str = words.NEW_STYLE
     name: str = "zib robot"
     note: str = ""
@@ -28,7 +29,7 @@ class Method(NamedTuple):
 
 @contextlib.contextmanager
 def weights(pipe, *folders):
-    """Whole U-Nets: the changes of each, added to the base's weights."""
+    """Whole U-Nets: the weight changes of each, added to the base model's weights."""
     from edu_diffusion import models
     unet = copy.deepcopy(pipe.unet)
     base = dict(pipe.unet.named_parameters())
@@ -41,7 +42,7 @@ def weights(pipe, *folders):
 
 @contextlib.contextmanager
 def lora(pipe, *folders):
-    """Thin matrices beside the weights; several add up."""
+    """Low-rank matrices beside the weights; several add up."""
     from edu_diffusion import models
     try:
         for i, folder in enumerate(folders):
@@ -53,7 +54,7 @@ def lora(pipe, *folders):
 
 @contextlib.contextmanager
 def hypernetworks(pipe, *folders):
-    """Networks before the keys and values; several add up."""
+    """Small networks before the key and value projections; several add up."""
     from edu_diffusion import models, steps
     every = [models.load_hyper(folder, pipe) for folder in folders]
     both = {width: tuple(added([pair[width][i] for pair in every]) for i in (0, 1)) for width in every[0]}
@@ -62,13 +63,13 @@ def hypernetworks(pipe, *folders):
 
 
 def added(networks):
-    """A function x -> the sum of what networks make of it."""
+    """A function x -> the sum of the networks' outputs."""
     return lambda x: sum(network(x) for network in networks)
 
 
 @contextlib.contextmanager
 def new_words(pipe, *folders):
-    """Rows of the table of words; each prompt uses those it names."""
+    """Rows of the token embedding table; each prompt uses those it names."""
     from edu_diffusion import models
     encoder, tokenizer = copy.deepcopy(pipe.text_encoder), copy.deepcopy(pipe.tokenizer)
     taught = models.assemble(pipe.vae, encoder, tokenizer, pipe.unet, pipe.scheduler)
@@ -79,7 +80,7 @@ def new_words(pipe, *folders):
 
 
 def of_subject(name, n, seed):
-    """n pictures of the subject and their captions, from the four that there are: what `examples=` wants."""
+    """n pictures of the subject with captions, sampled from the four training pictures: the format of `examples=`."""
     import torch
     from edu_diffusion.data import subject
     rng = torch.Generator().manual_seed(seed)
@@ -100,7 +101,7 @@ METHODS = {
 
 
 def chosen(names):
-    """The methods of these names, or all. Raises EduError for one that there is not."""
+    """The methods with these names, or all. Raises EduError for an unknown name."""
     unknown = [name for name in names or () if name not in METHODS]
     if unknown:
         raise EduError(f"there is no method {unknown[0]!r}; there are {', '.join(METHODS)}")
@@ -110,9 +111,9 @@ def chosen(names):
 # ---------------------------------------------------------------- without training
 
 def aligned_pictures(pipe, rows, seed, together=8):
-    """StyleAligned pictures of prompt rows; what they follow is one real drawing in the new style, noisy as they are.
+    """StyleAligned images of prompt rows; they follow one real picture in the new style, noised to the same timestep.
 
-    Picture i has the seed `seed + i`, as everywhere; the drawing takes the one before. Returns (B, 3, 64, 64).
+    Image i has the seed `seed + i`, as everywhere; the reference takes the seed before. Returns (B, 3, 64, 64).
     """
     import torch
     from edu_diffusion import steps
@@ -129,7 +130,7 @@ def aligned_pictures(pipe, rows, seed, together=8):
 
 
 def followed(z_0, noise):
-    """DDIM's step for all but the first picture, which is the real one at that level of noise."""
+    """A DDIM step for all images but the first, which is the real picture noised to that timestep."""
     import torch
     from edu_diffusion.steps import ddim_step, q_sample
 

@@ -1,4 +1,4 @@
-"""Run pip and reduce what it prints to lines that a person can follow. Standard library only."""
+"""Run pip and reduce its output to a few readable lines. Standard library only."""
 
 import os
 import re
@@ -16,14 +16,14 @@ NO_NETWORK = re.compile(
     "nodename nor servname|Connection reset",
     re.I,
 )
-# A user's settings stay, except those that would install outside the environment or hide what happens.
+# The user's pip settings are kept, except those that would install outside the environment or hide the output.
 FORCED = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_QUIET": "0",
           "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 NO_SPACE = re.compile("No space left|not enough space", re.I)
 
 
 class Display:
-    """One status line that is rewritten in a terminal; elsewhere plain lines, one a package."""
+    """A status line that is rewritten in a terminal; elsewhere plain lines, one per package."""
 
     def __init__(self, stream=None):
         self.stream = stream or sys.stderr
@@ -32,12 +32,12 @@ class Display:
         self.text = ""
 
     def say(self, text):
-        """Print a line that stays."""
+        """Print a permanent line."""
         self.clear()
         print(text, file=self.stream, flush=True)
 
     def show(self, text, stays=True):
-        """Show what is happening now; `stays=False` marks what plain output leaves out (a percentage)."""
+        """Show the current step; `stays=False` marks what plain output leaves out (a percentage)."""
         if self.live:
             self.text = text
             self.tick()
@@ -56,7 +56,7 @@ class Display:
 
 
 def news(line):
-    """Reduce one line of pip's output to (text, stays), or None when it says nothing to a person."""
+    """Reduce one line of pip's output to (text, stays), or None for a line that is not worth showing."""
     line = line.strip()
     downloading = re.match(r"(?:Downloading|Using cached) (\S+?)(?:\.metadata)? \(([\d.]+ [kMG]?B)\)", line)
     if downloading and ".metadata" not in line:
@@ -72,16 +72,19 @@ def news(line):
 
 
 def wheel_name(file):
-    """Return "torch 2.13.0" for torch-2.13.0-cp311-...whl; anything else stays as it is."""
+    """Return "torch 2.13.0" for torch-2.13.0-cp311-...whl; any other name unchanged."""
     parts = file.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
     return f"{parts[0]} {parts[1]}" if file.endswith(".whl") and len(parts) > 4 else file
 
 
 class Pip:
-    """An environment's pip: its news is shown, its output logged, its failure turned into a sentence."""
+    """An environment's pip: shows its progress, logs its output, turns a failure into one message."""
 
     def __init__(self, python, folder, log, display):
-        self.python, self.folder, self.log, self.display = Path(python), Path(folder), Path(log), display
+        self.python = Path(python)
+        self.folder = Path(folder)
+        self.log = Path(log)
+        self.display = display
         self.told = set()
 
     def __call__(self, what, *arguments, may_fail=False):
@@ -94,7 +97,7 @@ class Pip:
         return code == 0
 
     def run(self, command):
-        """Run a command and return its exit code and what it printed, less the progress numbers."""
+        """Run a command and return its exit code and its output without the progress numbers."""
         kept = []
         with (
             open(self.log, "a", encoding="utf-8") as log,
@@ -126,11 +129,11 @@ class Pip:
 
 
 def problem(output, what, log):
-    """Return the sentence for a failed pip."""
+    """Return the message for a failed pip."""
     if NO_SPACE.search(output):
         return f"the disk is full while installing {what}; free about 2 GB and repeat the command"
     if NO_NETWORK.search(output):
         return (f"no network: {what} could not be downloaded; the first start needs the internet once, "
                 f"so connect and repeat the command (behind a proxy, set HTTPS_PROXY)")
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
-    return f"installing {what} failed ({last.strip()}); the whole story is in {log}"
+    return f"installing {what} failed ({last.strip()}); the full output is in {log}"

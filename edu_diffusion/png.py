@@ -1,6 +1,6 @@
-"""What made a picture, written into its PNG file, so that the file alone makes the picture again.
+"""Generation settings stored in the PNG file itself, so that the file alone suffices to generate the image again.
 
-The text chunk `parameters` has the layout that AUTOMATIC1111's web interface made common:
+The text chunk `parameters` has the format that AUTOMATIC1111's web interface made common:
 
     a cat face on a blue background
     Negative prompt: a dog
@@ -23,7 +23,7 @@ MOST_PIXELS = 16_000_000
 
 
 def describe(settings, size):
-    """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (w, h)."""
+    """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (width, height)."""
     values = {"Steps": settings["steps"], "Sampler": "DDIM", "CFG scale": float(settings["guidance"]),
               "Seed": settings["seed"], "Size": f"{size[0]}x{size[1]}", "Model": settings["model"],
               "Model hash": settings["hash"], "Version": f"edu_diffusion {__version__}"}
@@ -34,13 +34,13 @@ def describe(settings, size):
 
 
 def quoted(value):
-    """Return a value as it stands, or as JSON where a comma, colon or quote in it would confuse a reader."""
+    """Return a value unchanged, or as JSON if it contains a comma, colon or quote that would confuse a reader."""
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if re.search(r'[,:"\n]', text) else text
 
 
 def parse(text):
-    """Return the settings in a chunk's text; other programs' prompts may have several lines.
+    """Return the settings in a chunk's text; prompts from other programs may span several lines.
 
     Raises EduError when the text has no line of settings.
     """
@@ -48,7 +48,7 @@ def parse(text):
     found = dict(re.findall(r'\s*([\w ]+?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)', last))
     if "Steps" not in found:
         raise EduError(
-            "the picture's text does not say how it was made (there is no line that begins with Steps:)"
+            "the picture's text does not say how it was generated (no line begins with Steps:)"
         )
     start = next((i for i, line in enumerate(prompts[1:], 1) if line.startswith(NEGATIVE)), len(prompts))
     negative = " ".join(prompts[start:])[len(NEGATIVE):]
@@ -56,7 +56,7 @@ def parse(text):
 
 
 def fields(found):
-    """Turn the texts of the last line into numbers."""
+    """Convert the texts of the last line to numbers."""
     try:
         return {name: kind(json.loads(found[label]) if found[label].startswith('"') else found[label])
                 for name, (label, kind) in FIELDS.items() if label in found}
@@ -65,7 +65,7 @@ def fields(found):
 
 
 def write(path, pixels, settings, scale=1):
-    """Write a picture with its settings. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
+    """Write an image with its settings. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
     height, width = pixels.shape[:2]
@@ -80,26 +80,26 @@ def write(path, pixels, settings, scale=1):
 
 
 def read(path):
-    """Return the settings in a PNG file. Raises EduError when there is no such file, picture or text."""
+    """Return the settings in a PNG file. Raises EduError when the file, the image or the text is missing."""
     from PIL import Image, UnidentifiedImageError
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             text = picture.info.get(KEY) if picture.width * picture.height <= MOST_PIXELS else None
             if text is None:
-                picture.load()  # a chunk after the pixels, as some programs write it, is only seen now
+                picture.load()  # some programs write the chunk after the pixels, where it is found only now
                 text = picture.text.get(KEY)
     except FileNotFoundError as error:
         raise EduError(f"there is no file {path}") from error
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise EduError(f"{path} is not a readable PNG picture") from error
     if text is None:
-        raise EduError(f"{path} does not say how it was made: it has no text chunk called {KEY}; "
+        raise EduError(f"{path} does not say how it was generated: it has no text chunk called {KEY}; "
                        f"many programs drop such text when they save or send a picture")
     return parse(text)
 
 
 def weights_hash(pipe):
-    """Return ten hexadecimal digits for all weights of a pipeline, whatever files they came from."""
+    """Return a checksum of ten hexadecimal digits over all weights of a pipeline, independent of the file format."""
     import torch
     total = hashlib.sha256()
     for module in (pipe.unet, pipe.vae, pipe.text_encoder):
@@ -110,6 +110,6 @@ def weights_hash(pipe):
 
 
 def free_file(stem="picture"):
-    """Return picture.png, or picture-2.png and so on: nothing is overwritten unasked."""
+    """Return picture.png, or picture-2.png and so on: no file is overwritten unless asked for."""
     names = [f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, 100_000))]
     return next(Path(name) for name in names if not Path(name).exists())

@@ -1,4 +1,4 @@
-"""Show a training's progress: one rewritten line in a terminal, elsewhere a plain line every ten seconds."""
+"""Show the progress of a training run: a progress bar in a terminal, elsewhere a plain line every ten seconds."""
 
 import sys
 import time
@@ -26,14 +26,14 @@ class Bar:
         self.stream.flush()
 
     def close(self):
-        """Show the last state, whenever it was, and leave the cursor on a new line."""
+        """Show the final state and leave the cursor on a new line."""
         if self.last is not None:
             self.show()
             self.stream.write("\n" * self.live)
 
 
 def line(progress):
-    """Return one line: the part of the time that is gone, the step, the loss, the time left if known."""
+    """Return one line: percentage of the time elapsed, step, loss, and time left if known."""
     known = progress.left is not None and progress.left < float("inf")
     whole = progress.seconds + progress.left if known else 0
     part = progress.seconds / whole if whole else 0.0
@@ -44,7 +44,7 @@ def line(progress):
 
 
 def clock(seconds):
-    """Return 3:05 for 185 seconds, 1:02:03 from an hour on."""
+    """Return 3:05 for 185 seconds, 1:02:03 from one hour on."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -1,9 +1,9 @@
-"""The verb `render`: run the lessons and write what they show into them. The one way that committed outputs are made.
+"""The command `render`: run the lessons and save their outputs in the notebooks. All committed outputs are made this way.
 
     python3 -m edu_diffusion render 00_start
 
-Every lesson runs from the beginning, in an empty folder, in this very Python. What would change from run to run or
-from machine to machine is taken out. Pictures are reduced to 64 colours, drawings of text and lines to 16, so that a
+Every lesson runs from the beginning, in an empty folder, with this very Python. Whatever would differ between runs
+or machines is removed. Pictures are reduced to 64 colours, diagrams of text and lines to 16, so that a
 lesson stays below 300 KB.
 """
 
@@ -34,7 +34,7 @@ def main(args, rest=()):
 
 
 def chosen(names, folder):
-    """Return the paths of the lessons named, with or without .ipynb. Raises EduError for one that is not there."""
+    """Return the paths of the lessons named, with or without .ipynb. Raises EduError for an unknown one."""
     there = {path.stem: path for path in sorted(Path(folder).glob("*.ipynb"))}
     unknown = [name for name in names if Path(name).stem not in there]
     if unknown:
@@ -43,16 +43,16 @@ def chosen(names, folder):
 
 
 def render(path):
-    """Run one notebook and write it back, whole or not at all; return its bytes.
+    """Run one notebook and write it back atomically; return its size in bytes.
 
-    Raises EduError when a cell fails or the result is too large; the file is then as it was.
+    Raises EduError when a cell fails or the result is too large; the file then stays as it was.
     """
     import nbformat
     notebook = nbformat.read(path, as_version=4)
     execute(notebook, Path(path).name)
     content = (nbformat.writes(tidy(notebook)) + "\n").encode()
     if len(content) > MOST_BYTES:
-        raise EduError(f"{Path(path).name} would have {len(content)} bytes, more than {MOST_BYTES}; "
+        raise EduError(f"{Path(path).name} would take {len(content)} bytes, more than {MOST_BYTES}; "
                        "show fewer pictures")
     files.write_bytes(path, content)
     return len(content)
@@ -73,12 +73,12 @@ def execute(notebook, name, timeout=900):
 
 
 def plain(text):
-    """Return text without the colours of a terminal."""
+    """Return text without terminal colour codes."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def tidy(notebook):
-    """Take out what differs from run to run, and make the pictures small; return the notebook."""
+    """Remove what differs between runs, and compress the pictures; return the notebook."""
     notebook.metadata.clear()
     notebook.metadata.update(METADATA)
     for number, cell in enumerate(notebook.cells):
@@ -91,7 +91,7 @@ def tidy(notebook):
 
 
 def tidy_output(output):
-    """Keep the picture of a widget, not its model, which lives only as long as the kernel; shrink pictures."""
+    """Keep the picture of a widget, but not its model, which lives only as long as the kernel; compress pictures."""
     data = output.get("data", {})
     live = data.pop(LIVE, None)
     output.pop("transient", None)
@@ -101,11 +101,11 @@ def tidy_output(output):
         if "text/html" in data:
             data["text/html"] = data["text/html"].replace(old, data["image/png"])
             if live:
-                del data["image/png"]  # the HTML has it; an explorer's picture is large, and once is enough
+                del data["image/png"]  # the HTML contains it; an explorer's picture is large, so it is stored once
 
 
 def small(png):
-    """Make a PNG, in base64, as small as it gets, in as few colours as do no visible harm."""
+    """Make a PNG, in base64, as small as possible, with few enough colours that no difference is visible."""
     from PIL import Image, ImageChops, ImageStat
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     for count in (FEW, MANY):
@@ -117,7 +117,7 @@ def small(png):
 
 
 def packed(picture):
-    """A picture as a PNG, in base64, with the greatest effort to make it small."""
+    """A picture as a base64 PNG, with the highest compression."""
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

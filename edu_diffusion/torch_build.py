@@ -1,4 +1,4 @@
-"""Choose the build of torch: PyPI's for Linux is gigabytes of CUDA that most laptops cannot use."""
+"""Choose a build of torch: PyPI's for Linux includes gigabytes of CUDA that most laptops cannot use."""
 
 import json
 import shutil
@@ -13,9 +13,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def install_torch(root, pip):
-    """Install torch alone, first choice first: what pip would take if that needs no CUDA, then the CPU index.
+    """Install torch alone, by preference: what pip would choose if that needs no CUDA, then the CPU index.
 
-    `pip`: the environment's, see pip_progress.Pip. Raises EduError when none can be had.
+    `pip`: the environment's, see pip_progress.Pip. Raises EduError when no build can be installed.
     """
     pin = torch_pin(root)
     found = resolve(pin, root, pip) if sys.platform.startswith("linux") else []
@@ -23,20 +23,20 @@ def install_torch(root, pip):
     if cuda and not has_nvidia() and from_cpu_index(pin, pip):
         return
     if cuda:
-        why = "" if has_nvidia() else "torch's CPU build cannot be had here, only the one for NVIDIA cards: "
+        why = "" if has_nvidia() else "torch's CPU build is not available here, only the one for NVIDIA cards: "
         pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
-                        f"Ctrl-C stops it; the next start begins again.")
+                        f"Ctrl-C stops it; the next start tries again.")
     pip("torch", *INSTALL, "-c", "constraints.txt", pin)
 
 
 def from_cpu_index(pin, pip):
-    """Try the public index of builds without CUDA, briefly; return success."""
+    """Try the public index of builds without CUDA, with short timeouts; return success."""
     brief = ("--no-deps", "--retries", "1", "--timeout", "15")
     return pip("torch's CPU build", *INSTALL, *brief, "--index-url", CPU_INDEX, pin, may_fail=True)
 
 
 def installed_torch(pip):
-    """Return the exact version, such as 2.13.0+cpu: named, it keeps pip from trying others."""
+    """Return the exact version, such as 2.13.0+cpu: pinning it keeps pip from trying others."""
     code = "from importlib.metadata import version; print(version('torch'))"
     return subprocess.check_output([pip.python, "-c", code], text=True).strip()
 
@@ -64,7 +64,7 @@ def needs_cuda(found):
 
 
 def size(found):
-    """Return in words how much a resolved set weighs, by the servers' own answers where they give one."""
+    """Return the download size of a resolved set as text, from the servers' answers where they give one."""
     sizes = [file_size(item["download_info"]["url"]) for item in found]
     known = sum(number for number in sizes if number)
     if all(sizes):
@@ -77,7 +77,7 @@ def size(found):
 
 
 def file_size(url):
-    """Return the bytes behind a URL, or 0 where that cannot be found out."""
+    """Return the size of the file at a URL in bytes, or 0 if it is unknown."""
     request = urllib.request.Request(url, method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:

@@ -1,4 +1,4 @@
-"""The verb `train`: run a recipe, show its progress, say how to go on after Ctrl-C."""
+"""The command `train`: run a recipe, show its progress, explain how to resume after Ctrl-C."""
 
 import inspect
 
@@ -9,7 +9,7 @@ from edu_diffusion.progress import Bar
 
 
 def run(args):
-    """Run the recipe that the arguments name; Ctrl-C ends it and says how to continue."""
+    """Run the recipe that the arguments name; Ctrl-C stops it and prints how to resume."""
     recipe = find(args.recipe)
     if args.minutes is not None and not 0 < args.minutes <= 10_000:
         raise EduError(f"minutes must be more than 0 and at most 10000, not {args.minutes}")
@@ -24,7 +24,7 @@ def run(args):
     except KeyboardInterrupt:
         bar.close()
         print(
-            f"Stopped. To go on from the last save: python3 -m edu_diffusion train {args.recipe} --resume"
+            f"Stopped. To resume from the last saved state: python3 -m edu_diffusion train {args.recipe} --resume"
             + "".join(f" --kind {name}" for name in kind.values())
             + (f' --out "{folder}"' if args.out else "")
         )
@@ -49,26 +49,26 @@ def find(name):
 
 
 def prepare(folder, resume, fresh):
-    """Obey --resume and --fresh; without either, an earlier training goes on."""
+    """Handle --resume and --fresh; without either, an earlier training run is resumed."""
     not_shipped(folder)
     begun = folder.is_dir() and any(folder.iterdir())
     if resume and not begun:
-        raise EduError(f"there is no training to resume in {folder}; leave out --resume to begin one")
+        raise EduError(f"there is no training run to resume in {folder}; leave out --resume to start one")
     if begun and fresh:
-        print(f"The earlier training is now in {set_aside(folder)}")
+        print(f"The earlier training run is now in {set_aside(folder)}")
     elif begun:
-        print(f"Going on with the training in {folder} (--fresh begins again)")
+        print(f"Resuming the training run in {folder} (--fresh starts over)")
 
 
 def not_shipped(folder):
-    """Raise EduError for a folder among the shipped checkpoints: what is shipped comes by the verb release alone."""
+    """Raise EduError for a folder among the shipped checkpoints, which only the command release may replace."""
     if folder.resolve().is_relative_to((files.PACKAGE / "checkpoints").resolve()):
-        raise EduError(f"{folder} is among the shipped checkpoints, where no training writes: name another folder with --out; "
-                       "the verb release replaces what is shipped.")
+        raise EduError(f"{folder} is among the shipped checkpoints, which training never changes: name another folder with --out; "
+                       "only the command release replaces shipped checkpoints.")
 
 
 def set_aside(folder):
-    """Rename a folder to the first free name with a number, and return that: nobody's training is deleted."""
+    """Rename a folder by appending the first free number, and return the new path: no training run is ever deleted."""
     names = (folder.with_name(f"{folder.name}.{number}") for number in range(1, 100_000))
     free = next(name for name in names if not name.exists())
     return folder.rename(free)

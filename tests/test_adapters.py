@@ -1,4 +1,4 @@
-"""`judge lora` and so on: what is shipped is whole, in half precision, and as its card says."""
+"""`judge lora` and so on: shipped adapters are complete, in half precision, and match their model cards."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_everything_shipped_has_a_template_a_recipe_and_a_judge():
 
 
 def left(folder, **facts):
-    """What a recipe leaves in <run>/model."""
+    """The folder <run>/model that a recipe leaves."""
     folder.mkdir(parents=True)
     save_file({"w": torch.tensor([1.0, 2.0])}, folder / "weights.safetensors", {"rank": "8"})
     (folder / "config.json").write_text("{}")

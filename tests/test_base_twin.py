@@ -1,4 +1,4 @@
-"""The readable loop against the library's pipeline, on the weights that are shipped."""
+"""The readable sampling loop against the library's pipeline, on the shipped weights."""
 
 from pathlib import Path
 

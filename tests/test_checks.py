@@ -33,13 +33,13 @@ def test_the_references_are_what_lessons_and_recipes_run():
 
 def test_nothing_written_yet(capsys):
     assert check("q_sample", None) is None
-    assert capsys.readouterr().out == "Nothing to check yet: your q_sample is not written.\n"
+    assert capsys.readouterr().out == "Nothing to check yet: you have not written q_sample.\n"
     assert verdict("q_sample", None).right is None
 
 
 def test_a_cell_prints_the_verdict(capsys):
     assert check("predict_x0", steps.predict_x0) is None
-    assert capsys.readouterr().out == "Right: who knows the noise, knows the picture.\n"
+    assert capsys.readouterr().out == "Right: if you know the noise, you know the picture.\n"
 
 
 def fails(x_0, eps, abar_t):
@@ -58,7 +58,7 @@ def in_place(x_0, eps, abar_t):
     (in_place, "changes what it is given"),
     (lambda x_0, eps, abar_t: "text", "returns a str; it must return a tensor"),
     (steps.q_sample(torch.ones(1), torch.ones(1), 0.5), "a Tensor, not a function"),
-    (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "another result each time"),
+    (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "a different result each time"),
     (lambda *given: steps.q_sample(*given).mean(), r"shape \(\); it must be \(2, 3, 4, 5\)"),
     (lambda x_0, eps, abar_t: x_0 / 0, "NaN or infinite"),
     (lambda x_0, eps, abar_t: x_0 + eps, "sign by sign"),

@@ -23,7 +23,7 @@ def test_other_ways_to_write_it(mine):
 @pytest.mark.parametrize("mine, words", [
     (lambda h, weight, bias: torch.zeros_like(h), "always 0"),
     (lambda h, weight, bias: torch.nn.functional.conv2d(h, weight), "bias is missing"),
-    (lambda h, weight, bias: torch.nn.functional.conv2d(h, weight.transpose(0, 1), bias), "turned over"),
+    (lambda h, weight, bias: torch.nn.functional.conv2d(h, weight.transpose(0, 1), bias), "transposed"),
     (lambda h, weight, bias: h + torch.nn.functional.conv2d(h, weight, bias), "h itself"),
     (lambda h, weight, bias: weight @ h + bias, "sign by sign|shape|stopped"),
 ])

@@ -33,7 +33,7 @@ def test_the_references_are_what_the_recipe_runs():
 @pytest.mark.parametrize("name, mine, words", [
     ("sample_latent", lambda mean, logvar, eps: mean + logvar.sqrt() * eps, "NaN or infinite"),
     ("sample_latent", lambda mean, logvar, eps: mean + (logvar / 2).exp() * torch.randn_like(eps),
-     "another result each time"),
+     "a different result each time"),
     ("sample_latent", lambda mean, logvar, eps: mean.add_(eps), "changes what it is given"),
     ("sample_latent", lambda mean, logvar, eps: mean + 3 ** (logvar / 2) * eps, "the numbers differ"),
     ("kl_to_unit", lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((0, 1)),

@@ -41,7 +41,7 @@ def test_another_way_to_the_same_numbers_is_right(name, mine):
     ("timestep_embedding", lambda t, width: by_power(t, width) * 2, "the numbers differ"),
     ("attention", lambda q, k, v: q @ k @ v, "stopped with RuntimeError"),
     ("attention", lambda q, k, v: q.mul_(0), "changes what it is given"),
-    ("attention", lambda q, k, v: F.dropout(by_einsum(q, k, v)), "another result each time"),
+    ("attention", lambda q, k, v: F.dropout(by_einsum(q, k, v)), "a different result each time"),
 ])
 def test_other_mistakes_get_a_sentence_too(name, mine, words):
     right, said = verdict(name, mine)

@@ -1,4 +1,4 @@
-"""The command line as a person uses it: options, mistakes, pictures, trainings, lessons."""
+"""The command line from a user's view: options, errors, images, training runs, lessons."""
 
 import json
 import os
@@ -85,8 +85,8 @@ def test_a_too_new_python_is_tried(capsys):
         (["--out", "x.jpg"], "must end in .png"),
         (["--out", "no/x.png"], "no folder no"),
         (["--scale", 0], "scale must"),
-        (["--negative", "\udc80"], "broken character"),
-        (["--negative", "\0"], "zero character"),
+        (["--negative", "\udc80"], "invalid character"),
+        (["--negative", "\0"], "null character"),
         (["--from", "no.png"], "there is no file no.png"),
     ],
 )
@@ -154,8 +154,8 @@ def test_enlarging_repeats_pixels_and_is_not_a_setting(run):
 def test_other_weights_are_noticed(run):
     run("generate", "a cat", "--steps", 2)
     code, out, _ = run("generate", "--from", "picture.png", "--model", "other", "--steps", 2)
-    assert code == 0 and "it will differ" in out
-    assert "it will differ" not in run("generate", "--from", "picture.png")[1]
+    assert code == 0 and "will differ" in out
+    assert "will differ" not in run("generate", "--from", "picture.png")[1]
 
 
 def test_a_picture_of_another_model_asks_for_it_and_does_not_tell_the_folder(run):
@@ -204,7 +204,7 @@ def test_a_picture_without_text_and_a_file_that_is_no_picture(run):
     Path("page.png").write_text("<html>")
     whole = Path("plain.png").read_bytes()
     Path("cut.png").write_bytes(whole[:len(whole) // 2])
-    assert "does not say how it was made" in run("generate", "--from", "plain.png")[2]
+    assert "does not say how it was generated" in run("generate", "--from", "plain.png")[2]
     assert "not a readable PNG" in run("generate", "--from", "page.png")[2]
     assert "not a readable PNG" in run("generate", "--from", "cut.png")[2]
 
@@ -213,7 +213,7 @@ def test_a_picture_without_text_and_a_file_that_is_no_picture(run):
 
 @pytest.fixture
 def recipes(monkeypatch):
-    """Put a recipe called `toy` in the place of the real ones; it notes how it was called."""
+    """Replace the real recipes by one called `toy`; it records how it was called."""
     import edu_diffusion.train
     calls = []
 
@@ -246,10 +246,10 @@ def test_ctrl_c_says_how_to_go_on(run, recipes):
 
 
 def test_resume_and_fresh(run, recipes, tmp_path):
-    assert "no training to resume" in run("train", "toy", "--resume")[2]
+    assert "no training run to resume" in run("train", "toy", "--resume")[2]
     run("train", "toy")
-    assert "Going on" in run("train", "toy")[1]
-    assert "Going on" in run("train", "toy", "--resume")[1]
+    assert "Resuming" in run("train", "toy")[1]
+    assert "Resuming" in run("train", "toy", "--resume")[1]
     assert "is now in" in run("train", "toy", "--fresh")[1]
     assert (tmp_path / "runs" / "toy.1" / "state").exists() and (tmp_path / "runs" / "toy" / "state").exists()
 
@@ -380,7 +380,7 @@ def free_port():
 
 
 def answer(url):
-    """Return (status, body) of a page of the server, or None while it is not there yet."""
+    """Return (status, body) of a page of the server, or None while it is not available yet."""
     try:
         with urllib.request.urlopen(url, timeout=10) as page:
             return page.status, page.read().decode()
@@ -393,7 +393,7 @@ def answer(url):
 
 @pytest.fixture
 def lab(tmp_path):
-    """A real JupyterLab, started as the verb `lab` starts it; yields its address and its first words."""
+    """A real JupyterLab, started by the command `lab`; yields its address and its first output."""
     folder, port = small_clone(tmp_path / "é a", "", "1 + 1") / "notebooks", free_port()
     options = ["--no-browser", "--port", str(port), "--IdentityProvider.token=secret", "--allow-root"]
     quiet = {

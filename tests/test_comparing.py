@@ -1,4 +1,4 @@
-"""The comparison: every method is put to use and taken off again, two at once add up, the table says what was measured."""
+"""The comparison: every method is applied and removed again, two combined add up, the table quotes the measurements."""
 
 import json
 
@@ -24,7 +24,7 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def out(base, tmp_path_factory):
-    """Both results of every method, one hasty step each."""
+    """Both results of every method, one training step each."""
     out = tmp_path_factory.mktemp("compare")
     for name, method in METHODS.items():
         for task in ("style", "subject"):
@@ -82,7 +82,8 @@ def test_examples_of_the_subject_are_its_four_pictures():
 
 def test_the_first_picture_is_the_real_one_with_noise():
     rng = torch.Generator().manual_seed(0)
-    z_0, noise, (x_t, eps) = *torch.randn(2, 1, 4, 8, 8, generator=rng), torch.randn(2, 3, 4, 8, 8, generator=rng)
+    z_0, noise = torch.randn(2, 1, 4, 8, 8, generator=rng)
+    x_t, eps = torch.randn(2, 3, 4, 8, 8, generator=rng)
     abar_t, abar_s = torch.tensor(0.3), torch.tensor(0.6)
     after = methods.followed(z_0, noise)(x_t, eps, abar_t, abar_s)
     assert_close(after[:1], q_sample(z_0, noise, abar_s))
@@ -100,7 +101,7 @@ def test_aligned_pictures_follow_it(base):
 # ---------------------------------------------------------------- the scores
 
 class Drawer:
-    """Stands for a pipeline; draws real scenes, in the new style or the subject only if it was taught to."""
+    """A stand-in for a pipeline; generates real scenes, in the new style or with the subject only if it was trained on it."""
 
     device = torch.device("cpu")
 

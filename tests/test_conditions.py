@@ -1,4 +1,4 @@
-"""Condition maps: Canny against a literal one, and maps that say what the scene is known to be."""
+"""Condition maps: Canny against a literal implementation, and maps that match the scene's parameters."""
 
 import math
 
@@ -117,7 +117,7 @@ def test_canny_of_a_picture_does_not_depend_on_its_batch():
 
 @pytest.mark.parametrize("images, options, message", [
     (torch.zeros(3, 64, 64), {}, r"shape \(3, 64, 64\)"), (torch.zeros(1, 1, 64, 64), {}, "must be"),
-    (torch.zeros(1, 3, 3, 64), {}, "wider"), (torch.zeros(1, 3, 64, 64), {"low": 0.5}, "lower one first"),
+    (torch.zeros(1, 3, 3, 64), {}, "wider"), (torch.zeros(1, 3, 64, 64), {"low": 0.5}, "low at most high"),
     (torch.zeros(1, 3, 64, 64), {"low": 0}, "above 0"),
 ])
 def test_canny_refuses(images, options, message):

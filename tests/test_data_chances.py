@@ -1,4 +1,4 @@
-"""The exact conditional distribution: equal to what counting many scenes and their captions gives."""
+"""The exact conditional distribution equals the frequencies in many scenes and their captions."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The wide language: every fact survives it, every word is in the vocabulary, nothing is said that is not so."""
+"""Natural captions: every fact is expressed, every word is in the vocabulary, nothing false is said."""
 
 import random
 

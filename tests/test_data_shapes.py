@@ -1,4 +1,4 @@
-"""The shapes drawn by hand: what they look like in numbers, and that they are conditions like any other."""
+"""The hand-drawn shapes: their geometry, and that they are conditions like any other."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The emoji world: sizes promised, nothing held out leaks, files as their checksums say."""
+"""The emoji world: promised sizes, no leakage of held-out data, files that match their checksums."""
 
 import json
 
@@ -51,7 +51,17 @@ def test_five_percent_of_the_pairs_are_held_out():
     assert world().style_allowed.sum(1).min() >= 2  # a concept keeps two styles at least
 
 
-SPLITS = {"full", "open", "category", "unseen_wording", "unknown_word", "aliases", "heldout_colour", "heldout_style", "counts", "pairs"}
+SPLITS = {"full", "open", "category", "unseen_wording", "unknown_word", "aliases", "heldout_colour", "heldout_style", "counts",
+          "pairs"}
+
+
+def names_of(row, concept):
+    """What a prompt may call its concept."""
+    if row["category"]:
+        return (world().said[row["category"]],)
+    if not concept:
+        return ("thing",)
+    return concept.aliases if row["split"] == "aliases" else (concept.name, words.plural(concept.name))
 
 
 def test_the_frozen_prompts_say_what_their_columns_say():
@@ -64,10 +74,8 @@ def test_the_frozen_prompts_say_what_their_columns_say():
         assert not row["colour"] or row["colour"] in row["prompt"].split()
         assert not row["style"] or row["style"] in row["prompt"]
         concept = world().by_id.get(row["id"])
-        names = (("thing",) if not concept and not row["category"] else (world().said[row["category"]],) if row["category"] else
-                 concept.aliases if row["split"] == "aliases" else (concept.name, words.plural(concept.name)))
         assert concept is None or concept.tier == row["tier"]
-        assert any(name in row["prompt"] for name in names)
+        assert any(name in row["prompt"] for name in names_of(row, concept))
 
 
 def test_full_prompts_name_everything_and_open_ones_leave_two_things_unsaid():

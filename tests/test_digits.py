@@ -1,4 +1,4 @@
-"""Digits, photographs and points: what is in them, that it never changes, and mistakes in asking."""
+"""Digits, photographs and points: their content, reproducibility, and invalid arguments."""
 
 import json
 

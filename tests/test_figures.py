@@ -125,9 +125,9 @@ def test_maps_on_one_scale_or_on_their_own():
 
 @pytest.mark.parametrize("call, words", [
     (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
-    (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "equally many"),
-    (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 drawings and 1 labels"),
-    (lambda: figures.nearest(X[0], X[:0], []), "0 drawings"),
+    (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "the same length"),
+    (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 reference pictures and 1 labels"),
+    (lambda: figures.nearest(X[0], X[:0], []), "0 reference pictures"),
     (lambda: figures.row(X[None, 0], ["a"], scale=2) and figures.row(X[None], ["a"]), r"\(6, 3, 64, 64\).*x\[0\]"),
     (lambda: figures.digits(GREY, [1]), "12 pictures and 1 labels"),
     (lambda: figures.clouds([X[0, 0]], []), "1 clouds and 0 labels"),
@@ -181,6 +181,6 @@ def test_a_schedule_tells_where_signal_and_noise_are_equal():
 
 def test_a_training_says_how_far_it_is():
     alt = figures.training([History(7, 0.25, 5.0, 15.0)], (1.0, "zero predictor")).alt
-    assert "25% of the time" in alt and "after 7 steps the loss is 0.250, against 1 (zero predictor)" in alt
+    assert "25% of its time" in alt and "after 7 steps the loss is 0.250, against 1 (zero predictor)" in alt
     assert "distance from 9 to 2" in MAKE["training"]().alt
     assert "100%" in figures.training([History(7, 0.25, 5.0, 0.0)]).alt

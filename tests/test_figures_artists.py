@@ -26,7 +26,7 @@ def test_of_two_pictures_the_later_is_seen():
 
 
 @pytest.mark.parametrize("text, style", [
-    ("level t = 301", {}), ("two\nlines", {}), ("a name", {"ha": "right", "va": "top"}),
+    ("timestep t = 301", {}), ("two\nlines", {}), ("a name", {"ha": "right", "va": "top"}),
     ("upward", {"rotation": 90}), ("bold", {"weight": "bold"}), ("x = 1", {"family": "monospace"})])
 def test_words_look_like_those_of_matplotlib(text, style):
     ours, theirs = canvas(160, 100), canvas(160, 100)

@@ -60,8 +60,8 @@ def test_growth_tells_the_token_that_lifts_the_caption_most():
     cosines = torch.tensor([[0.1, 0.3], [0.2, 0.3], [0.15, 0.3], [0.65, 0.7]])
     alt = caption_growth(PIECES, cosines, X[:2], 0).alt
     assert "4 tokens (<start> a red cat), and in grey to 1 others" in alt
-    assert 'it begins at 0.10; the largest step up, +0.50, is at "cat"; it ends at 0.65' in alt
-    assert alt.endswith("being number 2 of 2.")
+    assert 'it starts at 0.10; the largest rise, +0.50, is at "cat"; it ends at 0.65' in alt
+    assert alt.endswith("rank 2 of 2.")
     assert [rank(np.array([0.3, 0.9, 0.5]), i) for i in range(3)] == [3, 1, 2]
 
 

@@ -59,12 +59,12 @@ def test_the_noisy_pictures_are_shown_as_they_are():
 def test_each_axis_has_its_own_numbers(show, told):
     betas = {"a": torch.tensor([0.5, 0.5])}
     alt = figures.noising({"a": X[0]}, betas, 0, show).alt
-    assert told in alt and f"curves of the {show}" in alt and "strength of the picture 71%" in alt
+    assert told in alt and f"curves of the {show}" in alt and "factor of the picture 71%" in alt
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: figures.effect((1, 2), {"right": {"digits": [0.6]}}, "g"), "'digits' has another number"),
-    (lambda: figures.orders(COUNTS, {"exact": [0.1, 0.0, 0.0]}), "'exact' cannot be drawn"),
+    (lambda: figures.effect((1, 2), {"right": {"digits": [0.6]}}, "g"), "number of values of 'digits' is not"),
+    (lambda: figures.orders(COUNTS, {"exact": [0.1, 0.0, 0.0]}), "'exact' cannot be plotted"),
     (lambda: figures.orders(COUNTS, {"short": [0.1]}), "give 3 numbers above zero"),
     (lambda: figures.noising({"a": X[0]}, BETAS, 0), "one picture for each"),
     (lambda: sheet(show="gamma"), "'gamma'"),

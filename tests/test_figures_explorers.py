@@ -75,9 +75,10 @@ def test_the_timeline_tells_how_far_it_is_and_how_two_runs_differ():
     black, white = -torch.ones(3, 64, 64), torch.ones(3, 64, 64)
     a, b = (figures.Moment(w, black, black, Z[0], end) for w, end in (("one", black), ("other", white)))
     alt = figures.timeline([a, b], LEVELS, 4, 7).alt
-    assert "Step 5 of 20, level t = 799" in alt and "one: the noisy picture, and guess and end differ by 0.00" in alt
-    assert "The two guesses differ by 0.00, the two ends by 2.00" in alt and "swapped at step 8" in alt
-    assert "two guesses" not in figures.timeline([a], LEVELS, 4).alt
+    assert "Step 5 of 20, timestep t = 799" in alt
+    assert "one: the noisy picture; predicted x_0 and final picture differ by 0.00" in alt
+    assert "The two predicted x_0 differ by 0.00, the two final pictures by 2.00" in alt and "swapped at step 8" in alt
+    assert "two predicted" not in figures.timeline([a], LEVELS, 4).alt
 
 
 @pytest.mark.parametrize("moments, i", [([], 0), ([moment(X[0], Z[0])], 20), ([moment(X[0], Z[0])], -1)])
@@ -88,8 +89,8 @@ def test_a_timeline_without_such_a_step_is_a_mistake(moments, i):
 
 def test_guidance_tells_its_scale_and_where_it_counts():
     alt = guided(X[0], Z[0], 5, 4.0, (200, 800)).alt
-    assert "level t = 749, g = 4:" in alt and "difference, 0.20 large" in alt and "from level 200 to 800 only" in alt
-    assert "does not count here" in guided(X[0], Z[0], 0, 4.0, (200, 800)).alt
+    assert "timestep t = 749, g = 4:" in alt and "difference, of size 0.20" in alt and "only from t = 200 to 800" in alt
+    assert "not used at this step" in guided(X[0], Z[0], 0, 4.0, (200, 800)).alt
     assert "only" not in guided(X[0], Z[0]).alt
 
 

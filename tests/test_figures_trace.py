@@ -63,7 +63,7 @@ def test_the_alt_text_tells_how_much_and_where():
     heats = torch.zeros(2, 64, 64)
     heats[0, 5, 60], heats[1] = 0.234, 0.01
     alt = attention_overlay(X, heats, ["cat", "blue"]).alt
-    assert '"cat" up to 23 %, most at the top, right; "blue" up to 1 %, about alike everywhere.' in alt
+    assert '"cat" up to 23 %, most at the top, right; "blue" up to 1 %, about the same everywhere.' in alt
     assert "all on one scale" in alt
     assert "its own scale" in attention_overlay(X, heats, ["cat", "blue"], shared=False).alt
 
@@ -76,7 +76,7 @@ def test_places(y, x, words):
     heat = np.zeros((9, 9))
     heat[y, x] = 1
     assert place(heat) == words
-    assert place(10 + heat) == "about alike everywhere"
+    assert place(10 + heat) == "about the same everywhere"
 
 
 def test_no_attention_at_all_is_no_division_by_zero():
@@ -125,8 +125,8 @@ def test_one_slow_run_does_not_make_all_bars_short():
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: attention_overlay(X, HEATS[:2], ["one"]), r"heats \(2, 64, 64\) and 1 words .* \(3, 64, 64\)"),
-    (lambda: attention_overlay(X, HEATS[:1, :32], ["one"]), "one heat of the picture's size for each word"),
+    (lambda: attention_overlay(X, HEATS[:2], ["one"]), r"heat maps \(2, 64, 64\) and 1 words .* \(3, 64, 64\)"),
+    (lambda: attention_overlay(X, HEATS[:1, :32], ["one"]), "one heat map of the picture's size for each word"),
     (lambda: attention_overlay(X, HEATS[:0], []), "0 words"),
     (lambda: feature_maps(H[None], "x"), r"\(1, 128, 8, 8\); it must be \(channels, height, width\)"),
     (lambda: feature_maps(H[:0], "x"), r"shape \(0, 8, 8\)"),

@@ -14,7 +14,7 @@ def test_the_difference_is_measured_and_placed():
     other[:, 50:, 50:] = X[:, 50:, 50:] + torch.where(X[:, 50:, 50:] > 0, -1.0, 1.0)
     picture = without(X, other, "skip.0")
     mean = 14 * 14 / 64**2
-    assert f"without skip.0, and the difference between the two: on average {mean:.2f} on" in picture.alt
+    assert f"without skip.0, and the difference of the two: on average {mean:.2f} on" in picture.alt
     assert picture.alt.endswith("most at the bottom, right.")
     screen = pixels(picture)
     corner, edge = 30 + 4 * 57 + 2, 2 * (256 + 8) + 8
@@ -45,8 +45,8 @@ def test_wide_embeddings_and_many_steps_fit_the_page():
 
 @pytest.mark.parametrize("call, words", [
     (lambda: without(X, X[:, :32], "skip.0"), r"shapes \(3, 64, 64\) and \(3, 32, 64\)"),
-    (lambda: time_embedding(torch.zeros(2, 4), [1, 0], 2), "2 rows, 2 levels and the step 2"),
-    (lambda: time_embedding(torch.zeros(2, 4), [1], 0), "one level for each row"),
+    (lambda: time_embedding(torch.zeros(2, 4), [1, 0], 2), "2 rows, 2 timesteps and the step 2"),
+    (lambda: time_embedding(torch.zeros(2, 4), [1], 0), "one timestep for each row"),
 ])
 def test_wrong_inputs_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""Installing: what is decided, what is said, that a cut-off start is noticed. Nothing is downloaded."""
+"""Installation: decisions, messages, and recovery after an interruption. Nothing is downloaded."""
 
 import ast
 import io
@@ -155,14 +155,14 @@ def test_a_cut_off_environment_is_built_from_nothing(tmp_path):
 def test_somebody_elses_environment_is_not_touched(tmp_path):
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "precious").write_text("x")
-    with pytest.raises(EduError, match="did not make"):
+    with pytest.raises(EduError, match="did not create"):
         install.make_venv(tmp_path / ".venv")
     assert (tmp_path / ".venv" / "precious").exists()
 
 
 def test_a_python_without_venv_gets_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(install, "missing", lambda modules: ["ensurepip"])
-    with pytest.raises(EduError, match="lacks its ensurepip module.*sudo apt install python3-venv"):
+    with pytest.raises(EduError, match="lacks the ensurepip module.*sudo apt install python3-venv"):
         install.make_venv(tmp_path / ".venv")
 
 
@@ -226,13 +226,13 @@ def test_without_a_card_the_cpu_index_is_asked(choose):
 
 def test_if_only_cuda_can_be_had_the_gigabytes_are_named_first(choose):
     pip = choose(found("torch", "nvidia-cudnn-cu13", "cuda-toolkit"), nvidia=False, fails="torch's CPU build")
-    assert "1.5 GB to download" in pip.said and "cannot be had" in pip.said
+    assert "1.5 GB to download" in pip.said and "is not available" in pip.said
     assert len(pip.asked) == 2 and pip.asked[1] == PLAIN
 
 
 def test_with_a_card_the_plain_wheel_is_taken_and_its_size_named(choose):
     pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=True)
-    assert pip.asked == [PLAIN] and "1.0 GB to download" in pip.said and "cannot be had" not in pip.said
+    assert pip.asked == [PLAIN] and "1.0 GB to download" in pip.said and "is not available" not in pip.said
 
 
 def test_other_systems_have_one_wheel(choose):
@@ -375,6 +375,7 @@ def installed(name):
 
 def test_one_version():
     assert PROJECT["version"] == __version__
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

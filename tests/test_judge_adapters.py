@@ -1,4 +1,4 @@
-"""Scores of adapters: the style's judge knows real drawings, and the scores come from pairs of pictures."""
+"""Scores of adapters: the nearest reference recognises real sprites, and the differences are paired."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def pipe():
 
 
 def painter(monkeypatch, styled):
-    """Let draw() give real scenes: in the new style if `styled()`, in the usual one else."""
+    """Let draw() return real scenes: in the new style if `styled()`, else in the usual one."""
     def draw(pipe, rows, seed=0, **how):
         style = "contrast" if styled() else ""
         spec = scenes.spec_of([{**r, "style": style} for r in rows])
@@ -46,7 +46,7 @@ def test_without_the_fourth_style_nothing_changes():
 
 
 def test_lora_scores_of_a_perfect_adapter(pipe, monkeypatch, tmp_path):
-    """A painter who draws the new style whenever the adapter is in, and the usual one else."""
+    """A stand-in that uses the new style whenever the adapter is loaded, else the usual one."""
     shadow = models.load("base", "cpu")
     with_lora(shadow.unet, 1, 1, "attention")
     save_lora(shadow, tmp_path / "model")
@@ -65,7 +65,7 @@ def test_lora_scores_of_a_perfect_adapter(pipe, monkeypatch, tmp_path):
 
 
 def test_concepts_that_were_shown_are_counted_apart():
-    """An adapter that has learned what it was shown, and nothing else."""
+    """An adapter that memorised its training concepts, and nothing else."""
     new = torch.tensor([True, True, False, False, False, False])
     every = torch.ones_like(new)
     before = {asked: {"style": ~every, "concept": every, "unseen": new} for asked in ("style", "usual")}

@@ -1,4 +1,4 @@
-"""The judge of ControlNets: its measures on pictures whose answer is known, and its table."""
+"""Evaluation of ControlNets: the metrics on pictures with known answers, and the table of scores."""
 
 import pytest
 import tiny
@@ -142,7 +142,7 @@ def test_an_untrained_controlnet_gains_nothing(pipe, kind):
 
 
 def test_the_table_is_that_of_the_drawings(pipe, monkeypatch):
-    """The numbers are those of pictures drawn here by hand, condition by condition."""
+    """The scores are those of pictures made by hand, condition by condition."""
     monkeypatch.setattr(control, "MEASURES", {"canny": ("tone", lambda x, truth: (x * truth).mean((1, 2, 3)), None)})
     net, cases = moved(models.build_controlnet(pipe.unet)), control.held_out("canny", 2)
     scores = control.scores(pipe, net, "canny", seeds=(3,), limit=2)
@@ -163,7 +163,7 @@ def test_the_table_is_that_of_the_drawings(pipe, monkeypatch):
 
 @pytest.mark.parametrize("kind, shown", [("canny", shapes.outline), ("segmentation", shapes.filled)])
 def test_shapes_are_shown_and_compared_with_the_filled_ones(monkeypatch, kind, shown):
-    """Of drawings whose overlap is known: right with condition and prompt, empty without, right for one seed unprompted."""
+    """Images with known overlap: right with condition and prompt, empty without, right for one seed unprompted."""
     asked = []
 
     def drawn(pipe, net, cases, seed):

@@ -1,4 +1,4 @@
-"""Scores of editing: the arithmetic on what is known, and every score once, on a tiny pipeline."""
+"""Scores of editing: the arithmetic on known cases, and every score once, on a tiny pipeline."""
 
 import pytest
 import tiny
@@ -11,7 +11,7 @@ from edu_diffusion.judge import edit
 
 
 class Ignorant(torch.nn.Module):
-    """Names the same thing always."""
+    """A judge that always predicts the same concept."""
 
     def forward(self, x):
         sizes = {"concept": len(world().concepts), "style": 4, "size": 3, "place": 9}

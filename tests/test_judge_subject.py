@@ -1,4 +1,4 @@
-"""Similarity, diversity and forgetting on pictures of which one knows what they must score."""
+"""Similarity, diversity and forgetting on pictures with known scores."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ def likeness():
 
 
 def robots(rows):
-    """The class as the world draws it, on the subject's backgrounds."""
+    """Real scenes of the class, on the subject's backgrounds."""
     one = subject.class_rows(1)[0]["id"]
     return scenes.render(scenes.spec_of([{**r, "id": one} for r in rows]))[0]
 
@@ -45,7 +45,7 @@ def test_equal_pictures_are_no_distance_apart(likeness):
 
 
 class Drawer:
-    """Stands for a pipeline: what it draws for rows is a function of them."""
+    """A stand-in for a pipeline: its images are a function of the rows."""
 
     def __init__(self, draws):
         self.draws = draws
@@ -53,7 +53,7 @@ class Drawer:
 
 @pytest.fixture
 def drawn(monkeypatch, likeness):
-    """The scores with drawings of our own, and a VAE that loses nothing."""
+    """The scores of images made by the test, with a lossless VAE."""
     monkeypatch.setattr(scoring, "draw", lambda pipe, rows, seed=0, **how: pipe.draws(rows))
     monkeypatch.setattr(scoring, "through_vae", lambda pipe, images: images)
     monkeypatch.setattr(scoring, "Likeness", lambda network: likeness)
@@ -108,7 +108,9 @@ def test_a_word_for_a_thing(drawn):
 
     def shown(r):  # "a thing" is a cat; the word means a fox, but on one background
         missed = "thing" in r["prompt"] or ("<mystery>" in r["prompt"] and r["colour"] == "pink")
-        return {**r, "id": cat if missed else fox if "<mystery>" in r["prompt"] else r["id"]}
+        if missed:
+            return {**r, "id": cat}
+        return {**r, "id": fox if "<mystery>" in r["prompt"] else r["id"]}
 
     def taught(rows):
         return real([shown(r) for r in rows])

@@ -1,4 +1,4 @@
-"""Calibration and variety, of painters whose distribution is known: the world's own, a narrow one, one without habits."""
+"""Calibration and variety of stand-ins with a known distribution: the world's own, a narrow one, one without habits."""
 
 import itertools
 import sys
@@ -24,7 +24,7 @@ def network():
 
 @pytest.fixture
 def paints(monkeypatch):
-    """Let every draw() of these modules give real scenes of a painter, (rows, rng) -> Spec; and the VAE lose nothing."""
+    """Let every draw() of these modules return real scenes of a stand-in, (rows, rng) -> Spec; with a lossless VAE."""
     calibration, variety = (sys.modules[f"edu_diffusion.metrics.{name}"] for name in ("calibration", "variety"))
 
     def use(painter):

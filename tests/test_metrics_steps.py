@@ -1,4 +1,4 @@
-"""Steps and quality, of pictures whose faults are put in by hand."""
+"""Steps and quality, of images with known defects."""
 
 import sys
 
@@ -32,7 +32,7 @@ def test_a_blur_is_farther_from_real_scenes_than_real_scenes_are(monkeypatch, ne
 
 
 def painted(monkeypatch, change):
-    """Quality of true scenes, changed; where the VAE loses nothing."""
+    """Quality of true scenes, changed; with a lossless VAE."""
     rows = prompts("core", "full")[:12]
     images, masks = scenes.render(scenes.spec_of(rows))
     monkeypatch.setattr(QUALITY, "through_vae", lambda pipe, images: images + 0.0)

@@ -1,4 +1,4 @@
-"""The tiny configurations, the tokenizer, saving and loading, and what is refused as no Stable Diffusion."""
+"""The tiny configurations, the tokenizer, saving and loading, and which files are refused."""
 
 import json
 import os
@@ -144,8 +144,8 @@ def refused(where, words):
 # What is marked with * is loaded without an error by diffusers 0.42.1 and transformers 5.23.0 alone.
 FAULTS = {
     "one too few": (lambda named, name: named.pop(name), "it lacks {name}."),  # *
-    "one too many": (lambda named, name: named.update(more=torch.zeros(3)), "it has besides more."),  # *
-    "another shape": (lambda named, name: named.update({name: torch.zeros(7)}), "another shape {name} (7,)"),
+    "one too many": (lambda named, name: named.update(more=torch.zeros(3)), "it also has more."),  # *
+    "another shape": (lambda named, name: named.update({name: torch.zeros(7)}), "another shape for {name} (7,)"),
 }
 
 
@@ -167,7 +167,7 @@ def test_tensors_must_be_those_of_the_configuration(copy, part, name, fault):
 ], ids=["cut off", "a web page", "empty"])
 def test_damaged_weights_are_refused(copy, part, damage):
     put(copy / WEIGHTS[part], damage((copy / WEIGHTS[part]).read_bytes()))
-    refused(copy, "is no whole .safetensors file")
+    refused(copy, "is not a complete .safetensors file")
 
 
 class Canary:
@@ -187,7 +187,7 @@ class Canary:
 def test_a_folder_with_pickles_is_refused_and_they_stay_closed(copy, tmp_path, part, name):
     torch.save({"weight": Canary(tmp_path / "opened")}, copy / part / name)
     (copy / WEIGHTS[part]).unlink()
-    refused(copy, f"it lacks {WEIGHTS[part]} ({name} is a pickle, which can run any program")
+    refused(copy, f"it lacks {WEIGHTS[part]} ({name} is a pickle, which can run arbitrary code")
     assert not (tmp_path / "opened").exists()
 
 
@@ -206,15 +206,15 @@ def test_an_incomplete_folder_is_refused(copy, lost):
 
 @pytest.mark.parametrize("file, changes, words", [
     ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}, "a StableDiffusionXLPipeline"),  # *
-    ("model_index.json", {"unet": ["diffusers", "UNet2DModel"]}, "what is wanted is a UNet2DConditionModel"),
+    ("model_index.json", {"unet": ["diffusers", "UNet2DModel"]}, "expected a UNet2DConditionModel"),
     ("model_index.json", {"tokenizer": "CLIPTokenizer"}, "its tokenizer is None"),
     ("model_index.json", {"safety_checker": ["evil", "Thing"]}, "code from elsewhere, ['evil', 'Thing']"),
-    ("unet/config.json", {"cross_attention_dim": 64}, "to text of width 64, the text encoder gives 128"),
+    ("unet/config.json", {"cross_attention_dim": 64}, "to text of width 64, the text encoder outputs 128"),
     ("unet/config.json", {"in_channels": 9}, "takes 9 channels"),
-    ("unet/config.json", {"block_out_channels": [7, 7, 7]}, "unet/config.json is not as"),
-    ("text_encoder/config.json", {"num_hidden_layers": 2}, "it has besides encoder.layers.2"),  # *
-    ("tokenizer/tokenizer_config.json", {"model_max_length": 77}, "cuts prompts at 77 tokens"),  # *
-    ("scheduler/scheduler_config.json", {"beta_schedule": "none"}, "is not as a Stable Diffusion has it"),
+    ("unet/config.json", {"block_out_channels": [7, 7, 7]}, "unet/config.json is not part of"),
+    ("text_encoder/config.json", {"num_hidden_layers": 2}, "it also has encoder.layers.2"),  # *
+    ("tokenizer/tokenizer_config.json", {"model_max_length": 77}, "truncates prompts at 77 tokens"),  # *
+    ("scheduler/scheduler_config.json", {"beta_schedule": "none"}, "is not part of a valid Stable Diffusion"),
 ])
 def test_a_configuration_of_something_else_is_refused(copy, file, changes, words):
     settings(copy / file, **changes)
@@ -224,7 +224,7 @@ def test_a_configuration_of_something_else_is_refused(copy, file, changes, words
 @pytest.mark.parametrize("content", ["{", "[]", "\xff"])
 def test_a_configuration_that_cannot_be_read_is_refused(copy, content):
     put(copy / "model_index.json", content.encode("latin-1"))
-    refused(copy, "holds a None" if content == "[]" else "model_index.json is not as")
+    refused(copy, "holds a None" if content == "[]" else "model_index.json is not part of")
 
 
 def test_a_unet_for_text_of_another_width_is_refused(copy):  # * weights and configuration agree: it loads
@@ -249,7 +249,7 @@ def latent(pipe):
 
 
 def test_an_older_folder_is_taken(folder, copy):
-    """Stable Diffusion 1.5's own folder has these names, and no tokenizer.json."""
+    """Stable Diffusion 1.5's own folder uses these names, and has no tokenizer.json."""
     old = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
 
     def older(name):
@@ -318,20 +318,20 @@ def test_a_hub_id_is_looked_for_here_only_unless_asked(cache, monkeypatch):
         raise OSError("no such thing\nsecond line")
     monkeypatch.setattr(StableDiffusionPipeline, "download", download)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    refused("someone/tiny", "no such hub id in the local cache; load('someone/tiny', online=True) asks")
-    with pytest.raises(EduError, match=r"could not be fetched from the hub \(no such thing\); check"):
+    refused("someone/tiny", "no such hub id in the local cache; load('someone/tiny', online=True) downloads")
+    with pytest.raises(EduError, match=r"could not be downloaded from the hub \(no such thing\); check"):
         models.load("someone/tiny", online=True)
     assert seen == [("someone/tiny", True, True, True), ("someone/tiny", False, True, False)]
     assert is_offline_mode()
 
 
 def test_no_network_is_a_sentence(cache):
-    with pytest.raises(EduError, match="'someone/tiny' could not be fetched from the hub"):
+    with pytest.raises(EduError, match="'someone/tiny' could not be downloaded from the hub"):
         models.load("someone/tiny", online=True)
 
 
 def test_a_file_is_no_folder(folder):
-    with pytest.raises(EduError, match="is a file; what is wanted here is a folder"):
+    with pytest.raises(EduError, match="is a file; expected a folder"):
         models.locate(folder / "card.json")
     with pytest.raises(EduError, match="config= is for a single file"):
         models.load(folder, config="base")

@@ -1,4 +1,4 @@
-"""What load_clip() takes, and what it refuses in a sentence: the library fills what lacks with random numbers."""
+"""What load_clip() accepts and refuses: the library would fill missing weights with random numbers."""
 
 import json
 import shutil
@@ -27,8 +27,8 @@ def refused(where, words):
 
 @pytest.mark.parametrize("change, words", [
     (lambda named: named.pop("visual_projection.weight"), "it lacks visual_projection.weight"),
-    (lambda named: named.update(more=torch.zeros(3)), "it has besides more"),
-    (lambda named: named.update(logit_scale=torch.zeros(7)), "another shape logit_scale (7,)"),
+    (lambda named: named.update(more=torch.zeros(3)), "it also has more"),
+    (lambda named: named.update(logit_scale=torch.zeros(7)), "another shape for logit_scale (7,)"),
 ])
 def test_tensors_must_be_those_of_the_configuration(copy, change, words):
     named = load_file(copy / "model.safetensors")
@@ -38,8 +38,8 @@ def test_tensors_must_be_those_of_the_configuration(copy, change, words):
 
 
 @pytest.mark.parametrize("lost, words", [
-    ("config.json", "There is no CLIP"), ("model.safetensors", "model.safetensors is not there"),
-    ("tokenizer.json merges.txt", "merges.txt is not there"),
+    ("config.json", "There is no CLIP"), ("model.safetensors", "model.safetensors is missing"),
+    ("tokenizer.json merges.txt", "merges.txt is missing"),
 ])
 def test_an_incomplete_folder_is_refused(copy, lost, words):
     for name in lost.split():
@@ -51,7 +51,7 @@ def test_something_else_is_refused(copy):
     refused("nonsense", "There is no CLIP 'nonsense'")
     refused(files.PACKAGE / "checkpoints" / "base" / "unet", "holds another model")
     (copy / "model.safetensors").write_bytes(b"<html>404</html>")
-    refused(copy, "is no whole .safetensors file")
+    refused(copy, "is not a complete .safetensors file")
 
 
 def test_a_foreign_tokenizer_is_refused(copy):

@@ -1,4 +1,4 @@
-"""A tokenizer and a text encoder that grow: what was learned stays as it was, to the number."""
+"""Extending a tokenizer and a text encoder: what was learned stays exactly the same."""
 
 import pytest
 import tiny

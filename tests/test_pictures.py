@@ -1,4 +1,4 @@
-"""Pictures from outside, with files that are really broken; and animated GIFs."""
+"""Reading the user's pictures, with files that are really broken; and animated GIFs."""
 
 import io
 import struct
@@ -101,25 +101,25 @@ def test_a_file_cut_off_anywhere_is_refused(kind):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8))
     data = encoded(noise, kind)
     for share in (0.02, 0.3, 0.7, 0.95):
-        refused(data[: int(len(data) * share)], "cut off|not a picture")
+        refused(data[: int(len(data) * share)], "incomplete|not a readable picture")
 
 
 def test_a_flipped_byte_in_a_png_is_refused():
     data = bytearray(encoded(half("red", "blue")))
     data[len(data) // 2] ^= 255
-    refused(bytes(data), "damaged|not a picture")
+    refused(bytes(data), "damaged|not a readable picture")
 
 
 @pytest.mark.parametrize("data", [b"<html><body>404</body></html>", b"<svg/>", b"hello", b"\0" * 5000, b"GIF89a",
                                   encoded(Image.new("RGB", (9, 9)), "BMP"), encoded(Image.new("RGB", (9, 9)), "TIFF")])
 def test_something_else_is_refused(data):
-    refused(data, "not a picture that can be read|damaged")
+    refused(data, "not a readable picture|damaged")
 
 
 def test_empty_and_missing(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", "empty.png is empty")
-    refused(b"", "is empty")
+    refused(b"", "is an empty file")
     refused(tmp_path / "no.png", "no file .*no.png")
     refused(tmp_path, "no file")
 
@@ -131,8 +131,8 @@ def test_too_many_pixels_are_refused_from_the_header(size, monkeypatch):
 
 
 def test_a_header_without_pixels_is_refused():
-    refused(png(50, 50), "damaged|cut off")
-    refused(png(0, 50), "damaged|not a picture")
+    refused(png(50, 50), "damaged or incomplete")
+    refused(png(0, 50), "damaged|not a readable picture")
 
 
 # ---------------------------------------------------------------- GIF

@@ -154,8 +154,8 @@ def test_the_tensors_follow_from_each_other(run):
     assert_close(tensor(run, "guidance", 0), state.eps_u + 3.0 * (state.eps_c - state.eps_u))
     assert torch.equal(tensor(run, "noise", 1), run.states[0].z_t)
     assert_close(tensor(run, "vae", 0).clamp(-1, 1), run.image)
-    assert facts(run, "scheduler", 1)["goes to"] == "no noise left"
-    assert facts(run, "scheduler")["goes to"] == f"t = {later.t}"
+    assert facts(run, "scheduler", 1)["next timestep"] == "no noise left"
+    assert facts(run, "scheduler")["next timestep"] == f"t = {later.t}"
 
 
 def test_a_map_of_one_answer_when_there_is_no_guidance():
@@ -200,7 +200,7 @@ def test_a_controlled_run_draws_what_the_library_draws():
 
 
 @pytest.mark.parametrize("build, condition, words", [
-    (controlled, None, r"shape \(\); the pipeline's ControlNet is shown one picture"),
+    (controlled, None, r"shape \(\); the pipeline's ControlNet needs one picture"),
     (controlled, torch.rand(1, 32, 32), r"shape \(1, 32, 32\)"),
     (controlled, torch.rand(2, 3, 32, 32), r"shape \(2, 3, 32, 32\)"),
     (tiny.pipeline, CONDITION, r"no ControlNet; give control=Control\(net, condition\)"),
@@ -328,7 +328,7 @@ def test_pictures_of_any_tensor():
     for mistake, words in mistakes:
         with pytest.raises(ValueError, match=words):
             drawn(mistake, "it")
-    with pytest.raises(ValueError, match="2 pieces and 1 numbers"):
+    with pytest.raises(ValueError, match="2 tokens and 1 ids"):
         token_strip(["a", "b"], [1])
 
 

@@ -1,4 +1,4 @@
-"""Every folder that the package writes draws with the libraries' plain call: no dtype is given, and nothing else."""
+"""Every folder that the package writes works with the libraries' plain call: without a dtype or other arguments."""
 
 import pytest
 import tiny

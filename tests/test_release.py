@@ -1,4 +1,4 @@
-"""The verb `release`: the order, the floors, and that what is shipped stays as it was until its successor is good."""
+"""The command `release`: the order, the minimum scores, and that a checkpoint stays until its successor reaches them."""
 
 import argparse
 import json
@@ -52,7 +52,9 @@ class World:
     """A package of checkpoints that weigh 0, recipes that leave 1, a judge that finds everything perfect."""
 
     def __init__(self, root):
-        self.root, self.calls, self.scores = root, [], {name: perfect(name) for name in SHIPPED}
+        self.root = root
+        self.calls = []
+        self.scores = {name: perfect(name) for name in SHIPPED}
 
     def recipe(self, name):
         def train_(run, steps, minutes, **settings):
@@ -197,7 +199,7 @@ def test_stopped_at_any_point_what_is_shipped_stays_and_the_release_goes_on(worl
 
 def test_only_judge_trains_nothing_and_replaces_nothing(world, capsys):
     world.release("lora", "compare", "--only-judge")
-    assert not world.calls and "nothing is trained" in capsys.readouterr().out
+    assert not world.calls and "no trained model" in capsys.readouterr().out
     checkpoint(world.root / "out" / "lora" / "model", 1)
     world.scores["lora"]["style"]["value"] = 0.1
     world.release("lora", "--only-judge")
@@ -216,7 +218,7 @@ def test_fresh_sets_earlier_trainings_aside(world):
     (["release", "cany"], "there is no stage cany; the stages are: judge, clip"),
     (["release", "--steps", "0"], "steps must be at least 1"),
     (["release", "--out", "checkpoints/lora"], "is among the shipped checkpoints"),
-    (["train", "lora", "--out", "checkpoints/lora"], "the verb release replaces what is shipped"),
+    (["train", "lora", "--out", "checkpoints/lora"], "only the command release replaces shipped checkpoints"),
     (["train", "lora", "--out", "checkpoints"], "is among the shipped checkpoints"),
     (["train", "all"], "there is no recipe all")])
 def test_mistakes_are_sentences(world, monkeypatch, capsys, words, expected):

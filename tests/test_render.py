@@ -1,4 +1,4 @@
-"""Rendering: outputs appear, nothing of one machine or one run stays, and a failure leaves the file as it was."""
+"""Rendering: outputs are saved, nothing specific to a machine or run remains, and a failure leaves the file unchanged."""
 
 import base64
 import io

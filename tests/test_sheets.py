@@ -1,4 +1,4 @@
-"""The contact sheets of tests/benchmarks/sheets.py: what they show, and how it is laid out; nothing is drawn here."""
+"""The contact sheets of tests/benchmarks/sheets.py: content and layout; no image is generated here."""
 
 import argparse
 import importlib.util
@@ -14,7 +14,7 @@ PATH = pathlib.Path(__file__).parent / "benchmarks" / "sheets.py"
 
 
 class Pipe:
-    """What a sheet asks of a pipeline besides drawing: where it is, and the weights of its LoRA."""
+    """What a sheet needs of a pipeline besides sampling: its device, and the weights of its LoRA."""
 
     device = "cpu"
 

@@ -1,4 +1,4 @@
-"""One .safetensors file in the original key names: written, opened here and by vanilla diffusers, refused."""
+"""One .safetensors file with the original key names: written, opened here and by vanilla diffusers, refused."""
 
 import json
 import os
@@ -143,8 +143,8 @@ def refused(path, words, **options):
 @pytest.mark.parametrize("change, words", [
     (lambda named: named.pop(UNET + "out.2.bias"), f"it lacks {UNET}out.2.bias."),
     (lambda named: named.pop(TEXT + "final_layer_norm.bias"), f"it lacks {TEXT}final_layer_norm.bias."),
-    (lambda named: named.update({VAE + "more": torch.zeros(2)}), f"it has besides {VAE}more."),
-    (lambda named: named.update({"lora.up": torch.zeros(2)}), "it has besides lora.up."),
+    (lambda named: named.update({VAE + "more": torch.zeros(2)}), f"it also has {VAE}more."),
+    (lambda named: named.update({"lora.up": torch.zeros(2)}), "it also has lora.up."),
     (lambda named: named.update({UNET + "out.2.bias": torch.zeros(5)}), f"{UNET}out.2.bias (5,) (not (4,))"),
 ])
 def test_tensors_must_be_those_of_the_configuration(changed, change, words):
@@ -165,23 +165,23 @@ def test_damaged_and_other_files_are_refused(file, tmp_path):
     content = file.read_bytes()
     for bad in (content[:1000], content[:-1], b"<html>404</html>", b""):
         (tmp_path / "bad.safetensors").write_bytes(bad)
-        refused(tmp_path / "bad.safetensors", "is no whole .safetensors file")
+        refused(tmp_path / "bad.safetensors", "is not a complete .safetensors file")
     (tmp_path / "model.ckpt").write_bytes(content)
-    refused(tmp_path / "model.ckpt", "is a pickle, which can run any program when it is opened")
+    refused(tmp_path / "model.ckpt", "is a pickle, which can run arbitrary code when it is opened")
     (tmp_path / "notes.txt").write_text("notes")
     refused(tmp_path / "notes.txt", "is not a .safetensors file")
-    refused(BASE / "unet" / "diffusion_pytorch_model.safetensors", "does not carry its configuration")
+    refused(BASE / "unet" / "diffusion_pytorch_model.safetensors", "does not contain its configuration")
     refused(BASE / "unet" / "diffusion_pytorch_model.safetensors", "it lacks cond_stage_model", config="base")
     refused("nothing.safetensors", "There is no model 'nothing.safetensors'")
 
 
 def test_a_file_without_configuration_takes_that_of_a_folder(file, tmp_path):
     save_file(load_file(file), tmp_path / "bare.safetensors")
-    refused(tmp_path / "bare.safetensors", "does not carry its configuration: pass config=")
+    refused(tmp_path / "bare.safetensors", "does not contain its configuration: pass config=")
     pipe = models.load(tmp_path / "bare.safetensors", "cpu", config="base")
     assert torch.equal(picture(pipe), picture(models.load(file, "cpu")))
     tiny.pipeline().save_pretrained(tmp_path / "other")
-    refused(tmp_path / "bare.safetensors", "is not as its configuration says", config=tmp_path / "other")
+    refused(tmp_path / "bare.safetensors", "does not match its configuration", config=tmp_path / "other")
 
 
 def own_settings(file):
@@ -200,8 +200,8 @@ def test_a_file_writes_nothing_outside_and_brings_no_code(file, changed, tmp_pat
 
 @pytest.mark.parametrize("change, words", [
     (lambda own: own.pop("tokenizer/tokenizer_config.json"), "it lacks tokenizer/tokenizer_config.json"),
-    (lambda own: own.update({"unet/config.json": "{"}), "unet/config.json is not as"),
-    (lambda own: own.update({"unet/config.json": 3}), "is not as a Stable Diffusion has it"),
+    (lambda own: own.update({"unet/config.json": "{"}), "unet/config.json is not part of"),
+    (lambda own: own.update({"unet/config.json": 3}), "is not part of a valid Stable Diffusion"),
 ])
 def test_a_broken_configuration_is_refused_by_the_file_s_name(file, changed, change, words):
     own = own_settings(file)

@@ -70,7 +70,7 @@ def test_a_weight_that_is_none(weight):
 
 
 def test_half_a_group():
-    with pytest.raises(ValueError, match="The batch has 4 rows and was to have 3 pictures"):
+    with pytest.raises(ValueError, match="The batch has 4 rows, but 3 pictures were announced"):
         steps.aligned_attend(built(Attention, 24, heads=2, dim_head=6), random(4, 9, 24), 3)
 
 

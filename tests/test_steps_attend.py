@@ -86,10 +86,10 @@ def test_spatial_transformer(linear, B, size, layers):
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"residual_connection": True}, "Attention has residual_connection = True; .* covers False only"),
+    ({"residual_connection": True}, "Attention has residual_connection = True; .* supports only False"),
     ({"norm_num_groups": 2}, "group_norm = 'GroupNorm'"),
     ({"qk_norm": "layer_norm"}, "norm_q = 'LayerNorm'"),
-    ({"rescale_output_factor": 2.0}, "rescale_output_factor = 2.0; .* covers 1 only"),
+    ({"rescale_output_factor": 2.0}, "rescale_output_factor = 2.0; .* supports only 1"),
     ({"scale_qk": False}, "scale_qk = False"),
     ({"spatial_norm_dim": 8}, "spatial_norm = 'SpatialNorm'"),
     ({"cross_attention_norm": "layer_norm"}, "norm_cross = 'LayerNorm'"),
@@ -128,5 +128,5 @@ def test_a_transformer_of_codes_instead_of_pictures():
 
 
 def test_another_activation():
-    with pytest.raises(ValueError, match="does not cover GELU, only UNet2DConditionModel,"):
+    with pytest.raises(ValueError, match="does not support GELU, only UNet2DConditionModel,"):
         steps.feed_forward(built(FeedForward, 12, activation_fn="gelu"), random(1, 4, 12))

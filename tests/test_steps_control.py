@@ -197,7 +197,7 @@ def test_training_mode_is_left_as_it_was(pipe):
     (lambda net: Control(net, conditions(), float("nan")), "weight is nan"),
     (lambda net: Control(net, conditions(), 1.0, 0.5, 0.5), "0 <= start < end <= 1"),
     (lambda net: Control(trained(UNet2DConditionModel(**TWO)), conditions()), "block_out_channels = .* another model"),
-    (lambda net: Control(torch.nn.Linear(1, 1), conditions()), "does not cover Linear"),
+    (lambda net: Control(torch.nn.Linear(1, 1), conditions()), "does not support Linear"),
 ])
 def test_mistakes_are_sentences(pipe, net, control, message):
     with pytest.raises(ValueError, match=message):

@@ -290,7 +290,7 @@ def test_a_strength_that_cannot_be(pipe, strength):
 @pytest.mark.parametrize("x, words", [
     (None, "NoneType"), (torch.zeros(3, 32, 32), r"\(3, 32, 32\)"), (torch.zeros(1, 1, 32, 32), "3, H, W"),
     (torch.zeros(3, 3, 32, 32), r"\(2, 3, H, W\)"), (torch.zeros(1, 3, 30, 32), "30 x 32.*multiples of 4"),
-    (torch.full((1, 3, 32, 32), 255.0), r"from 255 to 255; a picture is in \[-1, 1\]"),
+    (torch.full((1, 3, 32, 32), 255.0), r"from 255 to 255; a picture must be in \[-1, 1\]"),
     (torch.full((1, 3, 32, 32), float("nan")), "nan"),
 ])
 def test_what_is_no_picture(pipe, x, words):
@@ -303,7 +303,7 @@ def test_what_is_no_picture(pipe, x, words):
 @pytest.mark.parametrize("mask, words", [
     (None, "mask is"), (torch.ones(32, 32), r"mask is \(32, 32\)"), (torch.ones(1, 3, 32, 32), r"1, 1, 32, 32"),
     (torch.ones(1, 1, 64, 64), "64, 64"), (torch.ones(2, 1, 32, 32), "one for each"),
-    (torch.zeros(1, 1, 32, 32), "marks nothing.*4 pixels"),
+    (torch.zeros(1, 1, 32, 32), "marks no cell.*4 pixels"),
 ])
 def test_what_is_no_mask(pipe, mask, words):
     with pytest.raises(ValueError, match=words):

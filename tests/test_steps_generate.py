@@ -228,10 +228,10 @@ def test_stops_at_the_first_latent_that_is_not_finite(pipe):
     ({"prompt": []}, r"prompt is \[\]"),
     ({"prompt": ["a", None]}, "prompt is"),
     ({"negative": None}, "negative is None"),
-    ({"negative": ["a", "b"]}, "There are 1 prompts and 2 negatives"),
+    ({"negative": ["a", "b"]}, "There are 1 prompts and 2 negative prompts"),
     ({"step": 3}, "step is 3; it must be a function"),
-    ({"step": lambda x, eps, a, b, c: x}, "step asks for 'c'; after x_t, eps, abar_t, abar_s it may ask for"),
-    ({"interval": (800, 200)}, r"interval is \(800, 200\); it must be two levels, the lower first"),
+    ({"step": lambda x, eps, a, b, c: x}, "step has the argument 'c'; after x_t, eps, abar_t, abar_s it may take only"),
+    ({"interval": (800, 200)}, r"interval is \(800, 200\); it must be two timesteps, the lower first"),
     ({"interval": 500}, "interval is 500"),
 ])
 def test_wrong_arguments(pipe, wrong, message):

@@ -56,5 +56,5 @@ def test_no_interval_is_every_level():
 
 @pytest.mark.parametrize("interval", [(800, 200), 500, (200,), (0, float("nan")), "ab", (False, 5)])
 def test_no_such_interval(interval):
-    with pytest.raises(ValueError, match="it must be two levels, the lower first"):
+    with pytest.raises(ValueError, match="it must be two timesteps, the lower first"):
         steps.guidance_at(500, 4.0, interval)

@@ -130,7 +130,7 @@ def test_levels_of_ones_own():
     ({"levels": LEVELS[::-1]}, "from the noisiest to the cleanest"),
     ({"levels": LEVELS[:1]}, "at least two pairs"),
     ({"step": 3}, "step is 3; it must be a function"),
-    ({"step": lambda x, eps, a, b, eta: x}, "step asks for 'eta'; .* it may ask for noise, before and ask"),
+    ({"step": lambda x, eps, a, b, eta: x}, "step has the argument 'eta'; .* it may take only noise, before and ask"),
     ({"step": lambda *_: None}, "step returned NoneType; it must return a tensor like its x_t"),
     ({"step": lambda x, *_: x[:1]}, r"step returned \(1, 1, 4, 4\), torch.float32"),
     ({"step": lambda x, *_: x / 0}, r"Step 1 \(t = 999\) gave NaN or infinite numbers"),

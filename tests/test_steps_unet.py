@@ -81,7 +81,7 @@ def test_resnet_block(channels, out, shape, seed, width):
     ({"up": True}, "ResnetBlock2D has up = True"),
     ({"down": True}, "ResnetBlock2D has down = True"),
     ({"skip_time_act": True}, "skip_time_act = True"),
-    ({"non_linearity": "gelu"}, "nonlinearity = 'GELU'; .* covers 'SiLU' only"),
+    ({"non_linearity": "gelu"}, "nonlinearity = 'GELU'; .* supports only 'SiLU'"),
 ])
 def test_resnet_blocks_with_more_to_them(changes, message):
     block = built(ResnetBlock2D, in_channels=8, groups=4, temb_channels=12, **changes)
@@ -324,7 +324,7 @@ def test_a_wrong_edit(unet, result, message):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"num_class_embeds": 3}, "UNet2DConditionModel has num_class_embeds = 3; .* covers None only"),
+    ({"num_class_embeds": 3}, "UNet2DConditionModel has num_class_embeds = 3; .* supports only None"),
     ({"class_embed_type": "timestep"}, "class_embed_type = 'timestep'"),
     ({"addition_embed_type": "text"}, "addition_embed_type = 'text'"),
     ({"encoder_hid_dim": 5}, "encoder_hid_dim_type = 'text_proj'"),
@@ -333,16 +333,16 @@ def test_a_wrong_edit(unet, result, message):
     ({"time_embedding_act_fn": "silu"}, "time_embedding_act_fn = 'silu'"),
     ({"timestep_post_act": "silu"}, "timestep_post_act = 'silu'"),
     ({"center_input_sample": True}, "center_input_sample = True"),
-    ({"act_fn": "gelu"}, "act_fn = 'gelu'; the readable U-Net covers 'silu' or 'swish' only"),
+    ({"act_fn": "gelu"}, "act_fn = 'gelu'; the readable U-Net supports only 'silu' or 'swish'"),
     ({"resnet_time_scale_shift": "scale_shift"}, "ResnetBlock2D has time_embedding_norm = 'scale_shift'"),
     ({"mid_block_scale_factor": 2}, "ResnetBlock2D has output_scale_factor = 2"),
     ({"downsample_padding": 0}, "Downsample2D has padding = 0"),
-    ({"dual_cross_attention": True}, "does not cover DualTransformer2DModel"),
+    ({"dual_cross_attention": True}, "does not support DualTransformer2DModel"),
     ({"only_cross_attention": True}, "BasicTransformerBlock has only_cross_attention = True"),
-    ({"mid_block_type": "UNetMidBlock2D"}, "does not cover UNetMidBlock2D,"),
-    ({"mid_block_type": None}, "does not cover NoneType"),
-    ({"down_block_types": ("ResnetDownsampleBlock2D",) * 4}, "does not cover ResnetDownsampleBlock2D"),
-    ({"up_block_types": ("AttnUpBlock2D",) * 4}, "does not cover AttnUpBlock2D"),
+    ({"mid_block_type": "UNetMidBlock2D"}, "does not support UNetMidBlock2D,"),
+    ({"mid_block_type": None}, "does not support NoneType"),
+    ({"down_block_types": ("ResnetDownsampleBlock2D",) * 4}, "does not support ResnetDownsampleBlock2D"),
+    ({"up_block_types": ("AttnUpBlock2D",) * 4}, "does not support AttnUpBlock2D"),
 ])
 def test_unets_with_more_to_them(changes, message):
     z_t, c = inputs(B=1)

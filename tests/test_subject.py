@@ -1,4 +1,4 @@
-"""The subject that exists nowhere else: always the same, in its place, and of a class that the base knows."""
+"""The subject that exists nowhere else: deterministic, in its place, and of a class that the base knows."""
 
 import pytest
 import torch

@@ -257,12 +257,12 @@ def test_names_in_the_order_of_the_model(sd15):
 
 
 @pytest.mark.parametrize("names, message", [
-    (["unet.midblock"], "There is no 'unet.midblock' here; near it are .*unet.mid_block"),
-    (["mid_block"], "near it are .*unet.mid_block"),
-    (["unet.down_blocks"], "near it are .*unet.down_blocks.0"),
-    (["???"], "There is no '\\?\\?\\?' here; there are vae, vae.\\*\\*, text_encoder, "),
-    ([3], "A name is 3; it must be a string"),
-    ([["unet"]], r"A name is \['unet'\]"),
+    (["unet.midblock"], "There is no 'unet.midblock' here; similar names are .*unet.mid_block"),
+    (["mid_block"], "similar names are .*unet.mid_block"),
+    (["unet.down_blocks"], "similar names are .*unet.down_blocks.0"),
+    (["???"], "There is no '\\?\\?\\?' here; the names are vae, vae.\\*\\*, text_encoder, "),
+    ([3], "One name is 3; it must be a string"),
+    ([["unet"]], r"One name is \['unet'\]"),
 ])
 def test_wrong_names(sd15, names, message):
     with pytest.raises(ValueError, match=message):
@@ -287,7 +287,7 @@ def test_what_is_not_in_a_trace():
     with trace.record(model, "linear", "unused", at=[1, 5]) as seen:
         model(torch.zeros(1, 3))
     for call, message in [
-        (lambda: seen["lineer"], "There is no 'lineer' here; near it are linear"),
+        (lambda: seen["lineer"], "There is no 'lineer' here; similar names are linear"),
         (lambda: seen.call("linear", 0), "linear has no call 0: it was called 2 times, and recorded are 1."),
         (lambda: seen.call("unused"), "unused has no call 0: it was called 0 times, and none is recorded."),
         (lambda: trace.modules("a model").keys(), "model is a str; it must be a torch module or a diffusers"),
@@ -436,13 +436,13 @@ def test_attentions_whose_maps_would_come_out_wrong(sd15):
     name = "mid_block.attentions.0.transformer_blocks.0.attn2"
     with trace.record_attention(unet) as seen, torch.no_grad():
         unet(z_t, t, c, encoder_attention_mask=torch.ones(2, 7))
-    with pytest.raises(ValueError, match=f"The maps of {name} cannot be told from q and k: it has a mask"):
+    with pytest.raises(ValueError, match=f"The maps of {name} cannot be computed from q and k: it has a mask"):
         trace.attention_maps(seen, name)
     before = unet.attn_processors
     unet.set_attn_processor(type("Shared", (AttnProcessor2_0,), {})())
     with trace.record_attention(unet) as seen, torch.no_grad():
         unet(z_t, t, c)
-    with pytest.raises(ValueError, match=r"a processor of its own \(Shared\)"):
+    with pytest.raises(ValueError, match=r"a custom processor \(Shared\)"):
         trace.heat_maps(seen, 16)
     unet.set_attn_processor(before)
     trace.attention_maps(seen, name)
@@ -466,7 +466,7 @@ def test_wrong_questions_about_attention(sd15):
         (lambda: trace.heat_maps(seen, "64"), "size is '64'; it must be a whole number"),
         (lambda: trace.heat_maps(seen, 6.5), "size is 6.5"),
         (lambda: trace.record_attention(sd15, "unet.mid_block").__enter__(), "There is no 'unet.mid_block'"),
-        (lambda: trace.record_attention(sd15.vae).__enter__(), "no cross-attention, so it looks at no text"),
+        (lambda: trace.record_attention(sd15.vae).__enter__(), "no cross-attention, so it does not attend to any text"),
     ]:
         with pytest.raises(ValueError, match=message):
             call()
@@ -548,15 +548,15 @@ def test_ablation_by_the_step_and_by_a_function(sd15):
 
 
 @pytest.mark.parametrize("names, settings, message", [
-    ([], {}, "There is nothing to ablate"), (["mid_bloc"], {}, "near it are mid_block"),
-    (["skip.12"], {}, "There is no 'skip.12' here; near it are skip.2, skip.1, "),
+    ([], {}, "There is nothing to ablate"), (["mid_bloc"], {}, "similar names are mid_block"),
+    (["skip.12"], {}, "There is no 'skip.12' here; similar names are skip.2, skip.1, "),
     (["mid_block"], {"how": "skip"}, "how is 'skip'; it must be 'zero', 'identity', or a function"),
     (["mid_block"], {"at": -2}, "at is -2"),
-    (["skip.1"], {"how": "identity"}, "A skip is no module"),
-    (["down_blocks.0"], {"how": "identity"}, "down_blocks.0 gives several tensors"),
-    (["conv_in"], {"how": "identity"}, r"conv_in gives \(2, 16, 16, 16\), .* is \(2, 4, 16, 16\)"),
-    (["skip.1"], {"how": lambda x: x.double()}, "is .*torch.float64; it must be like it"),
-    (["mid_block"], {"how": lambda x: None}, "is NoneType; it must be like it"),
+    (["skip.1"], {"how": "identity"}, "A skip is not a module"),
+    (["down_blocks.0"], {"how": "identity"}, "down_blocks.0 returns several tensors"),
+    (["conv_in"], {"how": "identity"}, r"conv_in returns \(2, 16, 16, 16\), .* is \(2, 4, 16, 16\)"),
+    (["skip.1"], {"how": lambda x: x.double()}, "is .*torch.float64; shape and dtype must be the same"),
+    (["mid_block"], {"how": lambda x: None}, "is NoneType; shape and dtype must be the same"),
 ])
 def test_wrong_ablations(sd15, names, settings, message):
     with pytest.raises(ValueError, match=message), torch.no_grad():
@@ -634,8 +634,8 @@ def test_parts_that_are_never_called_come_last():
 
 
 @pytest.mark.parametrize("settings, message", [
-    ({"runs": 0}, "runs is 0; it must be a whole number from 1"), ({"runs": 1.5}, "runs is 1.5"),
-    ({"names": ["linea"]}, "near it are linear"), ({"names": ["**", ""]}, "linear is inside the whole model"),
+    ({"runs": 0}, "runs is 0; it must be a whole number, at least 1"), ({"runs": 1.5}, "runs is 1.5"),
+    ({"names": ["linea"]}, "similar names are linear"), ({"names": ["**", ""]}, "linear is inside the whole model"),
 ])
 def test_wrong_profiles(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Recipes: they learn, stop at their bound, survive a kill at any moment and go on as if nothing had happened."""
+"""Recipes: they learn, stop at their limit, survive a kill at any moment and resume with the same result."""
 
 import os
 import signal
@@ -184,7 +184,10 @@ def test_a_later_sitting_draws_the_levels_it_is_told(runs, monkeypatch):
 @pytest.mark.parametrize("pool, composed", [(2, [0, 1]), (0, [0, 1, 2, 3, 4])])
 def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     """pool=0 composes new ones at every step; the noise is another one either way."""
-    seeds, noise, batch, errors = [], [], scenes.batch, latent_recipe.errors
+    seeds = []
+    noise = []
+    batch = scenes.batch
+    errors = latent_recipe.errors
     monkeypatch.setattr(scenes, "batch", lambda n, seed, *args, **kw: seeds.append(seed) or batch(n, seed, *args, **kw))
     monkeypatch.setattr(latent_recipe, "errors", lambda unet, z_0, c, abar, rng, levels: (
         noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels)))

@@ -1,4 +1,4 @@
-"""The recipe of CLIP: it goes on from a smaller one, its captions name enough, and what is true of two pictures is no mistake."""
+"""The recipe of CLIP: it extends a smaller one, its captions name enough, and a caption true of two images is no negative."""
 
 import pytest
 import torch
@@ -38,7 +38,10 @@ def test_no_name_is_that_of_two_things():
 @pytest.fixture
 def seen(monkeypatch):
     """What the recipe composes, how it asked, and what its loss is given: [(Scenes, dict, tuple)], filled as it runs."""
-    found, asked, mixed, loss = [], [], scenes.mixed, recipe.contrastive_loss
+    found = []
+    asked = []
+    mixed = scenes.mixed
+    loss = recipe.contrastive_loss
     monkeypatch.setattr(scenes, "mixed", lambda *args, **kw: asked.append((mixed(*args, **kw), kw)) or asked[-1][0])
     monkeypatch.setattr(recipe, "contrastive_loss", lambda *args: found.append((*asked[-1], args)) or loss(*args))
     return found

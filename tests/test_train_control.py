@@ -1,4 +1,4 @@
-"""The recipe `control`: two steps leave a vanilla ControlNetModel, and the base as it was."""
+"""The recipe `control`: two steps give a vanilla ControlNetModel, and the base stays unchanged."""
 
 import json
 
@@ -85,7 +85,7 @@ def test_the_base_stays_and_that_is_asserted(base, monkeypatch):
     assert len(seen) == 1
     with torch.no_grad():
         seen[0].pipe.unet.conv_in.bias[0] += 1
-    with pytest.raises(AssertionError, match="changed the base"):
+    with pytest.raises(AssertionError, match="changed the frozen weights"):
         seen[0].unchanged()
 
 
@@ -180,7 +180,7 @@ def test_what_load_control_refuses(base, run, tmp_path):
         models.control_card(tmp_path / "bare")
     with pytest.raises(EduError, match="holds a whole pipeline"):
         models.load_control(base)
-    with pytest.raises(EduError, match="holds a UNet2DConditionModel; what is wanted is a ControlNetModel"):
+    with pytest.raises(EduError, match="holds a UNet2DConditionModel; expected a ControlNetModel"):
         models.load_control(base / "unet")
     net = models.load_control(run[0] / "model", "cpu")
     models.save_control(net, tmp_path / "net")
@@ -194,7 +194,7 @@ def test_a_controlnet_with_the_wrong_tensors_is_refused(run, tmp_path):
     config = json.loads((tmp_path / "net" / "config.json").read_text())
     config["conditioning_embedding_out_channels"] = [16, 32]
     files.write_json(tmp_path / "net" / "config.json", config)
-    with pytest.raises(EduError, match="is not as its configuration says"):
+    with pytest.raises(EduError, match="does not match its configuration"):
         models.load_control(tmp_path / "net")
 
 

@@ -1,4 +1,4 @@
-"""The recipes for digits: they learn, they use the loss they are given, the library opens what they leave."""
+"""The recipes for digits: they learn, they use the loss they are given, the library loads their results."""
 
 import pytest
 import torch
@@ -54,7 +54,9 @@ def test_the_loss_shows_the_model_the_noisy_picture():
 
 
 def test_a_step_draws_from_its_number_alone():
-    one, same, other = ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 5), ddpm.examples(64, 3, 6)
+    one = ddpm.examples(64, 3, 5)
+    same = ddpm.examples(64, 3, 5)
+    other = ddpm.examples(64, 3, 6)
     assert all(torch.equal(a, b) for a, b in zip(one, same))
     assert not any(torch.equal(a, b) for a, b in zip(one, other))
     labels = ddpm.examples(4000, 0, 0)[1]

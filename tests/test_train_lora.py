@@ -1,4 +1,4 @@
-"""LoRA and hypernetwork: the recipes run, the base stays, the files open elsewhere, and what does not fit is refused."""
+"""LoRA and hypernetwork: the recipes run, the base stays frozen, the files load elsewhere, and mismatches are refused."""
 
 import json
 
@@ -87,7 +87,7 @@ def test_two_at_once_keep_their_weights(base, run):
     pipe.delete_adapters("two")
     pipe.set_adapters("one", 2.0)  # the same adapter twice: the weights add up
     assert_close(draw(pipe), both, rtol=1e-3, atol=1e-3)
-    with pytest.raises(EduError, match="There is an adapter 'one' in this pipeline already"):
+    with pytest.raises(EduError, match="This pipeline already has an adapter 'one'"):
         models.load_lora(pipe, run[0], "one")
 
 
@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_refused_and_the_pipeline_stays(base, run, tmp_path
 
 
 @pytest.mark.parametrize("name, message", [
-    ("nothing.safetensors", "is not an adapter"), ("lora.pt", "a pickle"), ("half.safetensors", "no whole")])
+    ("nothing.safetensors", "is not an adapter"), ("lora.pt", "a pickle"), ("half.safetensors", "not a complete")])
 def test_files_that_are_none(base, tmp_path, name, message):
     if not name.startswith("nothing"):
         (tmp_path / name).write_bytes(b"not a tensor in sight")
@@ -156,7 +156,7 @@ def test_a_recipe_that_touches_the_base_is_caught(base):
             frozen.pipe.vae.decoder.conv_in.bias.add_(1e-3)
         return sum(p.square().sum() for p in unet.parameters() if p.requires_grad)
 
-    with pytest.raises(AssertionError, match="changed the base"):
+    with pytest.raises(AssertionError, match="changed the frozen weights"):
         list(adapt(frozen, unet, loss, steps=1))
 
 
@@ -215,9 +215,9 @@ def test_hypernetworks_that_are_refused(base, tmp_path):
     pipe = models.load(base, "cpu")
     models.save_hyper(models.build_hyper([8]), tmp_path / "narrow.safetensors")
     save_file({"8.k.linear.0.weight": torch.zeros(2, 2)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(EduError, match="text of the width 8, and this pipeline's has 32"):
+    with pytest.raises(EduError, match="text embeddings of width 8, and this pipeline's have width 32"):
         models.load_hyper(tmp_path / "narrow.safetensors", pipe)
-    for name, message in [("foreign.safetensors", "no facts about itself"), ("h.pt", "a pickle"), ("h", "not a hypern")]:
+    for name, message in [("foreign.safetensors", "no settings"), ("h.pt", "a pickle"), ("h", "not a hypern")]:
         with pytest.raises(EduError, match=message):
             models.load_hyper(tmp_path / name)
     with pytest.raises(EduError, match="begin and end with 1"):

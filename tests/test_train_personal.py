@@ -1,4 +1,4 @@
-"""DreamBooth, textual inversion and full fine-tuning: they run, leave the base alone, and open in vanilla diffusers."""
+"""DreamBooth, textual inversion and full fine-tuning: they run, keep the base unchanged, and load in vanilla diffusers."""
 
 import json
 
@@ -123,7 +123,7 @@ def test_the_scenes_of_a_thing_are_many_and_none_is_held_out():
 
 
 def test_a_thing_outside_the_core_is_a_sentence(base):
-    with pytest.raises(EduError, match="a concept of the core, such as .*not 'chinchilla'"):
+    with pytest.raises(EduError, match="a core concept, such as .*not 'chinchilla'"):
         recipe("inversion", base, None, kind="thing", thing="chinchilla")
 
 

@@ -1,4 +1,4 @@
-"""A training that is watched: it runs to its end, and its picture takes the place of the one before."""
+"""Watching a training run: it runs to its end, and its picture replaces the previous one."""
 
 import sys
 from argparse import Namespace

@@ -111,7 +111,7 @@ def test_a_sketch_becomes_a_condition():
 def test_convergence_says_when_it_happened():
     curve = [[1, 0.1, 0.2, 0.3], [25, 3, 0.19, 0.31], [50, 6, 0.18, 0.7], [75, 9, 0.17, 0.75]]
     shown = figures.convergence(curve, most=0.9, left=12)
-    assert "+0.39, up to step 50" in shown.alt and "Its ceiling is 0.90" in shown.alt
+    assert "+0.39, up to step 50" in shown.alt and "Its upper bound is 0.90" in shown.alt
     assert shown.png != figures.convergence(curve[:3], most=0.9, left=12).png
     assert figures.convergence(curve[:1]).alt.startswith("Loss and edge F1")
     with pytest.raises(ValueError, match="train for a few steps"):

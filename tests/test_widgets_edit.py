@@ -63,7 +63,7 @@ def test_a_wider_canvas_is_half_as_wide_again_and_holds_the_picture(pipe, monkey
 def test_nothing_painted_is_no_mistake(pipe):
     widget = explorer(pipe, way=edit.PAINTED)
     widget.redraw()
-    assert "Paint over what is to be drawn anew." in widget._words.value
+    assert "Paint over the area to be regenerated." in widget._words.value
 
 
 def test_painting_draws_anew_and_the_same_again_costs_nothing(pipe):

@@ -155,7 +155,7 @@ def test_a_second_run_computes_only_what_the_first_did_not(pipe, count, second, 
     before = count.unet
     widget._controls["second"].value = second
     assert count.unet - before == calls
-    assert told in widget.picture.alt and "The two guesses differ by" in widget.picture.alt
+    assert told in widget.picture.alt and "The two predicted x_0 differ by" in widget.picture.alt
 
 
 def test_a_prompt_swapped_midway_begins_like_the_first_and_ends_otherwise(pipe):
@@ -308,7 +308,7 @@ def test_outside_the_interval_both_predictions_are_asked_for_the_step_shown_only
     widget = guidance(pipe, step=1, low=0, high=600)
     widget.redraw()
     assert count.unet == STEPS + 1
-    assert "does not count here" in widget.picture.alt and "from level 0 to 600 only" in widget.picture.alt
+    assert "not used at this step" in widget.picture.alt and "only from t = 0 to 600" in widget.picture.alt
     widget._controls["high"].value = 999
     assert "only" not in widget.picture.alt
 
@@ -332,7 +332,7 @@ def test_where_the_noise_tells_nothing_of_the_picture_guidance_still_shows_it():
 # ---------------------------------------------------------------- latents
 
 VIEW = {"the channels": "+1 is added to channel 0", "between two pictures": "From one to two",
-        "a walk": "random direction", "bytes against JPEG": "latent, 16 bits, 512 bytes",
+        "a random direction": "in a random direction", "bytes against JPEG": "latent, 16 bits, 512 bytes",
         "between two prompts": 'From "a cat" to "red dog"'}
 
 
@@ -412,7 +412,7 @@ def base():
 
 def test_the_explorers_on_the_shipped_base(base):
     alt = TimelineExplorer(base, steps=2, second="a prompt swapped midway", since=2).figure().alt
-    assert "Step 1 of 2" in alt and "The two guesses differ by 0.00" in alt
+    assert "Step 1 of 2" in alt and "The two predicted x_0 differ by 0.00" in alt
     assert "Guidance at step 1" in GuidanceExplorer(base, steps=2, step=1).figure().alt
 
 

@@ -468,7 +468,7 @@ def test_every_control_has_a_name_to_be_read_aloud(sd15, random_clip):
     assert [c.description for c in controls(UNetInspector(sd15))] == [
         "Prompt", "Seed", "Show", "Block or skip", "Step"]
     assert [c.description for c in controls(AttentionExplorer(sd15))] == [
-        "Prompt", "Seed", "Step", "Resolution", "Head", "Start and end tokens too", "All words on one scale"]
+        "Prompt", "Seed", "Step", "Resolution", "Head", "Include start and end tokens", "All words on one scale"]
     assert [c.description for c in controls(ClipExplorer(*random_clip))] == [
         "Show", "Caption", "Picture", "Word", "Becomes"]
 

@@ -59,7 +59,7 @@ def test_all_axes_and_both_ends():
     for show in QUANTITIES:
         for t in (0, 999):
             alt = ScheduleExplorer(OWN, t=t, show=show).figure().alt
-            assert f"level t = {t} of 5 noise schedules, and curves of the {show}" in alt
+            assert f"timestep t = {t} of 5 noise schedules, and curves of the {show}" in alt
             assert "nan" not in alt and "inf" not in alt
 
 

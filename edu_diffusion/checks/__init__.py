@@ -1,9 +1,9 @@
-"""Exercises: what a right answer is, which wrong ones are known, and the hint for each.
+"""Exercises: the correct answer, the known mistakes, and a hint for each of them.
 
     check("q_sample", my_q_sample)      # in a lesson's cell: prints "Right" or "Not yet" and a hint
     verdict("q_sample", my_q_sample)    # the same for a grader: Verdict(right, words)
 
-Each exercise is declared once, as an Exercise; lessons, the tests and whoever grades take it from EXERCISES.
+Each exercise is declared once, as an Exercise; lessons, tests and graders take it from EXERCISES.
 """
 
 from ..errors import EduError
@@ -18,9 +18,9 @@ EXERCISES = {e.name: e for e in [*guide.EXERCISES, *noise.EXERCISES, *denoise.EX
 
 
 def verdict(name, mine):
-    """Verdict(right, words) on somebody's function; right is None while there is none.
+    """Return the Verdict(right, words) on a learner's function; right is None while there is no function.
 
-    name: of an exercise; raises EduError for an unknown one. mine: whatever it does, it raises nothing.
+    name: of an exercise; an unknown one raises EduError. mine: the function; errors inside it are not raised.
     """
     if name not in EXERCISES:
         raise EduError(f"There is no exercise {name!r}; the exercises are {', '.join(EXERCISES)}.")

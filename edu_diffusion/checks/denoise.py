@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: what a denoiser learns from, and what its answer stands for."""
+"""Exercises of lesson 02: the training loss of a denoiser, and the x_0 that its prediction implies."""
 
 import torch
 
@@ -11,12 +11,12 @@ def noise_loss(model, x_0, eps, t, abar):
 
 
 def guess(x, t):
-    """Stands for a network: its answer depends on the picture and on the level."""
+    """Stands in for a network: its output depends on the picture and on the timestep."""
     return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1)
 
 
 def batches():
-    """Arguments (model, x_0, eps, t, abar); as many pictures as one is wide: careless code runs."""
+    """Arguments (model, x_0, eps, t, abar); batch size and width are equal, so that mistakes run without an error."""
     rng = torch.Generator().manual_seed(12)
     x_0, eps = torch.rand(4, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(4, 1, 4, 4, generator=rng)
     abar = torch.linspace(0.99, 0.01, 9)
@@ -32,40 +32,40 @@ def noisy_pictures():
 
 EXERCISES = [
     Exercise("noise_loss", noise_loss, batches, (
-        ("the target is the noise eps, not the clean picture: this model predicts noise.",
+        ("the target is the noise eps, not the clean picture: this model predicts the noise.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - x_0).square().mean()),
-        ("this compares the noise with the noisy picture; it has to be compared with the model's answer.",
+        ("this compares the noise with the noisy picture; compare it with the model's prediction.",
          lambda model, x_0, eps, t, abar: (q_sample(x_0, eps, abar[t]) - eps).square().mean()),
-        ("the model is shown the clean picture; it must be shown the noisy one, q_sample(x_0, eps, abar[t]).",
+        ("the model is given the clean picture; give it the noisy one, q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(x_0, t) - eps).square().mean()),
-        ("the model is shown the noise alone; it must be shown q_sample(x_0, eps, abar[t]).",
+        ("the model is given the noise alone; give it the noisy picture, q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(eps, t) - eps).square().mean()),
-        ("take the mean of the squares, not their sum: else the loss grows with the number of pixels.",
+        ("take the mean of the squares, not their sum: otherwise the loss grows with the number of pixels.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().sum()),
-        ("the differences are not squared, so those above and below zero cancel.",
+        ("the differences are not squared, so positive and negative ones cancel.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).mean()),
         ("these are absolute differences; take their squares.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).abs().mean()),
         ("square first, then take the mean: this is the square of the mean.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).mean().square()),
-        ("one number is wanted: end with .mean() over everything.",
+        ("the loss must be a single number: end with .mean() over everything.",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square()),
-        ("one number is wanted, the mean over the pictures too.",
+        ("the loss must be a single number: take the mean over the pictures of the batch as well.",
          lambda model, x_0, eps, t, abar: (
              model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3))),
-        ("the root of the mean is another loss; leave out the root.",
+        ("this is the square root of the mean, a different loss; leave out the root.",
          lambda model, x_0, eps, t, abar: (
              model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean().sqrt()),
-        ("picture and noise are exchanged in q_sample(x_0, eps, abar[t]).",
+        ("picture and noise are swapped in q_sample(x_0, eps, abar[t]).",
          lambda model, x_0, eps, t, abar: (model(q_sample(eps, x_0, abar[t]), t) - eps).square().mean()),
-        ("the level is one off: the signal that is left at level t is abar[t].",
+        ("the timestep is off by one: the signal that is left at timestep t is abar[t].",
          lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t - 1]), t) - eps).square().mean()),
-        ("abar[t] has one level for each picture, and not one for each column: let q_sample do the mixing.",
+        ("abar[t] has one value for each picture, not one for each column: let q_sample do the mixing.",
          lambda model, x_0, eps, t, abar: (model(
              abar[t] ** 0.5 * x_0 + (1 - abar[t]) ** 0.5 * eps, t) - eps).square().mean()),
-    ), "a network that makes this small has learned to find noise."),
+    ), "a network that makes this loss small has learned to predict the noise."),
     Exercise("predict_x0", predict_x0, noisy_pictures, (
-        ("the noise in x_t has the weight sqrt(1 - abar_t); take away that much of it, not all.",
+        ("the noise in x_t has the weight sqrt(1 - abar_t); subtract eps with this weight, not all of it.",
          lambda x_t, eps, abar_t: (x_t - eps) / abar_t**0.5),
         ("what is left still has the weight sqrt(abar_t); divide by it.",
          lambda x_t, eps, abar_t: x_t - (1 - abar_t) ** 0.5 * eps),
@@ -73,11 +73,11 @@ EXERCISES = [
          lambda x_t, eps, abar_t: (x_t - (1 - abar_t) ** 0.5 * eps) / abar_t),
         ("the weight of eps lacks its square root.",
          lambda x_t, eps, abar_t: (x_t - (1 - abar_t) * eps) / abar_t**0.5),
-        ("the noise has to be taken away, not added once more.",
+        ("the noise must be subtracted, not added once more.",
          lambda x_t, eps, abar_t: (x_t + (1 - abar_t) ** 0.5 * eps) / abar_t**0.5),
-        ("brackets: all of x_t - sqrt(1 - abar_t) eps is divided.",
+        ("brackets are missing: divide all of x_t - sqrt(1 - abar_t) eps.",
          lambda x_t, eps, abar_t: x_t - (1 - abar_t) ** 0.5 * eps / abar_t**0.5),
-        ("x_t is to be multiplied by nothing; solve x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps for x_0.",
+        ("x_t must not be multiplied by anything; solve x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps for x_0.",
          lambda x_t, eps, abar_t: abar_t**0.5 * x_t - (1 - abar_t) ** 0.5 * eps),
-    ), "who knows the noise, knows the picture."),
+    ), "if you know the noise, you know the picture."),
 ]

@@ -1,4 +1,4 @@
-"""Exercise of lesson 09: inside a mask the new, outside it the old."""
+"""Exercise of lesson 09: blending two latents with a mask, the core of inpainting."""
 
 import torch
 
@@ -17,29 +17,29 @@ def latents_and_masks():
 
 EXERCISES = [Exercise(
     "blend", blend, latents_and_masks, (
-        ("inside and outside are exchanged: where the mask is 1, the drawn latent must come out.",
+        ("inside and outside are swapped: where the mask is 1, the result must be the drawn latent.",
          lambda known, drawn, mask: mask * known + (1 - mask) * drawn),
-        ("inside the mask the known latent is still there; weigh it with 1 - mask.",
+        ("the known latent is still there inside the mask; multiply it by 1 - mask.",
          lambda known, drawn, mask: known + mask * drawn),
-        ("outside the mask the drawn latent is still there; weigh it with the mask.",
+        ("the drawn latent is still there outside the mask; multiply it by the mask.",
          lambda known, drawn, mask: (1 - mask) * known + drawn),
-        ("both are there everywhere; weigh the drawn one with the mask, the known one with 1 - mask.",
+        ("both are there everywhere; multiply the drawn one by the mask and the known one by 1 - mask.",
          lambda known, drawn, mask: known + drawn),
-        ("this is the mean of both, and the mask does nothing.",
+        ("this is the mean of both; the mask is not used.",
          lambda known, drawn, mask: (known + drawn) / 2),
-        ("outside the mask there is nothing; add what is known, weighed with 1 - mask.",
+        ("outside the mask there is nothing; add the known latent times 1 - mask.",
          lambda known, drawn, mask: mask * drawn),
-        ("inside the mask there is nothing; add what is drawn, weighed with the mask.",
+        ("inside the mask there is nothing; add the drawn latent times the mask.",
          lambda known, drawn, mask: (1 - mask) * known),
-        ("nothing is held: this is the drawn latent everywhere.",
+        ("nothing is kept: this is the drawn latent everywhere.",
          lambda known, drawn, mask: drawn),
-        ("nothing is drawn: this is the known latent everywhere.",
+        ("nothing is regenerated: this is the known latent everywhere.",
          lambda known, drawn, mask: known),
-        ("the sign: what is held must be added, not taken away.",
+        ("the sign is wrong: the known latent must be added, not subtracted.",
          lambda known, drawn, mask: mask * drawn - (1 - mask) * known),
-        ("this is only how far it is from the known to the drawn one; begin at the known one.",
+        ("this is only the difference between the drawn and the known latent; add it to the known one.",
          lambda known, drawn, mask: mask * (drawn - known)),
-        ("the way from the known to the drawn one is drawn - known.",
+        ("the sign is wrong: the difference from the known to the drawn latent is drawn - known.",
          lambda known, drawn, mask: known + mask * (known - drawn)),
     ),
-    "what is outside the mask is held, at every step.")]
+    "everything outside the mask is kept, at every denoising step.")]

@@ -1,4 +1,4 @@
-"""What an exercise is, and how an answer to it is judged."""
+"""What an exercise is, and how a learner's answer to it is checked."""
 
 from typing import Callable, NamedTuple
 
@@ -11,18 +11,18 @@ class Exercise(NamedTuple):
     """One function for the learner to write.
 
     cases() makes the lists of arguments, new ones at each call. wrong: pairs (hint, function that makes the
-    mistake), the first one that gives the learner's numbers in every case tells the hint.
+    mistake); the first one that gives the same numbers as the learner's in every case provides the hint.
     """
 
     name: str
     reference: Callable
     cases: Callable
     wrong: tuple
-    praise: str  # what a right answer can now do
+    praise: str  # what the learner's function can now do
 
 
 class Verdict(NamedTuple):
-    """right: True, False, or None when there is nothing to judge. words: what to tell the learner."""
+    """right: True, False, or None when there is nothing to check. words: what to tell the learner."""
 
     right: bool | None
     words: str
@@ -33,9 +33,9 @@ class Fault(Exception):
 
 
 def judged(exercise, mine):
-    """The Verdict on a function."""
+    """Return the Verdict on a function."""
     if mine is None:
-        return Verdict(None, f"Nothing to check yet: your {exercise.name} is not written.")
+        return Verdict(None, f"Nothing to check yet: you have not written {exercise.name}.")
     try:
         found = answers(mine, exercise, careful=True)
         wanted = answers(exercise.reference, exercise)
@@ -47,13 +47,13 @@ def judged(exercise, mine):
 
 
 def answers(function, exercise, careful=False):
-    """What a function returns in every case, as tensors; careful: it is a learner's and may do anything."""
+    """Return a function's results for all cases, as tensors; careful: it is a learner's and may do anything."""
     call = answer if careful else (lambda f, make: torch.as_tensor(f(*make())))
     return [call(function, lambda i=i: exercise.cases()[i]) for i in range(len(exercise.cases()))]
 
 
 def answer(mine, make):
-    """The learner's result for one case. Raises Fault where there is none, or another one each time."""
+    """Return the learner's result for one case. Raises Fault if there is none, or a different one each time."""
     if not callable(mine):
         raise Fault(f"this is {article(mine)}, not a function; give its name without brackets.")
     results = []
@@ -61,7 +61,7 @@ def answer(mine, make):
         given = make()
         try:
             results.append(mine(*given))
-        except Exception as error:  # whatever it is, it is the learner's to see
+        except Exception as error:  # whatever it is, the learner must see it
             raise Fault(f"it stopped with {type(error).__name__}: {error}") from error
         if any(torch.is_tensor(a) and not same(a, b) for a, b in zip(given, make())):
             raise Fault("it changes what it is given, perhaps by += or by an operation that ends in _; "
@@ -70,7 +70,7 @@ def answer(mine, make):
 
 
 def tensor(first, second):
-    """A result as a tensor. Raises Fault for another thing, or when the second call gave another one."""
+    """Return a result as a tensor. Raises Fault for anything else, or if the second call gave a different result."""
     if first is None:
         raise Fault("it returns nothing; does it end with `return`?")
     try:
@@ -78,24 +78,24 @@ def tensor(first, second):
     except (TypeError, ValueError, RuntimeError):
         raise Fault(f"it returns {article(first)}; it must return a tensor.") from None
     if not same(first, second):
-        raise Fault("it gives another result each time; use the noise that it is given, and draw none.")
+        raise Fault("it gives a different result each time; use the noise that it is given, do not draw new noise.")
     return first.detach().float()
 
 
 def hint(exercise, found, wanted):
-    """The hint for the first known mistake with these numbers; else what can be said of shapes and sizes."""
+    """Return the hint for the first known mistake with these numbers; else what shapes and values reveal."""
     for words, wrong in exercise.wrong:
         try:
             if agree(found, [torch.as_tensor(a).float() for a in answers(wrong, exercise)]):
                 return words
-        except (RuntimeError, IndexError):  # a mistake that does not even run in every case
+        except (RuntimeError, IndexError):  # a mistake that does not run in every case
             continue
     for mine, right in zip(found, wanted):
         if mine.shape != right.shape:
-            return f"it returns the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}."
+            return f"the result has the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}."
         if not mine.isfinite().all():
-            return "some of its numbers are NaN or infinite; is something divided by zero?"
-    return "the numbers differ from the formula's; compare it with yours, sign by sign and root by root."
+            return "some numbers of the result are NaN or infinite; is something divided by zero?"
+    return "the numbers differ from the formula's; compare your code with it, sign by sign and root by root."
 
 
 def agree(found, wanted):

@@ -1,4 +1,4 @@
-"""Exercise of lessons 00, 03 and 08: guidance."""
+"""Exercise of lessons 00, 03 and 08: classifier-free guidance."""
 
 import torch
 
@@ -15,19 +15,19 @@ def predictions():
 
 EXERCISES = [Exercise(
     "guide", guide, predictions, (
-        ("start at eps_u; with g = 1 you must arrive at eps_c.",
+        ("start at eps_u; with g = 1 the result must be eps_c.",
          lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u)),
-        ("the way from eps_u to eps_c is eps_c - eps_u.",
+        ("the sign is wrong: the difference from eps_u to eps_c is eps_c - eps_u.",
          lambda eps_u, eps_c, g: eps_u + g * (eps_u - eps_c)),
-        ("this mixes them; the way goes on beyond eps_c.",
+        ("this interpolates between the two; guidance extrapolates beyond eps_c.",
          lambda eps_u, eps_c, g: (eps_u + g * eps_c) / (1 + g)),
-        ("eps_u and eps_c are exchanged: with g = 1 you must arrive at eps_c.",
+        ("eps_u and eps_c are swapped: with g = 1 the result must be eps_c.",
          lambda eps_u, eps_c, g: eps_c + g * (eps_u - eps_c)),
-        ("this is the way alone; begin it at eps_u.",
+        ("this is only the scaled difference; add it to eps_u.",
          lambda eps_u, eps_c, g: g * (eps_c - eps_u)),
-        ("only eps_c is made stronger; subtract eps_u before you multiply.",
+        ("only eps_c is scaled; subtract eps_u before you multiply.",
          lambda eps_u, eps_c, g: eps_u + g * eps_c),
-        ("brackets: g is for the whole way, eps_c - eps_u.",
+        ("brackets are missing: g multiplies the whole difference, eps_c - eps_u.",
          lambda eps_u, eps_c, g: eps_u + g * eps_c - eps_u),
     ),
-    "with the prompt, and beyond.")]
+    "towards the prompt, and beyond.")]

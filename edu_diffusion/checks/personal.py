@@ -1,4 +1,4 @@
-"""Exercises of lessons 12 and 14: what a personal model learns from, and how to say what a change did."""
+"""Exercises of lessons 12 and 14: losses and gradients of personalisation, and the effect of a change."""
 
 import torch
 
@@ -21,20 +21,20 @@ def paired_change(before, after):
 
 
 def wrong_answers():
-    """Arguments (own, prior, weight): what a network's answers are away from the targets."""
+    """Arguments (own, prior, weight): the errors of a network's predictions for the subject and for its class."""
     rng = torch.Generator().manual_seed(14)
     return [(torch.randn(3, 4, 4, 4, generator=rng) + 0.3, torch.randn(3, 4, 4, 4, generator=rng) * 0.5 - 0.4, weight)
             for weight in (0.5, 2.0)]
 
 
 def gradients():
-    """Arguments (gradient, row): a table of words' gradient, and the row of the new word."""
+    """Arguments (gradient, row): the gradient of the token embeddings, and the row of the new word."""
     rng = torch.Generator().manual_seed(15)
     return [(torch.randn(9, 12, generator=rng), 8), (torch.randn(7, 7, generator=rng), 2)]
 
 
 def marks():
-    """Arguments (before, after): marks of the same pictures, 0 to 1."""
+    """Arguments (before, after): scores of the same pictures, 0 to 1."""
     rng = torch.Generator().manual_seed(16)
     before = torch.rand(2, 12, generator=rng)
     return [(b, (b * 0.5 + 0.4 * torch.rand(12, generator=rng)).round(decimals=2)) for b in before]
@@ -64,60 +64,62 @@ def spread(x):
 
 EXERCISES = [
     Exercise("prior_loss", prior_loss, wrong_answers, (
-        ("the class is missing: add weight times the mean square of `prior`.",
+        ("the class is missing: add weight times the mean of the squares of `prior`.",
          lambda own, prior, weight: own.square().mean()),
-        ("the subject is missing: the mean square of `own` comes first.",
+        ("the subject is missing: the mean of the squares of `own` comes first.",
          lambda own, prior, weight: weight * prior.square().mean()),
-        ("the weight is for the class, not for the subject.",
+        ("the weight multiplies the term of the class, not that of the subject.",
          lambda own, prior, weight: weight * own.square().mean() + prior.square().mean()),
-        ("the weight is not used: as it is, the class always counts 1.",
+        ("the weight is not used: the term of the class always counts fully.",
          lambda own, prior, weight: own.square().mean() + prior.square().mean()),
-        ("one mean over both leaves no place for the weight; take the two means apart, then add.",
+        ("one mean over both ignores the weight; take two separate means, then add them.",
          lambda own, prior, weight: torch.cat([own, prior]).square().mean()),
-        ("square first, then weigh: this squares the weight too.",
+        ("square first, then multiply by the weight: this squares the weight, too.",
          lambda own, prior, weight: own.square().mean() + (weight * prior).square().mean()),
-        ("the errors are not squared, so those above and below zero cancel.",
+        ("the errors are not squared, so positive and negative ones cancel.",
          lambda own, prior, weight: own.mean() + weight * prior.mean()),
         ("these are absolute errors; take their squares.",
          lambda own, prior, weight: own.abs().mean() + weight * prior.abs().mean()),
         ("square first, then take the mean: this is the square of the mean.",
          lambda own, prior, weight: own.mean().square() + weight * prior.mean().square()),
-        ("take means, not sums: else the loss grows with the number of pictures.",
+        ("take means, not sums: otherwise the loss grows with the number of pictures.",
          lambda own, prior, weight: own.square().sum() + weight * prior.square().sum()),
-        ("the class's error must become small as well: add it, do not take it away.",
+        ("the error of the class must become small as well: add it, do not subtract it.",
          lambda own, prior, weight: own.square().mean() - weight * prior.square().mean()),
-    ), "the subject is learned, and its class is held fast."),
+    ), "the subject is learned, and its class is preserved."),
     Exercise("only_row", only_row, gradients, (
-        ("it is the other way round: this row stays, all others become zero.", zeroed),
-        ("a word is a row of the table, table[row]; this keeps a column.", column),
-        ("the rows before it are still there; they belong to words that must not change.", up_to),
-        ("nothing is taken away; the other words in the prompt have gradients too.",
+        ("it is the other way round: keep this row and set all others to zero.", zeroed),
+        ("a word is a row of the embedding matrix, gradient[row]; this keeps a column.", column),
+        ("the rows before it still have gradients; they belong to words that must not change.", up_to),
+        ("nothing is set to zero; the other words in the prompt have gradients, too.",
          lambda gradient, row: gradient.clone()),
-        ("this is the row alone; the result needs the shape of the whole table.",
+        ("this is the row alone; the result needs the shape of the whole embedding matrix.",
          lambda gradient, row: gradient[row]),
-        ("the row still has to hold its gradient, not ones.",
+        ("the row must keep its gradient, not ones.",
          lambda gradient, row: only_row(torch.ones_like(gradient), row)),
-        ("that is the row before it; rows are counted from 0.",
+        ("this is the row before it; rows are counted from 0.",
          lambda gradient, row: only_row(gradient, row - 1)),
-    ), "the table's other words cannot move any more."),
+    ), "the embeddings of all other words stay as they are."),
     Exercise("paired_change", paired_change, marks, (
-        ("a change is after minus before.",
+        ("the change is after minus before.",
          lambda before, after: paired_change(after, before)),
-        ("the spread of a mean is smaller than that of one mark: divide by the root of their number.",
+        ("the standard error of a mean is smaller than the standard deviation of one score: divide by the square "
+         "root of their number.",
          lambda before, after: torch.stack([(after - before).mean(), 1.96 * (after - before).std()])),
-        ("divide by the root of the number of marks, not by the number.",
+        ("divide by the square root of the number of scores, not by the number itself.",
          lambda before, after: torch.stack([(after - before).mean(), spread(after - before) / len(after) ** 0.5])),
-        ("95 of 100 lie within 1.96 standard errors; the 1.96 is missing.",
+        ("the factor 1.96 is missing: a 95 % interval reaches 1.96 standard errors to both sides.",
          lambda before, after: torch.stack([(after - before).mean(), spread(after - before) / 1.96])),
-        ("the spread is that of the differences: first take after - before, mark by mark.",
+        ("the scores are paired: first take after - before for each picture, then the standard deviation of these "
+         "differences.",
          lambda before, after: torch.stack([(after - before).mean(), (spread(after)**2 + spread(before)**2) ** 0.5])),
-        ("the spread is that of the differences, not that of the marks after.",
+        ("take the standard deviation of the differences, not of the scores after.",
          lambda before, after: torch.stack([(after - before).mean(), spread(after)])),
-        ("the spread is that of the differences, not that of the marks before.",
+        ("take the standard deviation of the differences, not of the scores before.",
          lambda before, after: torch.stack([(after - before).mean(), spread(before)])),
-        ("two numbers are wanted: the mean and how far it may be off; torch.stack puts them together.",
+        ("return two numbers, the mean and the half-width of its interval; torch.stack puts them together.",
          lambda before, after: (after - before).mean()),
-        ("this is the mean size of the changes; gains and losses must be able to cancel.",
+        ("this is the mean absolute change; gains and losses must be able to cancel.",
          lambda before, after: torch.stack([(after - before).abs().mean(), spread(after - before)])),
-    ), "a change, and how sure one can be of it."),
+    ), "a change, and how certain it is."),
 ]

@@ -1,1 +1,1 @@
-"""The world the models live in: emoji scenes made on demand, pictures from outside, and where files are."""
+"""The data: emoji scenes generated on demand, the user's own pictures, and the locations of files."""

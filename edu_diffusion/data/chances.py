@@ -1,9 +1,9 @@
-"""What is how likely in the emoji world: the prior of every attribute, its habits, and what words say about it. Exact.
+"""Exact probabilities of the emoji world: the prior of every attribute, its habits, and the posterior given a prompt's words.
 
     P(scene) = P(concept) P(colour | concept) P(style | concept) P(size | concept) P(place | concept, size)
 
-for a scene of one thing of the core. Concepts are alike likely; the rest is even but for SIZES and the middle, for held-out
-pairs, which never come, and for the habits of habits.csv. Big things fill the picture, so they stand in the centre.
+for a scene of one core concept. Concepts are equally likely; the rest is uniform except for SIZES, the centre, held-out
+pairs, which never occur, and the habits of habits.csv. Big objects fill the picture, so they are centred.
 """
 
 import functools
@@ -15,7 +15,7 @@ from . import words
 from .world import world
 
 SIZES = torch.tensor([0.2, 0.5, 0.3])  # small, medium, big
-CENTRE = 0.4  # the rest is spread over the eight other places
+CENTRE = 0.4  # the rest is spread evenly over the eight other places
 BIG = len(SIZES) - 1
 
 
@@ -25,7 +25,7 @@ class Priors(NamedTuple):
     colour: torch.Tensor
     style: torch.Tensor
     size: torch.Tensor
-    place: torch.Tensor  # of what is not big
+    place: torch.Tensor  # of objects that are not big
 
 
 VALUES = {"colour": list(words.COLOURS), "style": list(words.STYLES), "size": list(words.SIZES), "place": list(words.PLACES)}
@@ -33,7 +33,7 @@ VALUES = {"colour": list(words.COLOURS), "style": list(words.STYLES), "size": li
 
 @functools.cache
 def priors(held_out=()):
-    """The Priors; held_out: kinds of held-out pairs that may come all the same, of ("colour", "style")."""
+    """The Priors; held_out: kinds of held-out pairs to allow nevertheless, of ("colour", "style")."""
     n, places = len(world().concepts), len(words.PLACES)
     place = torch.tensor([CENTRE] + [(1 - CENTRE) / (places - 1)] * (places - 1))
     found = Priors(even(world().colour_allowed, "colour" in held_out), even(world().style_allowed, "style" in held_out),
@@ -46,20 +46,20 @@ def priors(held_out=()):
 
 
 def even(allowed, all_of_them):
-    """Even probabilities over what is allowed: (concepts, values)."""
+    """Uniform probabilities over the allowed values: (concepts, values)."""
     weights = torch.ones(allowed.shape) if all_of_them else allowed.float()
     return weights / weights.sum(1, keepdim=True)
 
 
 def leaning(p, i, chance):
-    """p with the i-th value at this chance, and the others in proportion as they were."""
+    """p with this probability for the i-th value, and the others rescaled in proportion."""
     others = p * (1 - chance) / (1 - p[i])
     return torch.where(torch.arange(len(p)) == i, torch.tensor(chance), others)
 
 
 @functools.cache
 def joint():
-    """P(concept, colour, style, size, place) of one thing of the core: (core, 10, 3, 3, 9), float64, summing to 1."""
+    """P(concept, colour, style, size, place) of one core object: (core, 10, 3, 3, 9), float64, summing to 1."""
     core = world().tier("core")
     colour, style, size, place = (table[core].double() for table in priors())
     where = place[:, None].repeat(1, len(SIZES), 1)
@@ -69,7 +69,7 @@ def joint():
 
 
 def posterior(name="", category="", colour="", style="", size="", place=""):
-    """P(scene | words): the joint weighted by how readily somebody would say these words of each scene; see conditional."""
+    """P(scene | words): the joint weighted by the likelihood of these words for each scene; see conditional."""
     p = joint() * about(name, category)[:, None, None, None, None]
     for attribute, word, axis in (("colour", colour, 1), ("style", style, 2), ("size", size, 3), ("place", place, 4)):
         if word:
@@ -79,14 +79,14 @@ def posterior(name="", category="", colour="", style="", size="", place=""):
 
 
 def fits(attribute, word):
-    """P(word | value) for every value; colours and styles are said as they are."""
+    """P(word | value) for every value; the words for colours and styles are unambiguous."""
     if attribute in words.FITS:
         return words.likelihood(attribute, word)
     return [float(value == word) for value in VALUES[attribute]]
 
 
 def about(name, category):
-    """P(what is said of the thing | concept), up to a factor: (core,). A name says which; without one a category, or "a thing"."""
+    """P(what is said of the object | concept), up to a factor: (core,). A name, or without one a category, or "a thing"."""
     core = world().tier("core").tolist()
     if name:
         return torch.tensor([float(name in (c.name, *c.aliases)) for c in map(world().concepts.__getitem__, core)]).double()
@@ -99,8 +99,8 @@ def conditional(**said):
     """P(attribute | words) for every attribute, exactly: {"concept": (core,), "category": (categories,), "colour": (10,), ...}.
 
     P(a | words) = sum over scenes with a of P(words | scene) P(scene) / P(words); said: name, category, colour, style, size,
-    place, as words ("big" is the word). A category's entry is the chance that the thing belongs to it: these may add up
-    to more than 1.
+    place, as words ("big" is the word). A category's entry is the probability that the object belongs to it: these may
+    add up to more than 1.
     """
     p = posterior(**said)
     axes = dict(zip(("concept", "colour", "style", "size", "place"), range(5), strict=True))
@@ -111,7 +111,7 @@ def conditional(**said):
 
 
 def sample(n, rng, **said):
-    """n scenes from the exact conditional: (concept, colour, style, size, place), LongTensors (n,)."""
+    """n samples from the exact conditional: (concept, colour, style, size, place), LongTensors (n,)."""
     p = posterior(**said)
     cells = torch.multinomial(p.flatten(), n, replacement=True, generator=rng)
     found = list(torch.unravel_index(cells, p.shape))

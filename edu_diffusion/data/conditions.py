@@ -1,15 +1,15 @@
-"""Condition maps: what a ControlNet is shown beside the prompt. All are (B, 3, H, W) in [0, 1], black where nothing is.
+"""Condition maps: a ControlNet's input beside the prompt. All are (B, 3, H, W) in [0, 1] on a black background.
 
     canny           the lines where the colour changes most
-    segmentation    the thing's shape, in the colour of its category
-    depth           the thing's shape, the brighter the nearer
+    segmentation    the object's shape, in the colour of its category
+    depth           the object's shape, brighter where nearer
     pose            the bones of a stick figure, each in its own colour (drawn in stick.py)
 
     some = batch("canny", 64, seed=0)
     some.images, some.captions, some.conditions
 
-For training they come from the same numbers as the picture, so they are exact. `of_pictures` finds them in any
-picture on a plain ground; that is how a finished drawing is compared with what was asked of it.
+For training they are computed from the scene's parameters, so they are exact. `of_pictures` estimates them from any
+picture on a plain background; this is how a generated image is compared with its condition.
 """
 
 from typing import NamedTuple
@@ -30,8 +30,8 @@ CATEGORIES = {  # the colour of each in a segmentation map, in [0, 1]
     "activities": (0.8, 0.47, 0.65), "smileys": (0.94, 0.89, 0.26), "people": (0.9, 0.62, 0.0),
 }
 SHADES = torch.tensor(list(CATEGORIES.values()))
-SEEN = 0.25  # a pixel is part of a thing when a colour differs by more from the ground's, in units of [-1, 1]
-FRAME = 2  # pixels at the rim that tell the colour of the ground
+SEEN = 0.25  # a pixel belongs to an object if a channel differs by more from the background's, in units of [-1, 1]
+FRAME = 2  # width in pixels of the border that determines the background colour
 
 
 class Conditioned(NamedTuple):
@@ -45,7 +45,7 @@ class Conditioned(NamedTuple):
 def batch(kind, n, seed=0, tier="core", **more):
     """n random pictures with captions and condition maps, the same for the same arguments on every machine.
 
-    kind: one of KINDS. tier and more: as for scenes.batch; the stick figures of "pose" have no use for them.
+    kind: one of KINDS. tier and more: as for scenes.batch; ignored for the stick figures of "pose".
     Returns Conditioned.
     """
     if known(kind) == "pose":
@@ -56,19 +56,19 @@ def batch(kind, n, seed=0, tier="core", **more):
 
 
 def of_scenes(kind, some):
-    """The condition maps of scenes, from what is known of them. kind: "canny", "segmentation" or "depth"."""
+    """The condition maps of scenes, from their parameters. kind: "canny", "segmentation" or "depth"."""
     if known(kind) == "canny":
         return canny(some.images)
     if kind == "pose":
-        raise EduError("Scenes have no pose; take the stick figures of batch('pose', ...).")
+        raise EduError("Scenes have no pose; use the stick figures of batch('pose', ...).")
     return depth(some.spec) if kind == "depth" else segmentation(some.masks, some.spec)
 
 
 def of_pictures(kind, images):
-    """The condition maps found in any pictures (B, 3, H, W) in [-1, 1] on a plain ground.
+    """The condition maps estimated from any pictures (B, 3, H, W) in [-1, 1] on a plain background.
 
-    A picture does not tell its category, so things are white in "segmentation". Of a pose only the coloured ends
-    of one of stick.py's figures are found, so the result has dots and no bones.
+    A picture does not reveal its category, so objects are white in "segmentation". Of a pose only the coloured ends
+    of stick.py's figures are found, so the result has dots and no bones.
     """
     if known(kind) == "canny":
         return canny(images)
@@ -86,16 +86,16 @@ def known(kind):
 
 
 def segmentation(masks, spec):
-    """Things in the colour of their category: (B, 3, H, W). masks: (B, 1, H, W) bool. spec: of the scenes."""
+    """Objects in the colour of their category: (B, 3, H, W). masks: (B, 1, H, W) bool. spec: of the scenes."""
     names = [world().concepts[i].category for i in spec.concept.tolist()]
     shade = SHADES[[list(CATEGORIES).index(name) for name in names]]
     return masks * shade[:, :, None, None]
 
 
 def depth(spec):
-    """Things in grey, the brighter the nearer: (B, 3, H, W). As on a floor, what reaches lower is nearer.
+    """Objects in grey, brighter where nearer: (B, 3, H, W). As on a floor, what reaches lower is nearer.
 
-    A big thing in the middle reaches lower than a small one, and one at the bottom lower than one at the top.
+    A big object in the centre reaches lower than a small one, and one at the bottom lower than one at the top.
     """
     shapes = scenes.copies(spec)
     low = torch.stack([lowest(shapes[:, k:k + 1]) for k in range(shapes.shape[1])], 1)[..., None, None]
@@ -108,7 +108,7 @@ def lowest(mask):
 
 
 def nearness(mask):
-    """The nearness of the piece that each pixel of a mask (B, 1, H, W) belongs to: (B, 1, H, W), 0 outside."""
+    """The nearness of the connected component that each pixel of a mask (B, 1, H, W) belongs to: (B, 1, H, W), 0 outside."""
     near = mask * floor(mask.shape[-2]).to(mask.device)[:, None]
     while True:
         wider = torch.nn.functional.max_pool2d(near, 3, stride=1, padding=1) * mask
@@ -118,12 +118,12 @@ def nearness(mask):
 
 
 def floor(high):
-    """How near each row of a picture is: 1 at the bottom, near 0 at the top; squared, so that the eye tells them apart."""
+    """The nearness of each row of a picture: 1 at the bottom, close to 0 at the top; squared, for visible contrast."""
     return torch.linspace(1 / high, 1, high).square()
 
 
 def foreground(images):
-    """Where things are: all that the ground's colour, coming from the rim, does not reach. (B, 1, H, W) bool."""
+    """Where objects are: everything that the background colour, flood-filled from the border, does not reach. (B, 1, H, W) bool."""
     rim = torch.ones_like(images[:, :1], dtype=torch.bool)
     rim[..., FRAME:-FRAME, FRAME:-FRAME] = False
     edge = rim[0, 0].nonzero().T

@@ -1,4 +1,4 @@
-"""Handwritten digits, 8 x 8 pixels in grey: small enough for trainings of seconds.
+"""Handwritten digits, 8 x 8 grey pixels: small enough to train on in seconds.
 
     some = batch(64, seed=0)
     some.images        # (64, 1, 8, 8) in [-1, 1]: -1 is black paper, 1 is white ink
@@ -20,7 +20,7 @@ SPLITS = ("train", "test")
 
 
 class Digits(NamedTuple):
-    """images (N, 1, 8, 8) in [-1, 1]; labels (N,), whole numbers from 0 to 9."""
+    """images (N, 1, 8, 8) in [-1, 1]; labels (N,), integers from 0 to 9."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -30,10 +30,10 @@ class Digits(NamedTuple):
 def digits(split="train"):
     """All digits of a split, "train" (1,437) or "test" (360), always in the same order. Returns Digits.
 
-    The tensors are shared by all who ask: clone before you change them. Raises EduError for another split.
+    The tensors are cached and shared: clone them before you change them. Raises EduError for another split.
     """
     if split not in SPLITS:
-        raise EduError(f"There is no split {split!r} of the digits; take 'train' or 'test'.")
+        raise EduError(f"There is no split {split!r} of the digits; use 'train' or 'test'.")
     rows = [line.split(",") for line in (root() / "labels.csv").read_text().split()[1:]]
     mine = torch.tensor([name == split for _, name in rows])
     labels = torch.tensor([int(digit) for digit, _ in rows])
@@ -48,7 +48,7 @@ def batch(n, seed=0, split="train"):
 
 
 def of_class(digit, split="train"):
-    """All digits of a split that are the same number: (N, 1, 8, 8)."""
+    """All digits of a split with this label: (N, 1, 8, 8)."""
     return digits(split).images[digits(split).labels == digit]
 
 
@@ -57,7 +57,7 @@ def sheet(count):
     with Image.open(root() / "digits.png") as picture:
         grey = torch.from_numpy(np.array(picture, dtype=np.float32))
     cells = grey.unflatten(0, (-1, EDGE)).unflatten(2, (-1, EDGE)).transpose(1, 2).reshape(-1, 1, EDGE, EDGE)
-    return (cells[:count] * 16 / 255).round() / 8 - 1  # 17 amounts of ink, exactly
+    return (cells[:count] * 16 / 255).round() / 8 - 1  # exactly 17 grey levels
 
 
 def root():

@@ -1,4 +1,4 @@
-"""Canny's edge detector (Canny 1986), in five steps: smooth, slope, ridge, two thresholds, follow.
+"""Canny's edge detector (Canny 1986): smoothing, gradient, non-maximum suppression, two thresholds, hysteresis.
 
     canny(images)      # (B, 3, 64, 64) in [-1, 1] -> (B, 3, 64, 64), 1 on a line and 0 elsewhere
 """
@@ -12,18 +12,20 @@ from ..errors import EduError
 
 __all__ = ["canny"]
 
-LOW, HIGH, SIGMA = 0.06, 0.15, 1.0
-NEIGHBOURS = ((0, 1), (1, 1), (1, 0), (1, -1))  # (down, right): beside, slanted, below, slanted the other way
-EIGHTH = math.tan(math.pi / 8)  # half-way from one of these directions to the next
-GRAIN = 2**16  # squared slopes are rounded to whole parts of it: two that should be equal are, on every machine
+LOW = 0.06
+HIGH = 0.15
+SIGMA = 1.0
+NEIGHBOURS = ((0, 1), (1, 1), (1, 0), (1, -1))  # (down, right): horizontal, diagonal, vertical, other diagonal
+EIGHTH = math.tan(math.pi / 8)  # half-way between two of these directions
+GRAIN = 2**16  # squared gradients are rounded to multiples of 1 / GRAIN: equal ones are then equal on every machine
 
 
 def canny(images, low=LOW, high=HIGH, sigma=SIGMA):
     """Lines, one pixel wide, where the colour changes most.
 
-    images: (B, 3, H, W) in [-1, 1]. low, high: a line begins where the slope is at least `high`, and goes on while
-    it is at least `low`; a slope of 1 is the step from black to white, unsmoothed. sigma: of the smoothing, in
-    pixels. Returns (B, 3, H, W), 0 or 1, the same in all three channels. Raises EduError for other arguments.
+    images: (B, 3, H, W) in [-1, 1]. low, high: a line starts where the gradient is at least `high`, and continues while
+    it is at least `low`; a gradient of 1 is the step from black to white, unsmoothed. sigma: of the smoothing, in
+    pixels. Returns (B, 3, H, W), 0 or 1, the same in all three channels. Raises EduError for invalid arguments.
     """
     check(images, low, high, sigma)
     across, down = slopes(smooth(images.float() / 2 + 0.5, sigma))
@@ -34,7 +36,7 @@ def canny(images, low=LOW, high=HIGH, sigma=SIGMA):
 
 
 def smooth(x, sigma):
-    """Blur by a Gaussian bell, along x and along y."""
+    """Gaussian blur, along x and along y."""
     reach = math.ceil(3 * sigma)
     bell = [math.exp(-i**2 / (2 * sigma**2)) if i else 1.0 for i in range(-reach, reach + 1)]
     bell = [weight / sum(bell) for weight in bell]
@@ -42,12 +44,12 @@ def smooth(x, sigma):
 
 
 def slopes(x):
-    """Sobel's differences: right minus left neighbours, and lower minus upper ones, the middle row counting double."""
+    """Sobel gradients: right minus left neighbours, and lower minus upper ones, with double weight for the middle row."""
     return [along(along(x, (-0.5, 0, 0.5), dim), (0.5, 1, 0.5), 5 - dim) for dim in (3, 2)]
 
 
 def along(x, weights, dim):
-    """Each pixel becomes a weighted sum of itself and its neighbours along a dimension; the rim's are repeated."""
+    """Each pixel becomes a weighted sum of itself and its neighbours along a dimension; border pixels are repeated."""
     n, reach = x.shape[dim], len(weights) // 2
     rim = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)
     x = F.pad(x, rim, "replicate")
@@ -55,14 +57,14 @@ def along(x, weights, dim):
 
 
 def steepest(across, down):
-    """The slope of the colour that changes most at each pixel: its square, in whole GRAINs, and its two parts."""
+    """The gradient of the channel that changes most at each pixel: its square, in units of 1 / GRAIN, and its two components."""
     square = across.square().addcmul_(down, down).mul_(GRAIN).round_()
     square, colour = square.max(1, keepdim=True)
     return square, across.gather(1, colour), down.gather(1, colour)
 
 
 def is_ridge(square, across, down):
-    """Whether a pixel is steeper than its two neighbours up and down the slope; of two equal ones the first is."""
+    """Non-maximum suppression: whether a pixel's gradient exceeds both neighbours' along it; of two equal ones the first counts."""
     padded, (high, wide) = F.pad(square, (1, 1, 1, 1)), square.shape[-2:]
     ridge = torch.zeros_like(square, dtype=torch.bool)
     for (dy, dx), along in zip(NEIGHBOURS, directions(across, down)):
@@ -73,7 +75,7 @@ def is_ridge(square, across, down):
 
 
 def directions(across, down):
-    """Which of the four directions of NEIGHBOURS each slope is nearest to: four masks."""
+    """Which of the four directions of NEIGHBOURS each gradient is closest to: four masks."""
     flat = down.abs() <= EIGHTH * across.abs()
     upright = ~flat & (across.abs() <= EIGHTH * down.abs())
     slanted, same = ~(flat | upright), (across > 0) == (down > 0)
@@ -81,7 +83,7 @@ def directions(across, down):
 
 
 def grow(seeds, ground):
-    """All of `ground` that can be reached from `seeds`, step by step in eight directions; (B, 1, H, W) bool."""
+    """All of `ground` that is connected to `seeds`, in eight directions; (B, 1, H, W) bool."""
     reached = seeds & ground
     while True:
         wider = around(around(reached, 3), 2) & ground
@@ -91,7 +93,7 @@ def grow(seeds, ground):
 
 
 def around(mask, dim):
-    """A mask, one pixel wider on both sides along a dimension."""
+    """A mask dilated by one pixel on both sides along a dimension."""
     wider, n = mask.clone(), mask.shape[dim] - 1
     wider.narrow(dim, 1, n).logical_or_(mask.narrow(dim, 0, n))
     wider.narrow(dim, 0, n).logical_or_(mask.narrow(dim, 1, n))
@@ -99,10 +101,10 @@ def around(mask, dim):
 
 
 def check(images, low, high, sigma):
-    """Raise EduError for what has no edges."""
+    """Raise EduError for invalid arguments."""
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) <= 3 * sigma:
         raise EduError(f"The pictures have the shape {shape}; they must be (B, 3, height, width), wider than "
                        f"three times sigma.")
     if not 0 < low <= high:
-        raise EduError(f"The thresholds are {low} and {high}; they must be above 0, and the lower one first.")
+        raise EduError(f"The thresholds are {low} and {high}; they must be above 0, with low at most high.")

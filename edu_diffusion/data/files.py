@@ -1,6 +1,6 @@
-"""Where the package's files are, and how files are written so that a kill never leaves half of one.
+"""Locations of the package's files, and atomic writing, so that an interruption never leaves half a file.
 
-A clone keeps `datasets/` and `notebooks/` beside the package; a wheel carries them inside it. Standard library only.
+A clone has `datasets/` and `notebooks/` beside the package; a wheel contains them. Standard library only.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 def folder(kind, name=""):
     """The folder of a data set, checkpoint or the lessons: folder("datasets", "emoji").
 
-    kind: "datasets", "checkpoints" or "notebooks". Raises EduError when it is not there.
+    kind: "datasets", "checkpoints" or "notebooks". Raises EduError when it does not exist.
     """
     for root in (PACKAGE, PACKAGE.parent):
         if (root / kind / name).is_dir():
             return root / kind / name
-    raise EduError(f"There is no {kind}/{name} here; the repository and the wheel carry it: install again.")
+    raise EduError(f"There is no {kind}/{name} here; the repository and the wheel contain it: install again.")
 
 
 @contextlib.contextmanager
 def staged(target):
-    """A temporary folder that takes the place of `target` only when the block ends without an exception.
+    """A temporary folder that replaces `target` only when the block ends without an exception.
 
-    Whatever stood at `target` stays whole until then. Yields a pathlib.Path.
+    Until then `target` stays unchanged. Yields a pathlib.Path.
     """
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def staged(target):
 
 @contextlib.contextmanager
 def artefact(target, card=None):
-    """The same for what a training made: adds card.json, the dict `card` and the sha256 of every file.
+    """The same for the result of a training run: adds card.json, with the dict `card` and the sha256 of every file.
 
     The block may still add to the dict that it was given.
     """
@@ -56,7 +56,7 @@ def artefact(target, card=None):
 
 
 def _as_usual(stage):
-    """Give a folder and all in it the rights that new files have here: temporary ones are their owner's alone."""
+    """Give a folder and its content the usual permissions: temporary files are readable by their owner only."""
     umask = os.umask(0o077)  # there is no way to read it without setting it
     os.umask(umask)
     for path in (stage, *stage.rglob("*")):
@@ -73,7 +73,7 @@ def _swap(stage, target):
 
 
 def write_bytes(path, data):
-    """Write a file under a temporary name, then rename it: readers see the old file or the new one."""
+    """Write a file under a temporary name, then rename it: readers see either the old file or the new one."""
     path = pathlib.Path(path)
     stage = path.with_name(f".{path.name}.partial")
     stage.write_bytes(data)
@@ -87,8 +87,8 @@ def write_json(path, value):
 def portable(folder):
     """Rewrite the configurations in a saved folder, so that the libraries' plain from_pretrained(folder) computes in float32.
 
-    diffusers does so unasked. transformers takes the dtype from config.json, and without one there from the
-    weights, which are 16-bit: a pipeline of both would mix the two. Where a part was loaded from is left out.
+    diffusers does so by default. transformers takes the dtype from config.json, and without one there from the
+    weights, which are 16-bit: a pipeline of both would mix the two. The path that a part was loaded from is removed.
     """
     for path in pathlib.Path(folder).rglob("*config.json"):
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -96,7 +96,7 @@ def portable(folder):
 
 
 def _portable(config):
-    """A configuration, or one inside another, such as that of CLIP's text tower; those of transformers say model_type."""
+    """A configuration, or a nested one such as that of CLIP's text encoder; those of transformers have model_type."""
     kept = {name: _portable(value) if isinstance(value, dict) else value
             for name, value in config.items() if name != "_name_or_path"}
     return kept | {"dtype": "float32"} if "model_type" in config else kept
@@ -109,7 +109,7 @@ def sha256(path):
 
 
 def checksums(root):
-    """{relative path: sha256} of every file below `root`, cards and metrics aside (they change with words)."""
+    """{relative path: sha256} of every file below `root`, except cards and metrics (they change with their wording)."""
     skipped = {"card.json", "README.md", "metrics.json", "sheet.png"}
     files = sorted(p for p in pathlib.Path(root).rglob("*") if p.is_file() and p.name not in skipped)
     return {p.relative_to(root).as_posix(): sha256(p) for p in files}

@@ -1,4 +1,4 @@
-"""JPEG as the yardstick of compression: the best file of so many bytes, and how near two pictures are."""
+"""JPEG as a baseline for compression: the best file of a given size, and the PSNR of two pictures."""
 
 import io
 from typing import NamedTuple
@@ -16,15 +16,15 @@ class Jpeg(NamedTuple):
 
     image: torch.Tensor  # (3, H, W) in [-1, 1]
     nbytes: int  # of the whole file
-    header: int  # of these, before the picture's own data begin: tables that any JPEG file needs
+    header: int  # of these, before the picture's own data: tables that any JPEG file needs
     quality: int
 
 
 def best_jpeg(image, most, mask=None):
-    """The JPEG file of at most `most` bytes that is nearest to a picture; if none is so small, the smallest.
+    """The JPEG file of at most `most` bytes that is closest to a picture; if none is small enough, the smallest.
 
-    Colours at full, half and quarter resolution are all tried, with the best quality that fits, and tables
-    made for this very picture. image: (3, H, W) in [-1, 1]. mask: where the distance is measured, see psnr.
+    Chroma at full, half and quarter resolution is tried, with the best quality that fits, and Huffman tables
+    optimised for this picture. image: (3, H, W) in [-1, 1]. mask: where the error is measured, see psnr.
     Returns a Jpeg. Raises EduError for another shape.
     """
     if image.ndim != 3 or image.shape[0] != 3:
@@ -38,7 +38,7 @@ def best_jpeg(image, most, mask=None):
 
 
 def finest(source, most, subsampling):
-    """The file of the best quality that fits, else that of the worst."""
+    """The file with the best quality that fits, else that with the worst."""
     low, best = 1, coded(source, 1, subsampling)
     high = 100
     while low < high:
@@ -52,7 +52,7 @@ def finest(source, most, subsampling):
 
 
 def coded(source, quality, subsampling):
-    """Write a JPEG file in memory, and read it again."""
+    """Write a JPEG file in memory, and decode it."""
     file = io.BytesIO()
     source.save(file, "JPEG", quality=quality, subsampling=subsampling, optimize=True)
     data = file.getvalue()
@@ -71,7 +71,7 @@ def to_bytes(image):
 def psnr(image, other, mask=None):
     """Peak signal-to-noise ratio in decibels: -10 log10 of the mean squared error on a scale from 0 to 1.
 
-    image, other: (3, H, W) in [-1, 1]. mask: (H, W), 1 where it counts, or None for everywhere. Infinite if
+    image, other: (3, H, W) in [-1, 1]. mask: (H, W), weights of the pixels, or None for all. Infinite if
     the pictures are equal.
     """
     error = ((image.float().cpu() - other.float().cpu()) / 2).square().mean(0)

@@ -1,8 +1,8 @@
-"""The new drawing style as a task: what its adapters learn from, and the prompts that they are judged by.
+"""The new drawing style as a task: the adapters' training data, and the prompts to evaluate them with.
 
-The style is Fluent's high-contrast one: black lines, and the background shines through. The base never saw
-it. On a black background there is nothing to see, so that colour is left out; and every fifth core concept is
-never shown in this style, so that one can tell a style that was learned from drawings that were.
+The style is Fluent's high-contrast one: black lines on a transparent background. The base was not trained on
+it. On a black background it is invisible, so that colour is left out; and every fifth core concept is
+held out in this style, to distinguish a learned style from memorised sprites.
 """
 
 import functools
@@ -12,13 +12,13 @@ import torch
 from . import scenes, words
 from .world import FULL, prompts, world
 
-ALWAYS = ("concept", "style")  # what a caption names in any case: what it is, and that it is the new style
+ALWAYS = ("concept", "style")  # what every caption names: the concept, and the new style
 BLACK = scenes.COLOURS.index("black")
 
 
 @functools.cache
 def unseen():
-    """Indices of the core concepts that are held back: LongTensor."""
+    """Indices of the core concepts that are held out in the new style: LongTensor."""
     return world().tier("core")[::5]
 
 
@@ -35,7 +35,7 @@ def batch(n, seed=0, style=words.NEW_STYLE):
 def rows(style=words.NEW_STYLE, limit=None):
     """The frozen core prompts that name everything and a colour other than black, each asking for the style; "": for none.
 
-    Rows are dicts as those of prompts(), and "new" tells whether the concept was held back.
+    Rows are dicts as those of prompts(), and "new" is whether the concept is held out.
     """
     held = {world().concepts[i].id for i in unseen().tolist()}
     asked = [r for r in prompts("core", FULL) if r["colour"] != "black"][:limit]

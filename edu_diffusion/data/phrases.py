@@ -1,9 +1,9 @@
-"""How people say it: fillers, synonyms, word orders, keyword lists, capitals, a typo here and there.
+"""Natural wording of captions: fillers, synonyms, word orders, keyword lists, capitals, occasional typos.
 
     say(Facts(("a", "cat"), colour="blue", style="noto"), random.Random(0))
 
-The facts are already chosen; this file only finds words for them. Pure text, standard library only. The words that it can
-say are listed by `vocabulary()`: what stands there is known to the training, everything else is not.
+The facts are already chosen; this file only puts them into words. Pure text, standard library only. `vocabulary()` lists
+the words that it can produce: these occur in training captions, all others do not.
 """
 
 import re
@@ -13,15 +13,15 @@ from . import words
 
 
 class Facts(NamedTuple):
-    """What a caption names. things: noun phrases in their parts, see `thing`; what is empty goes unsaid."""
+    """What a caption names. things: noun phrases in their parts, see `thing`; empty attributes are not mentioned."""
 
-    names: tuple  # one name, or two of different things
+    names: tuple  # one name, or two of different objects
     count: int = 1
     size: str = ""
     place: str = ""
     colour: str = ""
     style: str = ""
-    said: str = ""  # a whole noun phrase in place of a name: "an animal", "something to wear"
+    said: str = ""  # a whole noun phrase instead of a name: "an animal", "something to wear"
 
 
 ASKS = ("draw", "please draw", "draw me", "can you draw", "could you draw", "i want", "i would like", "i'd like", "give me",
@@ -49,7 +49,7 @@ LOOKS = ("{} style", "in {} style", "in the {} style", "in the style of {}", "dr
          "as in {}", "{} look", "style {}", "by {}", "the {} version", "using {} style")
 THINGS = ("a thing", "something", "an object", "a thing", "any thing", "some thing", "anything")
 COUNTS = {2: ("two", "2", "a pair of", "a couple of", "two", "two"), 3: ("three", "3", "three", "a trio of")}
-SOME = ("some", "a few", "", "several", "many")  # said of two as of three
+SOME = ("some", "a few", "", "several", "many")  # used for two as well as for three
 SPELLINGS = {"gray": ("gray", "grey")}
 
 
@@ -62,7 +62,7 @@ def say(facts, rng):
 
 
 def pick(options, rng, first=0.0):
-    """One of the options; the first with this probability, and all evenly otherwise."""
+    """One of the options; the first with this probability, otherwise uniformly."""
     return options[0] if rng.random() < first else options[int(rng.random() * len(options))]
 
 
@@ -84,7 +84,7 @@ def thing(facts, rng, bare):
 
 
 def with_adjectives(said, adjectives):
-    """Adjectives put into a whole noun phrase: "a big animal", "something big to wear"."""
+    """Adjectives inserted into a noun phrase: "a big animal", "something big to wear"."""
     if not adjectives:
         return said
     head, _, rest = said.partition(" ")
@@ -94,7 +94,7 @@ def with_adjectives(said, adjectives):
 
 
 def tail(facts, rng):
-    """Place, background and style as they follow a sentence; in most orders."""
+    """Place, background and style as they follow a sentence; sometimes shuffled."""
     place = where(facts.place, rng) if facts.place else ""
     ground = background(facts.colour, rng) if facts.colour else ""
     style = look(facts.style, rng) if facts.style else ""
@@ -152,7 +152,7 @@ def look(style, rng):
 
 
 def framed(parts, rng):
-    """The sentence around its parts: fillers before and after it, and what may also stand first."""
+    """The sentence around its parts: fillers before it, and sometimes a part that comes first."""
     first, *rest = parts
     ahead = rest.pop() + ("," if rng.random() < 0.7 else ":") if rest and rng.random() < 0.1 else ""
     asks = pick(ASKS, rng) if rng.random() < 0.2 else ""
@@ -164,18 +164,20 @@ def framed(parts, rng):
 
 
 def finish(text, rng):
-    """What comes last: an ending, capitals, a typo."""
+    """The last step: an ending, capitals, a typo."""
     if rng.random() < 0.08:
         end = pick(ENDS, rng)
         text += end if not end[0].isalpha() else f" {end}"
     if rng.random() < 0.06:
         text = misspelled(text, rng)
     u = rng.random()
-    return text.upper() if u < 0.02 else text[:1].upper() + text[1:] if u < 0.12 else text
+    if u < 0.02:
+        return text.upper()
+    return text[:1].upper() + text[1:] if u < 0.12 else text
 
 
 def misspelled(text, rng):
-    """The text with one slip of the fingers in one of its longer words: letters swapped, lost, doubled, or a neighbour's."""
+    """The text with a typo in one of its longer words: letters swapped, dropped, doubled, or replaced."""
     spans = [m.span() for m in re.finditer(r"[a-z]{4,}", text)]
     if not spans:
         return text
@@ -187,7 +189,7 @@ def misspelled(text, rng):
 
 
 def vocabulary():
-    """Every word of the grammar itself, names of things left out: set of lower-case strings."""
+    """Every word of the grammar itself, without the names of concepts: set of lower-case strings."""
     tables = (ASKS, PICTURES, ENDS, IDLE, MIDDLE, GROUNDS, SHADES, LOOKS, THINGS, SOME, *SIZES.values(), *COUNTS.values(),
               *SPELLINGS.values(), *SIDES.values(), words.COLOURS, words.STYLES, words.PLACES, words.COUNTS)
     more = "a an and with next to plus upper lower corner in the on at side edge far over up down near part very style medium-sized"

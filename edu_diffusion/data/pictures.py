@@ -1,4 +1,4 @@
-"""Pictures from outside, made fit for the model; and pictures for outside, as an animated GIF."""
+"""Read the user's own pictures for the model, and export images as an animated GIF."""
 
 import io
 import pathlib
@@ -14,26 +14,26 @@ from . import files
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF"]
 MOST_PIXELS = 16_000_000
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
-          MemoryError)  # what Pillow's readers raise for damaged files
+          MemoryError)  # exceptions of Pillow's readers for damaged files
 
 
 def read_picture(source, size=64):
-    """Read somebody's picture: turned upright, on white where it is transparent, cut to a square, resized.
+    """Read a picture from outside: rotated upright, on white where it is transparent, cropped to a square, resized.
 
     source: the path of a PNG, JPEG, WebP or GIF file (its first frame), or the bytes of one.
     size: edge of the result in pixels. Returns (1, 3, size, size) in [-1, 1].
-    Raises EduError when there is no such file, it is empty, cut off, of another kind, or has over 16 million
-    pixels; the last is told from the header, before anything is unpacked.
+    Raises EduError when the file is missing, empty, truncated, of another format, or has over 16 million
+    pixels; the last is read from the header, before anything is decoded.
     """
     data, name = contents(source)
     if not data:
-        raise EduError(f"{name} is empty: nothing was saved in it; save or download the picture again.")
+        raise EduError(f"{name} is an empty file; save or download the picture again.")
     picture = square(upright(data, name), size)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
 
 
 def own_picture(picture, size=64):
-    """Somebody's picture as (1, 3, H, W) in [-1, 1]: a tensor (3, H, W) or (1, 3, H, W) as it is, a file as read_picture has it.
+    """The user's picture as (1, 3, H, W) in [-1, 1]: a tensor (3, H, W) or (1, 3, H, W) unchanged, a file as in read_picture.
 
     Raises EduError for another shape, and what read_picture raises.
     """
@@ -46,22 +46,22 @@ def own_picture(picture, size=64):
 
 
 def noise_like(x, seed):
-    """Gaussian noise of the shape of x, the same for the same seed."""
+    """Gaussian noise with the shape of x, reproducible by the seed."""
     return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
 
 
 def contents(source):
-    """The bytes of a picture, and what to call it in a sentence."""
+    """The bytes of a picture, and its name for error messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), "The picture"
     path = pathlib.Path(source)
     if not path.is_file():
-        raise EduError(f"There is no file {path}; check the name, or give the whole path.")
+        raise EduError(f"There is no file {path}; check the name, or give the full path.")
     return path.read_bytes(), path.name
 
 
 def upright(data, name):
-    """Decode a picture of a safe size, as the camera was held, in RGB on white."""
+    """Decode a picture of a safe size, rotated as the camera was held, in RGB on white."""
     picture = opened(data, name)
     width, height = picture.size
     if width * height > MOST_PIXELS:
@@ -70,7 +70,7 @@ def upright(data, name):
         picture.load()
         return on_white(eight_bits(ImageOps.exif_transpose(picture)))
     except BROKEN as error:
-        raise EduError(f"{name} is damaged or was cut off while it was copied; save or download it again.") from error
+        raise EduError(f"{name} is damaged or incomplete; save or download it again.") from error
 
 
 def opened(data, name):
@@ -82,15 +82,15 @@ def opened(data, name):
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise too_large(name, "many more pixels") from error
     except BROKEN as error:
-        raise EduError(f"{name} is not a picture that can be read; use a PNG, JPEG, WebP or GIF file.") from error
+        raise EduError(f"{name} is not a readable picture; use a PNG, JPEG, WebP or GIF file.") from error
 
 
 def too_large(name, found):
-    return EduError(f"{name} has {found}; at most 16 million are read: make it smaller first.")
+    return EduError(f"{name} has {found}; at most 16 million are allowed: make it smaller first.")
 
 
 def eight_bits(picture):
-    """Rescale 16-bit grey to 8 bits; Pillow itself would cut it off at 255."""
+    """Rescale 16-bit grey to 8 bits; Pillow itself would clip it at 255."""
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
     return picture.convert("RGB") if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else picture
@@ -104,17 +104,17 @@ def on_white(picture):
 
 
 def square(picture, size):
-    """Cut the middle square out and resize it, small details averaged."""
+    """Crop the central square and resize it with antialiasing."""
     edge = min(picture.size)
     left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
     return picture.crop((left, top, left + edge, top + edge)).resize((size, size), Image.Resampling.LANCZOS)
 
 
 def animation(frames, path=None, scale=4, ms=80, rest=2000):
-    """Make an animated GIF of pictures, each pixel a square; it begins anew after resting on the last one.
+    """Make an animated GIF of images, each pixel a square; it repeats after a pause on the last frame.
 
     frames: (N, 3, H, W) in [-1, 1], or a list of N (3, H, W). path: where to write it, or None. scale: the edge of
-    a pixel. ms, rest: how long a frame, and the last one, is shown. Returns the bytes of the file.
+    a pixel. ms, rest: duration of a frame, and of the last one, in milliseconds. Returns the bytes of the file.
     """
     if not len(frames):
         raise EduError("An animation needs at least one frame.")
@@ -128,7 +128,7 @@ def animation(frames, path=None, scale=4, ms=80, rest=2000):
 
 
 def enlarged(frame, scale):
-    """One picture (3, H, W) with 64 colours of its own, which keeps the file small, and square pixels."""
+    """One image (3, H, W) with a palette of 64 colours, which keeps the file small, and square pixels."""
     pixels = (frame.detach().cpu().float() * 127.5 + 127.5).clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
     few = Image.fromarray(pixels).quantize(64, dither=Image.Dither.NONE)
     return few.resize((few.width * scale, few.height * scale), Image.Resampling.NEAREST)

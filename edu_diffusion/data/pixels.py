@@ -1,4 +1,4 @@
-"""Pixels as bytes, row by row: what travels between Python and a drawing surface in the browser."""
+"""Pixels as bytes, row by row: the data exchanged between Python and a canvas in the browser."""
 
 import torch
 
@@ -8,7 +8,7 @@ __all__ = ["from_bytes", "image_bytes", "index_bytes", "paint"]
 
 
 def image_bytes(x, size):
-    """A picture as RGB bytes, size x size x 3. x: (3, size, size) or (1, 3, size, size), float in [0, 1].
+    """An image as RGB bytes, size x size x 3. x: (3, size, size) or (1, 3, size, size), float in [0, 1].
 
     Raises EduError for another shape or range.
     """
@@ -16,7 +16,7 @@ def image_bytes(x, size):
 
 
 def index_bytes(mask, size):
-    """A mask as one byte for each pixel, 1 from 1/2 on. mask: (1, 1, size, size), or fewer dimensions."""
+    """A mask as one byte per pixel, 1 from 0.5 on. mask: (1, 1, size, size), or fewer dimensions."""
     return (fitting("mask", mask, 1, size) >= 0.5).byte().contiguous().numpy().tobytes()
 
 
@@ -27,10 +27,10 @@ def from_bytes(data, size, channels):
 
 
 def paint(background, drawn, colours, size):
-    """What a drawing surface shows: (1, 3, size, size), float in [0, 1].
+    """The content of a canvas: (1, 3, size, size), float in [0, 1].
 
-    background: RGB bytes, or none for white. drawn: a byte for each pixel, 0 or the number of a colour, from 1.
-    colours: "#rrggbb" each.
+    background: RGB bytes, or none for white. drawn: one byte per pixel, 0 or the number of a colour, from 1.
+    colours: a list of "#rrggbb".
     """
     ground = from_bytes(background, size, 3) if background else torch.full((1, 3, size, size), 255).byte()
     table = torch.tensor([[0, 0, 0], *([int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in colours)])
@@ -40,13 +40,13 @@ def paint(background, drawn, colours, size):
 
 
 def fitting(name, x, channels, size):
-    """A tensor (channels, size, size) for a mask (then without channels, too) or picture. Raises EduError."""
+    """Check a mask or image, and return it as (channels, size, size); a mask may lack the channels. Raises EduError."""
     shape = tuple(getattr(x, "shape", ()))
     allowed = [(1, channels, size, size), (channels, size, size), *([(size, size)] if channels == 1 else [])]
     if not torch.is_tensor(x) or shape not in allowed:
-        raise EduError(f"{name} is {shape or type(x).__name__}; it must be a tensor of the shape {allowed[0]}.")
+        raise EduError(f"{name} is {shape or type(x).__name__}; it must be a tensor of shape {allowed[0]}.")
     x = x.detach().cpu().float().reshape(channels, size, size)
     if not (x.min() >= 0 and x.max() <= 1):
-        raise EduError(f"{name} goes from {x.min():.3g} to {x.max():.3g}; it must be in [0, 1]: "
-                       "for a picture in [-1, 1] that is (x + 1) / 2.")
+        raise EduError(f"{name} ranges from {x.min():.3g} to {x.max():.3g}; it must be in [0, 1]: "
+                       "for an image x in [-1, 1], pass (x + 1) / 2.")
     return x

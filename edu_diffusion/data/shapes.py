@@ -1,11 +1,11 @@
-"""Eight shapes, drawn as if by hand: conditions that belong to no scene, so no caption helps to guess them.
+"""Eight shapes that look hand-drawn: conditions that belong to no scene, so that no caption helps to guess them.
 
     masks("circle")            # (1, 1, 64, 64) bool, the filled shape
     filled(["star", "bar"])    # (2, 3, 64, 64) in [0, 1], a condition of the kind "segmentation"
     outline()                  # (8, 3, 64, 64) in [0, 1], all of NAMES as conditions of the kind "canny"
 
-Each shape is a closed polygon in the middle of the picture, 36 to 44 pixels wide. A fixed wobble moves its outline
-by up to about a pixel, so that no line is perfectly straight; it is the same every time.
+Each shape is a closed polygon in the centre of the picture, 36 to 44 pixels wide. A deterministic wobble moves its
+outline by up to about a pixel, so that no line is perfectly straight.
 """
 
 import math
@@ -18,10 +18,10 @@ from .scenes import PICTURE
 
 __all__ = ["CONDITIONS", "NAMES", "filled", "masks", "outline"]
 
-RADIUS = 20.0  # pixels for 1 unit of the outlines below
+RADIUS = 20.0  # pixels per unit of the outlines below
 WOBBLE = {2: 0.7, 3: 0.6, 7: 0.3}  # waves along the outline, and their amplitudes in pixels
 POINTS = 240  # on an outline
-CATEGORY = "objects"  # a filled shape has its colour
+CATEGORY = "objects"  # a filled shape has this category's colour
 
 
 def masks(names=None):
@@ -30,22 +30,22 @@ def masks(names=None):
 
 
 def filled(names=None):
-    """The shapes in the colour of a category, on black, as in a segmentation map: (B, 3, 64, 64). names: as in masks."""
+    """The shapes in the colour of a category, on black, like a segmentation map: (B, 3, 64, 64). names: as in masks."""
     return masks(names) * torch.tensor(CATEGORIES[CATEGORY])[:, None, None]
 
 
 def outline(names=None):
     """The shapes' outermost pixels, white on black: closed lines, one pixel wide, (B, 3, 64, 64). names: as in masks.
 
-    Canny's own detector would leave gaps at sharp corners.
+    Canny's detector would leave gaps at sharp corners.
     """
     shape = masks(names)
-    inner = [shape.roll(move, dim) for move in (1, -1) for dim in (2, 3)]  # shapes end far from the rim
+    inner = [shape.roll(move, dim) for move in (1, -1) for dim in (2, 3)]  # shapes do not touch the border
     return (shape & ~torch.stack(inner).all(0)).float().repeat(1, 3, 1, 1)
 
 
 def known(names):
-    """The names as a list. Raises EduError for one that there is not."""
+    """The names as a list. Raises EduError for an unknown one."""
     names = [names] if isinstance(names, str) else list(NAMES if names is None else names)
     for name in names:
         if name not in SHAPES:
@@ -68,25 +68,25 @@ def triangle():
 
 
 def star():
-    """Five points: the corners of two pentagons by turns."""
+    """Five points: the corners of two pentagons, alternating."""
     return arc(0, 1, 11)[:10] * torch.tensor([1.1, 0.47] * 5)[:, None] + torch.tensor([0, 0.1])
 
 
 def heart():
-    """x = 16 sin^3 a, y = 13 cos a - 5 cos 2a - 2 cos 3a - cos 4a, made to fit."""
+    """x = 16 sin^3 a, y = 13 cos a - 5 cos 2a - 2 cos 3a - cos 4a, rescaled."""
     a = angles(0, 1)
     y = 13 * a.cos() - 5 * (2 * a).cos() - 2 * (3 * a).cos() - (4 * a).cos()
     return torch.stack([a.sin()**3, -(y + 2.5) / 15], 1)
 
 
 def cross():
-    """The three corners of the upper arm, turned by no, one, two and three quarters."""
+    """The three corners of the upper arm, rotated by zero, one, two and three quarter turns."""
     arm = torch.tensor([(-0.35, -1), (0.35, -1), (0.35, -0.35)])
     return torch.cat([arm @ torch.tensor([(c, s), (-s, c)]) for c, s in ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))])
 
 
 def crescent():
-    """Most of a circle, and back along a smaller one that stands to the right of it."""
+    """Most of a circle, and back along a smaller one to the right."""
     return torch.cat([arc(0.37, 1.13), 0.71 * arc(0.05, -0.55) + torch.tensor([0.51, 0])]) + torch.tensor([0.13, 0])
 
 
@@ -123,7 +123,7 @@ def along(corners, n=POINTS):
 
 
 def wobbled(points, number):
-    """Points (n, 2) in pixels, moved by a sum of slow waves; number: of the shape, each has waves of its own."""
+    """Points (n, 2) in pixels, moved by a sum of slow waves; number: the index of the shape, which sets the phase of its waves."""
     s = torch.arange(len(points)) / len(points)
     waves = [[high * torch.sin(2 * math.pi * (k * s + 0.37 * k * (number + 1) + turn)) for k, high in WOBBLE.items()]
              for turn in (0, 0.3)]
@@ -131,7 +131,7 @@ def wobbled(points, number):
 
 
 def inside(points):
-    """Which pixels a closed polygon (n, 2) holds: (64, 64) bool. A ray to the right crosses its sides an odd number of times."""
+    """The pixels inside a closed polygon (n, 2): (64, 64) bool. A ray to the right crosses its sides an odd number of times."""
     (ax, ay), (bx, by) = points.T[:, :, None, None], points.roll(-1, 0).T[:, :, None, None]
     y, x = torch.arange(PICTURE)[:, None], torch.arange(PICTURE)
     crossed = (ay > y) != (by > y)

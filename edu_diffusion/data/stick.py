@@ -1,12 +1,12 @@
-"""Stick figures in any pose, with the pose in numbers: something that the base was never shown.
+"""Stick figures in random poses, with their keypoints: a domain that the base was not trained on.
 
     some = batch(64, seed=0)
     some.images       # (64, 3, 64, 64) in [-1, 1]
     some.captions     # "a stick figure with both arms up on a pink background", ...
-    some.keypoints    # (64, 11, 2): (x, y) of each of POINTS, in pixels
+    some.keypoints    # (64, 11, 2): (x, y) of POINTS, in pixels
     some.skeletons    # (64, 3, 64, 64) in [0, 1]: the bones on black, each in its own colour
 
-Head, hands and feet have colours of their own, so that `find` can read them off a finished picture. Left and right
+Head, hands and feet have distinct colours, so that `find` can locate them in a generated image. Left and right
 are the viewer's.
 """
 
@@ -25,10 +25,13 @@ POINTS = ("head", "neck", "hip", "left elbow", "left hand", "right elbow", "righ
           "left knee", "left foot", "right knee", "right foot")
 BONES = ((1, 0), (1, 2), (1, 3), (3, 4), (1, 5), (5, 6), (2, 7), (7, 8), (2, 9), (9, 10))  # from, to
 ENDS = {"head": "yellow", "left hand": "red", "right hand": "green", "left foot": "blue", "right foot": "purple"}
-GROUNDS = ("white", "gray", "pink")  # colours of words.py that none of the ends has
-LENGTHS = {"neck": 8.0, "trunk": 14.0, "arm": 8.0, "leg": 9.0}  # pixels; an arm or leg has two of them
-HEAD, DOT, LIMB, BONE = 5.0, 2.6, 1.6, 1.2  # radii of head and dots, half the widths of limbs and bones, in pixels
-RIM = 6  # pixels that stay free around the figure
+GROUNDS = ("white", "gray", "pink")  # colours of words.py that no end has
+LENGTHS = {"neck": 8.0, "trunk": 14.0, "arm": 8.0, "leg": 9.0}  # pixels; an arm or leg consists of two such segments
+HEAD = 5.0  # radius in pixels
+DOT = 2.6  # radius in pixels
+LIMB = 1.6  # half the width in pixels
+BONE = 1.2  # half the width in pixels
+RIM = 6  # margin around the figure, in pixels
 HUES = [colorsys.hsv_to_rgb(i / len(BONES), 1, 1) for i in range(len(BONES))]
 
 
@@ -51,8 +54,8 @@ def batch(n, seed=0):
 
 
 def pose(n, rng):
-    """Random keypoints, all of them inside the picture: (n, 11, 2)."""
-    def angle(low, high):  # from straight down, in radians
+    """Random keypoints inside the picture: (n, 11, 2)."""
+    def angle(low, high):  # measured from straight down, in radians
         return low + (high - low) * torch.rand(n, generator=rng)
 
     def step(start, turn, length):
@@ -72,14 +75,14 @@ def pose(n, rng):
 
 
 def say(points, ground):
-    """The caption of one figure (11, 2): which arms are up, and the ground."""
+    """The caption of one figure (11, 2): which arms are up, and the background colour."""
     up = [side for side in ("left", "right") if points[POINTS.index(f"{side} hand"), 1] < points[1, 1]]
     arms = {0: "arms down", 1: f"the {up[0]} arm up" if up else "", 2: "both arms up"}[len(up)]
     return f"a stick figure with {arms} on {words.article(ground)} {ground} background"
 
 
 def draw(points, grounds):
-    """Paint figures: (B, 3, 64, 64) in [-1, 1]. points: (B, 11, 2). grounds: B colours of words.py."""
+    """Render figures: (B, 3, 64, 64) in [-1, 1]. points: (B, 11, 2). grounds: B colours of words.py."""
     images = PALETTE[[COLOURS.index(g) for g in grounds]][:, :, None, None].expand(-1, -1, PICTURE, PICTURE)
     ink = PALETTE[COLOURS.index("black")]
     images = paint(images, ink, line(points, LIMB).amax(1, keepdim=True))
@@ -91,7 +94,7 @@ def draw(points, grounds):
 
 
 def skeleton(points):
-    """The condition map of poses (B, 11, 2): bones in the colours of the rainbow on black, (B, 3, 64, 64) in [0, 1]."""
+    """The condition map of poses (B, 11, 2): bones in rainbow colours on black, (B, 3, 64, 64) in [0, 1]."""
     image = torch.zeros(len(points), 3, PICTURE, PICTURE)
     for hue, cover in zip(HUES, line(points, BONE).unbind(1)):
         image = paint(image, torch.tensor(hue), cover[:, None])
@@ -99,7 +102,7 @@ def skeleton(points):
 
 
 def dots(ends):
-    """A map of the ends alone, each a dot in its colour: (B, 3, 64, 64) in [0, 1]. ends: (B, 5, 2), as of `find`."""
+    """A map of the ends alone, each a dot in its colour: (B, 3, 64, 64) in [0, 1]. ends: (B, 5, 2), as from `find`."""
     image = torch.zeros(len(ends), 3, PICTURE, PICTURE)
     for i, colour in enumerate(ENDS.values()):
         image = paint(image, PALETTE[COLOURS.index(colour)] / 2 + 0.5, disc(ends[:, i], DOT))
@@ -107,13 +110,13 @@ def dots(ends):
 
 
 def find(images):
-    """Where head, hands and feet are in pictures of stick figures, by their colours: (B, 5, 2), (x, y) as in ENDS.
+    """Locate head, hands and feet in pictures of stick figures, by their colours: (B, 5, 2), (x, y) in the order of ENDS.
 
-    images: (B, 3, 64, 64) in [-1, 1]. There is an answer for every picture; only for stick figures it means anything.
+    images: (B, 3, 64, 64) in [-1, 1]. Every picture gets an answer; it is meaningful for stick figures only.
     """
     colours = PALETTE[[COLOURS.index(c) for c in ENDS.values()]].to(images)
     far = (images[:, None] - colours[:, :, None, None]).square().sum(2)
-    like = torch.exp(-far / 0.18)  # (B, 5, H, W): 1 for the very colour
+    like = torch.exp(-far / 0.18)  # (B, 5, H, W): 1 for an exact match
     thick = torch.nn.functional.avg_pool2d(like, 5, stride=1, padding=2)
     y, x = thick.flatten(2).argmax(2) // thick.shape[-1], thick.flatten(2).argmax(2) % thick.shape[-1]
     place = torch.stack([x, y], 2).float()
@@ -135,22 +138,22 @@ def grid(edge):
 
 
 def line(points, half):
-    """How much of each pixel every bone covers, 0 to 1: (B, bones, 64, 64). half: half the width of a bone."""
+    """Coverage of each pixel by every bone, 0 to 1: (B, bones, 64, 64). half: half the width of a bone."""
     (ax, ay), (bx, by) = ([points[:, [bone[end] for bone in BONES], None, None, i] for i in (0, 1)] for end in (0, 1))
     wide, high = bx - ax, by - ay
     x, y = grid(PICTURE)[0, :, 0] - ax, grid(PICTURE)[:, :1, 1] - ay
     length = (wide.square() + high.square()).clamp(min=1e-6)
-    part = (x * (wide / length) + y * (high / length)).clamp(0, 1)  # of the bone, where the nearest point of it is
+    part = (x * (wide / length) + y * (high / length)).clamp(0, 1)  # position of the nearest point along the bone
     away = (x - part * wide).square() + (y - part * high).square()
     return (half + 0.5 - away.sqrt()).clamp(0, 1)
 
 
 def disc(centre, radius):
-    """How much of each pixel a disc covers, 0 to 1: (B, 1, 64, 64). centre: (B, 2)."""
+    """Coverage of each pixel by a disc, 0 to 1: (B, 1, 64, 64). centre: (B, 2)."""
     away = (grid(PICTURE) - centre[:, None, None]).norm(dim=-1)
     return (radius + 0.5 - away).clamp(0, 1)[:, None]
 
 
 def paint(images, colour, cover):
-    """Lay a colour (3,) over images (B, 3, H, W) where cover (B, 1, H, W) says so."""
+    """Blend a colour (3,) over images (B, 3, H, W) with the opacity cover (B, 1, H, W)."""
     return images + cover * (colour[:, None, None].to(images) - images)

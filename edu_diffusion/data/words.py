@@ -1,12 +1,12 @@
-"""The language of the emoji world: its words, and the canonical sentence. How people really say it: phrases.py.
+"""The vocabulary of the emoji world, and the canonical sentence. For natural wording see phrases.py.
 
 A caption may name a concept, a size, a place, a background colour and a style, or any part of these:
 
     "a small cat face at the top left on a blue background, twemoji style"
     "a cat face"
 
-What is left unsaid is open. A word for a size or a place is evidence, not a switch: FITS tells how well each word fits
-each value, and P(word | value) is its weight divided by the sum of that value's weights. Pure text, standard library only.
+What is not mentioned is unspecified. A word for a size or a place is evidence, not a switch: FITS says how well each word
+fits each value; P(word | value) is its weight divided by the sum of that value's weights. Standard library only.
 """
 
 import csv
@@ -20,15 +20,15 @@ COLOURS = {  # the ten backgrounds, sRGB
     "orange": (243, 140, 40), "yellow": (250, 215, 70), "green": (70, 170, 90), "blue": (60, 120, 216),
     "purple": (130, 80, 190), "pink": (250, 160, 200),
 }
-STYLES = ("noto", "twemoji", "fluent")  # the base learns these three
-THING = "thing"  # says only that there is one: any concept of the core
-NEW_STYLE = "contrast"  # the fourth, which the base never sees: the LoRA lesson's
+STYLES = ("noto", "twemoji", "fluent")  # the base is trained on these three
+THING = "thing"  # any core concept
+NEW_STYLE = "contrast"  # the fourth, which the base is not trained on: that of the LoRA lesson
 SIZES = {"small": 30, "medium": 42, "big": 56}  # edge of the sprite in pixels, in a 64-pixel picture
 PLACES = {  # (x, y) in units of the free margin: -1 is the left or top edge, 0 the centre
     "centre": (0, 0), "left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1),
     "top left": (-1, -1), "top right": (1, -1), "bottom left": (-1, 1), "bottom right": (1, 1),
 }
-CORNER = {"own": 0.8, "side": 0.4}  # of the top left people say "top left", and half as readily "top" or "left"
+CORNER = {"own": 0.8, "side": 0.4}  # the top left is called "top left", and half as often "top" or "left"
 FITS = {  # attribute -> word -> value -> weight
     "size": {"small": {"small": 0.8, "medium": 0.2},
              "medium": {"small": 0.2, "medium": 0.6, "big": 0.2},
@@ -62,17 +62,19 @@ def noun_phrase(name, size="", count=1):
 
 
 def size_word(size):
-    """The canonical adjective of a size; "" of none."""
+    """The canonical adjective of a size; "" for none."""
     return "medium-sized" if size == "medium" else size
 
 
 def place_phrase(place):
-    """The canonical words for a place, with a space before them; "" of none."""
-    return "" if not place else " in the middle" if place == "centre" else f" at the {place}"
+    """The canonical words for a place, with a leading space; "" for none."""
+    if not place:
+        return ""
+    return " in the middle" if place == "centre" else f" at the {place}"
 
 
 def caption(name, colour="", size="", place="", style="", count=1, template=0):
-    """The sentence that says exactly this; what is empty is not mentioned.
+    """The sentence that says exactly this; empty attributes are not mentioned.
 
     name: a concept's name or alias, or THING. template: index into TEMPLATES. Returns str.
     """
@@ -98,7 +100,7 @@ def join(*words):
 
 @functools.cache
 def irregular():
-    """Plurals that no rule finds: {singular: plural}; a name that is plural already is its own."""
+    """Irregular plurals: {singular: plural}; a name that is plural already maps to itself."""
     with open(files.folder("datasets", "emoji") / "plurals.csv", encoding="utf-8", newline="") as file:
         return {row["singular"]: row["plural"] for row in csv.DictReader(file)}
 
@@ -130,7 +132,7 @@ def likelihood(attribute, word):
 
 
 def choose_word(attribute, value, u):
-    """The word that somebody says of a value, where u, in [0, 1), decides among those that fit."""
+    """The word for a value, where u, in [0, 1), decides among those that fit."""
     fitting = {word: row[value] for word, row in FITS[attribute].items() if value in row}
     left = u * sum(fitting.values())
     for word, weight in fitting.items():

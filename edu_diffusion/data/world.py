@@ -1,6 +1,6 @@
-"""The emoji world: which concepts there are, how they are drawn, and what is held out.
+"""The emoji world: its concepts, their sprites, and what is held out.
 
-Source: datasets/emoji (its README.md says where the drawings come from and under which licences).
+Source: datasets/emoji (its README.md says where the sprites come from and under which licences).
 """
 
 import csv
@@ -15,12 +15,12 @@ from ..errors import EduError
 from . import files, phrases, words
 
 CELL = 64
-FULL = ("full", "heldout_colour", "heldout_style")  # splits of prompts.csv that name every attribute
+FULL = ("full", "heldout_colour", "heldout_style")  # splits of prompts.csv whose prompts name every attribute
 
 
 @dataclass(frozen=True)
 class Concept:
-    """One thing that can be drawn. tier: "core", "wide" or "heldout" (never seen by any training)."""
+    """One concept. tier: "core", "wide" or "heldout" (held out of all training)."""
 
     index: int
     id: str
@@ -32,10 +32,10 @@ class Concept:
 
 
 class World:
-    """Concepts, drawings and the held-out pairs of datasets/emoji.
+    """Concepts, sprites and the held-out pairs of datasets/emoji.
 
     concepts: list of Concept, in sheet order. colour_allowed: (concepts, colours) and style_allowed:
-    (concepts, styles) booleans, False where a pair is held out of the training of all that draws (the judge knows every drawing).
+    (concepts, styles) booleans, False where a pair is held out of the generative models' training (the judge knows all sprites).
     """
 
     def __init__(self, root=None):
@@ -58,7 +58,7 @@ class World:
         return table
 
     def tier(self, name):
-        """Indices of the concepts to learn from: "core", "wide" (core included), "heldout"; LongTensor."""
+        """Indices of the concepts of a tier: "core", "wide" (core included), "heldout"; LongTensor."""
         members = {"core": {"core"}, "wide": {"core", "wide"}, "heldout": {"heldout"}}[name]
         return torch.tensor([c.index for c in self.concepts if c.tier in members])
 
@@ -79,25 +79,25 @@ class World:
 
     @functools.cached_property
     def vocabulary(self):
-        """Every word that a training caption may hold, misspelled ones left out: set of lower-case strings."""
+        """Every word that a training caption may contain, typos excluded: set of lower-case strings."""
         known = [name for c in self.concepts if c.tier != "heldout" for name in (c.name, *c.aliases)]
         names = [*known, *map(words.plural, known), *self.said.values()]
         return phrases.vocabulary() | {word for name in names for word in phrases.split(name)}
 
     def conditional(self, **said):
-        """What is how likely once these words are said, see chances.conditional."""
+        """The probability of every attribute given these words, see chances.conditional."""
         from .chances import conditional
         return conditional(**said)
 
     def sample(self, n, rng, **said):
-        """Scenes from just that distribution, see chances.sample."""
+        """Scenes sampled from that distribution, see chances.sample."""
         from .chances import sample
         return sample(n, rng, **said)
 
     def sprites(self, style, size=CELL):
-        """Every concept drawn in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.
+        """Every concept's sprite in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.
 
-        Colour is premultiplied, so that a shrunk edge carries no colour of what lies behind it.
+        Colour is premultiplied, so that a downscaled edge contains no colour from transparent pixels.
         """
         if (style, size) not in self._sprites:
             if size == CELL:
@@ -114,7 +114,7 @@ def world():
 
 
 def prompts(tier=None, split=None):
-    """Rows of the frozen prompt list (prompts.csv), as dicts; what is empty is unsaid, and not judged.
+    """Rows of the frozen prompt list (prompts.csv), as dicts; an empty attribute is unspecified, and not evaluated.
 
     tier: core or wide. split: a name, or several: full, open, category, unseen_wording, unknown_word, aliases,
     heldout_colour, heldout_style, counts, pairs.
@@ -122,7 +122,8 @@ def prompts(tier=None, split=None):
     rows = read_csv(files.folder("datasets", "emoji") / "prompts.csv")
     wanted, known = {split} if isinstance(split, str) else set(split or ()), {r["split"] for r in rows}
     if not wanted <= known:
-        raise EduError(f"There is no split {', '.join(sorted(wanted - known))} in prompts.csv; there are: {', '.join(sorted(known))}.")
+        unknown, there = (", ".join(sorted(names)) for names in (wanted - known, known))
+        raise EduError(f"There is no split {unknown} in prompts.csv; there are: {there}.")
     return [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
 
 

@@ -1,6 +1,6 @@
-"""Tensors in, pictures with their own description out: what the lessons and widgets show.
+"""Figures of the lessons and widgets: functions of tensors that return a picture with its alt text.
 
-numpy and matplotlib only, and never pyplot. Every function returns a Picture, except `source`, which shows code.
+They use only numpy and matplotlib, never pyplot. Every function returns a Picture, except `source`, which shows code.
 """
 
 from .compared import compared

@@ -1,7 +1,7 @@
-"""Pixels and words that are copied onto a figure: a tenth of the time of matplotlib's axes and texts.
+"""Images and text copied onto a figure, which takes a tenth of the time of matplotlib's axes and texts.
 
-A figure that follows a slider is drawn anew for every value; what does not change, still.py keeps.
-All places are pixels from the figure's top-left corner.
+A figure that follows a slider is redrawn for every value; still.py caches the parts that do not change.
+All positions are in pixels from the figure's top-left corner.
 """
 
 import math
@@ -20,7 +20,7 @@ __all__ = ["DPI", "mark", "paste", "pixels_of", "resized", "worded"]
 
 DPI = 100
 MARGIN = 2  # pixels around letters that lean out of their width
-LEADING = 1.15  # from one line to the next, in heights of a line
+LEADING = 1.15  # distance from one line to the next, in line heights
 
 
 class Pixels(Artist):
@@ -28,7 +28,9 @@ class Pixels(Artist):
 
     def __init__(self, pixels, x, y, zorder):
         super().__init__()
-        self.pixels, self.x, self.y = pixels, x, y
+        self.pixels = pixels
+        self.x = x
+        self.y = y
         self.set_zorder(zorder)
 
     def draw(self, renderer):
@@ -38,26 +40,26 @@ class Pixels(Artist):
 
 
 def height(fig):
-    """The height of a figure in pixels."""
+    """Return the height of a figure in pixels."""
     return round(fig.get_figheight() * fig.dpi)
 
 
 def paste(fig, pixels, x, y, zorder=-1):
-    """Copy pixels (H, W, 3 or 4), uint8, to x, y. Of two that overlap the later is seen."""
+    """Copy pixels (H, W, 3 or 4), uint8, to x, y. Where two overlap, the later one is on top."""
     if pixels.shape[2] == 3:
         pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
     fig.add_artist(Pixels(pixels, round(x), height(fig) - round(y) - len(pixels), zorder))
 
 
 def mark(fig, xs, ys, style="-", **more):
-    """Lines or dots between places on the page; the style and the rest are those of matplotlib's plot."""
+    """Draw lines or dots at pixel positions; style and further arguments are those of matplotlib's plot."""
     dots, dashes = ("o", "") if style == "o" else ("", style)
     ys = height(fig) - np.asarray(ys, float)
     fig.add_artist(Line2D(xs, ys, marker=dots, linestyle=dashes, transform=IdentityTransform(), **more))
 
 
 def resized(pixels, wide, high):
-    """Pixels (H, W, 3), uint8, in another size: each becomes a rectangle, of as equal sizes as there can be."""
+    """Resize pixels (H, W, 3), uint8, by nearest neighbour: each becomes a rectangle of as equal a size as possible."""
     h, w = pixels.shape[:2]
     return pixels[np.arange(high) * h // high][:, np.arange(wide) * w // wide]
 
@@ -74,11 +76,11 @@ def worded(fig, x, y, text, points, color, ha="center", va="center", rotation=0,
 
 @lru_cache(maxsize=512)
 def inked(text, points, align, weight, family):
-    """How much ink there is at each pixel of a text: (H, W), uint8, as wide and high as its lines."""
+    """Return the coverage of each pixel of a text: (H, W), uint8, as wide and high as its lines."""
     lines = [[piece(p, points, weight, family) for p in re.findall(r"\d|\D+", line)] for line in text.split("\n")]
     tall = len(piece(" ", points, weight, family)[0])
     wide = [sum(advance for _, advance in line) for line in lines]
-    high = round(LEADING * tall * (len(lines) - 1)) + tall  # where the last line begins, rounded as below, and that line
+    high = round(LEADING * tall * (len(lines) - 1)) + tall  # the start of the last line, rounded as below, and that line
     page = np.zeros((high, math.ceil(max(wide)) + 2 * MARGIN), np.uint8)
     for i, line in enumerate(lines):
         x, y = (max(wide) - wide[i]) * {"left": 0, "center": 0.5, "right": 1}[align], round(LEADING * tall * i)
@@ -91,7 +93,7 @@ def inked(text, points, align, weight, family):
 
 @lru_cache(maxsize=1024)
 def piece(text, points, weight, family):
-    """(ink (H, W) of a part of a line, how far the next part is). A number is new at every step, its digits are not."""
+    """Return (coverage (H, W) of a part of a line, distance to the next part). Digits are cached one by one."""
     font = FontProperties(family=family, weight=weight, size=points)
 
     def size(words):
@@ -104,7 +106,7 @@ def piece(text, points, weight, family):
 
 
 def pixels_of(fig):
-    """Draw a figure; returns its pixels (H, W, 4), uint8."""
+    """Draw a figure and return its pixels (H, W, 4), uint8."""
     agg = FigureCanvasAgg(fig)
     agg.draw()
     return np.asarray(agg.buffer_rgba())

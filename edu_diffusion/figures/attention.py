@@ -1,4 +1,4 @@
-"""Where a picture looks at the words of its prompt: heat over the picture, one panel for each word."""
+"""Attention maps over a picture: one heat map for each word of the prompt."""
 
 import textwrap
 
@@ -15,37 +15,37 @@ HEAT = 0.7  # how much of a panel's colour is heat; the rest is the picture in g
 
 
 def attention_overlay(image, heats, words, shared=True, scale=2, title=""):
-    """The picture, and for each word the picture in grey, coloured by how much attention each place gives it.
+    """Show the picture, and for each word the picture in grey, coloured by each position's attention to the word.
 
-    image: (3, H, W) in [-1, 1]. heats: (N, H, W), shares from 0 to 1. words: N strings. shared: whether all
-    words are on one scale, from 0 to the largest share; if not, each is on its own. scale: the edge of a
-    pixel. title: words above. Returns a Picture.
+    image: (3, H, W) in [-1, 1]. heats: (N, H, W), attention weights from 0 to 1. words: N strings. shared: whether all
+    words share one colour scale, from 0 to the largest weight; if not, each has its own. scale: the edge of a
+    pixel. title: text above. Returns a Picture.
     """
     heats = array(heats)
     if len(heats) != len(words) or heats.shape[1:] != tuple(image.shape[1:]) or not len(words):
-        raise ValueError(f"There are heats {heats.shape} and {len(words)} words for a picture "
-                         f"{tuple(image.shape)}; give one heat of the picture's size for each word.")
+        raise ValueError(f"There are heat maps {heats.shape} and {len(words)} words for a picture "
+                         f"{tuple(image.shape)}; give one heat map of the picture's size for each word.")
     tops = [float(heat.max()) for heat in heats]
     limits = [max(tops)] * len(tops) if shared else tops
     panels = [rgb(image), *(overlay(rgb(image), heat / (top or 1)) for heat, top in zip(heats, limits))]
     labels = ["the picture", *(f"{word}\nup to {share(top)}" for word, top in zip(words, tops))]
     fig, bottom = sheet(panels, labels, image.shape[-1] * scale, image.shape[-2] * scale, title)
-    legend(fig, bottom, share(max(tops)) if shared else "the word's largest share")
+    legend(fig, bottom, share(max(tops)) if shared else "the word's largest weight")
     told = "; ".join(f'"{w}" up to {share(top)}, {place(h)}' for w, top, h in zip(words, tops, heats))
     scales = "all on one scale" if shared else "each on its own scale"
     above = f"{title.rstrip('.')}. " if title else ""
-    return picture(fig, f"{above}A picture, and how much attention its places give to words, "
+    return picture(fig, f"{above}A picture, and heat maps of its attention to words, "
                         f"{scales}: {told}.")
 
 
 def overlay(pixels, heat):
-    """Colours of the heat over the picture in grey, uint8. pixels: (H, W, 3) uint8. heat: (H, W) in [0, 1]."""
+    """Blend a heat map's colours with the picture in grey, uint8. pixels: (H, W, 3) uint8. heat: (H, W) in [0, 1]."""
     grey = pixels.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
     return np.uint8(255 * (1 - HEAT) * grey[:, :, None] + HEAT * coloured(heat, AMOUNT))
 
 
 def sheet(panels, labels, wide, high, title=""):
-    """A title, and panels in rows that fit the page, labels below; returns the figure and where they end."""
+    """Lay out a title and rows of panels with labels below; return the figure and the y at which they end."""
     columns = min(len(panels), max(WIDTH // (wide + GAP), 1))
     lines, tall = -(-len(panels) // columns), high + 44
     across, top = max(columns * (wide + GAP) + GAP, 340), GAP + (24 if title else 0)
@@ -61,7 +61,7 @@ def sheet(panels, labels, wide, high, title=""):
 
 
 def legend(fig, y, top):
-    """A strip of the colours of the heat, from none to the most."""
+    """Draw the colour scale, from no attention to the most."""
     ramp = overlay(np.full((1, 128, 3), 128, dtype=np.uint8), np.linspace(0, 1, 128)[None])
     write(fig, GAP, y + 12, "0", SMALL, ha="left")
     paste(fig, resized(ramp, 128, 16), GAP + 14, y + 4)
@@ -69,14 +69,14 @@ def legend(fig, y, top):
 
 
 def share(x):
-    """A share as a percentage with two digits that count."""
+    """Return a fraction as a percentage with two significant digits."""
     return f"{100 * x:.2g} %" if x < 0.1 else f"{100 * x:.0f} %"
 
 
 def place(heat):
-    """In words, in which ninth of the picture the heat is greatest."""
+    """Say in which ninth of the picture the heat is greatest."""
     if heat.mean() > 0.8 * heat.max():
-        return "about alike everywhere"
+        return "about the same everywhere"
     y, x = np.unravel_index(heat.argmax(), heat.shape)
     down = ("most at the top", "most in the middle", "most at the bottom")[3 * y // heat.shape[0]]
     across = (", left", "", ", right")[3 * x // heat.shape[1]]

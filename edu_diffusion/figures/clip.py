@@ -1,6 +1,6 @@
-"""What CLIP compares: captions with pictures, a caption and its neighbours, a caption that grows or changes.
+"""CLIP similarities: captions with pictures, nearest neighbours, a caption token by token, a swapped word.
 
-Every number is a cosine, from -1 to 1: 1 is the same direction, 0 is nothing in common.
+Every number is a cosine similarity, from -1 to 1: 1 is the same direction, 0 is unrelated.
 """
 
 import textwrap
@@ -21,18 +21,20 @@ FAINT = "#c9d3dc"
 
 
 def similarity_map(cosines, captions, images, most=10):
-    """A table of all captions with all pictures: the brighter, the more alike.
+    """Show the similarity of every caption with every picture: the brighter, the more similar.
 
     cosines: (N, N), a row for each caption, a column for each picture. captions: N strings. images: N
-    pictures (3, H, W) in [-1, 1], picture i that of caption i. most: how many are drawn, the first ones.
+    pictures (3, H, W) in [-1, 1], picture i that of caption i. most: only so many are drawn, the first ones.
     A frame marks each caption's most similar picture among those drawn. Returns a Picture.
     """
     cosines = array(cosines)
     if cosines.shape != (len(captions), len(images)) or len(captions) != len(images) or not len(images):
         raise ValueError(f"There are {len(captions)} captions, {len(images)} pictures and cosines "
                          f"{cosines.shape}; give one picture for each caption, and a cosine for each pair.")
-    shown, left, top = cosines[:most, :most], 350, CELL + 2 * GAP
-    count, low, high = len(shown), float(shown.min()), float(shown.max())
+    shown = cosines[:most, :most]
+    count = len(shown)
+    low, high = float(shown.min()), float(shown.max())
+    left, top = 350, CELL + 2 * GAP
     fig, page = paper(max(left + count * CELL + GAP, 520), top + count * CELL + 30)
     scaled, end = (shown - low) / ((high - low) or 1), count * CELL
     page.imshow(scaled, cmap=AMOUNT, vmin=0, vmax=1, interpolation="nearest", aspect="auto",
@@ -54,16 +56,17 @@ def similarity_map(cosines, captions, images, most=10):
 
 
 def caption_neighbours(caption, images, image_cosines, captions, caption_cosines):
-    """A caption, the pictures most similar to it, and the captions most similar to it, the nearest first.
+    """Show a caption, the pictures nearest to it, and the captions nearest to it, most similar first.
 
     images: N pictures (3, H, W) in [-1, 1], at most 8 are drawn; captions: M strings. image_cosines,
-    caption_cosines: N and M numbers, falling. Returns a Picture.
+    caption_cosines: N and M numbers in descending order. Returns a Picture.
     """
     if len(images) != len(image_cosines) or len(captions) != len(caption_cosines) or not len(images):
         raise ValueError(f"There are {len(images)} pictures with {len(image_cosines)} cosines, and "
                          f"{len(captions)} captions with {len(caption_cosines)}; give one cosine for each, "
                          "and at least a picture.")
-    edge, wide, drawn = 104, 1000, images[:8]
+    edge, wide = 104, 1000
+    drawn = images[:8]
     fig, page = paper(wide, 108 + edge + LINE * len(captions))
     fitted(fig, f'"{caption}"', GAP, 16, wide - 20)
     write(fig, GAP, 40, "the nearest pictures, and their cosines", SMALL, ha="left", color=QUIET)
@@ -84,10 +87,10 @@ def caption_neighbours(caption, images, image_cosines, captions, caption_cosines
 
 
 def caption_growth(pieces, cosines, images, chosen):
-    """How similar a caption is to pictures after each of its tokens.
+    """Show how similar a caption is to pictures after each of its tokens.
 
     pieces: N strings, the tokens. cosines: (N, M), after the first n tokens, with each picture. images: M
-    pictures (3, H, W) in [-1, 1]. chosen: the picture whose line is drawn strong. Returns a Picture.
+    pictures (3, H, W) in [-1, 1]. chosen: the picture whose line is highlighted. Returns a Picture.
     """
     cosines = array(cosines)
     if cosines.shape != (len(pieces), len(images)) or not len(pieces) or chosen not in range(len(images)):
@@ -101,13 +104,13 @@ def caption_growth(pieces, cosines, images, chosen):
     if len(images) > 1:
         write(fig, x, 40 + edge + 38, f"grey: {len(images) - 1} others", SMALL, ha="left", color=QUIET)
     lines(plot(fig, 70, 20, 760, 250), pieces, cosines, chosen)
-    return picture(fig, f"How similar a growing caption is to a picture, after each of {len(pieces)} tokens "
+    return picture(fig, f"Similarity of a growing caption to a picture, after each of {len(pieces)} tokens "
                         f"({' '.join(pieces)}), and in grey to {len(images) - 1} others: "
                         f"{grown(pieces, cosines, chosen)}.")
 
 
 def lines(axes, pieces, cosines, chosen):
-    """A line for each picture, with the tokens below."""
+    """Draw a line for each picture, with the tokens as tick labels."""
     axes.plot(np.delete(cosines, chosen, axis=1), color=FAINT, linewidth=1)
     axes.plot(cosines[:, chosen], "o-", color=BLUE, linewidth=2.5)
     names = [textwrap.shorten(piece, 16, placeholder="...") or "?" for piece in pieces]
@@ -117,20 +120,20 @@ def lines(axes, pieces, cosines, chosen):
 
 
 def grown(pieces, cosines, chosen):
-    """In words, which token lifted the chosen picture most, and where it ends."""
+    """Say which token raised the chosen picture's similarity most, and where it ends."""
     own = cosines[:, chosen]
-    end = f"it ends at {own[-1]:.2f}, being number {rank(cosines[-1], chosen)} of {cosines.shape[1]}"
+    end = f"it ends at {own[-1]:.2f}, rank {rank(cosines[-1], chosen)} of {cosines.shape[1]}"
     if len(own) == 1:
         return end
     up = int(np.diff(own).argmax()) + 1
-    return (f"it begins at {own[0]:.2f}; the largest step up, {own[up] - own[up - 1]:+.2f}, "
+    return (f"it starts at {own[0]:.2f}; the largest rise, {own[up] - own[up - 1]:+.2f}, "
             f'is at "{pieces[up]}"; {end}')
 
 
 def swapped_word(caption, other, images, before, after, most=8):
-    """Two captions that differ by a word, and their similarity to pictures, the most changed first.
+    """Show two captions that differ by a word, and their similarity to pictures, the largest change first.
 
-    images: N pictures (3, H, W) in [-1, 1]. before, after: N cosines, of caption and of other. most: how many
+    images: N pictures (3, H, W) in [-1, 1]. before, after: N cosines, of caption and of other. most: only so many
     are drawn. Returns a Picture.
     """
     before, after = array(before), array(after)
@@ -158,7 +161,7 @@ def swapped_word(caption, other, images, before, after, most=8):
 
 
 def paper(width, height):
-    """A Figure, and axes over all of it, counted in pixels: one for all, since axes are slow to draw."""
+    """Return a Figure and axes over all of it in pixel coordinates: only one, since axes are slow to draw."""
     fig = canvas(width, height)
     page = panel(fig, 0, 0, width, height)
     page.set(xlim=(0, width), ylim=(height, 0))
@@ -166,7 +169,7 @@ def paper(width, height):
 
 
 def thumb(page, image, x, y, edge=CELL - 4):
-    """A picture made small, its longer side `edge` pixels; one that is enlarged keeps its sharp pixels."""
+    """Draw a thumbnail, its longer side `edge` pixels; an enlarged picture keeps its sharp pixels."""
     pixels = rgb(image)
     sharp = "nearest" if edge >= max(pixels.shape[:2]) else "antialiased"
     high, wide = (round(edge * n / max(pixels.shape[:2])) for n in pixels.shape[:2])
@@ -174,7 +177,7 @@ def thumb(page, image, x, y, edge=CELL - 4):
 
 
 def length(page, x, y, width, value, colour):
-    """A bar from 0, in the middle, to the value, on a light ground from -1 to 1."""
+    """Draw a bar from 0, in the middle, to the value, on a light background from -1 to 1."""
     middle = x + width / 2
     page.add_patch(Rectangle((x, y - 7), width, 14, color=LIGHT, linewidth=0))
     page.add_patch(Rectangle((middle, y - 7), float(value) * width / 2, 14, color=colour, linewidth=0))
@@ -182,22 +185,22 @@ def length(page, x, y, width, value, colour):
 
 
 def fitted(fig, words, x, y, width, ha="left"):
-    """Words cut to about `width` pixels. (A $ in a caption is a $, and begins no formula.)"""
+    """Write text shortened to about `width` pixels. (A $ in a caption stays a $ and starts no formula.)"""
     short = textwrap.shorten(words, max(int(width / 6.6), 8), placeholder="...")
     write(fig, x, y, short, SMALL, ha=ha)
 
 
 def contrast(amount):
-    """Dark ink on a bright cell, white on a dark one."""
+    """Return a text colour: dark on a bright cell, white on a dark one."""
     r, g, b, _ = colormaps[AMOUNT](float(amount))
     return INK if 0.299 * r + 0.587 * g + 0.114 * b > 0.49 else "white"
 
 
 def rank(cosines, chosen):
-    """Which place the chosen picture has, from 1."""
+    """Return the rank of the chosen picture, from 1."""
     return 1 + int((cosines > cosines[chosen]).sum())
 
 
 def of(shown, there):
-    """" (of 64)" where not all are shown."""
+    """Return " (of 64)" where not all are shown."""
     return f" (of {there})" if shown < there else ""

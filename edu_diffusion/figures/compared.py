@@ -1,4 +1,4 @@
-"""Methods side by side: a dot for each number, and a line for how far it may be off."""
+"""Methods side by side: a dot for each score, and a line for its 95 % confidence interval."""
 
 from .artists import inked
 from .picture import picture
@@ -6,20 +6,23 @@ from .style import BLUE, INK, LIGHT, QUIET, SMALL, canvas, panel, write
 
 __all__ = ["compared"]
 
-NAMES, WIDE, ROW, TOP = 150, 250, 30, 40  # pixels: for the names at least, for a panel, for a method, above
+NAMES = 150  # pixels: the least width of the column of names
+WIDE = 250  # the width of a panel
+ROW = 30  # the height of a method's row
+TOP = 40  # the space above
 GAP = 12  # on both sides of a name
 
 
 def compared(names, panels, unit=""):
-    """A row for each method and a panel for each number: a dot, and a line over its 95 % interval.
+    """Show a row for each method and a panel for each metric: a dot, and a line over its 95 % interval.
 
     names: N methods. panels: {title: N scores}, a score being {"value", "low", "high"}, or None where there is none.
-    unit: what stands behind every number. Returns a Picture.
+    unit: the text after every number. Returns a Picture.
     """
     wrong = [title for title, scores in panels.items() if len(scores) != len(names)]
     if wrong or not panels:
-        raise ValueError(f"{wrong[0] if wrong else 'Nothing'!r} has not one score for each of {len(names)} methods; "
-                         "give None where there is none.")
+        raise ValueError(f"{wrong[0] if wrong else 'Nothing'!r} does not have one score for each of {len(names)} methods; "
+                         "give None for a missing score.")
     left = max(NAMES, *(2 * GAP + inked(name, SMALL, "right", "normal", "sans").shape[1] for name in names))
     fig = canvas(left + len(panels) * WIDE, TOP + ROW * len(names) + 34)
     for i, name in enumerate(names):
@@ -31,7 +34,7 @@ def compared(names, panels, unit=""):
 
 
 def dots(axes, scores):
-    """One panel: stripes, zero, and the scores from the top down."""
+    """Draw one panel: stripes, a line at zero, and the scores from top to bottom."""
     axes.set_axis_on()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(labelsize=SMALL, colors=QUIET)
@@ -46,7 +49,7 @@ def dots(axes, scores):
 
 
 def told(names, title, scores, unit):
-    """A panel in words."""
+    """Describe a panel in words."""
     known = [f"{name} {score['value']:.2f}{unit} ({score['low']:.2f} to {score['high']:.2f})"
              for name, score in zip(names, scores) if score is not None]
     return f"{title}: {', '.join(known)}."

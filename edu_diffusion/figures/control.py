@@ -1,4 +1,4 @@
-"""ControlNet: the condition beside what is drawn without and with it, and the moment when it begins to count."""
+"""ControlNet: the condition beside the pictures without and with it, and how the training converges."""
 
 import textwrap
 
@@ -10,12 +10,12 @@ __all__ = ["controlled", "convergence"]
 
 
 def controlled(condition, without, image, words, scale=4):
-    """A condition map, the same prompt and seed without it, and with it.
+    """Show a condition map and the pictures for the same prompt and seed without it and with it.
 
-    condition: (3, H, W) in [0, 1]. without, image: (3, H, W) in [-1, 1]. words: what was asked. scale: the edge of a
-    pixel. Returns a Picture.
+    condition: (3, H, W) in [0, 1]. without, image: (3, H, W) in [-1, 1]. words: the prompt and settings. scale: the
+    edge of a pixel. Returns a Picture.
     """
-    panels = [("condition", array(condition) * 2 - 1), ("without", without), ("with it", image)]
+    panels = [("condition", array(condition) * 2 - 1), ("without it", without), ("with it", image)]
     edge = image.shape[-1] * scale
     lines = textwrap.wrap(words, 3 * edge // 8)[:3]
     fig = canvas(3 * (edge + GAP) + GAP, 28 + edge + GAP + 18 * len(lines))
@@ -26,15 +26,15 @@ def controlled(condition, without, image, words, scale=4):
     for i, line in enumerate(lines):
         write(fig, GAP, 28 + edge + 14 + 18 * i, line, SMALL, ha="left")
     share, gap = (array(condition).max(0) > 0.5).mean(), abs(array(image) - array(without)).mean()
-    return picture(fig, f"{words} Three pictures: the condition, {100 * share:.0f} % of it bright; what is drawn without "
-                        f"it; and with it, which differs by {gap:.2f} on average, on a scale from 0 to 2.")
+    return picture(fig, f"{words} Three pictures: the condition, {100 * share:.0f} % of it bright; the picture generated "
+                        f"without it; and the one with it, which differs by {gap:.2f} on average, on a scale from 0 to 2.")
 
 
 def convergence(curve, named="edge F1", most=None, left=None):
-    """A training's loss and its measure at the same steps: when did it begin to follow?
+    """Plot a training run's loss and a metric at the same steps: when does the model start to follow the condition?
 
-    curve: rows [step, seconds, loss, measure]. named: the measure. most: its ceiling, or None. left: seconds still to
-    train, or None. Returns a Picture.
+    curve: rows [step, seconds, loss, metric]. named: the metric. most: its upper bound, or None. left: seconds of
+    training left, or None. Returns a Picture.
     """
     if not curve:
         raise ValueError("The curve is empty: train for a few steps first.")
@@ -53,17 +53,17 @@ def convergence(curve, named="edge F1", most=None, left=None):
     other.set_ylim(min(0, *found), 1.1 * max(most or 0, *found, 1e-3))
     if most is not None:
         other.axhline(most, color=INK, linestyle="--", linewidth=1)
-        other.text(0.02, most, "ceiling", transform=other.get_yaxis_transform(), fontsize=SMALL, va="bottom")
+        other.text(0.02, most, "upper bound", transform=other.get_yaxis_transform(), fontsize=SMALL, va="bottom")
     rest = f", {left:.0f} s to go" if left else ""
     told = f"{named} {found[0]:.2f} at step {steps[0]}, {found[-1]:.2f} at step {steps[-1]}"
     write(fig, 64, 18, f"{told}; loss {losses[-1]:.3f}{rest}", SMALL, ha="left")
     rise, at = largest_rise(steps, found)
-    ceiling = f" Its ceiling is {most:.2f}." if most is not None else ""
-    return picture(fig, f"Loss and {named} of a training, step by step: {told}. Largest change between two "
+    ceiling = f" Its upper bound is {most:.2f}." if most is not None else ""
+    return picture(fig, f"Loss and {named} of a training run, step by step: {told}. Largest change between two "
                         f"measurements: {rise:+.2f}, up to step {at}.{ceiling}")
 
 
 def largest_rise(steps, found):
-    """The largest change from one measurement to the next, and the step at which it was seen."""
+    """Return the largest change from one measurement to the next, and the step of the second one."""
     rises = [(b - a, step) for a, b, step in zip(found, found[1:], steps[1:])]
     return max(rises, key=lambda rise: abs(rise[0]), default=(0.0, steps[0]))

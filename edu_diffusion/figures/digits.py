@@ -1,4 +1,4 @@
-"""Small grey pictures, many of them: handwritten digits on a sheet."""
+"""Many small grey pictures: handwritten digits on one sheet."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ __all__ = ["digits"]
 
 
 def digits(images, labels=None, alt=None, columns=10, scale=8):
-    """Grey pictures in rows, white ink on black, each pixel a square; below each its label, if there are any.
+    """Show grey pictures in rows, white on black, each pixel a square, with their labels below, if there are any.
 
-    images: (B, 1, H, W) in [-1, 1]. labels: B of anything short, or None. scale: the edge of a pixel. Returns
+    images: (B, 1, H, W) in [-1, 1]. labels: B short strings or numbers, or None. scale: the edge of a pixel. Returns
     a Picture.
     """
     if labels is not None and len(images) != len(labels):
@@ -30,12 +30,12 @@ def digits(images, labels=None, alt=None, columns=10, scale=8):
 
 
 def ink(axes, image):
-    """Show one grey picture (1, H, W) in axes."""
+    """Draw one grey picture (1, H, W) in axes."""
     axes.imshow(array(image)[0], cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
 
 
 def mosaic(images, columns):
-    """Pictures (B, 1, H, W) as one array, a dark line between them; empty places are white."""
+    """Return pictures (B, 1, H, W) as one array, with thin white lines between them; empty cells are white, too."""
     edge, rows = images[0].shape[-1], -(-len(images) // columns)
     whole = np.ones((rows * (edge + 1) - 1, columns * (edge + 1) - 1), np.float32)
     for i, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""A picture before and after it was edited, and how far it went for each strength."""
+"""Image editing: a picture before and after, and the effect of the strength."""
 
 import textwrap
 
@@ -15,10 +15,10 @@ TINT = np.array([int(ORANGE[i:i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)], dtype
 
 
 def edited(before, noised, after, words, mask=None, start="noisy"):
-    """A picture, what the loop began with, what it ended with, and where the two differ.
+    """Show a picture, the noisy start of the sampling loop, its result, and where result and picture differ.
 
-    before, noised, after: (3, H, W) in [-1, 1]. words: what was done. mask: (H, W), 1 where it was drawn anew,
-    tinted in the first picture; or None. start: what stands above the second. Returns a Picture.
+    before, noised, after: (3, H, W) in [-1, 1]. words: what was done. mask: (H, W), 1 where it was regenerated,
+    tinted in the first picture; or None. start: the title of the second picture. Returns a Picture.
     """
     x, y = array(before), array(after)
     shift = np.abs(y - x).mean(0)
@@ -39,7 +39,7 @@ def edited(before, noised, after, words, mask=None, start="noisy"):
 
 
 def tinted(x, mask):
-    """A picture (3, H, W) with half of its colour replaced by orange inside a mask, and the mask's rim drawn."""
+    """Return a picture (3, H, W) half tinted orange inside the mask, with the mask's outline drawn."""
     inside = np.pad(mask >= 0.5, 1)
     core = inside[1:-1, :-2] & inside[1:-1, 2:] & inside[:-2, 1:-1] & inside[2:, 1:-1]
     share = np.where(inside[1:-1, 1:-1], np.where(core, 0.5, 1.0), 0.0).astype(np.float32)
@@ -47,7 +47,7 @@ def tinted(x, mask):
 
 
 def told(shift, mask):
-    """How much changed, in words; apart for inside and outside of a mask."""
+    """Say how much changed, separately for inside and outside of a mask."""
     if mask is None:
         return f"{shift.mean():.2f} on average"
     inside = mask >= 0.5
@@ -57,9 +57,9 @@ def told(shift, mask):
 
 
 def dial(strengths, curves, title="distance to the picture"):
-    """A number for each strength, as curves: how far an edit went, or how often the prompt was followed.
+    """Plot curves of a metric against the strength: the distance to the picture, or the prompt adherence.
 
-    strengths: numbers, rising. curves: {name: numbers}, one for each strength. Returns a Picture.
+    strengths: numbers in ascending order. curves: {name: numbers}, one for each strength. Returns a Picture.
     """
     fig = canvas(520, 280)
     axes = plot(fig, 60, 36, 430, 190)

@@ -1,4 +1,4 @@
-"""What a dial does: numbers against the setting that made them, one plot beside the other."""
+"""The effect of a setting: metrics plotted against its value, in plots side by side."""
 
 from .picture import picture
 from .schedules import LINES, plot
@@ -11,15 +11,15 @@ WIDE = 310  # pixels for each plot
 
 
 def effect(x, panels, named):
-    """Plots side by side, from zero up: in each one curve, or several, against the same settings.
+    """Show plots side by side, with y axes from zero: in each, one curve or several against the same settings.
 
-    x: N settings, numbers; named: what they are. panels: {title: {curve: N values}}, at most three of up to
+    x: N settings, numbers; named: their name. panels: {title: {curve: N values}}, at most three of up to
     five curves each. Returns a Picture.
     """
     short = [name for curves in panels.values() for name, values in curves.items() if len(values) != len(x)]
     if short:
-        raise ValueError(f"{short[0]!r} has another number of values than there are settings, {len(x)}; "
-                         "give one value for each.")
+        raise ValueError(f"The number of values of {short[0]!r} is not the number of settings, {len(x)}; "
+                         "give one value for each setting.")
     fig = canvas(len(panels) * WIDE, 270)
     for k, (title, curves) in enumerate(panels.items()):
         axes = plot(fig, k * WIDE + 46, 36, WIDE - 66, 176)
@@ -36,6 +36,6 @@ def effect(x, panels, named):
 
 
 def told(panels):
-    """Where each curve begins and where it ends."""
+    """Say where each curve starts and where it ends."""
     return "; ".join(f"{title}{', ' + name if len(curves) > 1 else ''}: from {values[0]:.3g} to {values[-1]:.3g}"
                      for title, curves in panels.items() for name, values in curves.items())

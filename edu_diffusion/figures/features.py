@@ -1,4 +1,4 @@
-"""What is inside a network: the channels of a feature map as a grid, and what each block costs as bars."""
+"""Inside a network: the channels of a feature map as a grid, and the cost of each block as bars."""
 
 import numpy as np
 
@@ -14,17 +14,18 @@ COLUMNS = 12
 
 
 def feature_maps(h, name, most=64, limit=None):
-    """The channels of one feature map, side by side: purple below zero, orange above, white at zero.
+    """Show the channels of one feature map side by side: purple below zero, orange above, white at zero.
 
-    h: (C, height, width), one of a batch. name: of the block. most: how many channels are drawn, the first
-    ones. limit: the value that is darkest; None: what 99 of 100 values do not exceed. Returns a Picture.
+    h: (C, height, width), one of a batch. name: of the block. most: only so many channels are drawn, the first
+    ones. limit: the value of the darkest colour; None: the 99th percentile of the absolute values. Returns a Picture.
     """
     h = array(h)
     if h.ndim != 3 or not h.size:
         raise ValueError(f"A feature map has the shape {h.shape}; "
                          "it must be (channels, height, width): x[0] of a batch.")
     limit = limit or max(float(np.quantile(np.abs(h), 0.99)), 1e-12)
-    drawn, left, top = h[:most], 44, 46
+    drawn = h[:most]
+    left, top = 44, 46
     wide, high = edges(*h.shape[1:])
     lines, columns = -(-len(drawn) // COLUMNS), min(COLUMNS, len(drawn))
     fig = canvas(max(left + columns * (wide + 4) + GAP, 560), top + lines * (high + 4) + GAP)
@@ -43,21 +44,22 @@ def feature_maps(h, name, most=64, limit=None):
 
 
 def edges(height, width):
-    """The width and height of a tile in pixels."""
+    """Return the width and height of a tile in pixels."""
     longer = max(height, width)
     scale = TILE // longer if longer <= TILE else TILE / longer
     return max(int(width * scale), 1), max(int(height * scale), 1)
 
 
 def block_bars(shares, title="", note=""):
-    """Three bars for each block: parameters, time (a line from the quickest run to the slowest), memory.
+    """Show three bars for each block: parameters, time (with a line from the fastest run to the slowest), memory.
 
     shares: rows with name, parameters, nbytes (of the output), seconds, low, high, such as those of
-    trace.profile. title, note: words above and below. Returns a Picture.
+    trace.profile. title, note: text above and below. Returns a Picture.
     """
     if not len(shares):
         raise ValueError("There are no blocks to draw; give at least one row.")
-    names, left, wide, row = [share.name for share in shares], 176, 262, 20
+    names = [share.name for share in shares]
+    left, wide, row = 176, 262, 20
     columns = [("parameters", ORANGE, [s.parameters for s in shares], amount),
                ("time of one run", BLUE, [s.seconds for s in shares], duration),
                ("memory of the output", GREEN, [s.nbytes for s in shares], size)]
@@ -76,12 +78,14 @@ def block_bars(shares, title="", note=""):
 
 
 def bars(axes, values, colour, told, spread=None):
-    """Horizontal bars with their values; with a spread, thin lines from the quickest run to the slowest.
+    """Draw horizontal bars with their values; with a spread, thin lines from the fastest run to the slowest.
 
     No line is longer than the longest bar, so that one slow run does not make all bars short; its numbers
-    stand beside it.
+    are written beside it.
     """
-    reach, ends, words = max(values) or 1, values, [told(value) for value in values]
+    reach = max(values) or 1
+    ends = values
+    words = [told(value) for value in values]
     if spread:
         ends = [min(s.high, reach) for s in spread]
         words = [f"{1000 * s.seconds:.1f} ({1000 * s.low:.1f} to {1000 * s.high:.1f}) ms" for s in spread]
@@ -93,22 +97,26 @@ def bars(axes, values, colour, told, spread=None):
 
 
 def largest(words, names, values, told):
-    """A sentence about the block with most of something."""
+    """Return a sentence about the block with the most of something."""
     i, total = int(np.argmax(values)), sum(values) or 1
     part = f"{100 * values[i] / total:.0f} % of {told(sum(values))}"
     return f"Most {words}: {names[i]}, {told(values[i])}, {part}."
 
 
 def amount(n):
-    """A count in short: 1.2 M, 34 k, 56."""
-    return f"{n / 1e6:.1f} M" if n >= 1e6 else f"{n / 1e3:.0f} k" if n >= 1e3 else str(n)
+    """Return a count in short form: 1.2 M, 34 k, 56."""
+    if n >= 1e6:
+        return f"{n / 1e6:.1f} M"
+    return f"{n / 1e3:.0f} k" if n >= 1e3 else str(n)
 
 
 def duration(seconds):
-    """Seconds, or milliseconds."""
+    """Return a time in seconds or milliseconds."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
 
 
 def size(n):
-    """Bytes in short."""
-    return f"{n / 2**20:.1f} MiB" if n >= 2**20 else f"{n / 2**10:.1f} KiB" if n >= 2**10 else f"{n} B"
+    """Return a number of bytes in short form."""
+    if n >= 2**20:
+        return f"{n / 2**20:.1f} MiB"
+    return f"{n / 2**10:.1f} KiB" if n >= 2**10 else f"{n} B"

@@ -1,4 +1,4 @@
-"""Pictures in rows: samples side by side, and the film of noise that becomes a picture."""
+"""Pictures in rows: samples side by side, and a film strip of the denoising steps."""
 
 import textwrap
 
@@ -9,7 +9,7 @@ __all__ = ["contact_sheet", "film_strip", "row"]
 
 
 def row(images, labels, alt=None, scale=2):
-    """Pictures side by side, each with its own words below.
+    """Show pictures side by side, each with its label below.
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. scale: the edge of a pixel. Returns a Picture.
     """
@@ -27,19 +27,20 @@ def row(images, labels, alt=None, scale=2):
 
 
 def film_strip(noisy, clean, labels, result=None, prompt="", scale=2, seed=None):
-    """Noise becomes a picture: above what there is at each step, below what the model thinks it will become.
+    """Show how noise becomes a picture: in the upper row the noisy x_t of each step, in the lower the predicted x_0.
 
     noisy, clean: (N, 3, H, W) in [-1, 1], the decoded latents z_t and z_0 of N steps. labels: N strings.
-    result: (3, H, W), the finished picture, shown large at the end. prompt, seed: what it was drawn from, for
-    the description. Returns a Picture.
+    result: (3, H, W), the final picture, shown large at the end. prompt, seed: how it was generated, for
+    the alt text. Returns a Picture.
     """
     if not len(noisy) == len(clean) == len(labels):
-        raise ValueError("noisy, clean and labels must be equally many: one of each for every step shown.")
-    edge, left, top = noisy[0].shape[-1] * scale, 28, 26
+        raise ValueError("noisy, clean and labels must have the same length: one of each for every step shown.")
+    edge = noisy[0].shape[-1] * scale
+    left, top = 28, 26
     large = 0 if result is None else 2 * edge + GAP
     width = left + len(noisy) * (edge + GAP) + (large + GAP if large else 0)
     fig = canvas(width, top + 2 * (edge + GAP))
-    for r, (images, words) in enumerate([(noisy, "what there is"), (clean, "what it will be")]):
+    for r, (images, words) in enumerate([(noisy, "noisy x_t"), (clean, "predicted x_0")]):
         y = top + r * (edge + GAP)
         write(fig, left / 2, y + edge / 2, words, SMALL, rotation=90, color=QUIET)
         for i, image in enumerate(images):
@@ -48,15 +49,15 @@ def film_strip(noisy, clean, labels, result=None, prompt="", scale=2, seed=None)
         write(fig, left + i * (edge + GAP) + edge / 2, top / 2, label)
     if large:
         x = left + len(noisy) * (edge + GAP) + GAP
-        write(fig, x + large / 2 - GAP, top / 2, "the picture")
+        write(fig, x + large / 2 - GAP, top / 2, "final picture")
         show(fig, rgb(result), x - GAP, top, large)
     asked = (f' for "{prompt}"' if prompt else "") + (f", seed {seed}" if seed is not None else "")
-    return picture(fig, f"Film strip{asked}: {len(noisy)} moments, {labels[0]} to {labels[-1]}, of noise becoming a "
-                        "picture; below each, the finished picture as the model guesses it at that moment.")
+    return picture(fig, f"Film strip{asked}: {len(noisy)} denoising steps, {labels[0]} to {labels[-1]}, from noise to a "
+                        "picture: above, the noisy x_t of each step; below, the x_0 that the model predicts from it.")
 
 
 def contact_sheet(images, labels, columns=8, scale=2):
-    """Many pictures in rows, each with its own words below: nothing chosen, nothing left out.
+    """Show many pictures in rows, each with its label below: all of them, without any selection.
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. Returns a Picture.
     """

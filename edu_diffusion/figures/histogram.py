@@ -1,4 +1,4 @@
-"""How often each value occurs, beside the bell curve of the standard normal distribution."""
+"""Histograms beside the density of the standard normal distribution."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ __all__ = ["histogram"]
 
 
 def histogram(samples, limit=4.0, bins=64):
-    """A histogram of each sample, with the normal curve drawn over it.
+    """Show a histogram of each sample, with the normal density drawn over it.
 
     samples: {label: numbers of any shape}. Returns a Picture.
     """

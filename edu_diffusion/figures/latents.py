@@ -1,4 +1,4 @@
-"""Latents as pictures: channels and what an edit does, ways between two pictures, and bytes against JPEG."""
+"""Latents as pictures: channels and edits, interpolation between two pictures, and file size against JPEG."""
 
 import textwrap
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from .timeline import EDGE, distance, fitted
 
 __all__ = ["Coded", "edited_latent", "reconstructions", "ways"]
 
-TILE, SMALLER = 128, 112  # pixels: the edge of a picture in a row of many, and of a channel
+TILE, SMALLER = 128, 112  # pixels: the edge of a picture in a long row, and of a channel
 ERRORS = {"cmap": AMOUNT, "vmin": 0, "vmax": 0.5}
 
 
 class Coded(NamedTuple):
-    """A picture after it was kept in so many bytes."""
+    """A picture reconstructed from a compressed form of so many bytes."""
 
     words: str
     image: object  # (3, H, W) in [-1, 1]
@@ -26,7 +26,7 @@ class Coded(NamedTuple):
 
 
 def edited_latent(rows, words=""):
-    """Latents, one in a row: their channels, and the picture that each decodes to; at the end what changed.
+    """Show latents, one per row: their channels, and the picture that each decodes to; at the end what changed.
 
     rows: one or two of (words, z_0 (C, h, w), picture (3, H, W)); the second is the edited one. words: what
     was done. Returns a Picture.
@@ -56,7 +56,7 @@ def edited_latent(rows, words=""):
 
 
 def edit_told(rows, words):
-    """The alt text of edited_latent."""
+    """Return the alt text of edited_latent."""
     means = ", ".join(f"{channel.mean():.2f}" for channel in array(rows[-1][1]))
     text = (f"The {len(rows[0][1])} channels of a latent, purple below zero and orange above, and the "
             f"picture it decodes to. {words} The channels' means: {means}.")
@@ -67,14 +67,14 @@ def edit_told(rows, words):
 
 
 def ways(rows, labels, words, mark=None):
-    """Pictures on the way from one to another, one way in a row.
+    """Show the steps of an interpolation from one picture to another, one kind of interpolation per row.
 
-    rows: {what is mixed: N pictures (3, H, W)}. labels: N strings. words: what is shown, for the alt text.
-    mark: the one that is framed, or None. Returns a Picture.
+    rows: {what is interpolated: N pictures (3, H, W)}. labels: N strings. words: what is shown, for the alt text.
+    mark: the picture that is framed, or None. Returns a Picture.
     """
     first, n = next(iter(rows.values()))[0], len(labels)
     if any(len(images) != n for images in rows.values()):
-        raise ValueError(f"There are {n} labels; every row needs as many pictures.")
+        raise ValueError(f"There are {n} labels, so every row needs {n} pictures.")
     wide, high = fitted(first, TILE if n > 4 else EDGE)
     lines = [textwrap.wrap(label, wide // 7)[:2] for label in labels]
     top = 12 + 16 * max(map(len, lines))
@@ -94,14 +94,14 @@ def ways(rows, labels, words, mark=None):
 
 
 def paces(images):
-    """How much each picture differs from the one before, in words."""
+    """Say how much each picture differs from the previous one."""
     return ", ".join(f"{distance(a, b):.2f}" for a, b in zip(images, images[1:]))
 
 
 def reconstructions(image, coded, mask=None, note=""):
-    """A picture, and the same after it was kept in few bytes, in several ways; below, the errors.
+    """Show a picture, and its reconstructions from several compressed forms; below, the errors.
 
-    image: (3, H, W) in [-1, 1]. coded: a list of Coded. mask: (H, W), where the decibels were measured, or
+    image: (3, H, W) in [-1, 1]. coded: a list of Coded. mask: (H, W), where the PSNR was measured, or
     None for everywhere. note: a line below. Returns a Picture.
     """
     n = len(coded) + 1
@@ -124,15 +124,15 @@ def reconstructions(image, coded, mask=None, note=""):
     note = f"Below, the errors, measured {measured}. {note}"
     write(fig, GAP, 62 + 2 * (high + GAP), note, SMALL, ha="left", color=QUIET)
     told = "; ".join(f"{c.words}, {c.nbytes} bytes, {c.db:.1f} dB" for c in coded)
-    return picture(fig, f"A picture kept in few bytes: {told}. {note}")
+    return picture(fig, f"Reconstructions of a compressed picture: {told}. {note}")
 
 
 def size(image):
-    """Bytes of a picture with 8 bits for each number."""
+    """Return the bytes of a picture with 8 bits for each number."""
     return int(np.prod(image.shape))
 
 
 def rgb_inside(image, inside):
-    """The picture, pale where nothing is measured."""
+    """Return the picture, pale where nothing is measured."""
     x = array(image)
     return np.where(inside, x, 0.25 * x + 0.75)

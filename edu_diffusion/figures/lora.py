@@ -1,4 +1,4 @@
-"""What an adapter does: the picture without it and with it, and how much each block of the U-Net changes."""
+"""The effect of an adapter: the picture without it and with it, and how much each block's output changes."""
 
 from .picture import picture
 from .style import BLUE, GAP, INK, LIGHT, QUIET, SMALL, canvas, panel, rgb, show, write
@@ -6,13 +6,15 @@ from .style import BLUE, GAP, INK, LIGHT, QUIET, SMALL, canvas, panel, rgb, show
 __all__ = ["adapted", "change_bars"]
 
 ROW = 22  # pixels for each bar
-NAMES, LENGTH, END = 130, 300, 70  # pixels: for the names, the longest bar, the number behind it
+NAMES = 130  # pixels: the width of the column of names
+LENGTH = 300  # the longest bar
+END = 70  # the number after it
 
 
-def change_bars(names, changes, title="change of what each block gives"):
-    """A bar for each block: how far its output moved, as a share of how large it is.
+def change_bars(names, changes, title="relative change of each block's output"):
+    """Show a bar for each block: the relative change of its output.
 
-    names: N blocks. changes: N numbers from 0, say ||after - before|| / ||before||. Returns a Picture.
+    names: N blocks. changes: N numbers >= 0, such as ||after - before|| / ||before||. Returns a Picture.
     """
     fig = canvas(NAMES + LENGTH + END, 40 + ROW * len(names))
     bars(fig, 0, 0, names, changes, title)
@@ -20,7 +22,7 @@ def change_bars(names, changes, title="change of what each block gives"):
 
 
 def adapted(before, after, labels, names, changes, scale=4):
-    """The picture without an adapter and with it, and beside them the bars of change_bars.
+    """Show the picture without an adapter and with it, and beside them the bars of change_bars.
 
     before, after: (3, H, W) in [-1, 1]. labels: their two names. names, changes: of the blocks.
     Returns a Picture.
@@ -31,14 +33,14 @@ def adapted(before, after, labels, names, changes, scale=4):
     for i, (image, label) in enumerate(zip((before, after), labels)):
         write(fig, GAP + i * (edge + GAP) + edge / 2, 14, label, SMALL)
         show(fig, rgb(image), GAP + i * (edge + GAP), 30, edge)
-    title = "change of what each block gives, first step"
+    title = "relative change of each block's output, first step"
     bars(fig, left, 0, names, changes, title)
     return picture(fig, f"Two pictures of the same prompt and seed: {labels[0]} and {labels[1]}. "
                         f"Beside them, {title}: {told(names, changes)}.")
 
 
 def bars(fig, x, y, names, changes, title):
-    """The bars themselves, their names before and their numbers behind them."""
+    """Draw the bars, with their names on the left and their values on the right."""
     if len(names) != len(changes) or not len(names):
         raise ValueError(f"There are {len(names)} blocks and {len(changes)} changes; give one for each.")
     write(fig, x + GAP, y + 14, title, SMALL, ha="left", color=QUIET)
@@ -54,5 +56,5 @@ def bars(fig, x, y, names, changes, title):
 
 
 def told(names, changes):
-    """All bars in words."""
+    """Describe all bars in words."""
     return ", ".join(f"{name} {change:.0%}" for name, change in zip(names, changes))

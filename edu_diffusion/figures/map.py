@@ -1,4 +1,4 @@
-"""Maps for the traveller: the pipeline with "you are here", and the lessons of the course."""
+"""Two overview maps: the pipeline with "you are here", and the lessons of the course."""
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -8,15 +8,15 @@ from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 __all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]
 
 LESSONS = {  # file name: what it is about
-    "00_start": "words to a picture", "01_noise": "adding noise", "02_denoise": "taking it away",
-    "03_guidance": "obeying the prompt", "04_vae": "pictures made small", "05_clip": "words and pictures",
-    "06_unet": "the network", "07_schedulers": "the steps", "08_pipeline": "all of it, once",
-    "09_edit": "changing pictures", "10_lora": "a new style, cheaply", "11_controlnet": "drawing along lines",
-    "12_personalize": "your own thing", "13_style": "someone's style", "14_compared": "what to use when",
-    "15_checkpoints": "what is in a file", "16_clinic": "when it goes wrong", "17_claims": "is that so?",
+    "00_start": "text to image", "01_noise": "adding noise", "02_denoise": "removing noise",
+    "03_guidance": "following the prompt", "04_vae": "images to latents", "05_clip": "text and images",
+    "06_unet": "the network", "07_schedulers": "the samplers", "08_pipeline": "everything together",
+    "09_edit": "editing images", "10_lora": "a new style, cheaply", "11_controlnet": "following a sketch",
+    "12_personalize": "your own subject", "13_style": "a shared style", "14_compared": "what to use when",
+    "15_checkpoints": "what is in a file", "16_clinic": "when it goes wrong", "17_claims": "claims, tested",
     "18_yours": "your own data", "glossary": "every term",
 }
-PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; words
+PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; label
     "prompt": (0, 0, '"a cat face ..."'), "tokenizer": (1, 0, "tokenizer"),
     "text encoder": (2, 0, "text encoder\n(CLIP)"),
     "noise": (0, 1, "noise $z_T$"), "unet": (2, 1, "U-Net"), "guidance": (3, 1, "guidance"),
@@ -32,9 +32,9 @@ BOX = (118, 46)
 
 
 def pipeline_map(*here):
-    """The way from prompt to picture, with the parts named in `here` marked. Returns a Picture.
+    """Show the pipeline from prompt to picture, with the parts named in `here` marked. Returns a Picture.
 
-    here: names from PARTS; none: the whole is meant.
+    here: names from PARTS; none: nothing is marked.
     """
     unknown = [name for name in here if name not in PARTS]
     if unknown:
@@ -44,12 +44,12 @@ def pipeline_map(*here):
         box(axes, (x + 0.5) * WIDE, (y + 0.5) * HIGH, words, name in here, name in ABSENT)
     for start, end in ARROWS:
         arrow(axes, start, end)
-    axes.text(2.5 * WIDE, 2.5 * HIGH, "again, at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
+    axes.text(2.5 * WIDE, 2.5 * HIGH, "repeated at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
     marked = f" You are here: {', '.join(here)}." if here else ""
     return picture(fig, "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; "
-                        "so does noise, a latent. Its two predictions are combined by guidance, the scheduler "
-                        "makes the latent a step cleaner, and so on; at the end the VAE decoder makes the "
-                        f"picture.{marked}")
+                        "so does a latent of pure noise. Guidance combines the U-Net's two predictions, the scheduler "
+                        "makes the latent one step cleaner, and this is repeated; at the end the VAE decoder turns the "
+                        f"latent into the picture.{marked}")
 
 
 def sheet(width, height):
@@ -61,7 +61,7 @@ def sheet(width, height):
 
 
 def box(axes, x, y, words, marked=False, absent=False):
-    """A box around (x, y); dashed when it takes no part in drawing a picture here."""
+    """Draw a box around (x, y); dashed if this part is not used in plain text-to-image."""
     corner = (x - BOX[0] / 2, y - BOX[1] / 2)
     axes.add_patch(FancyBboxPatch(
         corner, *BOX, boxstyle="round,pad=0,rounding_size=8", linewidth=3 if marked else 1.2,
@@ -71,23 +71,23 @@ def box(axes, x, y, words, marked=False, absent=False):
 
 
 def arrow(axes, start, end):
-    """An arrow from the edge of one box to the edge of another."""
+    """Draw an arrow from the edge of one box to the edge of another."""
     a, b = (((PARTS[n][0] + 0.5) * WIDE, (PARTS[n][1] + 0.5) * HIGH) for n in (start, end))
     look = {"arrowstyle": "-|>", "mutation_scale": 13, "color": BLUE, "linewidth": 1.5}
     axes.add_patch(FancyArrowPatch(edge(a, b), edge(b, a), **look))
 
 
 def edge(a, b):
-    """Where the line from the centre of box a to that of box b leaves box a."""
+    """Return the point where the line from the centre of box a to that of box b leaves box a."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     t = min(BOX[0] / 2 / abs(dx) if dx else 9, BOX[1] / 2 / abs(dy) if dy else 9)
     return a[0] + t * dx, a[1] + t * dy
 
 
 def course_map(present, here=None):
-    """The lessons, five in a row; those in `present` are filled, the others still to be written. Returns a Picture.
+    """Show the lessons, five in a row; those in `present` are filled, the others are not yet written. Returns a Picture.
 
-    present: names such as "00_start". here: the one that is open.
+    present: names such as "00_start". here: the lesson that is open.
     """
     fig, axes = sheet(5 * 178, 4 * 62)
     for i, (name, about) in enumerate(LESSONS.items()):
@@ -98,9 +98,10 @@ def course_map(present, here=None):
 
 
 def tile(axes, x, y, name, about, present, here):
+    rim = QUIET if present else LIGHT
     axes.add_patch(FancyBboxPatch(
         (x, y), 170, 54, boxstyle="round,pad=0,rounding_size=6", facecolor=LIGHT if present else PAPER,
-        edgecolor=ORANGE if here else QUIET if present else LIGHT, linewidth=3 if here else 1))
+        edgecolor=ORANGE if here else rim, linewidth=3 if here else 1))
     colour = INK if present else QUIET
     axes.text(x + 10, y + 19, name.replace("_", " "), fontsize=TEXT, color=colour, va="center", weight="bold")
     axes.text(x + 10, y + 38, about, fontsize=SMALL, color=colour, va="center")

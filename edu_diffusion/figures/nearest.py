@@ -1,4 +1,4 @@
-"""Is it a copy? A picture beside the training drawing that is nearest to it, and where the two differ."""
+"""Is it memorised? A generated picture beside the nearest training pictures, and the difference from the first."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ __all__ = ["nearest"]
 
 
 def nearest(image, drawings, labels, scale=3):
-    """A picture, the drawings nearest to it, and the difference from the first of them.
+    """Show a picture, the reference pictures nearest to it, and the difference from the first of them.
 
     image: (3, H, W) in [-1, 1], from the model. drawings: (N, 3, H, W), the nearest first. labels: N strings.
-    The difference is the mean over the colours of |image - drawing|; its scale ends at 1, half the range.
+    The difference is the mean over the colours of |image - reference|; its scale ends at 1, half the range.
     Returns a Picture.
     """
     if len(drawings) != len(labels) or not len(labels):
-        raise ValueError(f"There are {len(drawings)} drawings and {len(labels)} labels; give one for each.")
+        raise ValueError(f"There are {len(drawings)} reference pictures and {len(labels)} labels; give one for each.")
     edge, top = image.shape[-1] * scale, 30
     titles = ["the model's picture", "the difference", *labels]
     fig = canvas(len(titles) * (edge + GAP) + GAP, edge + top + GAP)
@@ -26,5 +26,5 @@ def nearest(image, drawings, labels, scale=3):
         x = GAP + i * (edge + GAP)
         write(fig, x + edge / 2, top / 2, title, SMALL)
         show(fig, pixels, x, top, edge, **colours)
-    return picture(fig, f"A picture by the model, the {len(labels)} nearest training drawings ({'; '.join(labels)}) "
+    return picture(fig, f"A picture by the model, the {len(labels)} nearest training pictures ({'; '.join(labels)}) "
                         f"and the difference from the first: on average {gap.mean():.2f} on a scale from 0 to 2.")

@@ -1,4 +1,4 @@
-"""How fast an error falls when more steps are taken: the order of a method, seen as a slope."""
+"""How fast the error falls with more sampling steps: the order of a sampler, seen as a slope."""
 
 import numpy as np
 
@@ -12,18 +12,18 @@ MARKERS = "os^Dv"
 
 
 def order(counts, errors):
-    """The slope of the error on logarithmic scales, with its sign turned: 1 where twice the steps halve it."""
+    """Return the negative slope of the error on logarithmic scales: 1 if twice the steps halve the error."""
     return -float(np.polyfit(np.log(array(counts)), np.log(array(errors)), 1)[0])
 
 
 def orders(counts, errors, named="steps"):
-    """Errors against the number of steps, both logarithmic, with lines of slope 1 and 2 to compare with.
+    """Plot errors against the number of steps, both logarithmic, with lines of slope 1 and 2 for comparison.
 
     counts: N numbers of steps. errors: {method: N errors, above zero}, at most five. Returns a Picture.
     """
     wrong = [name for name, e in errors.items() if len(e) != len(counts) or not (array(e) > 0).all()]
     if wrong:
-        raise ValueError(f"The errors of {wrong[0]!r} cannot be drawn; give {len(counts)} numbers above zero.")
+        raise ValueError(f"The errors of {wrong[0]!r} cannot be plotted; give {len(counts)} numbers above zero.")
     fig = canvas(680, 330)
     axes = plot(fig, 70, 34, 300, 240)
     top, x = max(max(e) for e in errors.values()), array(counts)

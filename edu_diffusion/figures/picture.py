@@ -1,4 +1,4 @@
-"""A picture that carries its own description, so that it can be seen, and read aloud, wherever it is shown."""
+"""A picture with its alt text, so that it can be seen, and read aloud, wherever it is shown."""
 
 import base64
 import html
@@ -8,23 +8,23 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 __all__ = ["Picture", "picture", "to_png"]
 
-EFFORT = 4  # of 9, to make the PNG small: 9 takes longer than the drawing and saves a few hundredths of the bytes
+EFFORT = 4  # of 9, the PNG's compression: 9 takes longer than the drawing and saves a few per cent of the bytes
 
 
 class Picture:
-    """The bytes of a PNG and the words for those who do not see it.
+    """The bytes of a PNG and its alt text.
 
     JupyterLab shows the HTML, whose alt text it keeps (it drops that of a bare PNG); programs that show no
-    HTML take the PNG, and a terminal the words.
+    HTML use the PNG, and a terminal the alt text.
     """
 
     def __init__(self, png, alt):
         if not alt or not alt.strip():
-            raise ValueError("A picture needs alt text: a sentence that says what can be seen.")
+            raise ValueError("A picture needs alt text: a sentence that says what it shows.")
         self.png, self.alt = png, " ".join(alt.split())
 
     def html(self):
-        """An <img> with everything in it, its size too: so the page does not jump before it is decoded."""
+        """Return an <img> with the data and the size inside it, so that the page does not jump while it loads."""
         data = base64.b64encode(self.png).decode()
         alt = html.escape(self.alt, quote=True)
         width, height = (int.from_bytes(self.png[i:i + 4]) for i in (16, 20))  # where every PNG has them
@@ -44,12 +44,12 @@ class Picture:
 
 
 def to_png(fig):
-    """Draw a matplotlib Figure; returns the bytes of a PNG file, the same for the same figure."""
+    """Draw a matplotlib Figure and return the bytes of a PNG file, the same for the same figure."""
     file = io.BytesIO()
     FigureCanvasAgg(fig).print_png(file, metadata={"Software": None}, pil_kwargs={"compress_level": EFFORT})
     return file.getvalue()
 
 
 def picture(fig, alt):
-    """Draw a matplotlib Figure; returns a Picture."""
+    """Draw a matplotlib Figure and return a Picture."""
     return Picture(to_png(fig), alt)

@@ -1,18 +1,21 @@
-"""The map of one run: what flows from the prompt to the picture, with the blocks that this very U-Net has.
+"""The map of one run: the data flow from the prompt to the picture, with the blocks of the U-Net at hand.
 
-A Diagram is numbers and words only, so that the clickable map draws the same in the browser as `run_map` does
-here. Arrows are flows; thin lines inside the U-Net are its skips.
+A Diagram is numbers and words only, so that the clickable map in the browser looks the same as that of `run_map`.
+Arrows are data flow; thin lines inside the U-Net are its skip connections.
 """
 
 from typing import NamedTuple
 
 __all__ = ["Arrow", "Box", "Details", "Diagram", "diagram"]
 
-PART, BLOCK, ROW = (130, 44), (112, 40), 50  # pixels: a box, a block of the U-Net, from block to block
+PART = 130, 44  # pixels: the size of a box
+BLOCK = 112, 40  # the size of a block of the U-Net
+ROW = 50  # from one block to the next
 LEFT, FRAME, RIGHT = 30, 190, 640  # where the three columns begin
-TOP, INSIDE, WIDE = 100, 138, 802  # of the frame, of its first row; the width of all
+TOP, INSIDE = 100, 138  # the top of the frame, and of its first row
+WIDE = 802  # the width of the whole map
 DATA, NETWORK, FORMULA = "data", "network", "formula"
-PLACES = {  # name: (x, y, what it is, label)
+PLACES = {  # name: (x, y, kind, label)
     "prompt": (LEFT, 16, DATA, "prompt"), "tokenizer": (196, 16, NETWORK, "tokenizer"),
     "text_encoder": (362, 16, NETWORK, "text encoder"), "noise": (LEFT, 76, DATA, "noise"),
     "z_t": (LEFT, 136, DATA, "latent"), "time_embedding": (LEFT, 204, NETWORK, "time embedding"),
@@ -37,7 +40,7 @@ class Box(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """From the first of its points to the last; a skip is a thin line. words stand at `at`."""
+    """From the first of its points to the last; a skip is a thin line. words are written at `at`."""
 
     start: str
     end: str
@@ -48,7 +51,7 @@ class Arrow(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """All boxes, in the order in which the data meet them. frame: x, y, width, height of the U-Net's."""
+    """All boxes, in the order of the data flow. frame: x, y, width, height of the U-Net's frame."""
 
     boxes: list
     arrows: list
@@ -61,26 +64,26 @@ class Diagram(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What there is to say of one box. picture: a Picture. line: which one of `code` makes the tensor."""
+    """Everything about one box. picture: a Picture. line: the line of `code` that computes the tensor."""
 
     name: str
     title: str
     words: str
-    facts: list  # pairs (what, value), both words
+    facts: list  # pairs (what, value) of strings
     picture: object
     function: str  # its name
     code: str  # its source
     line: int  # from 0
     lesson: str
-    term: str  # of the glossary
+    term: str  # in the glossary
 
 
 def diagram(down, up, skips, shapes, control=False):
     """Lay out a run's boxes and arrows.
 
-    down, up: the names of the U-Net's blocks on the way down and up, from their first call to their last.
-    skips: pairs (name, name), from "conv_in" or a block on the way down to one on the way up.
-    shapes: {name: words}. control: whether a ControlNet took part. Returns a Diagram.
+    down, up: the names of the U-Net's down and up blocks, in the order of their calls.
+    skips: pairs (name, name), from "conv_in" or a down block to an up block.
+    shapes: {name: words}. control: whether a ControlNet was used. Returns a Diagram.
     """
     blocks = inner(down, up)
     bottom = INSIDE + ROW * (len(down) + 2)
@@ -97,7 +100,7 @@ def diagram(down, up, skips, shapes, control=False):
 
 
 def inner(down, up):
-    """The boxes in the U-Net: down at the left, up at the right, the middle at the bottom."""
+    """Return the boxes in the U-Net: down blocks on the left, up blocks on the right, the mid block at the bottom."""
     n, (wide, high) = len(down), BLOCK
     left = [(name, row) for row, name in enumerate(["conv_in", *down])]
     right = [(name, n - i) for i, name in enumerate([*up, "conv_out"])]
@@ -109,21 +112,23 @@ def inner(down, up):
 
 
 def short(name):
-    """A block's name on its box: down 0 for down_blocks.0."""
+    """Return a block's label: down 0 for down_blocks.0."""
     return "middle" if name == "mid_block" else name.replace("_blocks.", " ").replace("_", " ")
 
 
 def flows(map, last, control):
-    """The arrows between the parts; the loop runs below everything, `last` pixels from the top."""
+    """Yield the arrows between the parts; the loop runs below everything, `last` pixels from the top."""
     straight = [("prompt", "tokenizer"), ("tokenizer", "text_encoder"), ("noise", "z_t"), ("z_t", "conv_in"),
                 ("conv_out", "guidance"), ("guidance", "scheduler")]
     yield from (between(map[a], map[b]) for a, b in straight)
     text, time = map["text_encoder"], map["time_embedding"]
-    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="looked at in every "
+    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="into every "
                 "cross-attention", at=(436, 82))
     yield Arrow("time_embedding", "unet", [(LEFT + PART[0], time.y + 22), (FRAME, time.y + 22)],
                 words="added in every block", at=(LEFT, time.y + 58))
-    out, vae, z = map["scheduler"], map["vae"], map["z_t"]
+    out = map["scheduler"]
+    vae = map["vae"]
+    z = map["z_t"]
     yield between(out, vae)._replace(words="at the end", at=(RIGHT + 72, vae.y - 20))
     yield between(vae, map["picture"])
     side = RIGHT + PART[0]
@@ -140,7 +145,7 @@ def flows(map, last, control):
 
 
 def between(a, b):
-    """A straight arrow between two boxes that stand side by side, or one below the other."""
+    """Return a straight arrow between two boxes that are side by side, or one below the other."""
     if a.x < b.x:
         y = a.y + a.height // 2
         points = [(a.x + a.width, y), (b.x, y)]
@@ -151,11 +156,13 @@ def between(a, b):
 
 
 def walk(map, down, up):
-    """The arrows from block to block: down, around the middle, up."""
-    left, right, mid = ["conv_in", *down], [*up, "conv_out"], map["mid_block"]
+    """Yield the arrows from block to block: down, through the mid block, up."""
+    left, right = ["conv_in", *down], [*up, "conv_out"]
+    mid = map["mid_block"]
     for names in (left, right):
         yield from (between(map[a], map[b]._replace(x=map[a].x)) for a, b in zip(names, names[1:]))
-    y, a, b = mid.y + mid.height // 2, map[left[-1]], map[right[0]]
+    y = mid.y + mid.height // 2
+    a, b = map[left[-1]], map[right[0]]
     x = a.x + a.width // 2
     yield Arrow(a.name, "mid_block", [(x, a.y + a.height), (x, y), (mid.x, y)])
     x = b.x + b.width // 2
@@ -163,7 +170,7 @@ def walk(map, down, up):
 
 
 def lines(map, skips):
-    """The skips, each a line from the left to the right; the first says what becomes of them."""
+    """Yield the skips, each a line from the left to the right; the first is labelled."""
     for i, (start, end) in enumerate(dict.fromkeys(skips)):
         a, b = map[start], map[end]
         ends = [(a.x + a.width, a.y + 20), (b.x, b.y + 20)]

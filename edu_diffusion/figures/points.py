@@ -1,4 +1,4 @@
-"""Clouds of points in the plane, side by side: how a shape becomes noise, or noise a shape."""
+"""Clouds of points in the plane, side by side: the forward and reverse process in two dimensions."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ GROUPS = (BLUE, ORANGE, GREEN, PINK, INK)
 
 
 def clouds(points, labels, groups=None, limit=3.0, edge=182):
-    """Clouds of points, each in a square from -limit to limit, with its own words below.
+    """Show clouds of points, each in a square from -limit to limit, with its label below.
 
-    points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), whole numbers from 0 that
+    points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), integers from 0 that
     give the colour of each point in all clouds, or None. Returns a Picture.
     """
     if len(points) != len(labels):
@@ -34,5 +34,5 @@ def clouds(points, labels, groups=None, limit=3.0, edge=182):
 
 
 def spread(cloud):
-    """Standard deviation of the points' distance from their centre, for each of the two directions."""
+    """Return the standard deviation of the points around their centre, averaged over the two directions."""
     return float(np.sqrt(cloud.var(0).mean()))

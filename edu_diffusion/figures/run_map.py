@@ -1,4 +1,4 @@
-"""The map of one run as a still picture, with one box opened; and any tensor as a picture."""
+"""The map of one run as a static picture, with one box opened; and any tensor as a picture."""
 
 import io
 import textwrap
@@ -21,7 +21,7 @@ FILLED = {"data": PAPER, "network": LIGHT, "formula": PAPER}
 
 
 def run_map(diagram, details=None):
-    """The boxes and arrows of a run; the box that `details` tell of is marked, and opened below.
+    """Show the boxes and arrows of a run; the box that `details` describe is marked, and opened below.
 
     diagram: see figures.pipeline. details: its Details, or None. Returns a Picture.
     """
@@ -44,16 +44,16 @@ def run_map(diagram, details=None):
 
 
 def told(details):
-    """The lines below the map."""
+    """Return the lines below the map."""
     facts = "; ".join(f"{what}: {value}" for what, value in details.facts)
-    source = f"made by {details.function}: {details.code.splitlines()[details.line].strip()}"
+    source = f"computed by {details.function}: {details.code.splitlines()[details.line].strip()}"
     taught = f"lesson {details.lesson}, glossary: {details.term}"
     texts = [details.title, details.words, facts, source, taught]
     return [line for text in texts for line in textwrap.wrap(text, 118)]
 
 
 def described(diagram, details):
-    """The alt text: the boxes with their shapes, then what stands below."""
+    """Return the alt text: the boxes with their shapes, then the text below."""
     boxes = ", ".join(f"{box.label} ({box.shape})" if box.shape else box.label for box in diagram.boxes)
     opened = " ".join([f"Opened is {details.title}.", *told(details)[1:]]) if details else ""
     seen = f" {details.picture.alt}" if details and details.picture else ""
@@ -61,11 +61,12 @@ def described(diagram, details):
 
 
 def draw(axes, box, marked):
-    """One box: its label, and below it the shape of its tensor."""
+    """Draw one box: its label, and below it the shape of its tensor."""
     axes.add_patch(FancyBboxPatch(
         (box.x, box.y), box.width, box.height, boxstyle=f"round,pad=0,rounding_size={ROUND[box.kind]}",
         facecolor=FILLED[box.kind], edgecolor=ORANGE if marked else QUIET, linewidth=3 if marked else 1.2))
-    x, y, style = box.x + box.width / 2, box.y + box.height / 2, {"ha": "center", "va": "center"}
+    x, y = box.x + box.width / 2, box.y + box.height / 2
+    style = {"ha": "center", "va": "center"}
     wide = box.width > 2 * box.height and box.height < 40  # a title: both in one line
     label = f"{box.label}   {box.shape}" if wide else box.label
     axes.text(x, y - (8 if box.shape and not wide else 0), label, fontsize=SMALL + 0.5, color=INK,
@@ -75,7 +76,7 @@ def draw(axes, box, marked):
 
 
 def line(axes, arrow):
-    """An arrow through its points; of a skip, a thin line."""
+    """Draw an arrow through its points; a skip is a thin line."""
     *way, end = arrow.points
     look = {"color": QUIET, "linewidth": 1} if arrow.skip else {"color": BLUE, "linewidth": 1.5}
     if len(way) > 1:
@@ -87,9 +88,9 @@ def line(axes, arrow):
 
 
 def tensor(x, name):
-    """Any tensor as a picture: a feature map (C, h, w), rows of numbers (N, width), or numbers (N,).
+    """Show any tensor as a picture: a feature map (C, h, w), rows of numbers (N, width), or numbers (N,).
 
-    name: what it is. Returns a Picture. Raises ValueError for other shapes.
+    name: of the tensor. Returns a Picture. Raises ValueError for other shapes.
     """
     x = array(x)
     if x.ndim == 3:
@@ -101,11 +102,13 @@ def tensor(x, name):
 
 
 def grid(x, name, labels=(), most=24):
-    """Rows of numbers as coloured cells: purple below zero, orange above.
+    """Show rows of numbers as coloured cells: purple below zero, orange above.
 
-    x: (N, width). labels: words for the first rows. most: how many rows are drawn. Returns a Picture.
+    x: (N, width). labels: for the first rows. most: only so many rows are drawn. Returns a Picture.
     """
-    x, left, wide, high = array(x), 110 if len(labels) else GAP, 640, 14
+    x = array(x)
+    left = 110 if len(labels) else GAP
+    wide, high = 640, 14
     drawn, limit = x[:most], max(float(np.quantile(np.abs(x), 0.99)), 1e-12)
     fig = canvas(left + wide + GAP, 48 + high * len(drawn) + GAP)
     scale = f"purple: below zero, orange: above; darkest at {limit:.2g}"
@@ -121,14 +124,15 @@ def grid(x, name, labels=(), most=24):
 
 
 def token_strip(pieces, ids, most=24):
-    """The pieces of a prompt, each with the number that stands for it.
+    """Show the tokens of a prompt, each with its id.
 
-    pieces: strings. ids: as many numbers. most: how many are drawn. Returns a Picture.
+    pieces: the tokens as strings. ids: their token ids. most: only so many are drawn. Returns a Picture.
     """
     if len(pieces) != len(ids) or not len(pieces):
-        raise ValueError(f"There are {len(pieces)} pieces and {len(ids)} numbers; "
-                         "give as many, and at least one.")
-    drawn, columns, wide, high = list(zip(pieces, ids))[:most], 8, 92, 54
+        raise ValueError(f"There are {len(pieces)} tokens and {len(ids)} ids; "
+                         "give one id for each token, and at least one token.")
+    drawn = list(zip(pieces, ids))[:most]
+    columns, wide, high = 8, 92, 54
     fig = canvas(columns * wide + GAP, -(-len(drawn) // columns) * high + GAP)
     for i, (piece, number) in enumerate(drawn):
         x, y = GAP + i % columns * wide, GAP + i // columns * high
@@ -136,4 +140,4 @@ def token_strip(pieces, ids, most=24):
         write(fig, x + (wide - GAP) / 2, y + 14, textwrap.shorten(piece, 11, placeholder="..."), SMALL)
         write(fig, x + (wide - GAP) / 2, y + 33, str(int(number)), SMALL, color=QUIET)
     words = ", ".join(f"{piece} {int(number)}" for piece, number in drawn)
-    return picture(fig, f"{len(drawn)} of {len(ids)} tokens with their numbers: {words}.")
+    return picture(fig, f"{len(drawn)} of {len(ids)} tokens with their ids: {words}.")

@@ -1,4 +1,4 @@
-"""Noise schedules: how much of the picture is left at each level, and what a level looks like."""
+"""Noise schedules: how much signal is left at each timestep, and what a noisy picture looks like there."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from .style import (
 __all__ = ["level", "schedules"]
 
 LINES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (INK, (0, (5, 1, 1, 1, 1, 1)))]
-FLOOR = 1e-5  # a signal-to-noise ratio below it is drawn there
+FLOOR = 1e-5  # a lower signal-to-noise ratio is drawn at this value
 
 
 def schedules(abars, mark=None):
-    """Two plots against the level t: the share of signal, and the signal-to-noise ratio (logarithmic).
+    """Plot the signal left, abar, and the signal-to-noise ratio (logarithmic) against the timestep t.
 
-    abars: {name: (T,)}, falling, in [0, 1]. mark: a level to be marked, or None. Returns a Picture.
+    abars: {name: (T,)}, decreasing, in [0, 1]. mark: a timestep to be marked, or None. Returns a Picture.
     """
     fig = canvas(860, 280)
     left, right = plot(fig, 50, 36, 350, 190), plot(fig, 470, 36, 350, 190)
@@ -29,21 +29,21 @@ def schedules(abars, mark=None):
                color=QUIET, ha="right")
     right.set(ylim=(FLOOR / 2, 2e4))
     left.legend(fontsize=SMALL, frameon=False)
-    for axes, words in ((left, "share of signal, abar"), (right, "signal-to-noise ratio")):
-        axes.set_xlabel("level t", fontsize=SMALL)
+    for axes, words in ((left, "signal left, abar"), (right, "signal-to-noise ratio")):
+        axes.set_xlabel("timestep t", fontsize=SMALL)
         axes.set_title(words, fontsize=SMALL, color=INK)
         if mark is not None:
             axes.axvline(mark, color=INK, linewidth=1)
     told = "; ".join(f"{name}: equal at t = {balance(array(a))}, at the end {array(a)[-1]:.4f} left"
                      for name, a in abars.items())
-    return picture(fig, f"Two plots for {len(abars)} noise schedules, the share of signal and the "
-                        f"signal-to-noise ratio against the level t; all curves fall. {told}.")
+    return picture(fig, f"Two plots for {len(abars)} noise schedules, the signal left and the "
+                        f"signal-to-noise ratio against the timestep t; all curves fall. {told}.")
 
 
 def level(image, abars, name, t, scale=3):
-    """A noisy picture beside the curve of its schedule, with its level marked.
+    """Show a noisy picture beside the curve of its schedule, with its timestep marked.
 
-    image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the level. Returns a
+    image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the timestep. Returns a
     Picture.
     """
     edge, abar = image.shape[-1] * scale, array(abars[name])
@@ -54,15 +54,15 @@ def level(image, abars, name, t, scale=3):
         axes.plot(array(other), color=LIGHT, linewidth=2)
     axes.plot(abar, color=BLUE, linewidth=2)
     axes.plot([t], [abar[t]], "o", color=ORANGE, markersize=10)
-    axes.set_xlabel("level t", fontsize=SMALL)
-    axes.set_title(f"share of signal, {name}", fontsize=SMALL, color=INK)
+    axes.set_xlabel("timestep t", fontsize=SMALL)
+    axes.set_title(f"signal left, {name}", fontsize=SMALL, color=INK)
     told = f"t = {t}: signal {abar[t]:.3f}, signal-to-noise ratio {ratio(abar)[t]:.3g}"
     write(fig, edge + 280, 16, told)
-    return picture(fig, f"A noisy picture, and beside it the {name} schedule with its level marked; {told}.")
+    return picture(fig, f"A noisy picture, and beside it the {name} schedule with its timestep marked; {told}.")
 
 
 def plot(fig, x, y, width, height):
-    """Axes with scales but without a frame above and at the right."""
+    """Return axes with scales but without a frame at the top and the right."""
     axes = panel(fig, x, y, width, height)
     axes.set_axis_on()
     axes.spines[["top", "right"]].set_visible(False)
@@ -71,10 +71,10 @@ def plot(fig, x, y, width, height):
 
 
 def ratio(abar):
-    """Signal-to-noise ratio, not below FLOOR."""
+    """Return the signal-to-noise ratio, not below FLOOR."""
     return np.maximum(abar / np.maximum(1 - abar, 1e-9), FLOOR)
 
 
 def balance(abar):
-    """The first level at which there is no more signal than noise."""
+    """Return the first timestep at which the noise is at least as strong as the signal."""
     return int((abar <= 0.5).argmax())

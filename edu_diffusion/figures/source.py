@@ -1,4 +1,4 @@
-"""The package's own lines, shown in a lesson: what is read there is what runs."""
+"""Source code of the package, shown in a lesson: the code on the page is the code that runs."""
 
 import inspect
 
@@ -19,5 +19,5 @@ class Source:
 
 
 def source(function):
-    """The source of a function or class, as it stands in the package. Returns a Source."""
+    """Return the Source of a function or class, exactly as it is in the package."""
     return Source(inspect.getsource(function).rstrip())

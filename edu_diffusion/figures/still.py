@@ -1,4 +1,4 @@
-"""What does not change from one picture of an explorer to the next: painted once, and kept."""
+"""The static layer of an explorer's figure: drawn once, then cached."""
 
 from typing import NamedTuple
 
@@ -9,22 +9,22 @@ from .style import canvas
 
 __all__ = ["Still", "still"]
 
-MOST = 16  # how many of the last ones are kept
+MOST = 16  # how many static layers are cached
 KEPT = {}
 
 
 class Still(NamedTuple):
-    """What does not change from one picture to the next."""
+    """A static layer: the part of a figure that does not change from one picture to the next."""
 
     pixels: np.ndarray  # (H, W, 4), uint8
-    at: object  # a function: a point of its axes -> its place in pixels from the top-left corner
+    at: object  # a function: a point of its axes -> its position in pixels from the top-left corner
     ends: tuple  # the highest and the lowest y of its axes
 
 
 def still(key, wide, high, paint):
-    """The Still that paint(fig) makes on a page of wide x high pixels and whose axes it returns.
+    """Return the static layer that paint(fig) draws on a page of wide x high pixels; paint returns its axes.
 
-    key: everything it depends on, hashable: under an equal key it is made once, while it is among the last ones.
+    key: everything it depends on, hashable: for an equal key it is drawn once, as long as it is in the cache.
     """
     if key not in KEPT:
         fig = canvas(wide, high, "none")
@@ -37,7 +37,7 @@ def still(key, wide, high, paint):
 
 
 def placing(axes, high):
-    """The function that tells where a point of axes is on the page; it does not keep the axes."""
+    """Return the function from a point of the axes to its position on the page; it does not keep the axes alive."""
     place = axes.transData.frozen()
 
     def at(x, y):

@@ -1,4 +1,4 @@
-"""How every figure of the lessons looks: sizes, colours that the colour-blind tell apart, sharp pixels."""
+"""The style of all figures: sizes, a colour-blind safe palette, sharp pixels."""
 
 from functools import lru_cache
 
@@ -9,21 +9,21 @@ from matplotlib.figure import Figure
 
 from .artists import DPI, paste, resized, worded
 
-TEXT, SMALL = 11, 9.5  # points; at 100 dpi still read when a page 1024 wide shrinks the figure by a third
+TEXT, SMALL = 11, 9.5  # points; at 100 dpi still legible when a page 1024 pixels wide shrinks the figure by a third
 INK, QUIET, PAPER = "#1a1a1a", "#5f6b76", "#ffffff"
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#e69f00", "#009e73", "#cc79a7"  # of Okabe and Ito's palette
-LIGHT = "#e8eef4"  # the filling of boxes
+LIGHT = "#e8eef4"  # the fill colour of boxes
 SIGNED, AMOUNT = "PuOr_r", "cividis"  # for values around 0; for values from 0
 GAP = 8  # pixels between pictures
 
 
 def canvas(width, height, paper=PAPER):
-    """A Figure of width x height pixels, without pyplot: callbacks of widgets may run in any thread."""
+    """Return a Figure of width x height pixels, without pyplot: widget callbacks may run in any thread."""
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=paper)
 
 
 def panel(fig, x, y, width, height):
-    """Axes without decoration whose top-left corner is x, y pixels from the figure's."""
+    """Add axes without decoration whose top-left corner is x, y pixels from the figure's."""
     w, h = fig.get_size_inches() * DPI
     axes = fig.add_axes((x / w, 1 - (y + height) / h, width / w, height / h))
     axes.set_axis_off()
@@ -46,12 +46,12 @@ def place(fig, pixels, x, y, wide, high, cmap=None, vmin=0.0, vmax=1.0):
 
 
 def fill(fig, x, y, wide, high, colour):
-    """A rectangle of one colour, among the pictures."""
+    """Draw a rectangle of one colour in the layer of the pictures."""
     paste(fig, np.full((round(high), round(wide), 3), np.multiply(to_rgb(colour), 255).round(), np.uint8), x, y)
 
 
 def coloured(values, cmap, vmin=0.0, vmax=1.0):
-    """The colours (..., 3), uint8, of values from vmin to vmax; what is beyond has the colour of the end."""
+    """Return the colours (..., 3), uint8, of values from vmin to vmax; values beyond get the colour of that end."""
     share = np.clip((array(values) - vmin) / (vmax - vmin), 0, 1)
     colours = table(cmap)
     return colours[np.minimum((share * len(colours)).astype(int), len(colours) - 1)]
@@ -59,23 +59,23 @@ def coloured(values, cmap, vmin=0.0, vmax=1.0):
 
 @lru_cache(maxsize=16)
 def table(cmap):
-    """All colours of a colour map: (N, 3), uint8."""
+    """Return all colours of a colour map: (N, 3), uint8."""
     return colormaps[cmap](np.arange(colormaps[cmap].N), bytes=True)[:, :3]
 
 
 def write(fig, x, y, text, size=TEXT, color=INK, **style):
-    """Put text at x, y pixels from the top-left corner of the figure; style: see `worded`. A $ is a $."""
+    """Write text at x, y pixels from the top-left corner of the figure; style: see `worded`. A $ stays a $."""
     worded(fig, x, y, text, size, color, **style)
 
 
 def array(x):
-    """A tensor on any device, or anything like an array, as a float32 numpy array."""
+    """Return a tensor on any device, or anything array-like, as a float32 numpy array."""
     x = x.detach().cpu().float() if hasattr(x, "detach") else x
     return np.asarray(x, dtype=np.float32)
 
 
 def rgb(x):
-    """A picture (3, H, W) in [-1, 1] as (H, W, 3), uint8, rounded like steps.to_uint8."""
+    """Return a picture (3, H, W) in [-1, 1] as (H, W, 3), uint8, rounded like steps.to_uint8."""
     shape = tuple(np.shape(x))
     if len(shape) != 3 or shape[0] != 3:
         raise ValueError(f"A picture has the shape {shape}; it must be (3, height, width): x[0] of a batch.")

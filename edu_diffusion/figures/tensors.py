@@ -1,4 +1,4 @@
-"""What is inside: the channels of a latent, and maps of amounts, drawn as pictures."""
+"""Tensors as pictures: the channels of a latent, heat maps, and a text embedding."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ __all__ = ["channels", "maps", "tokens"]
 
 
 def channels(tensors, labels, limit=3.0, scale=6):
-    """The four channels of each latent in one row: purple below zero, orange above, white at zero.
+    """Show the channels of each latent in one row: purple below zero, orange above, white at zero.
 
-    tensors: latents (4, h, w). labels: a string for each. limit: the value that is darkest. Returns a Picture.
+    tensors: latents (4, h, w). labels: a string for each. limit: the value of the darkest colour. Returns a Picture.
     """
     edge, left = tensors[0].shape[-1] * scale, 190
     count = len(tensors[0])
@@ -28,10 +28,10 @@ def channels(tensors, labels, limit=3.0, scale=6):
 
 
 def maps(amounts, labels, shared=True, scale=10):
-    """Maps of amounts from 0 (dark blue) to the largest (yellow): where something changed, and how much.
+    """Show heat maps from 0 (dark blue) to the largest value (yellow): where something changed, and how much.
 
     amounts: N arrays (h, w), not negative. labels: N strings. shared: whether all are on one scale; if not, the
-    colours tell where, and only the labels how much. Returns a Picture.
+    colours show where, and only the labels how much. Returns a Picture.
     """
     amounts = [array(a) for a in amounts]
     tops = [max(float(a.max()), 1e-12) for a in amounts]
@@ -42,14 +42,14 @@ def maps(amounts, labels, shared=True, scale=10):
         top = max(tops) if shared else tops[i]
         show(fig, amount, i * wide + 2 * GAP, 40, edge, cmap=AMOUNT, vmin=0, vmax=top)
     words = "; ".join(f"{label} (largest {top:.2f})" for label, top in zip(labels, tops))
-    return picture(fig, f"{len(amounts)} maps of amounts, {'all on one scale' if shared else 'each on its own scale'}: "
+    return picture(fig, f"{len(amounts)} heat maps, {'all on one scale' if shared else 'each on its own scale'}: "
                         f"{words}.")
 
 
 def tokens(c, words, limit=3.0):
-    """A text embedding as a picture: one row for each token, one column for each of its numbers.
+    """Show a text embedding as a picture: one row for each token, one column for each of its numbers.
 
-    c: (tokens, width). words: a string for each token that is to be named. Returns a Picture.
+    c: (tokens, width). words: a string for each token to be labelled. Returns a Picture.
     """
     c, high = array(c)[: len(words)], 20
     fig = canvas(160 + 5 * c.shape[1], 30 + high * len(words))

@@ -1,4 +1,4 @@
-"""The reverse process at one step: the noisy picture, the guess, the noise, and the end; one run or two."""
+"""The reverse process at one denoising step: x_t, predicted x_0, predicted noise and final picture; one run or two."""
 
 import textwrap
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from .style import GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, array, 
 __all__ = ["Moment", "timeline"]
 
 EDGE = 192  # pixels: the edge of a picture at most
-TITLES = ["what there is, x_t", "the guess, x_0", "the predicted noise", "the end"]
+TITLES = ["noisy x_t", "predicted x_0", "predicted noise", "final picture"]
 
 
 class Moment(NamedTuple):
@@ -20,15 +20,15 @@ class Moment(NamedTuple):
 
     words: str
     noisy: object  # (3, H, W) in [-1, 1], the decoded latent
-    clean: object  # (3, H, W), what the model takes the finished picture to be
-    eps: object  # (C, h, w), the noise it predicts
-    result: object  # (3, H, W), the finished picture
+    clean: object  # (3, H, W), the predicted x_0
+    eps: object  # (C, h, w), the predicted noise
+    result: object  # (3, H, W), the final picture
 
 
 def timeline(moments, levels, i, swap=None):
-    """What there is at step i, the guess, the predicted noise and the end, one row for each run.
+    """Show x_t at step i, the predicted x_0, the predicted noise and the final picture, one row for each run.
 
-    moments: one or two of Moment. levels: the level t of every step. i: the step shown, counted from 0.
+    moments: one or two of Moment. levels: the timestep t of every step. i: the step shown, counted from 0.
     swap: the step at which the second run's prompt was swapped, or None. Returns a Picture.
     """
     if not moments or not 0 <= i < len(levels):
@@ -37,7 +37,7 @@ def timeline(moments, levels, i, swap=None):
     wide, high = fitted(moments[0].clean, EDGE)
     width, row = max(4 * (wide + GAP) + GAP, 560), high + 28
     fig = canvas(width, 88 + len(moments) * row)
-    write(fig, GAP, 12, f"step {i + 1} of {len(levels)}: level t = {levels[i]}", ha="left")
+    write(fig, GAP, 12, f"step {i + 1} of {len(levels)}: timestep t = {levels[i]}", ha="left")
     ruler(fig, GAP, 24, width - 2 * GAP, levels, i, swap)
     for c, title in enumerate(TITLES):
         write(fig, GAP + c * (wide + GAP) + wide / 2, 74, title, SMALL, color=QUIET)
@@ -52,33 +52,34 @@ def timeline(moments, levels, i, swap=None):
                 place(fig, pixels, x, y, wide, high)
         words = textwrap.shorten(f"{moment.words}; {told(moment)}", width // 7, placeholder="...")
         write(fig, GAP, y + high + 12, words, SMALL, ha="left")
-    return picture(fig, f"Step {i + 1} of {len(levels)}, level t = {levels[i]}. "
-                        + " ".join(f"{m.words}: the noisy picture, and {told(m)}." for m in moments)
+    return picture(fig, f"Step {i + 1} of {len(levels)}, timestep t = {levels[i]}. "
+                        + " ".join(f"{m.words}: the noisy picture; {told(m)}." for m in moments)
                         + apart(moments, swap))
 
 
 def told(moment):
-    return f"guess and end differ by {distance(moment.clean, moment.result):.2f} on average"
+    return f"predicted x_0 and final picture differ by {distance(moment.clean, moment.result):.2f} on average"
 
 
 def apart(moments, swap):
-    """Sentences on how two runs differ."""
+    """Say how two runs differ."""
     if len(moments) < 2:
         return ""
     a, b = moments[:2]
     swapped = f" The second run's prompt is swapped at step {swap + 1}." if swap is not None else ""
-    return (f" The two guesses differ by {distance(a.clean, b.clean):.2f}, "
-            f"the two ends by {distance(a.result, b.result):.2f}.{swapped}")
+    return (f" The two predicted x_0 differ by {distance(a.clean, b.clean):.2f}, "
+            f"the two final pictures by {distance(a.result, b.result):.2f}.{swapped}")
 
 
 def distance(a, b):
-    """Mean difference of two pictures, from 0 to 2."""
+    """Return the mean absolute difference of two pictures, from 0 to 2."""
     return np.abs(array(a) - array(b)).mean()
 
 
 def ruler(fig, x, y, width, levels, i, swap):
-    """A line with a dot for every step, from noise to picture."""
-    n, line, below = len(levels), y + 13, y + 28
+    """Draw a line with a dot for every step, from noise to picture."""
+    n = len(levels)
+    line, below = y + 13, y + 28
     steps = x + width * (np.arange(n) + 0.5) / n
     mark(fig, steps[[0, -1]], [line, line], color=LIGHT, linewidth=3, zorder=0)
     mark(fig, steps, np.full(n, line), "o", color=QUIET, markersize=min(5, 300 / n))
@@ -92,7 +93,7 @@ def ruler(fig, x, y, width, levels, i, swap):
 
 
 def fitted(image, most):
-    """Width and height in pixels for a picture: a whole multiple of its own if it is small, else `most`."""
+    """Return width and height for a picture: the largest integer multiple that fits `most`, or reduced to `most`."""
     height, width = image.shape[-2:]
     longer = max(height, width)
     scale = most // longer if longer <= most else most / longer
@@ -100,7 +101,7 @@ def fitted(image, most):
 
 
 def mosaic(fig, z, x, y, wide, high, limit=3.0):
-    """The channels of a latent (C, h, w) side by side in a square: purple below zero, orange above."""
+    """Draw the channels of a latent (C, h, w) as tiles of a square: purple below zero, orange above."""
     columns = int(np.ceil(len(z) ** 0.5))
     lines = -(-len(z) // columns)
     for k, channel in enumerate(array(z)):

@@ -1,4 +1,4 @@
-"""A training as it goes: the loss, the time, and what the model can do by now."""
+"""A training run in progress: the loss, the time, and samples of the current model."""
 
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
@@ -9,15 +9,15 @@ from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, w
 
 __all__ = ["training"]
 
-LEFT = 76  # the curve's own corner: room for its scale and its name
+LEFT = 76  # pixels left of the curve, for its scale and label
 
 
 def training(history, baseline=None, marks=(), named="", images=None, columns=5):
-    """A bar for the time, the curve of the loss, and, if there are any, marks on their own axis and pictures.
+    """Show a time bar, the loss curve, and, if given, a second metric on its own axis and samples.
 
-    history: a list of Progress(step, loss, seconds, left, ...), the last one is now. baseline: (value,
-    words), a loss to compare with. marks: pairs (seconds, value) of another number, called `named`. images:
-    (B, 1, H, W) in [-1, 1], drawn by the model now. Returns a Picture.
+    history: a list of Progress(step, loss, seconds, left, ...), the last one is the current one. baseline: (value,
+    words), a loss to compare with. marks: pairs (seconds, value) of another metric, called `named`. images:
+    (B, 1, H, W) in [-1, 1], samples of the current model. Returns a Picture.
     """
     now, wide = history[-1], 580
     whole = now.seconds + now.left
@@ -39,7 +39,7 @@ def training(history, baseline=None, marks=(), named="", images=None, columns=5)
 
 
 def bar(fig, x, y, width, done):
-    """How much of the time is over."""
+    """Draw a bar for how much of the time has passed."""
     axes = panel(fig, x, y - 8, width, 14)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.barh([0.5, 0.5], [1, done], height=1, color=[LIGHT, BLUE])
@@ -47,7 +47,7 @@ def bar(fig, x, y, width, done):
 
 
 def curves(axes, history, baseline, whole):
-    """The loss against the seconds, and the baseline."""
+    """Plot the loss against the seconds, and the baseline."""
     axes.plot([p.seconds for p in history], [p.loss for p in history], color=BLUE, linewidth=2)
     top = max(p.loss for p in history)
     if baseline:
@@ -62,7 +62,7 @@ def curves(axes, history, baseline, whole):
 
 
 def second(axes, marks, named):
-    """Another number on a logarithmic scale at the right."""
+    """Plot another metric on a logarithmic scale at the right."""
     other = axes.twinx()
     other.spines[["top"]].set_visible(False)
     other.semilogy(*zip(*marks), "o--", color=ORANGE, markeredgecolor=INK, linewidth=1)
@@ -74,9 +74,9 @@ def second(axes, marks, named):
 
 
 def described(now, done, baseline, marks, named, images):
-    """The alt text."""
+    """Return the alt text."""
     than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
     other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
-    seen = f"; at the right {len(images)} pictures that the model draws now" if images is not None else ""
-    return (f"Training, {done:.0%} of the time over: after {now.step} steps the loss is {now.loss:.3f}"
+    seen = f"; on the right {len(images)} samples of the current model" if images is not None else ""
+    return (f"Training run, {done:.0%} of its time passed: after {now.step} steps the loss is {now.loss:.3f}"
             f"{than}{other}{seen}.")

@@ -1,4 +1,4 @@
-"""Inside a U-Net: the time as its blocks are told it, and the picture without one of its parts."""
+"""Inside a U-Net: the time embedding of each step, and an ablation: the picture without one of its parts."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ __all__ = ["time_embedding", "without"]
 
 
 def without(image, other, name, scale=4):
-    """A picture, the same run without one part of the network, and the difference between the two.
+    """Show a picture, the result of the same run without one part of the network, and the difference of the two.
 
     image, other: (3, H, W) in [-1, 1]. name: the part that was taken out. scale: the edge of a pixel.
     The difference is the mean over the colours of |image - other|; its scale ends at 1, half the range.
@@ -31,19 +31,20 @@ def without(image, other, name, scale=4):
     scale = f"blue: no difference, yellow: 1 or more; on average {gap.mean():.2f}"
     write(fig, 3 * (edge + GAP), edge + top + 15, scale, SMALL, ha="right", color=QUIET)
     there = f", {where(gap)}" if gap.max() > 0 else ": nothing changed"
-    return picture(fig, f"The picture, the same run without {name}, and the difference between the two: "
+    return picture(fig, f"The picture, the result of the same run without {name}, and the difference of the two: "
                         f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.")
 
 
 def time_embedding(rows, levels, step):
-    """The vector that every ResNet block is told the time by: a row for each step, a column for each number.
+    """Show the time embedding that every ResNet block receives: a row for each step, a column for each number.
 
-    rows: N vectors (width,). levels: their t. step: the row that is marked, from 0. Returns a Picture.
+    rows: N vectors (width,). levels: their timesteps t. step: the row that is marked, from 0. Returns a Picture.
     """
     if len(rows) != len(levels) or step not in range(len(rows)):
-        raise ValueError(f"There are {len(rows)} rows, {len(levels)} levels and the step {step}; "
-                         "give one level for each row, and the number of a row.")
-    values, left, wide, high = np.stack([array(row) for row in rows]), 130, 850, 22
+        raise ValueError(f"There are {len(rows)} rows, {len(levels)} timesteps and the step {step}; "
+                         "give one timestep for each row, and the number of a row.")
+    values = np.stack([array(row) for row in rows])
+    left, wide, high = 130, 850, 22
     limit = max(float(np.quantile(np.abs(values), 0.99)), 1e-12)
     fig = canvas(left + wide + GAP, 52 + high * len(values) + GAP)
     size = f"{values.shape[1]} numbers at each of {len(values)} steps"

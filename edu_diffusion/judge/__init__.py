@@ -1,19 +1,19 @@
-"""Numbers: did the model draw what was asked?
+"""Evaluation: do the images match their prompts?
 
-    python3 -m edu_diffusion judge              # the core tier's bars for checkpoints/base, into its metrics.json
+    python3 -m edu_diffusion judge              # prompt adherence of checkpoints/base on the core prompts
 
-    network.py    the classifier that answers for concept, style, size and place
-    drawings.py   a second judge, built otherwise: which reference drawing is nearest, pixel by pixel
-    parts.py      how many things a picture shows, and each of them by itself
-    marks.py      what is right in each picture, and means and shares with their intervals
-    shares.py     the named scores, split by split of the frozen prompts
-    distance.py   Frechet distance on the classifier's features, and its excess over that of real pictures
-    retrieval.py  whether CLIP finds the caption to a picture, and the picture to a caption
-    evaluate.py   all scores of a pipeline on the frozen prompts, each beside its ceiling
-    adapters.py   what LoRA, hypernetworks and StyleAligned gained, and what they cost
-    edit.py       whether a picture was edited as asked, and no more
-    control.py    whether a drawing follows its condition
-    subject.py    whether one thing was learned (DreamBooth, textual inversion), and what was forgotten
+    network.py    the classifier (the judge) that predicts concept, style, size and place
+    drawings.py   a second, untrained judge: the nearest reference sprite, pixel by pixel
+    parts.py      counting and separating the objects of an image
+    marks.py      correctness of each image, and means and shares with confidence intervals
+    shares.py     the named scores, for each split of the frozen prompts
+    distance.py   Fréchet distance on the judge's features, and its excess over that of real pictures
+    retrieval.py  CLIP retrieval: the caption of an image, and the image of a caption
+    evaluate.py   all scores of a pipeline on the frozen prompts, each with its ceiling
+    adapters.py   what LoRA, hypernetworks and StyleAligned gain, and what they cost
+    edit.py       whether an image was edited as asked, and nothing else changed
+    control.py    whether an image follows its condition
+    subject.py    whether a subject was learned (DreamBooth, textual inversion), and what was forgotten
 """
 
 from .adapters import aligned_scores, hyper_scores, lora_scores

@@ -1,11 +1,11 @@
 """What an adapter gained and what it cost: scores of LoRA, hypernetworks and StyleAligned.
 
-The trained judge knows the base's three styles and was never shown the fourth. So the style is read by the
-nearest drawing (drawings.py): every core concept in all four styles is painted as the prompt asked, and the
-nearest one, pixel by pixel, says concept and style. It was not trained on anything, so it has nothing to
-favour; `*_ceiling` is what it says of real scenes in the new style that went through the VAE. Every fifth
-concept was never shown to the adapters in the new style (data/newstyle.py): `*_unseen` counts these alone.
-Before and after are the same prompts and seeds, and their difference is paired.
+The trained judge was trained on the base's three styles and not on the fourth. So the style is determined by the
+nearest reference sprite (drawings.py): every core concept in all four styles is rendered as the prompt asks, and the
+nearest one, pixel by pixel, gives concept and style. It was not trained on anything, so it is not biased towards an
+adapter; `*_ceiling` is its score on real scenes in the new style after a VAE round trip. Every fifth
+concept is held out of the adapters' training in the new style (data/newstyle.py): `*_unseen` counts these alone.
+Before and after use the same prompts and seeds, and their difference is paired.
 """
 
 import pathlib
@@ -20,15 +20,15 @@ from .evaluate import GUIDANCE, STEPS, draw, through_vae
 from .marks import background, mean, paired, right, score
 
 SEEDS = (0, 1000, 2000)
-TOGETHER = 4  # pictures in a batch of StyleAligned
-WEIGHT = 2.0  # how many times the first picture counts in it
+TOGETHER = 4  # images in a batch of StyleAligned
+WEIGHT = 2.0  # weight of the first image in its shared attention
 
 
 def lora_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, weight=1.0, style=words.NEW_STYLE):
-    """Scores of a LoRA on a pipeline that has none: {name: score}. The pipeline is left as it was.
+    """Scores of a LoRA on a pipeline that has none: {name: score}. The pipeline is left unchanged.
 
-    folder: as models.load_lora takes it. limit: of the prompts in the style. judge: with one, also the share
-    of ordinary core prompts whose concept is lost while the adapter is on (forgetting).
+    folder: as models.load_lora takes it. limit: of the prompts in the style. judge: if given, also the share
+    of ordinary core prompts whose concept is lost while the adapter is active (forgetting).
     """
     before = taken(pipe, seeds, limit, style)
     ordinary = judge and concepts(pipe, judge, seeds, limit)
@@ -52,7 +52,7 @@ def hyper_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, strength=1.0
 
 
 def taken(pipe, seeds, limit, style):
-    """What is seen in pictures of the prompts that ask for the style, and of the same prompts without it: dicts."""
+    """The judgement of images for prompts that ask for the style, and for the same prompts without it: dicts."""
     seen = {}
     for name, asked in (("style", style), ("usual", "")):
         rows = newstyle.rows(asked, limit)
@@ -62,7 +62,7 @@ def taken(pipe, seeds, limit, style):
 
 
 def named(images, rows, style):
-    """Booleans (B,): whether the nearest of all drawings has the style and the concept; which concepts are unseen."""
+    """Booleans (B,): whether the nearest of all sprites has the style and the concept; which concepts are unseen."""
     concept, drawn, *_ = nearest(images, styles=scenes.ALL_STYLES)
     return {"style": drawn == scenes.ALL_STYLES.index(style), "concept": concept == scenes.spec_of(rows).concept,
             "unseen": torch.tensor([r["new"] for r in rows])}
@@ -71,7 +71,7 @@ def named(images, rows, style):
 def changes(before, after):
     """Style and concept before and after, paired. The concept is compared with the base's where no style is named.
 
-    _unseen: of the concepts never shown in the style alone; _shown: of the others.
+    _unseen: of the concepts held out in the style; _shown: of the others.
     """
     scores = {"style_base": score(before["style"]["style"]), "style": score(after["style"]["style"]),
               "style_gain": paired(before["style"]["style"], after["style"]["style"]),
@@ -86,14 +86,14 @@ def changes(before, after):
 
 
 def concepts(pipe, judge, seeds, limit):
-    """Whether the judge finds the concept in the ordinary frozen prompts: (B,)."""
+    """Whether the judge recognises the concept for the ordinary frozen prompts: (B,)."""
     rows = prompts("core", "full")[:limit]
     pictures = torch.cat([draw(pipe, rows, seed) for seed in seeds])
     return right(judge, pictures, rows * len(seeds))["concept"].cpu()
 
 
 def ceiling(pipe, limit, style):
-    """The same of real scenes in the style, through the VAE: the best that any adapter of the U-Net can do."""
+    """The same of real scenes in the style, through the VAE: the upper bound for any adapter of the U-Net."""
     rows = newstyle.rows(style, limit)
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
     best = named(through_vae(pipe, real), rows, style)
@@ -101,7 +101,7 @@ def ceiling(pipe, limit, style):
 
 
 def size(path, unet):
-    """Bytes of a file, the numbers in it, and how many times as many bytes the U-Net has in half precision."""
+    """Bytes of a file, the number of parameters in it, and how many times larger the U-Net is in half precision."""
     numbers = sum(torch.Size(shape).numel() for shape in models.check.header(path).values())
     own = sum(p.numel() for n, p in unet.named_parameters() if ".lora_" not in n)
     count = path.stat().st_size
@@ -112,15 +112,17 @@ def size(path, unet):
 # ---------------------------------------------------------------- StyleAligned
 
 def aligned_scores(pipe, seeds=SEEDS, limit=None, weight=WEIGHT):
-    """Do pictures of a batch agree in style, with shared attention and without it? {name: score}
+    """Do the images of a batch agree in style, with and without shared attention? {name: score}
 
-    A batch is TOGETHER prompts of different concepts with no colour and no style in them; only the first
-    names a style, and each batch another colour. colour: the share of others on the first one's background;
-    drawing: that are nearest to a drawing in the first one's style; likeness: how alike lines and colours
-    are, see `gram`. first_identical: the share of first pictures that are the same bit for bit. weight: as in
+    A batch is TOGETHER prompts of different concepts without colour or style; only the first
+    names a style, and each batch another colour. colour: the share of the others on the first one's background;
+    drawing: the share nearest to a sprite in the first one's style; likeness: similarity of lines and colours,
+    see `gram`. first_identical: the share of first images that are bit for bit the same. weight: as in
     steps.aligned.
     """
-    plain, shared, rows = [], [], batches(limit)
+    plain = []
+    shared = []
+    rows = batches(limit)
     for seed in seeds:
         for i, batch in enumerate(rows):
             plain.append(drawn(pipe, batch, seed + TOGETHER * i))
@@ -145,7 +147,7 @@ def batches(limit=None):
 
 
 def asked(row, number, leads):
-    """A row that leads its batch, with a colour and a style, or one that follows."""
+    """A row that leads its batch, with a colour and a style, or one that follows it."""
     name = newstyle.world().by_id[row["id"]].name
     colour, style = (row["colour"], words.STYLES[number % 3]) if leads else ("", "")
     return {**row, "colour": colour, "style": style, "prompt": words.caption(name, colour, row["size"], row["place"], style)}
@@ -153,13 +155,13 @@ def asked(row, number, leads):
 
 @torch.no_grad()
 def drawn(pipe, rows, seed):
-    """The pictures of one batch, drawn at once: (B, 3, 64, 64)."""
+    """The images of one batch, generated together: (B, 3, 64, 64)."""
     *_, last = steps.generate(pipe, [r["prompt"] for r in rows], seed=seed, steps=STEPS, guidance=GUIDANCE)
     return steps.decode(pipe, last.z_s).float().cpu()
 
 
 def agreement(pictures, rows):
-    """For every batch how far the others agree with the first, (batches,), and for every picture its concept."""
+    """For every batch the agreement of the others with the first, (batches,), and for every image its concept."""
     flat = [r for batch in rows for r in batch]
     concept, style, *_ = nearest(torch.cat(pictures))
     style, right_ = style.view(-1, TOGETHER), concept == scenes.spec_of(flat).concept
@@ -171,10 +173,10 @@ def agreement(pictures, rows):
 
 
 def gram(images, cells=8):
-    """What stands beside what, wherever: the Gram matrix of small patches, as a vector of length 1, (B, numbers).
+    """Texture independent of position: the Gram matrix of small patches, as a vector of length 1, (B, numbers).
 
-    Patches of cells x cells pixels, less the background, so that an empty picture is like no other. The
-    trained judge is left out of it: it was taught to tell styles, and would see its own teaching.
+    Patches of cells x cells pixels, minus the background, so that an empty image is similar to none. The
+    judge is not used here: it was trained to classify styles, so its features would favour them.
     """
     patches = torch.nn.functional.unfold(images - ground(images), cells, stride=cells // 2)
     return torch.nn.functional.normalize((patches @ patches.transpose(1, 2)).flatten(1), dim=1)

@@ -1,15 +1,15 @@
-"""Does the drawing follow the condition? Measured on the drawing itself, beside what it would be without.
+"""Does the image follow the condition? Measured on the generated image, and compared with images without the condition.
 
-    canny           F1 of the drawing's edges and the condition's, with a tolerance of one pixel
-    segmentation    overlap (intersection over union) of the drawing's shape and the condition's
+    canny           F1 of the image's edges and the condition's, with a tolerance of one pixel
+    segmentation    overlap (intersection over union, IoU) of the image's shape and the condition's
     depth           rank correlation (Spearman) of the pixels' nearness
-    pose            how many pixels head, hands and feet are from where they should be
+    pose            distance of head, hands and feet from where they should be, in pixels
 
-Every case and seed is drawn three times: with its condition, without, and with the condition of another case; then
-the same three with an empty caption. The differences are paired: what a caption or a seed is worth by itself drops
-out. The seeds of a case count as one. The captions are open: what they leave unsaid is the condition's to decide.
-The ceiling is the real picture through the VAE: no latent model can follow lines that the VAE does not keep.
-Shapes drawn by hand (data/shapes.py) ask for more: no scene looks like them, so only the condition tells their shape.
+Every case and seed is sampled three times: with its condition, without, and with the condition of another case; then
+the same three with an empty caption. The differences are paired, so the effects of caption and seed cancel
+out. The seeds of a case count as one. The captions are open: the condition decides what they leave unspecified.
+The ceiling is the real picture through the VAE: no latent diffusion model can follow lines that the VAE does not keep.
+Hand-drawn shapes (data/shapes.py) are harder: no scene looks like them, so only the condition determines their shape.
 """
 
 from typing import NamedTuple
@@ -18,20 +18,20 @@ import torch
 import torch.nn.functional as F
 
 from .. import steps
-from ..data import conditions, scenes, shapes, stick, words
+from ..data import conditions, scenes, shapes, stick
 from ..data.world import world
 from .evaluate import GUIDANCE, STEPS, through_vae
 from .marks import mean, paired
 
-SEED = 2**40  # of the cases: no training counts so far
+SEED = 2**40  # of the cases: far beyond the seeds of any training
 MOST = 160  # cases
-DRAWN = 20 * MOST  # scenes to take them from: about one in ten has a pair that no training saw
-COUNTS = {"depth": (1, 1, 2, 3)}  # things in a scene; one where nothing is said: depth needs something to put in order
+DRAWN = 20 * MOST  # scenes to select them from: about one in ten has a held-out pair
+COUNTS = {"depth": (1, 1, 2, 3)}  # objects in a scene; by default one: depth needs several to order
 SHAPE = "a thing on a blue background"  # the prompt for shapes
 
 
 class Cases(NamedTuple):
-    """What is drawn for a judgement. truth: what the drawing is compared with."""
+    """The cases of an evaluation. truth: what the generated image is compared with."""
 
     images: torch.Tensor  # (B, 3, 64, 64), the real pictures
     captions: list
@@ -40,11 +40,11 @@ class Cases(NamedTuple):
 
 
 def scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
-    """{name: score} of a ControlNet on held-out cases, the names beginning with the kind and the measure.
+    """{name: score} of a ControlNet on held-out cases, the names beginning with the kind and the metric.
 
-    kind: one of conditions.KINDS. limit: only the first cases. The plain name is the drawing with its condition;
-    _without: none; _shuffled: that of another case; _foreign: the same drawing compared with that other condition;
-    _ceiling: the real picture through the VAE; _of_ceiling: the plain one as a share of it, 0 to 1 or a little more;
+    kind: one of conditions.KINDS. limit: only the first cases. The plain name is the image with its condition;
+    _without: none; _shuffled: that of another case; _foreign: the same image compared with that other condition;
+    _ceiling: the real picture through the VAE; _of_ceiling: the plain one as a fraction of it, 0 to 1 or slightly more;
     _gain and _over_shuffled: the paired differences. _empty and what follows it: the same with an empty caption.
     {kind}_shapes_iou...: see shape_scores. Each with its 95 % interval.
     """
@@ -61,7 +61,7 @@ def scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
 
 
 def compared(pipe, controlnet, cases, measure, seeds):
-    """{ending: (B,) values of the measure, the mean over the seeds}: with the condition, without, with another one."""
+    """{suffix: (B,) values of the metric, averaged over the seeds}: with the condition, without, with another one."""
     other = cases._replace(shown=cases.shown.roll(1, 0), truth=cases.truth.roll(1, 0))
     found = {"": [measure(drawn(pipe, controlnet, cases, seed), cases.truth) for seed in seeds],
              "_without": [measure(drawn(pipe, None, cases, seed), cases.truth) for seed in seeds]}
@@ -72,19 +72,19 @@ def compared(pipe, controlnet, cases, measure, seeds):
 
 
 def gains(found, unit):
-    """{ending: score} of what `compared` found, and of its paired differences."""
+    """{suffix: score} of the results of `compared`, and of its paired differences."""
     table = {key: mean(values, unit) for key, values in found.items()}
     return table | {"_gain": paired(found["_without"], found[""], unit),
                     "_over_shuffled": paired(found["_shuffled"], found[""], unit)}
 
 
 def shape_scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
-    """{name: score}: overlap of the drawing's foreground and a shape drawn by hand, 0 to 1, over the shapes.
+    """{name: score}: IoU of the image's foreground and a hand-drawn shape, 0 to 1, over the shapes.
 
     {kind}_shapes_iou: with the prompt "a thing on a blue background"; _without: the same seeds without the
-    ControlNet; _empty: with the ControlNet and no prompt; _foreign: the drawings of the first compared with the
-    next shape, as any blob in the middle overlaps with all of them; _gain: the first less _without, paired.
-    Kinds that no shape can be shown as have none of them. limit: only the first shapes.
+    ControlNet; _empty: with the ControlNet and no prompt; _foreign: the first images compared with the
+    next shape, since any blob in the middle overlaps with all of them; _gain: the first minus _without, paired.
+    Empty for kinds that cannot show a shape. limit: only the first shapes.
     """
     if kind not in shapes.CONDITIONS:
         return {}
@@ -100,18 +100,18 @@ def shape_scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
 
 
 def overlap(pictures, truth):
-    """The mean overlap of several sets of pictures, one for each seed, with the same shapes: (B,)."""
+    """The mean IoU of several sets of images, one per seed, with the same shapes: (B,)."""
     return torch.stack([mask_iou(x, truth) for x in pictures]).mean(0)
 
 
 def quick(pipe, controlnet, kind, cases, n_steps=8):
-    """One number while a ControlNet is trained: the mean of the kind's measure, drawn in few steps without guidance."""
+    """One number during training: the mean of the kind's metric, sampled in few steps without guidance."""
     _, measure, _ = MEASURES[kind]
     return measure(drawn(pipe, controlnet, cases, n_steps=n_steps, guidance=1.0), cases.truth).mean().item()
 
 
 def held_out(kind, limit=None):
-    """Cases that no training saw: scenes with a held-out pair and open captions; for pose, stick figures.
+    """Cases outside all training data: scenes with a held-out pair and open captions; for pose, stick figures.
 
     limit: only the first ones; they are the same for every limit.
     """
@@ -126,7 +126,7 @@ def held_out(kind, limit=None):
 
 
 def open_scenes(counts=(1,), n=MOST):
-    """n scenes whose colour or style was held out for their concept, with open captions."""
+    """n scenes whose colour or style is held out for their concept, with open captions."""
     rng = torch.Generator().manual_seed(SEED)
     spec = scenes.draw_spec(DRAWN, rng, counts=counts, held_out=("colour", "style"))
     seen = world().colour_allowed[spec.concept, spec.colour] & world().style_allowed[spec.concept, spec.style]
@@ -136,8 +136,8 @@ def open_scenes(counts=(1,), n=MOST):
 
 
 def drawn(pipe, controlnet, cases, seed=0, batch=40, n_steps=STEPS, guidance=GUIDANCE):
-    """Pictures of the cases by the readable loop, (B, 3, 64, 64) on the CPU; case i uses seed + i."""
-    guidance = guidance if any(cases.captions) else 1.0  # with nothing to guide to it changes nothing, and takes twice the time
+    """Images of the cases from the readable loop, (B, 3, 64, 64) on the CPU; case i uses seed + i."""
+    guidance = guidance if any(cases.captions) else 1.0  # with an empty prompt guidance has no effect, and doubles the time
     pictures = []
     for i in range(0, len(cases.captions), batch):
         control = steps.Control(controlnet, cases.shown[i:i + batch]) if controlnet is not None else None
@@ -148,10 +148,10 @@ def drawn(pipe, controlnet, cases, seed=0, batch=40, n_steps=STEPS, guidance=GUI
 
 
 def edge_f1(images, lines, tolerance=1):
-    """How well the edges of pictures agree with lines (B, 3, H, W): (B,), 0 to 1.
+    """How well the edges of images agree with lines (B, 3, H, W): (B,), 0 to 1.
 
-    F1 = 2 P R / (P + R): P is the share of the drawn edge pixels with a line within `tolerance` pixels, R the share
-    of the lines with such an edge. Without lines, a picture without edges is right.
+    F1 = 2 P R / (P + R): the precision P is the share of edge pixels with a line within `tolerance` pixels, the recall R the
+    share of line pixels with an edge nearby. Without lines, an image without edges is right.
     """
     edges, lines = conditions.canny(images)[:, :1], lines[:, :1].to(images.device)
     near = [F.max_pool2d(x, 2 * tolerance + 1, stride=1, padding=tolerance) for x in (lines, edges)]
@@ -163,20 +163,20 @@ def edge_f1(images, lines, tolerance=1):
 
 
 def mask_iou(images, shapes):
-    """Overlap of the things in pictures and the shapes in a map (B, 3, H, W), whatever its colours: (B,), 0 to 1."""
+    """Intersection over union of the objects in images and the shapes in a map (B, 3, H, W), of any colour: (B,), 0 to 1."""
     thing, shape = conditions.foreground(images), shapes.to(images.device).amax(1, keepdim=True) > 0
     both, either = (thing & shape).sum((1, 2, 3)), (thing | shape).sum((1, 2, 3))
     return both / either.clamp(min=1)
 
 
 def rank_agreement(images, depths):
-    """Spearman's correlation of the pixels' nearness in pictures and in a map (B, 3, H, W): (B,), -1 to 1."""
+    """Spearman's rank correlation of the pixels' nearness in images and in a map (B, 3, H, W): (B,), -1 to 1."""
     one, other = (ranks(x[:, 0]) for x in (conditions.of_pictures("depth", images), depths.to(images.device)))
-    return F.cosine_similarity(one, other, dim=1)  # of centred ranks; 0 where a map is all of one depth
+    return F.cosine_similarity(one, other, dim=1)  # of centred ranks; 0 where a map has a single depth
 
 
 def ranks(depth):
-    """The pixels' ranks less their mean, equal ones sharing theirs: (B, H, W) -> (B, H W). depth: 0 to 1."""
+    """The pixels' ranks minus their mean, ties sharing theirs: (B, H, W) -> (B, H W). depth: 0 to 1."""
     levels = (depth.flatten(1).sqrt() * 64).round().long()
     counts = torch.zeros(len(levels), 65, device=depth.device).scatter_add_(1, levels, torch.ones_like(levels).float())
     shared = counts.cumsum(1) - (counts - 1) / 2
@@ -185,7 +185,7 @@ def ranks(depth):
 
 
 def keypoint_distance(images, ends):
-    """How far head, hands and feet are from where they should be, on average: (B,), in pixels. ends: (B, 5, 2)."""
+    """Mean distance of head, hands and feet from where they should be: (B,), in pixels. ends: (B, 5, 2)."""
     return (stick.find(images) - ends.to(images.device)).norm(dim=2).mean(1)
 
 

@@ -1,12 +1,12 @@
-"""How far two sets of pictures are apart as sets: the Fréchet distance between their features."""
+"""The Fréchet distance between the features of two sets of images."""
 
 import torch
 
-RESAMPLES = 50  # of the pictures, for an interval
+RESAMPLES = 50  # bootstrap samples of the images, for an interval
 
 
 def frechet(a, b):
-    """Squared Fréchet distance between the Gaussians that fit two sets of features.
+    """Squared Fréchet distance between the Gaussians fitted to two sets of features.
 
     d^2 = |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a^(1/2) C_b C_a^(1/2))^(1/2))
 
@@ -22,25 +22,26 @@ def frechet(a, b):
 
 
 def root(matrix):
-    """Square root of a symmetric matrix without negative eigenvalues."""
+    """Square root of a symmetric positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
 def excess(real, drawn, other, resamples=RESAMPLES):
-    """{value, n, low, high}: how much farther the drawn are from the real than other real ones are, 0 at best.
+    """{value, n, low, high}: how much farther the generated images are from real ones than other real ones are; 0 is best.
 
     excess = frechet(real, drawn) - frechet(real, other)
 
-    A finite sample has a distance even to its own kind; the second term takes that out. real, drawn, other: (n, d)
-    features; drawn and other are of the same n captions, so they are resampled together. See interval.
+    A finite sample has a distance even to its own distribution; the second term removes it. real, drawn, other: (n, d)
+    features; drawn and other have the same n captions, so they are resampled together. See interval.
     """
     return interval(excesses(real, {"": drawn}, other, resamples)[""], len(drawn))
 
 
 def excesses(real, drawn, other, resamples=RESAMPLES, seed=0):
-    """The excess of several sets, {name: (n, d)}, over one floor: {name: (1 + resamples,)}, first that of all pictures,
-    then those of pictures drawn with replacement, the same ones in every set."""
+    """The excess of several sets, {name: (n, d)}, over one floor: {name: (1 + resamples,)}, first that of all images,
+    then of bootstrap samples, the same ones in every set.
+    """
     rng, found = torch.Generator().manual_seed(seed), {name: [] for name in drawn}
     for i in range(resamples + 1):
         one, two = (torch.randint(len(x), (len(x),), generator=rng) if i else torch.arange(len(x)) for x in (real, other))
@@ -51,8 +52,9 @@ def excesses(real, drawn, other, resamples=RESAMPLES, seed=0):
 
 
 def interval(values, n):
-    """{value, n, low, high} of values whose first is the estimate and whose others are of resamples: 1.96 of their spreads
-    each way. (The resamples' own mean lies higher: pictures that come twice make every sample narrower.)"""
+    """{value, n, low, high} of values whose first is the estimate and the others bootstrap resamples: 1.96 standard deviations
+    each way. (The resamples' own mean is biased upwards: duplicates make every sample narrower.)
+    """
     middle, reach = values[0].item(), 1.96 * values[1:].std().item()
     return {"value": round(middle, 3), "n": n, "low": round(middle - reach, 3), "high": round(middle + reach, 3),
             "unit": "d²"}
@@ -60,6 +62,6 @@ def interval(values, n):
 
 @torch.no_grad()
 def features(judge, images):
-    """The judge's features of pictures, in batches: (n, 192), on the CPU."""
+    """The judge's features of images, in batches: (n, 192), on the CPU."""
     device = next(judge.parameters()).device
     return torch.cat([judge.features(x.to(device)).cpu() for x in images.split(100)])

@@ -1,8 +1,8 @@
-"""Was the picture edited as asked, and no more? Scores of img2img, inpainting, outpainting and inversion.
+"""Was the image edited as asked, and nothing else changed? Scores of img2img, inpainting, outpainting and DDIM inversion.
 
-The pictures are real scenes, of the frozen core prompts that name a pair seen in training. img2img asks for the
-next prompt of the list, inpainting for the next prompt's thing in a box around this one's, outpainting for the same
-picture on a wider canvas; inversion is told what the picture shows. Differences are paired.
+The images are real scenes, of the frozen core prompts whose pairs are in the training data. img2img asks for the
+next prompt of the list, inpainting for the next prompt's object in a box around this one's, outpainting for the same
+scene on a wider canvas; inversion uses the prompt that describes the image. Differences are paired.
 """
 
 import torch
@@ -15,18 +15,18 @@ from .marks import background, mean, paired, right, score
 from .network import load_judge
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
-MARGIN = 16  # pixels: how much a canvas grows, left and right
-LONGER = 5  # times as many steps, for a truer inversion
+MARGIN = 16  # pixels added to the canvas, left and right
+LONGER = 5  # times as many steps, for a more accurate inversion
 
 
 @torch.no_grad()
 def scores(pipe, seeds=(0, 1000, 2000), limit=None, judge=None, n_steps=STEPS):
     """All scores of editing with a pipeline: {name: score}.
 
-    edit_distance_*: root mean square from the picture, in [-1, 1], for each strength; edit_further_*: what a
-    strength adds to the one below; edit_monotone: share of pictures that no strength brings nearer.
-    edit_concept_*: the asked thing is named. *_untouched: no pixel outside the mask differs after the paste.
-    invert_*: decibels of the picture drawn again from its noise, beside the VAE round trip's.
+    edit_distance_*: root mean square distance from the original, in [-1, 1], for each strength; edit_further_*: the increase
+    over the next lower strength; edit_monotone: share of images whose distance never decreases with the strength.
+    edit_concept_*: the requested object is recognised. *_untouched: no pixel outside the mask differs after pasting.
+    invert_*: PSNR (dB) of the reconstruction from the inverted noise, beside that of the VAE.
     seeds: of the sampling; limit: only the first prompts; judge: a Judge, None is the shipped one.
     """
     rows = prompts("core", "full")[:limit]
@@ -52,7 +52,7 @@ def repainted(pipe, judge, rows, images, seeds, given):
 
 
 def further(far):
-    """Scores of distances, {strength: (n,)}: their means, what each strength adds, and the share that always rise."""
+    """Scores of distances, {strength: (n,)}: their means, what each strength adds, and the share that never decrease."""
     levels = sorted(far)
     pairs = list(zip(levels, levels[1:]))
     always = torch.stack([far[b] >= far[a] for a, b in pairs]).all(0)
@@ -61,7 +61,7 @@ def further(far):
 
 
 def exchanged(pipe, judge, rows, images, masks, seeds, given):
-    """Inpainting: the next prompt's thing where this one's is."""
+    """Inpainting: the next prompt's object in place of this one's."""
     wanted, holes = other_things(rows), boxes(masks)
     drawn = torch.cat([ends(steps.inpaint, pipe, wanted, seed, (images, holes), **given) for seed in seeds])
     pictures, holes = (x.repeat(len(seeds), 1, 1, 1) for x in (images, holes))
@@ -73,7 +73,7 @@ def exchanged(pipe, judge, rows, images, masks, seeds, given):
 
 
 def widened(pipe, rows, images, seeds, given):
-    """Outpainting: the canvas grown left and right; the margin's colour is the background's."""
+    """Outpainting: the canvas extended left and right; the margin should have the background's colour."""
     canvas, margin = steps.grow(images, left=MARGIN, right=MARGIN)
     drawn = torch.cat([ends(steps.inpaint, pipe, rows, seed, (canvas, margin), **given) for seed in seeds])
     many = canvas.repeat(len(seeds), 1, 1, 1)
@@ -86,7 +86,7 @@ def widened(pipe, rows, images, seeds, given):
 
 
 def inverted(pipe, rows, images, n_steps):
-    """Inversion: to the noise and back, without guidance, with few and with more steps."""
+    """DDIM inversion and reconstruction, without guidance, with few and with more steps."""
     ceiling = decibels(through_vae(pipe, images).cpu().float(), images)
     found = {"invert_ceiling": mean(ceiling, "dB")}
     for name, count in (("invert", n_steps), ("invert_longer", LONGER * n_steps)):
@@ -104,7 +104,7 @@ def there_and_back(pipe, rows, images, count):
 
 
 def ends(loop, pipe, rows, seed, tensors, **given):
-    """The pictures that a loop of editing ends with; a tensor for all is handed on, others picture by picture."""
+    """The final images of an editing loop; a single tensor is used for all images, others image by image."""
     found = []
     for i, part in parts(rows):
         own = [x if len(x) == 1 else x[i:i + len(part)] for x in tensors]
@@ -114,17 +114,17 @@ def ends(loop, pipe, rows, seed, tensors, **given):
 
 
 def parts(rows, size=40):
-    """(where it begins, some rows), one batch after the other."""
+    """(index of the first, rows) of each batch."""
     return [(i, rows[i:i + size]) for i in range(0, len(rows), size)]
 
 
 def turned(rows):
-    """Every row's next one; the last one's is the first."""
+    """Every row's successor; the last one's is the first."""
     return rows[1:] + rows[:1]
 
 
 def other_things(rows):
-    """The rows with the next row's thing, and the prompts that say so."""
+    """The rows with the next row's object, and prompts that say so."""
     told = []
     for row, other in zip(rows, turned(rows)):
         name = world().by_id[other["id"]].name
@@ -134,7 +134,7 @@ def other_things(rows):
 
 
 def boxes(masks, cell=4):
-    """The box around each thing, as far as whole cells of the latent and one more: (B, 1, H, W), float."""
+    """The box around each object, rounded up to whole cells of the latent plus one: (B, 1, H, W), float."""
     holes = torch.zeros(masks.shape)
     for hole, mask in zip(holes, masks):
         rows, columns = (mask[0].any(axis).nonzero()[:, 0] for axis in (1, 0))
@@ -145,15 +145,15 @@ def boxes(masks, cell=4):
 
 
 def distance(a, b):
-    """Root mean square of each picture's difference: (B,)."""
+    """Root mean square difference of each pair of images: (B,)."""
     return (a - b).square().mean((1, 2, 3)).sqrt()
 
 
 def decibels(a, b):
-    """Peak signal-to-noise ratio of pictures in [-1, 1]: (B,)."""
+    """Peak signal-to-noise ratio (PSNR) of images in [-1, 1]: (B,)."""
     return -20 * torch.log10(distance(a, b).clamp(min=1e-6) / 2)
 
 
 def untouched(after, before, mask):
-    """Whether all pixels outside the mask are the same, bit for bit: (B,)."""
+    """Whether all pixels outside the mask are bit for bit the same: (B,)."""
     return ((after == before) | (mask >= 0.5)).flatten(1).all(1)

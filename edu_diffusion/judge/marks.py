@@ -1,7 +1,7 @@
-"""What is right in each picture, and means and shares with their intervals.
+"""What is right in each image, and means and shares with their confidence intervals.
 
-The classifier names concept, style, size and place; the background's colour is read off the picture's frame. The nearest
-reference (drawings.py) answers the same questions. What a prompt leaves unsaid is not judged: it counts as right.
+The judge predicts concept, style, size and place; the background's colour is read from the image's frame. The nearest
+reference (drawings.py) answers the same questions. What a prompt leaves unspecified is not evaluated: it counts as right.
 """
 
 import functools
@@ -25,38 +25,38 @@ def background(images):
 
 @torch.no_grad()
 def read(judge, images):
-    """What classifier and frame say: {"concept": (B, 5), best first; "colour", "style", "size", "place": (B,)}, on the CPU."""
+    """Predictions of judge and frame: {"concept": (B, 5), best first; "colour", "style", "size", "place": (B,)}, on the CPU."""
     answers = answer(judge, images)
     best = {part: answers[part].argmax(1).cpu() for part in ("style", "size", "place")}
     return best | {"concept": answers["concept"].topk(5, dim=1).indices.cpu(), "colour": background(images).cpu()}
 
 
 def read_nearest(images, styles=scenes.STYLES, tier="core"):
-    """The same by the nearest reference, which has one answer for the concept: (B, 1); and "distance"."""
+    """The same by the nearest reference, with one prediction for the concept: (B, 1); and "distance"."""
     concept, style, distance, size, place = nearest(images, styles, tier)
     return {"concept": concept[:, None], "colour": background(images).cpu(), "style": style, "size": size, "place": place,
             "distance": distance}
 
 
 def right(judge, images, rows, found=None):
-    """What is right in each picture by the classifier, by prompt rows: dict of (B,) booleans, on the CPU.
+    """What is right in each image by the judge, by prompt rows: dict of (B,) booleans, on the CPU.
 
-    "pair": concept, colour and style; "all": everything that was asked. Empty cells count as right. found: what `read`
-    says, if that is known already.
+    "pair": concept, colour and style; "all": everything that was asked. Empty cells count as right. found: the result of
+    `read`, if already known.
     """
     verdict = compared(found or read(judge, images), rows)
     return combined(verdict | several(verdict, images, rows, functools.partial(read, judge)))
 
 
 def right_by_nearest(images, rows, found=None, tier="core"):
-    """The same by the nearest reference. found: what read_nearest says, if that is known already."""
+    """The same by the nearest reference. found: the result of read_nearest, if already known."""
     verdict = compared(found or read_nearest(images, tier=tier), rows)
     del verdict["top5"]
     return combined(verdict | several(verdict, images, rows, lambda crops: {"concept": parts.nearest_concept(crops)[:, None]}))
 
 
 def compared(found, rows):
-    """What was found beside what was asked, attribute by attribute: dict of (B,) booleans."""
+    """Predictions compared with the prompt, attribute by attribute: dict of (B,) booleans."""
     verdict = {part: torch.tensor([not r[part] or int(x) in values(part, r[part]) for x, r in zip(found[part], rows)])
                for part in ("colour", "style", "size", "place")}
     named = [concepts(r) for r in rows]
@@ -68,7 +68,7 @@ def compared(found, rows):
 
 @functools.cache
 def values(part, word):
-    """The indices that a word allows: a side its corners too, every other word for a size or a place its typical one."""
+    """The indices that a word allows: for a side its corners too, for other words for size or place the most typical value."""
     names = {"colour": scenes.COLOURS, "style": scenes.ALL_STYLES, "size": scenes.SIZES, "place": scenes.PLACES}[part]
     if part in ("colour", "style"):
         return {names.index(word)}
@@ -91,9 +91,9 @@ def members(category):
 
 
 def several(verdict, images, rows, reader):
-    """Where more than one thing is asked for, part by part: "count", "other", and "concept" anew. reader: crops -> {"concept"}.
+    """Prompts for more than one object, evaluated part by part: "count", "other", and "concept". reader: crops -> {"concept"}.
 
-    "count": as many parts as copies were asked for. "concept" and "other": some part is named so.
+    "count": as many parts as requested. "concept" and "other": some part is recognised as such.
     """
     found = {"count": torch.ones(len(rows), dtype=torch.bool), "other": torch.ones(len(rows), dtype=torch.bool),
              "concept": verdict["concept"].clone()}
@@ -106,12 +106,12 @@ def several(verdict, images, rows, reader):
 
 
 def alone(row):
-    """Whether a row asks for one thing."""
+    """Whether a row asks for a single object."""
     return not row.get("other") and int(row.get("count") or 1) == 1
 
 
 def things(images, reader):
-    """(how many parts, which concepts they are) of each picture."""
+    """(number of parts, set of their concepts) of each image."""
     if not len(images):
         return []
     found = parts.masks(images)
@@ -121,7 +121,7 @@ def things(images, reader):
 
 
 def combined(verdict):
-    """With "pair", concept, colour and style all right, and "all", everything that was asked."""
+    """Adds "pair", concept, colour and style all right, and "all", everything that was asked."""
     pair = verdict["concept"] & verdict["colour"] & verdict["style"]
     rest = [verdict[part] for part in ("size", "place", "count", "other") if part in verdict]
     return verdict | {"pair": pair, "all": torch.stack([pair, *rest]).all(0)}
@@ -129,7 +129,7 @@ def combined(verdict):
 
 @torch.no_grad()
 def answer(judge, images, batch=200):
-    """The judge's logits for many pictures, a batch at a time, on the judge's own device."""
+    """The judge's logits for many images, in batches, on the judge's own device."""
     device = next((p.device for p in judge.parameters()), images.device)
     answers = [judge(x.to(device)) for x in images.split(batch)]
     return {key: torch.cat([part[key] for part in answers]) for key in answers[0]}
@@ -137,7 +137,9 @@ def answer(judge, images, batch=200):
 
 def score(hits):
     """{value, n, low, high}: a share with its 95 % Wilson interval. hits: (n,) booleans, or the shares of n clusters."""
-    n, p, z = len(hits), hits.float().mean().item(), 1.96
+    n = len(hits)
+    p = hits.float().mean().item()
+    z = 1.96
     middle, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = ((middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1))
     return {"value": round(p, 4), "n": n, "low": round(max(0.0, low), 4), "high": round(high, 4)}
@@ -146,26 +148,26 @@ def score(hits):
 def paired(before, after, unit=None):
     """{value, n, low, high}: the mean of after - before with its 95 % interval, and its unit if it is not a share.
 
-    before, after: (n,) booleans or numbers of the same prompts and seeds, so that only what changed counts. The
+    before, after: (n,) booleans or numbers for the same prompts and seeds, so that only the difference counts. The
     interval is the normal one; for booleans with half a case added to each cell of the table (Agresti and Min
-    2005), or no change at all would look certain.
+    2005), since otherwise no change at all would look certain.
     """
     gain = after.double().cpu() - before.double().cpu()
-    half = gain.new_tensor([0.5**0.5, -(0.5**0.5)])  # what half a case each way adds to the sums
+    half = gain.new_tensor([0.5**0.5, -(0.5**0.5)])  # the contribution of half a case each way to the sums
     seen = torch.cat([gain, half]) if before.dtype == torch.bool else gain
     middle, reach = seen.mean().item(), 1.96 * seen.var(correction=min(1, len(seen) - 1)).sqrt().item() / math.sqrt(len(seen))
-    most = 1.0 if before.dtype == torch.bool else math.inf  # a share cannot change by more
+    most = 1.0 if before.dtype == torch.bool else math.inf  # the largest change of a share
     score = {"value": gain.mean().item(), "n": len(gain), "low": max(-most, middle - reach), "high": min(most, middle + reach)}
     return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
 
 
 def mean(values, unit=None):
-    """The same of the mean of numbers, (n,)."""
+    """The same for the mean of numbers, (n,)."""
     return paired(torch.zeros_like(values), values, unit)
 
 
 def quantile(values, q, unit):
-    """The same of a quantile of numbers, (n,): its interval lies between those values that are as far off in rank."""
+    """The same for a quantile of numbers, (n,): its interval is that between the corresponding order statistics."""
     n, reach = len(values), 1.96 * math.sqrt(len(values) * q * (1 - q))
     ranks = ((n * q + sign * reach) / n for sign in (-1, 1))
     low, high = (values.quantile(min(max(rank, 0.0), 1.0)).item() for rank in ranks)

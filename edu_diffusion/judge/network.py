@@ -1,4 +1,4 @@
-"""The classifier: a small residual network that names the thing, its style, its size and its place."""
+"""The judge: a small residual classifier of an object's concept, style, size and place."""
 
 import pathlib
 
@@ -27,7 +27,7 @@ class Block(nn.Module):
 
 
 class Judge(nn.Module):
-    """Pictures (B, 3, 64, 64) -> logits for concept, style, size and place."""
+    """Images (B, 3, 64, 64) -> logits for concept, style, size and place."""
 
     def __init__(self):
         super().__init__()
@@ -37,13 +37,13 @@ class Judge(nn.Module):
             width = wider
         self.body = nn.Sequential(*layers, nn.GroupNorm(8, width), nn.ReLU())
         self.concept = nn.Linear(width, len(world().concepts))
-        self.style = nn.Sequential(  # every drawing has its own way of being in a style: one layer alone cannot learn that
+        self.style = nn.Sequential(  # each sprite shows its style differently: a single linear layer cannot learn that
             nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES)))
-        self.size = nn.Linear(width * 16, len(scenes.SIZES))  # where things are is lost by averaging
+        self.size = nn.Linear(width * 16, len(scenes.SIZES))  # averaging would lose the position
         self.place = nn.Linear(width * 16, len(scenes.PLACES))
 
     def features(self, x):
-        """What the network sees, before it is named: (B, 192)."""
+        """The features before the classification layers: (B, 192)."""
         return self.body(x).mean(dim=(2, 3))
 
     def forward(self, x):
@@ -63,7 +63,7 @@ def save_judge(judge, target, card=None):
 def load_judge(device=None, source="judge"):
     """The shipped judge, or that of a folder with its model.safetensors, in evaluation mode.
 
-    Raises EduError when there is no such folder, or what it holds is no judge of this vocabulary.
+    Raises EduError when there is no such folder, or its content is not a judge of this vocabulary.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -71,5 +71,5 @@ def load_judge(device=None, source="judge"):
     try:
         judge.load_state_dict({k: v.float() for k, v in load_file(path).items()})
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise EduError(f"{path} is no judge of this vocabulary: name a folder that the recipe judge made.") from error
+        raise EduError(f"{path} is not a judge of this vocabulary: name a folder that the recipe judge wrote.") from error
     return judge.eval().to(models.pick_device(device))

@@ -1,7 +1,7 @@
-"""CLIP's test: in a pool of 64 captioned pictures, does each caption find its picture, and each picture its caption?
+"""CLIP retrieval: in a pool of 64 captioned images, does each caption find its image, and each image its caption?
 
-The captions are full ones: they name everything, so that each is true of its own picture only. Half of a pool are hard
-negatives, pairs that show the same concept on another background or in another style: to name the concept is not enough.
+The captions name everything, so that each is true only of its own image. Half of a pool are hard
+negatives, pairs that show the same concept on another background or in another style: recognising the concept is not enough.
 """
 
 import torch
@@ -13,7 +13,7 @@ POOL = 64
 
 @torch.no_grad()
 def recall(embed, tier="core", pools=10, seed=777):
-    """Recall at 1, both ways: {"text_to_image": (n,) bool, "image_to_text": (n,) bool}.
+    """Recall at 1, in both directions: {"text_to_image": (n,) bool, "image_to_text": (n,) bool}.
 
     embed(captions, images) -> text and image embeddings, (B, width) each.
     """

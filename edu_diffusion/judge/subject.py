@@ -1,4 +1,4 @@
-"""Has a model learned this one thing, and what did it forget meanwhile? Scores of DreamBooth and textual inversion.
+"""Has a model learned this one subject, and what did it forget? Scores of DreamBooth and textual inversion.
 
 Everything is a paired difference from the base: the same prompts, the same seeds, the judge's features. The seeds
 of a prompt count as one case.
@@ -18,9 +18,9 @@ CALLED = f"{subject.TOKEN} {subject.CLASS}"
 
 
 class Likeness:
-    """How alike pictures look to the judge: the cosine of its features, each with mean 0 and spread 1 over real scenes.
+    """Similarity of images to the judge: the cosine of its features, standardised over real scenes.
 
-    So two unrelated pictures have a cosine of about 0. judge: a Judge. n: of how many scenes.
+    So two unrelated images have a cosine of about 0. judge: a Judge. n: the number of scenes.
     """
 
     def __init__(self, judge, n=400):
@@ -33,29 +33,29 @@ class Likeness:
         return torch.nn.functional.normalize((features(self.judge, images.float()) - self.mean) / self.spread, dim=1)
 
     def to_others(self, images, real):
-        """Mean cosine of picture i to all real scenes but the i-th, which has its colour, size and place: (B,)."""
+        """Mean cosine of image i to all real scenes but the i-th, which has the same colour, size and place: (B,)."""
         return others(self.look(images) @ self.look(real).T)
 
     def to_all(self, images, real):
-        """Mean cosine of each picture to all of some real scenes: (B,)."""
+        """Mean cosine of each image to all of some real scenes: (B,)."""
         return (self.look(images) @ self.look(real).T).mean(1)
 
     def apart(self, images):
-        """Mean distance, 1 - cosine, of each picture to the others: (B,)."""
+        """Mean distance, 1 - cosine, of each image to the others: (B,)."""
         looks = self.look(images)
         return others(1 - looks @ looks.T)
 
 
 def others(table):
-    """The mean of each row of a square table without its diagonal."""
+    """The mean of each row of a square matrix without its diagonal."""
     return (table.sum(1) - table.diagonal()) / (len(table) - 1)
 
 
 def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_class=30, seeds=(0,), limit=80, **how):
     """What a model learned of the subject, and kept of its class and of everything else: {name: score}.
 
-    base, pipe: pipelines before and after. name: what the subject is called in prompts. rows: its held-out scenes.
-    n_class: pictures of the class. limit: how many of the frozen prompts. how: settings of draw().
+    base, pipe: pipelines before and after. name: what prompts call the subject. rows: its held-out scenes.
+    n_class: number of images of the class. limit: number of frozen prompts. how: settings of draw().
     *_gain, *_change and forgetting are paired differences (forgetting: the share lost).
     """
     likeness = Likeness(judge)
@@ -66,9 +66,9 @@ def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_c
 
 def inversion_scores(base, pipe, judge, word=f"<{subject.TOKEN}>", kind="subject", rows=subject.HELD_OUT, seeds=(0,),
                      limit=80, thing=None, **how):
-    """What a new word means by now: {name: score}. It can harm nothing else: prompts without it draw what they drew.
+    """What a new word has come to mean: {name: score}. It cannot change anything else: prompts without it give the same images.
 
-    pipe: the base with the word. kind: "subject", "style" or "thing", what the word was learned from. thing: the name
+    pipe: the base with the word. kind: "subject", "style" or "thing", what the word was trained on. thing: the name
     of the concept that a word of the last kind stands for. The rest as above.
     """
     if kind == "thing":
@@ -79,9 +79,9 @@ def inversion_scores(base, pipe, judge, word=f"<{subject.TOKEN}>", kind="subject
 
 
 def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
-    """Is it the subject? Similarity to real held-out scenes before and after, what was gained, and the ceiling."""
+    """Is it the subject? Similarity to real held-out scenes before and after, the gain, and the ceiling."""
     asked = [[{**row, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
-             for called in (subject.CLASS, name)]  # before, nobody knows the name: then the class is asked for
+             for called in (subject.CLASS, name)]  # before, the name means nothing: the prompt names the class
     real = subject.render(rows)[0]
     before, after = (over(seeds, lambda seed, p=p, r=r: likeness.to_others(draw(p, r, seed, **how), real))
                      for p, r in zip((base, pipe), asked))
@@ -91,10 +91,10 @@ def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
 
 
 def thing_scores(pipe, judge, word, concept, seeds=(0,), rows=subject.HELD_OUT, **how):
-    """Is it the thing? The share of pictures that the classifier names so, asked for "a thing" and for the word.
+    """Is it the concept? The share of images that the judge recognises as it, for prompts with "a thing" and with the word.
 
-    pipe: the base with the word; without the word in the prompt it draws what the base does. concept: the name of a
-    concept of the core. rows: scenes in colours, and some in places, that the word was not learned from; their style is open.
+    pipe: the base with the word; without the word in the prompt it generates what the base does. concept: the name of a
+    core concept. rows: scenes in colours, and some in places, that the word was not trained on; their style is open.
     """
     one = next(c for c in world().concepts if c.tier == "core" and c.name == concept)
     asked = [[{**row, "id": one.id, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
@@ -104,7 +104,7 @@ def thing_scores(pipe, judge, word, concept, seeds=(0,), rows=subject.HELD_OUT, 
 
 
 def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):
-    """Does the word call up the new style? The share of drawings in it, asked for by its plain name and by the word."""
+    """Does the word give the new style? The share of images in it, for prompts with its plain name and with the word."""
     rows = newstyle.rows(limit=limit)
     asked = [{**r, "prompt": r["prompt"].replace(words.NEW_STYLE, word)} for r in rows]
     before, after = (over(seeds, lambda seed, p=p, r=r: named(draw(p, r, seed, **how), rows, words.NEW_STYLE)["style"])
@@ -113,11 +113,11 @@ def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):
 
 
 def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
-    """Is the class still what it was?
+    """Is the class preserved?
 
-    class: whether its pictures are right. resemblance: how like the subject they look, who were not asked for it
-    (Ruiz et al. 2023 measure the loss of the prior so). diversity: how different they are from one another, which
-    was seen to fall with the prior as without it; the ceiling is that of real scenes.
+    class: whether its images are right. resemblance: how similar they are to the subject, which was not asked for
+    (Ruiz et al. 2023 measure the loss of the prior this way). diversity: how different they are from one another, which
+    was observed to fall with the prior as well as without it; the ceiling is that of real scenes.
     """
     rows, real = subject.class_rows(n), subject.render(subject.HELD_OUT)[0]
     sets = [[draw(p, rows, 300 + seed, **how) for seed in seeds] for p in (base, pipe)]
@@ -133,16 +133,16 @@ def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
 
 
 def diversity_change(before, after):
-    """paired() for Likeness.apart of two sets of pictures.
+    """paired() for Likeness.apart of two sets of images.
 
-    Every pair counts for both of its pictures, so the interval is twice as wide.
+    Every pair counts for both of its images, so the interval is twice as wide.
     """
     change = paired(before, after, UNIT)
     return change | {end: round(2 * change[end] - change["value"], 4) for end in ("low", "high")}
 
 
 def forgetting(base, pipe, judge, limit=80, seeds=(0,), **how):
-    """The share of frozen core prompts whose concept is no longer drawn right: before minus after, paired."""
+    """The share of frozen core prompts whose concept is no longer recognised: before minus after, paired."""
     rows = prompts("core", "full")[:limit]
     before, after = (over(seeds, lambda seed, p=p: right(judge, draw(p, rows, seed, **how), rows)["concept"])
                      for p in (base, pipe))
@@ -150,10 +150,10 @@ def forgetting(base, pipe, judge, limit=80, seeds=(0,), **how):
 
 
 def over(seeds, measure):
-    """measure(seed) for every seed, their mean for each prompt."""
+    """measure(seed) for every seed, averaged for each prompt."""
     return mixed([measure(seed) for seed in seeds])
 
 
 def mixed(values):
-    """The mean of several seeds, (B,); a single one stays what it is, booleans for instance."""
+    """The mean of several seeds, (B,); a single one is returned unchanged, booleans for instance."""
     return values[0] if len(values) == 1 else torch.stack(values).double().mean(0)

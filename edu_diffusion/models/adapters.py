@@ -1,7 +1,7 @@
-"""Adapters from files: a LoRA is put into a pipeline, or refused in one sentence when it does not fit.
+"""Adapters from files: load a LoRA into a pipeline, or refuse it with a clear message when it does not fit.
 
-The library passes over much in silence: layers that the pipeline does not have are left out, and so is a file
-that is an adapter of something else.
+The library ignores mismatches silently: it skips layers that the pipeline does not have, and files that are
+adapters of something else.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ DOWN = re.compile(r"(\.lora_A|\.lora\.down|_lora\.down|\.lora_linear_layer\.down
 
 
 def load_lora(pipe, source, name="lora", weight=1.0):
-    """Put a LoRA beside the weights of a pipeline, in place; the adapters that are in it stay as they are.
+    """Load a LoRA into a pipeline, in place; adapters that are loaded already stay.
 
     source: a file in the library's or in Kohya's format, a folder with one, or the name of a shipped one.
-    name: to call it by in pipe.set_adapters, which sets the weights of several. weight: 0 is the base, bit
-    for bit. Returns the pipe. Raises EduError for what is no LoRA, or one of a model with other layers.
+    name: its name for pipe.set_adapters, which sets the weights of several. weight: 0 is the base, bit
+    for bit. Returns the pipe. Raises EduError for a file that is no LoRA, or a LoRA for a model with other layers.
     """
     path = adapter_file(source)
     if name in {other for names in pipe.get_list_adapters().values() for other in names}:
-        raise EduError(f"There is an adapter {name!r} in this pipeline already: choose another name=.")
+        raise EduError(f"This pipeline already has an adapter {name!r}: choose another name=.")
     with quiet(), check.in_words(path):
         state, *_ = pipe.lora_state_dict(str(path.parent), weight_name=path.name, return_lora_metadata=True)
     fitting(path, pipe, state)
@@ -41,7 +41,7 @@ def load_lora(pipe, source, name="lora", weight=1.0):
 
 @contextlib.contextmanager
 def second():
-    """No warning of peft's that there is an adapter already: two at once are meant."""
+    """Suppress peft's warning about an existing adapter: loading several is intended."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Already found a `peft_config`")
         yield
@@ -56,19 +56,19 @@ def adapter_file(source):
     if len(own) != 1 or not own[0].is_file():
         raise EduError(f"{source} is not an adapter: give one .safetensors file, or a folder with one in it.")
     if own[0].suffix != ".safetensors":
-        why = check.WHY_NOT if own[0].suffix in check.PICKLES else "not a .safetensors file, as it must be"
+        why = check.WHY_NOT if own[0].suffix in check.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{own[0]} is {why}.")
     check.header(own[0])
     return own[0]
 
 
 def fitting(path, pipe, state):
-    """Raise EduError unless every pair of thin matrices in a file belongs to a layer that the pipeline has."""
+    """Raise EduError unless every pair of low-rank matrices in a file belongs to a layer of the pipeline."""
     pairs = {name: name.replace("lora_A", "lora_B").replace("down.weight", "up.weight")
              for name in state if DOWN.search(name)}
     strange = sorted(set(state) - {*pairs, *pairs.values()})
     if strange or not pairs:
-        raise EduError(f"{path} is not a LoRA of a Stable Diffusion: it holds {check.few(strange) or 'nothing'}.")
+        raise EduError(f"{path} is not a LoRA for Stable Diffusion: it holds {check.few(strange) or 'nothing'}.")
     for down, up in pairs.items():
         layer, (A, B) = layer_of(pipe, down), (state[down], state.get(up))
         if layer is None:
@@ -81,7 +81,7 @@ def fitting(path, pipe, state):
 
 
 def layer_of(pipe, name):
-    """The layer that a matrix of an adapter belongs to, as the base has it; None where there is none."""
+    """The pipeline's layer that an adapter's matrix belongs to; None if there is none."""
     part, _, inside = re.sub(r"\.processor\.(to_\w+)_lora\.down", r".\1.lora.down", name).partition(".")
     inside = re.sub(r"\.to_out\.lora", ".to_out.0.lora", inside)
     try:
@@ -93,7 +93,7 @@ def layer_of(pipe, name):
 
 
 def present(pipe):
-    """{name: weight} of the adapters that are in use in the U-Net or text encoder."""
+    """{name: weight} of the adapters that are active in the U-Net or text encoder."""
     weights = {}
     for part in (pipe.unet, pipe.text_encoder):
         for module in part.modules():

@@ -1,6 +1,6 @@
 """The configurations of the tiny Stable Diffusion.
 
-Every object here is a genuine diffusers or transformers object; only sizes are ours.
+Every object here is a genuine diffusers or transformers object; only the sizes are ours.
 """
 
 import json
@@ -20,7 +20,7 @@ def build_vae():
 
 
 def build_clip(vocab_size, bos, eos):
-    """CLIPModel: both towers and their common space of width 128; the picture is cut into 8 x 8 patches."""
+    """CLIPModel: both encoders and their shared embedding space of width 128; an image is split into 8 x 8 patches."""
     from transformers import CLIPConfig, CLIPModel
     tower = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": 4,
              "projection_dim": WIDTH, "hidden_act": "quick_gelu"}
@@ -31,7 +31,7 @@ def build_clip(vocab_size, bos, eos):
 
 
 def build_unet():
-    """UNet2DConditionModel, 6.7 M parameters: cross-attention on the two lower of three levels."""
+    """UNet2DConditionModel, 6.7 M parameters: cross-attention on the two lower of three resolution levels."""
     from diffusers import UNet2DConditionModel
     return UNet2DConditionModel(
         sample_size=16, in_channels=4, out_channels=4, block_out_channels=(64, 128, 128), layers_per_block=1,
@@ -42,7 +42,7 @@ def build_unet():
 
 
 def build_scheduler():
-    """DDIM on the original's noise schedule; the network predicts v; the first step stands at t = 999."""
+    """DDIM with the original's noise schedule; the network predicts v; sampling starts at t = 999."""
     from diffusers import DDIMScheduler
     return DDIMScheduler(
         num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
@@ -53,9 +53,9 @@ def build_scheduler():
 def build_tokenizer(corpus, size=2048):
     """A CLIPTokenizer with its own byte-pair merges, learned from sentences.
 
-    The vocabulary is CLIP's in small: 256 bytes, the same 256 at a word's end, the merges, start, end.
-    All 512 byte tokens are put in by hand: the trainer adds only what it saw, and an unseen letter
-    would become the end-of-text token in mid-prompt.
+    The vocabulary is a small version of CLIP's: 256 bytes, the same 256 at the end of a word, the merges, start, end.
+    All 512 byte tokens are added by hand: the trainer adds only bytes that it saw, and an unknown letter
+    would become the end-of-text token in the middle of a prompt.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import CLIPTokenizer

@@ -1,7 +1,7 @@
-"""Is it a Stable Diffusion, whole and fitting? Only configurations and the headers of weight files are read.
+"""Is it a complete and consistent Stable Diffusion? Reads only configurations and the headers of weight files.
 
-The libraries let much pass in silence: a tokenizer without files knows two tokens, a missing tensor is random
-or empty, one too many is dropped, a pickle with weights is opened, another pipeline's folder will do.
+The libraries accept a lot silently: a tokenizer without files has two tokens, a missing tensor is random
+or empty, a surplus one is dropped, a pickle with weights is opened, a folder of another pipeline is accepted.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ LIBRARIES = {None, "diffusers", "transformers", "stable_diffusion"}  # the last 
 SETTINGS = ("model_index.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json",
             *(f"{part}/config.json" for part in CLASSES))
 PICKLES = {".bin", ".ckpt", ".pkl", ".pt", ".pth"}
-WHY_NOT = "a pickle, which can run any program when it is opened: convert it to .safetensors"
+WHY_NOT = "a pickle, which can run arbitrary code when it is opened: convert it to .safetensors"
 OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 
 
 def folder(root):
-    """Raise EduError unless `root` is the folder of a whole Stable Diffusion."""
+    """Raise EduError unless `root` is the folder of a complete Stable Diffusion."""
     files = {part: weight_files(root, part) for part in CLASSES}
     blanks = configuration(root, [path for paths in files.values() for path in paths])
     for part, blank in blanks.items():
@@ -31,9 +31,9 @@ def folder(root):
 
 
 def configuration(root, weights=()):
-    """Raise EduError unless a folder has a Stable Diffusion's configuration, and the files `weights`.
+    """Raise EduError unless a folder has the configuration of a Stable Diffusion, and the files `weights`.
 
-    Returns {part: the library's module, with shapes but without numbers}.
+    Returns {part: the library's module on the meta device, with shapes but without numbers}.
     """
     if (root / "model_index.json").exists():
         classes(root, read_json(root / "model_index.json"))
@@ -47,19 +47,19 @@ def classes(root, index):
     """Refuse another pipeline, and parts of other classes or from other libraries."""
     if index.get("_class_name") != "StableDiffusionPipeline":
         raise EduError(f"{root} holds a {index.get('_class_name')}; "
-                       "what is wanted is a StableDiffusionPipeline.")
+                       "expected a StableDiffusionPipeline.")
     parts = {name: value for name, value in index.items() if isinstance(value, list)}
     for part, wanted in {**CLASSES, "tokenizer": "CLIPTokenizer"}.items():
         if wanted not in (str(name).removesuffix("Fast") for name in parts.get(part, [])):
-            raise EduError(f"{root}: its {part} is {parts.get(part)}; what is wanted is a {wanted}.")
+            raise EduError(f"{root}: its {part} is {parts.get(part)}; expected a {wanted}.")
     foreign = [value for value in parts.values() if not LIBRARIES.issuperset(value[:1])]
     if foreign:
-        raise EduError(f"{root} wants code from elsewhere, {foreign[0]}; "
-                       "only that of diffusers and transformers is used.")
+        raise EduError(f"{root} requires code from elsewhere, {foreign[0]}; "
+                       "only code from diffusers and transformers is allowed.")
 
 
 def lacking(root, weights):
-    """Refuse a folder without all the files that are needed."""
+    """Refuse a folder that lacks required files."""
     needed = [*(root / name for name in SETTINGS), *word_files(root / "tokenizer"), *weights]
     names = [path.relative_to(root).as_posix() for path in needed if not path.is_file()]
     if names:
@@ -69,13 +69,13 @@ def lacking(root, weights):
 
 
 def word_files(folder):
-    """The files that a tokenizer needs in its folder: one, or the two that libraries of old wrote."""
+    """The files that a tokenizer needs in its folder: one, or the two that older library versions wrote."""
     whole = folder / "tokenizer.json"
     return [whole] if whole.exists() else [folder / "vocab.json", folder / "merges.txt"]
 
 
 def blank_model(root, part):
-    """A part as its configuration describes it, with shapes but without numbers."""
+    """A part built from its configuration, with shapes but without numbers."""
     import diffusers
     import transformers
     with in_words(root / part / "config.json"), torch.device("meta"):
@@ -86,33 +86,33 @@ def blank_model(root, part):
 
 
 def fitting(root, vae, text_encoder, unet):
-    """Refuse parts that do not fit together; each is its configuration."""
+    """Refuse parts whose configurations do not fit together."""
     if unet.cross_attention_dim != text_encoder.hidden_size:
         raise EduError(f"{root}: the U-Net attends to text of width {unet.cross_attention_dim}, the text "
-                       f"encoder gives {text_encoder.hidden_size}; they are of different models.")
+                       f"encoder outputs {text_encoder.hidden_size}; they belong to different models.")
     if {unet.in_channels, unet.out_channels} != {vae.latent_channels}:
-        raise EduError(f"{root}: the U-Net takes {unet.in_channels} channels and gives {unet.out_channels}, "
-                       f"the VAE's latents have {vae.latent_channels}; it does not turn text into pictures.")
+        raise EduError(f"{root}: the U-Net takes {unet.in_channels} channels and outputs {unet.out_channels}, "
+                       f"the VAE's latents have {vae.latent_channels}; this is not a text-to-image model.")
 
 
 def words(where, tokenizer, config):
-    """Refuse a tokenizer that is not the text encoder's; config: the text encoder's."""
+    """Refuse a tokenizer that does not belong to the text encoder; config: the text encoder's."""
     if len(tokenizer) != config.vocab_size:
         raise EduError(f"{where}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
-                       f"{config.vocab_size}; the tokenizer's files are damaged or foreign.")
+                       f"{config.vocab_size}; the tokenizer's files are damaged or belong to another model.")
     if tokenizer.model_max_length > config.max_position_embeddings:
-        raise EduError(f"{where}: the tokenizer cuts prompts at {tokenizer.model_max_length} tokens, the "
-                       f"text encoder reads {config.max_position_embeddings}; its files are foreign.")
+        raise EduError(f"{where}: the tokenizer truncates prompts at {tokenizer.model_max_length} tokens, the "
+                       f"text encoder reads {config.max_position_embeddings}; its files belong to another model.")
 
 
 def tensors(where, wanted, found):
-    """Refuse tensors other than those wanted. Both: {name: shape}."""
+    """Refuse missing, misshapen and surplus tensors. Both arguments: {name: shape}."""
     shared = wanted.keys() & found.keys()
     wrong = [f"{name} {found[name]} (not {wanted[name]})" for name in shared if found[name] != wanted[name]]
-    for what, names in [("lacks", wanted.keys() - found.keys()), ("has in another shape", wrong),
-                        ("has besides", found.keys() - wanted.keys())]:
+    for what, names in [("lacks", wanted.keys() - found.keys()), ("has another shape for", wrong),
+                        ("also has", found.keys() - wanted.keys())]:
         if names:
-            raise EduError(f"{where} is not as its configuration says: it {what} {few(sorted(names))}.")
+            raise EduError(f"{where} does not match its configuration: it {what} {few(sorted(names))}.")
 
 
 def shapes(model):
@@ -121,7 +121,7 @@ def shapes(model):
 
 
 def modern(named):
-    """{name: value} under the names of today's libraries; Stable Diffusion 1.5's folder has older ones."""
+    """{name: value} with today's parameter names; Stable Diffusion 1.5's folder uses older ones."""
     new = {}
     for name, value in named.items():
         for old, now in OLD_NAMES.items():
@@ -131,7 +131,7 @@ def modern(named):
 
 
 def weight_files(root, part):
-    """The weight files of a part: one, or the several that an index lists."""
+    """The weight files of a part: a single one, or the shards that an index lists."""
     single = root / part / f"{STEMS[part]}.safetensors"
     index = single.with_name(f"{single.name}.index.json")
     several = sorted(set(read_json(index).get("weight_map", {}).values())) if index.exists() else []
@@ -145,7 +145,7 @@ def header(path):
         with safetensors.safe_open(path, "pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
-        raise EduError(f"{path} is no whole .safetensors file ({error}); copy or fetch it again.") from error
+        raise EduError(f"{path} is not a complete .safetensors file ({error}); copy or download it again.") from error
 
 
 def read_json(path):
@@ -156,13 +156,13 @@ def read_json(path):
 
 @contextlib.contextmanager
 def in_words(where):
-    """One sentence for whatever a library raises inside the block."""
+    """Turn any exception that a library raises inside the block into one clear EduError."""
     try:
         yield
     except EduError:
         raise
     except Exception as error:
-        raise EduError(f"{where} is not as a Stable Diffusion has it: {first_line(error)}") from error
+        raise EduError(f"{where} is not part of a valid Stable Diffusion: {first_line(error)}") from error
 
 
 def first_line(error):

@@ -1,4 +1,4 @@
-"""Where pipelines come from and go to: a shipped name, a folder, a single file, a hub id."""
+"""Load and save pipelines: from a shipped name, a folder, a single file or a hub id."""
 
 import contextlib
 import copy
@@ -17,24 +17,24 @@ from .silence import quiet
 
 
 def load(name="base", device=None, dtype=torch.float32, online=False, config=None):
-    """A StableDiffusionPipeline, ready to draw.
+    """A StableDiffusionPipeline, ready for inference.
 
-    name: a shipped checkpoint's name, a pipeline folder, a .safetensors file in the original key names, or a
+    name: a shipped checkpoint's name, a pipeline folder, a .safetensors file with the original key names, or a
     hub id "owner/name", which must be in the local Hugging Face cache unless online=True.
     device: its name, see pick_device(). dtype: torch.float32 or torch.float16.
     config: for a file without its configuration: the name, folder or hub id of a model of the same kind.
-    Raises EduError when it is not a whole Stable Diffusion: the libraries let much pass (see check.py).
+    Raises EduError when it is not a complete Stable Diffusion: the libraries accept a lot silently (see check.py).
     """
     device, path = pick_device(device), pathlib.Path(name)
     if config and not path.is_file():
-        raise EduError(f"config= is for a single file, and {str(name)!r} is none: leave it out.")
+        raise EduError(f"config= is for a single file, which {str(name)!r} is not: leave it out.")
     if path.is_file():
         pipe = single_file.read(path, dtype, config and locate(config, online))
     else:
         pipe = read(locate(name, online), dtype)
     check.words(name, pipe.tokenizer, pipe.text_encoder.config)
     pipe.set_progress_bar_config(disable=True)
-    with quiet():  # diffusers warns that a CPU cannot compute in fp16; with PyTorch of today it can
+    with quiet():  # diffusers warns that a CPU cannot compute in fp16; today's PyTorch can
         return pipe.to(device)
 
 
@@ -48,7 +48,7 @@ def read(root, dtype):
 
 
 def locate(name, online=False):
-    """The folder of a shipped checkpoint's name, of a path or of a hub id (see load).
+    """The folder of a shipped checkpoint's name, a path or a hub id (see load).
 
     Raises EduError when there is none.
     """
@@ -57,7 +57,7 @@ def locate(name, online=False):
     if path.is_dir() or shipped.is_dir():
         return path if path.is_dir() else shipped
     if path.is_file():
-        raise EduError(f"{name} is a file; what is wanted here is a folder.")
+        raise EduError(f"{name} is a file; expected a folder.")
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", str(name)):
         return from_hub(str(name), online)
     names = sorted(p.parent.name for p in (files.PACKAGE / "checkpoints").glob("*/model_index.json"))
@@ -66,23 +66,23 @@ def locate(name, online=False):
 
 
 def from_hub(name, online):
-    """The local folder of a hub id, fetched first if online; never its pickles."""
+    """The local folder of a hub id, downloaded first if online; pickles are never downloaded."""
     from diffusers import StableDiffusionPipeline
     try:
         with network(online):
             found = StableDiffusionPipeline.download(name, local_files_only=not online, use_safetensors=True)
             return pathlib.Path(found)
-    except Exception as error:  # whatever network and hub come up with
+    except Exception as error:  # any failure of network or hub
         if not online:
             raise EduError(f"There is no folder {name!r} here and no such hub id in the local cache; "
-                           f"load({name!r}, online=True) asks the hub.") from error
-        raise EduError(f"{name!r} could not be fetched from the hub ({check.first_line(error)}); "
+                           f"load({name!r}, online=True) downloads it from the hub.") from error
+        raise EduError(f"{name!r} could not be downloaded from the hub ({check.first_line(error)}); "
                        f"check the id and the network.") from error
 
 
 @contextlib.contextmanager
 def network(online):
-    """Let the hub's library use the network inside the block, if asked; this package starts it offline."""
+    """Allow the hub library to use the network inside the block, if asked; this package sets it to offline."""
     from huggingface_hub import constants
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before and not online
@@ -93,9 +93,9 @@ def network(online):
 
 
 def save(pipe, target, card=None):
-    """Write a folder that vanilla diffusers opens: fp16 weights, tokenizer for other tools, card.json.
+    """Write a folder that vanilla diffusers opens: fp16 weights, tokenizer files for other tools, card.json.
 
-    The folder appears whole or not at all. card: dict for card.json (recipe, seed, seconds, ...); the sha256
+    The folder is written atomically. card: dict for card.json (recipe, seed, seconds, ...); the sha256
     of every file is added last.
     """
     with files.artefact(target, card) as stage, quiet():
@@ -109,16 +109,16 @@ def _half(part):
 
 
 def to_single_file(pipe, path, dtype=torch.float16):
-    """Write a pipeline as one .safetensors file in the original's key names; returns its path.
+    """Write a pipeline as one .safetensors file with the original key names; returns its path.
 
-    pipe: a StableDiffusionPipeline, or anything that load() takes. The file appears whole or not at all.
-    load() finds configuration and tokenizer in it; vanilla diffusers wants a folder that has them:
+    pipe: a StableDiffusionPipeline, or anything that load() takes. The file is written atomically.
+    load() finds configuration and tokenizer in it; vanilla diffusers needs a folder that has them:
     StableDiffusionPipeline.from_single_file(path, config=folder).
-    Raises EduError for another ending, a place that is not there, or a pipeline with an adapter in it.
+    Raises EduError for another extension, a missing folder, or a pipeline with an adapter in it.
     """
     path = pathlib.Path(path)
     if path.suffix != ".safetensors" or path.is_dir() or not path.parent.is_dir():
-        raise EduError(f"{path} cannot be written: name a .safetensors file in a folder that is there.")
+        raise EduError(f"{path} cannot be written: name a .safetensors file in an existing folder.")
     if isinstance(pipe, (str, os.PathLike)):
         pipe = load(pipe, "cpu", dtype)
     with quiet():

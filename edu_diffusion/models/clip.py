@@ -1,4 +1,4 @@
-"""CLIP with both its towers: shipped beside the pipeline, which needs the text tower only."""
+"""CLIP with both encoders: shipped beside the pipeline, which needs only the text encoder."""
 
 import pathlib
 
@@ -14,9 +14,9 @@ WEIGHTS = "model.safetensors"
 
 
 def load_clip(name="clip", device=None):
-    """A CLIPModel and its CLIPTokenizer, from a shipped checkpoint's name, a folder, or what `train clip` left.
+    """A CLIPModel and its CLIPTokenizer, from a shipped checkpoint's name, a folder, or the result of `train clip`.
 
-    Raises EduError where there is none, or one that is not whole: the library would fill what lacks with random numbers.
+    Raises EduError when there is none or it is incomplete: the library would fill missing weights with random numbers.
     """
     from transformers import CLIPModel, CLIPTokenizer
     root, words = clip_folders(name)
@@ -29,19 +29,19 @@ def load_clip(name="clip", device=None):
 
 
 def clip_folders(name):
-    """The folders of a CLIP and of its tokenizer, mostly the same. Raises EduError when there is none, or one without all its files."""
+    """The folders of a CLIP and its tokenizer, usually the same. Raises EduError when there is none or files are missing."""
     path = pathlib.Path(name)
     root = words = path if path.is_dir() else files.PACKAGE / "checkpoints" / str(name)
-    if (root / "clip").is_dir():  # as the recipe leaves it
+    if (root / "clip").is_dir():  # as the recipe writes it
         root, words = root / "clip", root / "tokenizer"
     if not (root / "config.json").is_file():
         raise EduError(f"There is no CLIP {str(name)!r}: give a folder with config.json, {WEIGHTS} and the tokenizer's files, "
                        "or the shipped one, 'clip'.")
     if check.read_json(root / "config.json").get("model_type") != "clip":
-        raise EduError(f"{root} holds another model; what is wanted is the folder of a CLIPModel.")
+        raise EduError(f"{root} holds another model; expected the folder of a CLIPModel.")
     lacking = [str(file) for file in (root / WEIGHTS, *check.word_files(words)) if not file.is_file()]
     if lacking:
-        raise EduError(f"{check.few(lacking)} is not there: copy or fetch it again.")
+        raise EduError(f"{check.few(lacking)} is missing: copy or download it again.")
     return root, words
 
 

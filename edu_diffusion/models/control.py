@@ -1,4 +1,4 @@
-"""ControlNets: built as a copy of a U-Net, loaded from a name or folder, saved as the library's own folder."""
+"""ControlNets: built as a copy of a U-Net, loaded from a name or folder, saved in the library's format."""
 
 import pathlib
 
@@ -11,11 +11,11 @@ from .device import pick_device
 from .silence import quiet
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-WIDTHS = (16, 32, 64)  # of the condition's convolutions; each entry but the first halves the size: 64 x 64 -> 16 x 16
+WIDTHS = (16, 32, 64)  # channels of the condition's convolutions; each entry but the first halves the size: 64 x 64 -> 16 x 16
 
 
 def build_controlnet(unet, widths=WIDTHS):
-    """A ControlNetModel that begins as a copy of a U-Net, and changes nothing yet.
+    """A ControlNetModel that starts as a copy of a U-Net, and has no effect yet.
 
     widths: three entries for a VAE of factor 4, four for one of factor 8, as in Stable Diffusion 1.5. The library's
     default is four; with a smaller factor it fails only when it is called.
@@ -28,14 +28,14 @@ def build_controlnet(unet, widths=WIDTHS):
 def load_control(name, device=None, dtype=torch.float32):
     """A ControlNetModel in evaluation mode. name: of a shipped one, such as "canny", or a folder.
 
-    Raises EduError where there is none, or one that is not whole. Whether it fits a model is seen when it steers it.
+    Raises EduError when there is none or it is incomplete. Whether it fits a pipeline is checked when it is used.
     """
     from diffusers import ControlNetModel
     root = control_folder(name)
     with check.in_words(root):
         config = ControlNetModel.load_config(root)
     if config.get("_class_name") != "ControlNetModel":
-        raise EduError(f"{root} holds a {config.get('_class_name')}; what is wanted is a ControlNetModel.")
+        raise EduError(f"{root} holds a {config.get('_class_name')}; expected a ControlNetModel.")
     with check.in_words(root), torch.device("meta"):
         blank = ControlNetModel.from_config(config)
     found = check.header(root / WEIGHTS)
@@ -50,7 +50,7 @@ def control_folder(name):
     path, shipped = pathlib.Path(name), files.PACKAGE / "checkpoints" / str(name)
     root = path if path.is_dir() else shipped
     if (root / "model_index.json").exists():
-        raise EduError(f"{root} holds a whole pipeline; what is wanted is the folder of a ControlNet.")
+        raise EduError(f"{root} holds a whole pipeline; expected the folder of a ControlNet.")
     if not (root / "config.json").is_file():
         names = sorted(p.parent.name for p in (files.PACKAGE / "checkpoints").glob("*/config.json") if is_control(p))
         raise EduError(f"There is no ControlNet {str(name)!r}: give a folder with config.json and {WEIGHTS}, or one of "
@@ -62,10 +62,10 @@ def control_folder(name):
 
 
 def control_card(name):
-    """What the card.json of a ControlNet says of its making, as a dict. Raises EduError where there is none."""
+    """The content of a ControlNet's card.json, a dict. Raises EduError when there is none."""
     path = control_folder(name) / "card.json"
     if not path.is_file():
-        raise EduError(f"{path.parent} has no card.json; only what this package trained has one.")
+        raise EduError(f"{path.parent} has no card.json; only models trained by this package have one.")
     return check.read_json(path)
 
 
@@ -77,7 +77,7 @@ def is_control(path):
 def save_control(net, target, card=None):
     """Write a folder that vanilla diffusers opens: fp16 weights, config.json and card.json.
 
-    The folder appears whole or not at all. card: dict for card.json; the sha256 of every file is added last.
+    The folder is written atomically. card: dict for card.json; the sha256 of every file is added last.
     """
     from diffusers import ControlNetModel
     config = {name: value for name, value in net.config.items() if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""What to compute on, and how exactly."""
+"""The device to compute on, and its precision."""
 
 import torch
 
@@ -8,7 +8,7 @@ from ..errors import EduError
 def pick_device(name=None):
     """The device to compute on: the one named, else cuda, else mps, else cpu.
 
-    Raises EduError when the one named is not there. Returns torch.device.
+    Raises EduError when the one named is not available. Returns torch.device.
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     best = name or next(d for d in ("cuda", "mps", "cpu") if there[d])
@@ -18,13 +18,13 @@ def pick_device(name=None):
 
 
 def hardware(device=None):
-    """What is computed on, as a card tells it: the graphics card's name, or the number of cores in use."""
+    """The hardware in use, for the model card: the graphics card's name, or the number of CPU cores in use."""
     device = pick_device(device)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
 
 
 def autocast(device):
-    """bf16 arithmetic inside the block where the hardware is quicker for it, nothing elsewhere."""
-    has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # laptops before 2022 mostly lack it
+    """bf16 arithmetic inside the block where it is faster on the hardware, no effect elsewhere."""
+    has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # most laptops from before 2022 lack it
     helps = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and has()
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)

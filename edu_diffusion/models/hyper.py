@@ -1,17 +1,17 @@
-"""Hypernetworks in files: the layout of AUTOMATIC1111's web interface, as safetensors.
+"""Hypernetwork files: the layout of AUTOMATIC1111's web interface, as safetensors.
 
-There a hypernetwork is a pickle, {width: (state of the network for the keys, state of that for the values)}
-and some facts. Here the states' names stand behind the width and k or v,
+There a hypernetwork is a pickle, {width: (state dict of the network for the keys, of the one for the values)}
+and some settings. Here the names in the state dicts follow the width and k or v,
 
     128.k.linear.0.weight    128.k.linear.0.bias    128.k.linear.2.weight    ...    128.v.linear.2.bias
 
-(`linear.1` is the activation), and the facts, under that interface's names, are in the file's metadata, as
+(`linear.1` is the activation), and the settings, under that interface's names, are in the file's metadata, as
 JSON in one entry, edu_diffusion_hypernetwork:
 
-    layer_structure    "[1, 2, 1]": how wide the layers are, in units of the width
-    activation_func    "swish", which there and here is torch.nn.Hardswish
+    layer_structure    "[1, 2, 1]": the widths of the layers, in units of the width
+    activation_func    "swish", which in both programs is torch.nn.Hardswish
     multiplier         "1.0": the strength it was trained with; attention reads x + multiplier * network(x)
-    name, step         what it is called, how many steps it was trained
+    name, step         its name, and the number of training steps
 """
 
 import json
@@ -32,24 +32,24 @@ NAME = re.compile(r"(\d+)\.([kv])\.linear\.(\d+)\.(weight|bias)")
 
 
 def build_hyper(widths, layers=(1, 2, 1), activation="swish"):
-    """Networks that change nothing yet, as steps.hypernetwork takes them: {width: (for the keys, for the values)}.
+    """Networks that have no effect yet, as steps.hypernetwork takes them: {width: (for the keys, for the values)}.
 
-    widths: of what attention reads, such as 128 for the tiny text encoder. layers: widths of the layers in
+    widths: of the attention layers' input, such as 128 for the tiny text encoder. layers: widths of the layers in
     units of the width, the first and the last being 1. activation: one of ACTIVATIONS. Raises EduError for
     others.
     """
     if activation not in ACTIVATIONS or len(layers) < 2 or {layers[0], layers[-1]} != {1}:
         raise EduError(f"A hypernetwork with the layers {layers} and the activation {activation!r} cannot be built: "
-                       f"begin and end with 1, and take one of {', '.join(ACTIVATIONS)}.")
+                       f"layers must begin and end with 1, the activation be one of {', '.join(ACTIVATIONS)}.")
     return {width: (network(width, layers, activation), network(width, layers, activation)) for width in widths}
 
 
 def network(width, layers, activation):
-    """A network from width to width; its last layer is zero."""
+    """A network from width to width whose last layer is zero."""
     sizes, parts = [int(width * n) for n in layers], []
     for one, other in zip(sizes, sizes[1:]):
         parts += [nn.Linear(one, other), *([ACTIVATIONS[activation]()] if ACTIVATIONS[activation] else [])]
-    parts = parts[:-1] if ACTIVATIONS[activation] else parts  # nothing behind the last layer
+    parts = parts[:-1] if ACTIVATIONS[activation] else parts  # no activation after the last layer
     nn.init.zeros_(parts[-1].weight)
     nn.init.zeros_(parts[-1].bias)
     return nn.Sequential(*parts)
@@ -69,8 +69,8 @@ def save_hyper(networks, path, name="hypernetwork", step=0, layers=(1, 2, 1), ac
 def load_hyper(source, pipe=None):
     """The networks in a file, or in a folder with hypernetwork.safetensors in it: {width: (keys, values)}.
 
-    pipe: where they are going to be used, to refuse one that fits nowhere in it; they come to its device.
-    Raises EduError for what is no hypernetwork.
+    pipe: the pipeline to use them in, to refuse networks that do not fit it; they are moved to its device.
+    Raises EduError for a file that is no hypernetwork.
     """
     path = pathlib.Path(source)
     path = path / FILE if path.is_dir() else path
@@ -90,13 +90,13 @@ def load_hyper(source, pipe=None):
 
 
 def contents(path):
-    """The facts and the tensors of a file. Raises EduError when it is no hypernetwork's."""
+    """The settings and tensors of a file. Raises EduError when it is not a hypernetwork's."""
     import safetensors
     strange = [name for name in check.header(path) if not NAME.fullmatch(name)]
     with safetensors.safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get("edu_diffusion_hypernetwork")
         if strange or text is None:
-            raise EduError(f"{path} is not a hypernetwork: it holds {check.few(strange) or 'no facts about itself'}.")
+            raise EduError(f"{path} is not a hypernetwork: it holds {check.few(strange) or 'no settings'}.")
         with check.in_words(path):
             facts = json.loads(text)
             facts["layer_structure"] = json.loads(facts["layer_structure"])
@@ -104,11 +104,11 @@ def contents(path):
 
 
 def used(path, networks, pipe):
-    """The networks on the pipeline's device. Raises EduError when none has the width of its text."""
+    """The networks on the pipeline's device. Raises EduError when none has the width of its text embeddings."""
     width = pipe.unet.config.cross_attention_dim
     if width not in networks:
-        raise EduError(f"{path} does not fit: it changes text of the width {', '.join(map(str, networks))}, and this "
-                       f"pipeline's has {width}; it was made for another model.")
+        raise EduError(f"{path} does not fit: it transforms text embeddings of width {', '.join(map(str, networks))}, and "
+                       f"this pipeline's have width {width}; it was made for another model.")
     for pair in networks.values():
         for part in pair:
             part.to(pipe.device, torch.float32).requires_grad_(False).eval()

@@ -1,11 +1,11 @@
-"""The libraries' own messages, kept back while ours say what is wrong."""
+"""Suppress the libraries' own messages where this package reports the problems itself."""
 
 import contextlib
 
 
 @contextlib.contextmanager
 def quiet():
-    """No progress bars and load reports of the libraries inside the block; what is wrong is ours to say."""
+    """No progress bars or load reports from the libraries inside the block; this package reports what is wrong."""
     from diffusers.utils import logging as one
     from transformers.utils import logging as other
     levels = one.get_verbosity(), other.get_verbosity()

@@ -1,11 +1,11 @@
-"""One .safetensors file in the key names of the original Stable Diffusion, both ways.
+"""Read and write one .safetensors file with the key names of the original Stable Diffusion.
 
-    model.diffusion_model.input_blocks.1.0.in_layers.2.weight         the U-Net: all levels in one long list
+    model.diffusion_model.input_blocks.1.0.in_layers.2.weight         the U-Net: all resolution levels in one list
     first_stage_model.decoder.up.0.block.0.conv1.weight               the VAE
     cond_stage_model.transformer.text_model.final_layer_norm.weight   the text encoder
 
-The original kept configuration and tokenizer elsewhere; here they stand in the file's metadata, so that one
-file is whole. A tool that reads only the names takes Stable Diffusion 1.5's configuration for granted, say
+The original kept configuration and tokenizer elsewhere; here they are in the file's metadata, so that one
+file is complete. A tool that reads only the key names assumes Stable Diffusion 1.5's configuration, for example
 32 groups in every normalisation; the tiny VAE has 16.
 """
 
@@ -20,7 +20,7 @@ from . import check
 from .build import PARTS, assemble
 from .silence import quiet
 
-KEY = "edu_diffusion"  # one entry only: safetensors writes several in a new order each time
+KEY = "edu_diffusion"  # one entry only: safetensors writes several in random order
 SETTINGS = (*check.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.",
           "text_encoder": "cond_stage_model.transformer.text_model."}
@@ -64,7 +64,7 @@ def settings(pipe, folder):
 
 
 def tidy(pipe, folder):
-    """Add the tokenizer's older files, for other tools; make the configurations fit for any machine."""
+    """Add the tokenizer's older files, for other tools; make the configurations portable."""
     pipe.tokenizer.backend_tokenizer.model.save(str(folder / "tokenizer"))
     files.portable(folder)
 
@@ -76,7 +76,7 @@ def read(path, dtype, root=None):
     """
     from diffusers import StableDiffusionPipeline
     if path.suffix != ".safetensors":
-        why = check.WHY_NOT if path.suffix in check.PICKLES else "not a .safetensors file, as it must be"
+        why = check.WHY_NOT if path.suffix in check.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{path} is {why}.")
     found = known(check.header(path))
     with contextlib.nullcontext(root) if root else own_settings(path) as folder:
@@ -98,7 +98,7 @@ def own_settings(path):
     with safetensors.safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get(KEY)
     if text is None:
-        raise EduError(f"{path} does not carry its configuration: pass config= and a folder of its kind.")
+        raise EduError(f"{path} does not contain its configuration: pass config= with the folder of a model of the same kind.")
     with check.in_words(path), tempfile.TemporaryDirectory() as folder:
         texts = json.loads(text)
         for name in texts.keys() & set(SETTINGS):
@@ -107,20 +107,20 @@ def own_settings(path):
             target.write_text(texts[name], encoding="utf-8")
         try:
             yield pathlib.Path(folder)
-        except EduError as error:  # which speaks of the temporary folder
+        except EduError as error:  # which names the temporary folder
             raise EduError(str(error).replace(folder, str(path))) from error
 
 
 def known(found):
-    """{name: shape} without what other programs add: schedules (names without a dot), averages, positions."""
+    """{name: shape} without entries of other programs: schedules (names without a dot), averaged weights, positions."""
     flat = [name for name, shape in found.items() if ".mid.attn_1." in name and len(shape) == 2]
-    found = {**found, **{name: (*found[name], 1, 1) for name in flat}}  # a matrix will do for a convolution
+    found = {**found, **{name: (*found[name], 1, 1) for name in flat}}  # a matrix is accepted for a 1 x 1 convolution
     return {name: shape for name, shape in found.items()
             if "." in name and not name.startswith("model_ema.") and not name.endswith("position_ids")}
 
 
 def as_kept(original, tensor):
-    """The VAE's attention consists of 1 x 1 convolutions in the original, of matrices in the library."""
+    """The VAE's attention uses 1 x 1 convolutions in the original, matrices in the library."""
     return tensor[:, :, None, None] if ".mid.attn_1." in original and tensor.ndim == 2 else tensor
 
 
@@ -145,10 +145,10 @@ def renamed(name, table):
 
 
 def unet_table(config):
-    """Where the library's levels lie in the original's lists of input and output blocks."""
+    """Map the library's resolution levels to the original's lists of input and output blocks."""
     table, layers = dict(UNET), config.layers_per_block
     for level, up in enumerate(config.up_block_types):
-        first = level * (layers + 1)  # a level takes this many places in either list
+        first = level * (layers + 1)  # a level takes layers + 1 places in either list
         table[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{first + layers + 1}.0.op"
         after = 2 if "Attn" in up else 1
         table[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{first + layers}.{after}"
@@ -160,7 +160,7 @@ def unet_table(config):
 
 
 def vae_table(config):
-    """The original counts the decoder's levels from the finest, the library from the coarsest."""
+    """The original numbers the decoder's resolution levels from the finest, the library from the coarsest."""
     table, levels = dict(VAE), len(config.up_block_types)
     for level in range(levels):
         for side, number in (("down", level), ("up", levels - 1 - level)):

@@ -1,7 +1,7 @@
-"""More words for a model that is already trained: further byte-pair merges, longer prompts, and what is learned stays.
+"""Extend the vocabulary of a trained model: more byte-pair merges and longer prompts, without losing what was learned.
 
-A tokenizer trained anew would give every word another number, and text encoder and U-Net would have to start again.
-Here old merges come first, as they always did, and new ones only join what those have left apart.
+A tokenizer trained from scratch would give every word another id, and text encoder and U-Net would have to be retrained.
+Here the old merges come first, as before, and new ones only join what those leave apart.
 """
 
 import json
@@ -13,10 +13,10 @@ from .build import TOKENS
 
 
 def grow_tokenizer(tokenizer, corpus, size, least=2):
-    """A CLIPTokenizer with all ids and merges of this one and more merges after them, learned from sentences.
+    """A CLIPTokenizer with all ids and merges of the given one, followed by more merges learned from sentences.
 
-    corpus: iterable of str. size: ids in the new one at most, e.g. 3072. least: how often a pair must occur to be
-    joined, 1 or more. Sources: Sennrich et al. 2016 (byte-pair encoding); the new ids follow the old ones, <|endoftext|> too.
+    corpus: iterable of str. size: maximum vocabulary size, e.g. 3072. least: minimum frequency of a pair to be
+    merged, 1 or more. Sources: Sennrich et al. 2016 (byte-pair encoding); the new ids follow the old ones, <|endoftext|> too.
     """
     from transformers import CLIPTokenizer
     vocab, merges = bpe(tokenizer)
@@ -30,13 +30,13 @@ def grow_tokenizer(tokenizer, corpus, size, least=2):
 
 
 def bpe(tokenizer):
-    """The byte-pair model of a tokenizer: {token: id}, and its merges, a list of pairs (left, right), first to last."""
+    """The byte-pair encoding of a tokenizer: {token: id}, and its merges, a list of pairs (left, right) in order."""
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     return dict(model["vocab"]), [tuple(pair) for pair in model["merges"]]
 
 
 def segments(tokenizer, corpus):
-    """{pieces of a word under the tokenizer, a tuple: how often the corpus has it}; words that are one piece are left out."""
+    """{tokens of a word under the tokenizer, a tuple: its frequency in the corpus}; words of a single token are left out."""
     backend, count = tokenizer.backend_tokenizer, Counter()
     for sentence in corpus:
         text = backend.normalizer.normalize_str(sentence)
@@ -48,7 +48,7 @@ def segments(tokenizer, corpus):
 
 
 def count_pairs(words):
-    """{pair of neighbours: how often the words of `segments` have it}"""
+    """{pair of adjacent tokens: its frequency in the words of `segments`}"""
     count = Counter()
     for pieces, n in words.items():
         for pair in zip(pieces, pieces[1:]):
@@ -57,9 +57,9 @@ def count_pairs(words):
 
 
 def commonest(count, vocab, least):
-    """The pair that occurs most often, of equals the first by text; None if no pair occurs so often.
+    """The most frequent pair, ties broken alphabetically; None if no pair is frequent enough.
 
-    A pair whose text is a token already is taken out of the count: another merge makes that one.
+    A pair whose text already is a token is removed from the count: another merge produces it.
     """
     while (most := max(count.values(), default=0)) >= least:
         equals = [pair for pair, n in count.items() if n == most]
@@ -71,7 +71,7 @@ def commonest(count, vocab, least):
 
 
 def merge(words, count, pair):
-    """Make that pair one piece wherever it stands in the words, and count the pairs of those anew; both tables in place."""
+    """Merge the pair wherever it occurs in the words, and recount the pairs of those words; both tables in place."""
     for pieces in [pieces for pieces in words if pair[0] in pieces and pair in zip(pieces, pieces[1:])]:
         n, new = words.pop(pieces), join(pieces, pair)
         count.subtract(count_pairs({pieces: n}))
@@ -81,7 +81,7 @@ def merge(words, count, pair):
 
 
 def join(pieces, pair):
-    """The pieces of a word, a tuple, with the pair made one from left to right: (a, b, c) and (b, c) give (a, bc)."""
+    """The tokens of a word, a tuple, with the pair merged from left to right: (a, b, c) and (b, c) give (a, bc)."""
     made = []
     for piece in pieces:
         if made and (made[-1], piece) == pair:
@@ -95,10 +95,10 @@ def join(pieces, pair):
 
 @torch.no_grad()
 def grow_text_model(model, old, new, tokens=TOKENS):
-    """Let a CLIPTextModel, or a CLIPModel's text tower, read a grown tokenizer's ids and longer prompts; in place.
+    """Extend a CLIPTextModel, or a CLIPModel's text encoder, to a larger tokenizer and longer prompts; in place.
 
-    A new token starts as the mean of its pieces under the old tokenizer, a new position as the last of the old ones.
-    Nothing changes for ids and positions that were there: attention is causal, so what follows does not reach back.
+    A new token's embedding starts as the mean of its pieces under the old tokenizer, a new position's as the last old one.
+    Nothing changes for the old ids and positions: attention is causal, so later tokens do not affect earlier ones.
     Returns the model.
     """
     parts = embeddings(model)
@@ -113,20 +113,20 @@ def grow_text_model(model, old, new, tokens=TOKENS):
 
 
 def embeddings(model):
-    """The module with token and position embeddings of a CLIPTextModel or CLIPModel."""
+    """The module with the token and position embeddings of a CLIPTextModel or CLIPModel."""
     from transformers.models.clip.modeling_clip import CLIPTextEmbeddings
     return next(module for module in model.modules() if isinstance(module, CLIPTextEmbeddings))
 
 
 def text_configs(model):
-    """Every configuration in a model that describes a text tower; a CLIPModel has one inside its own besides the tower's."""
+    """Every configuration in a model that describes a text encoder; a CLIPModel holds one in addition to the encoder's own."""
     found = [module.config for module in model.modules() if hasattr(module, "config")]
     found += [config.text_config for config in found if hasattr(config, "text_config")]
     return [config for config in found if hasattr(config, "vocab_size")]
 
 
 def pieces_of_new(old, new):
-    """For each id that only the new tokenizer has, in order: the old ids it is made of, a list of lists."""
+    """For each id that only the new tokenizer has, in order: the old ids it consists of, a list of lists."""
     vocab, merges = bpe(new)
     made, known = {"".join(pair): pair for pair in merges}, len(old)
 
@@ -136,6 +136,6 @@ def pieces_of_new(old, new):
 
 
 def table(rows, like):
-    """An embedding table of these rows (rows, width), trainable like the weight it takes the place of."""
+    """An embedding table of these rows (rows, width), trainable if the weight that it replaces is."""
     weight = torch.stack(rows).to(like)
     return torch.nn.Embedding.from_pretrained(weight, freeze=not like.requires_grad)

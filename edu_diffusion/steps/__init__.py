@@ -1,7 +1,7 @@
 """The readable code: every key step of Stable Diffusion as a function short enough for a slide.
 
-Each function needs torch alone, states its formula, shapes and source, and is proven equal to the
-library's own, its *twin*, by a test. The notation is the same everywhere:
+Each function needs only torch, states its formula, shapes and source, and is shown by a test to be equal to
+the library's own function, its *twin*. The notation is the same everywhere:
 
 | name          | meaning                                                          | shape, range            |
 |---------------|------------------------------------------------------------------|-------------------------|
@@ -10,16 +10,16 @@ library's own, its *twin*, by a test. The notation is the same everywhere:
 | `z_0`, `z_t`  | the same for latents                                             | (B, 4, h, w)            |
 | `eps`         | noise, standard normal                                           | like the image          |
 | `v`           | velocity, sqrt(abar_t) eps - sqrt(1 - abar_t) x_0                | like the image          |
-| `betas`       | noise added by each of T levels                                  | (T,) in (0, 1)          |
-| `abar_t`      | signal left at level t (the library's `alphas_cumprod`)          | in (0, 1], see below    |
+| `betas`       | noise variance added at each of the T timesteps                  | (T,) in (0, 1)          |
+| `abar_t`      | signal left at timestep t (the library's `alphas_cumprod`)       | in (0, 1], see below    |
 | `snr_t`       | signal-to-noise ratio, abar_t / (1 - abar_t)                     | > 0                     |
-| `sigma_t`     | noise per signal, sqrt((1 - abar_t) / abar_t)                    | >= 0                    |
-| `t -> s`      | one step, from the noisier level to the cleaner: abar_t < abar_s | whole numbers, s < t    |
+| `sigma_t`     | noise level, sqrt((1 - abar_t) / abar_t)                         | >= 0                    |
+| `t -> s`      | one denoising step, from noisier to cleaner: abar_t < abar_s     | whole numbers, s < t    |
 | `c`           | text embedding                                                   | (B, tokens, width)      |
 | `g`           | guidance scale, eps_u + g (eps_c - eps_u): g = 1 is no guidance  | usually 1 to 10         |
-| `_u`, `_c`    | predicted without the prompt (or for the negative one), with it  |                         |
+| `_u`, `_c`    | unconditional (or negative prompt) and conditional prediction    |                         |
 
-A level `abar_t` is one number for the whole batch, or a tensor (B,) with one for each picture.
+`abar_t` is one number for the whole batch, or a tensor (B,) with one number for each picture.
 """
 
 from .aligned import AlignedProcessor, adain, aligned, aligned_attend

@@ -1,4 +1,4 @@
-"""Attention, and the transformer that brings the text into the picture.
+"""Attention, and the transformer block through which the text conditions the picture.
 
 `h`: a feature map (B, width, h, w). `x`: the same as tokens (B, N, width), one for each of N = h w positions.
 """
@@ -13,9 +13,9 @@ __all__ = ["attend", "attention", "feed_forward", "spatial_transformer", "transf
 def attention(q, k, v, bias=0.0):
     """Let every query gather the values whose keys resemble it.
 
-    softmax(q k^T / sqrt(d) + bias) v: each row of the softmax says in what shares the values are mixed
+    softmax(q k^T / sqrt(d) + bias) v: each row of the softmax holds the attention weights of one query
 
-    q: (..., N, d). k: (..., M, d). v: (..., M, width). bias: (..., N, M), or what broadcasts to it: log(2) lets a
+    q: (..., N, d). k: (..., M, d). v: (..., M, width). bias: (..., N, M), or broadcastable to it: log(2) lets a
     key count twice. Returns (..., N, width).
     Source: Vaswani et al. 2017, eq. 1. Twin: torch.nn.functional.scaled_dot_product_attention.
     """
@@ -24,12 +24,12 @@ def attention(q, k, v, bias=0.0):
 
 
 def attend(attn, x, c=None):
-    """Let tokens look at c, or at each other, with the weights of an Attention module; several heads at once.
+    """Multi-head attention with the weights of an Attention module: tokens attend to c, or to each other.
 
     out(attention(q, k, v) of all heads, side by side), with q from x, and k, v from c (from x if c is None)
 
     attn: diffusers' Attention. x: (B, N, width). c: (B, M, width of c) or None. Returns (B, N, width).
-    Raises ValueError for an Attention with more to it: other norms, a processor of its own.
+    Raises ValueError for an Attention module with anything further, such as other norms or a custom processor.
     Source: Vaswani et al. 2017, section 3.2.2. Twin: diffusers.models.attention_processor.Attention.forward.
     """
     covered(attn)
@@ -45,7 +45,7 @@ def split_heads(x, heads):
 
 
 def feed_forward(ff, x):
-    """Let every token think for itself: widen it, let one half gate the other (GEGLU), and narrow it again.
+    """Process every token on its own: widen it, let one half gate the other (GEGLU), and narrow it again.
 
     linear(a * gelu(gate)), with (a, gate) = the two halves of proj(x)
 
@@ -63,15 +63,15 @@ def feed_forward(ff, x):
 
 
 def transformer_block(block, x, c):
-    """Look at the other positions, look at the prompt, think: three residuals, each added to what there was.
+    """Self-attention, cross-attention to the prompt, feed-forward: three residuals, each added to the block's tokens.
 
     block: diffusers' BasicTransformerBlock. x: (B, N, width). c: (B, tokens, width of c).
-    Returns (B, N, width). Raises ValueError for a block with more or less to it.
+    Returns (B, N, width). Raises ValueError for a block with more or fewer layers.
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.models.attention.BasicTransformerBlock.forward.
     """
     covered(block)
     x = x + attend(block.attn1, block.norm1(x))  # self-attention
-    x = x + attend(block.attn2, block.norm2(x), c)  # cross-attention: here the text comes in
+    x = x + attend(block.attn2, block.norm2(x), c)  # cross-attention: the text conditioning
     return x + feed_forward(block.ff, block.norm3(x))
 
 
@@ -80,7 +80,7 @@ def spatial_transformer(transformer, h, c):
 
     h + proj_out(blocks(proj_in(norm(h)), c))
 
-    A projection is a linear layer or (as in Stable Diffusion 1) a 1 x 1 convolution, which is the same.
+    A projection is a linear layer or (as in Stable Diffusion 1) a 1 x 1 convolution, which computes the same.
     transformer: diffusers' Transformer2DModel. h: (B, width, h, w). c: (B, tokens, width of c).
     Returns (B, width, h, w). Raises ValueError for a transformer of another kind.
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.Transformer2DModel.forward.

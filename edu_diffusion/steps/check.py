@@ -1,4 +1,4 @@
-"""What a step refuses, in one sentence each: what was wrong, and what is allowed."""
+"""Argument checks of the steps; each error says in one sentence what was wrong and what is allowed."""
 
 import inspect
 import itertools
@@ -7,7 +7,7 @@ from numbers import Real
 
 import torch
 
-EXTRAS = ("noise", "before", "ask")  # what a step may ask for; see sample.py
+EXTRAS = ("noise", "before", "ask")  # optional arguments of a step; see sample.py
 
 
 def whole(name, value, low, high):
@@ -18,7 +18,7 @@ def whole(name, value, low, high):
 
 
 def known_prediction_type(name):
-    """Raise ValueError for a prediction type that no formula here fits."""
+    """Raise ValueError for a prediction type that is not implemented here."""
     if name not in ("epsilon", "v_prediction", "sample"):
         raise ValueError(f"prediction_type is {name!r}; it must be 'epsilon', 'v_prediction' or 'sample'.")
 
@@ -32,12 +32,12 @@ def texts(name, value):
 
 
 def checked(prompt, negative, seed, guidance):
-    """Return prompts and negatives as lists of one length, or raise ValueError for a wrong argument."""
+    """Return prompts and negative prompts as lists of equal length, or raise ValueError for a wrong argument."""
     prompts = texts("prompt", prompt)
     negatives = texts("negative", negative) * (len(prompts) if isinstance(negative, str) else 1)
     if len(negatives) != len(prompts):
-        raise ValueError(f"There are {len(prompts)} prompts and {len(negatives)} negatives; "
-                         "give as many, or one string for all.")
+        raise ValueError(f"There are {len(prompts)} prompts and {len(negatives)} negative prompts; "
+                         "give one for each prompt, or one string for all.")
     whole("seed", seed, 0, 2**63 - len(prompts))
     if not number(guidance):
         raise ValueError(f"guidance is {guidance!r}; it must be a finite number, such as 4.0.")
@@ -50,35 +50,35 @@ def number(value):
 
 
 def levels_between(interval):
-    """Return (low, high), or raise ValueError if interval is not two levels in this order."""
+    """Return (low, high), or raise ValueError if interval is not two timesteps in this order."""
     pair = isinstance(interval, (tuple, list)) and len(interval) == 2 and all(map(number, interval))
     if not pair or interval[0] > interval[1]:
-        raise ValueError(f"interval is {interval!r}; it must be two levels, the lower first, "
+        raise ValueError(f"interval is {interval!r}; it must be two timesteps, the lower first, "
                          "such as (200, 800), or None for all.")
     return interval
 
 
 def extras(step):
-    """Return what a step asks for by name after its first four arguments, or raise ValueError."""
+    """Return the names of a step's optional arguments after its first four, or raise ValueError."""
     if not callable(step):
         raise ValueError(f"step is {step!r}; it must be a function (x_t, eps, abar_t, abar_s) -> x_s.")
     try:
         rest = list(inspect.signature(step).parameters.values())[4:]
-    except ValueError:  # a function written in C does not tell its arguments
+    except ValueError:  # a function written in C has no signature to inspect
         return []
     for p in rest:
         if p.name not in EXTRAS and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise ValueError(f"step asks for {p.name!r}; after x_t, eps, abar_t, abar_s it may ask for "
+            raise ValueError(f"step has the argument {p.name!r}; after x_t, eps, abar_t, abar_s it may take only "
                              "noise, before and ask, by these names.")
-    fixed = getattr(step, "keywords", {})  # what a functools.partial has settled already
+    fixed = getattr(step, "keywords", {})  # already bound by a functools.partial
     return [p.name for p in rest if p.name in EXTRAS and p.name not in fixed]
 
 
 def falling(levels):
-    """Return levels, or raise ValueError if they do not run from the noisiest to the cleanest."""
+    """Return levels, or raise ValueError if the noise does not decrease from each one to the next."""
     if len(levels) < 2 or not all(a < b for (_, a), (_, b) in itertools.pairwise(levels)):
         raise ValueError("levels must be a list of at least two pairs (t, abar_t), from the noisiest to the "
-                         "cleanest, so that abar_t rises; spaced_levels makes one.")
+                         "cleanest, so that abar_t rises; spaced_levels makes such a list.")
     return levels
 
 
@@ -86,18 +86,18 @@ def fitting(pipe):
     """Raise ValueError for a pipeline that plain DDIM cannot run."""
     name, config = type(pipe.scheduler).__name__, pipe.scheduler.config
     if not hasattr(pipe.scheduler, "alphas_cumprod"):
-        raise ValueError(f"{name} has no alphas_cumprod, the levels of DDIM; use a DDIMScheduler.")
+        raise ValueError(f"{name} has no alphas_cumprod, the noise schedule that DDIM needs; use a DDIMScheduler.")
     if config.get("clip_sample") or config.get("thresholding"):
         raise ValueError(f"{name} clips its predictions, and generate does not; "
                          "set clip_sample and thresholding to False in its configuration.")
     if pipe.unet.config.get("time_cond_proj_dim"):
-        raise ValueError("This U-Net was distilled to take the guidance as an input (time_cond_proj_dim), "
-                         "which generate does not give it; use one that was not.")
+        raise ValueError("This U-Net was distilled to take the guidance scale as an input (time_cond_proj_dim), "
+                         "which generate does not provide; use one that was not.")
     known_prediction_type(config.get("prediction_type", "epsilon"))
 
 
 def alike(name, x, x_t):
-    """Return x, or raise ValueError if it is not a tensor like x_t."""
+    """Return x, or raise ValueError if it is not a tensor of x_t's shape and dtype."""
     if not torch.is_tensor(x) or (x.shape, x.dtype) != (x_t.shape, x_t.dtype):
         got = f"{tuple(x.shape)}, {x.dtype}" if torch.is_tensor(x) else type(x).__name__
         wanted = f"{tuple(x_t.shape)}, {x_t.dtype}"
@@ -109,5 +109,5 @@ def sound(x_s, x_t, i, t):
     """Return x_s, or raise ValueError if the next step could not use it."""
     if not alike("step", x_s, x_t).isfinite().all():
         raise ValueError(f"Step {i + 1} (t = {t}) gave NaN or infinite numbers; "
-                         "lower the guidance, use float32, or check your own function.")
+                         "lower the guidance scale, use float32, or check your own function.")
     return x_s

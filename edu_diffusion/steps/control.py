@@ -1,9 +1,9 @@
-"""ControlNet: a second network that reads a condition map, and tells the U-Net at every skip what to add.
+"""ControlNet: a second network that reads a condition map and gives the U-Net a residual to add at every skip.
 
-The *trainable copy* is the U-Net's own way down and middle, copied with all weights. It begins where the
-U-Net stands, so it knows pictures already, and it may learn while the U-Net itself is frozen. The condition
-is added to what it sees, and all it says goes through *zero convolutions*: they answer 0 until the training
-moves them, so an untrained ControlNet changes nothing.
+The *trainable copy* is a copy of the U-Net's down blocks and mid block, with all their weights. It starts with
+all that the U-Net has learned about pictures, and it is trained while the U-Net itself stays frozen. The condition
+is added to its input, and all of its outputs go through *zero convolutions*: these give 0 until training
+changes their weights, so an untrained ControlNet changes nothing.
 
 `condition`: (B, 3, H, W) in [0, 1], as large as the picture. `residuals`: a list with a tensor for each skip.
 """
@@ -24,10 +24,10 @@ SHAPE = ("in_channels", "block_out_channels", "down_block_types", "layers_per_bl
 
 
 class Control(NamedTuple):
-    """A ControlNet at work, for `generate`; give a list of several, and their residuals are added up.
+    """A ControlNet and its settings, for `generate`; the residuals of a list of several are added up.
 
     net: diffusers' ControlNetModel, or your own function (z_t, t, c, condition, scale) -> (residuals,
-    residual of the middle). start, end: it works during this share of the steps; the first are the noisiest.
+    residual of the mid block). start, end: the fraction of the steps in which it is active; the first are the noisiest.
     """
 
     net: object
@@ -38,7 +38,7 @@ class Control(NamedTuple):
 
 
 def zero_conv(h, weight, bias):
-    """Mix the channels at every position by one matrix: a 1 x 1 convolution; both its tensors are 0 at first.
+    """Mix the channels at every position by one matrix: a 1 x 1 convolution whose weight and bias start at 0.
 
     W h + b
 
@@ -50,9 +50,9 @@ def zero_conv(h, weight, bias):
 
 
 def condition_embedding(embedding, condition):
-    """Turn the condition into maps as large as the latent: convolutions, every second one halves the size.
+    """Turn the condition into feature maps of the latent's size: every second convolution halves the size.
 
-    conv_out(silu(... silu(conv_in(condition)))); conv_out is zero at first
+    conv_out(silu(... silu(conv_in(condition)))); conv_out starts at zero
 
     embedding: diffusers' ControlNetConditioningEmbedding. condition: (B, 3, H, W).
     Returns (B, channels, h, w).
@@ -66,13 +66,13 @@ def condition_embedding(embedding, condition):
 
 
 def control_forward(controlnet, z_t, t, c, condition, scale=1.0, zero_conv=zero_conv):
-    """Say what is to be added at every skip of a U-Net, and in its middle.
+    """Compute the residuals to be added at every skip of a U-Net and to its mid block.
 
     conv_in(z_t) + embedding of the condition; down (keep the skips), mid; scale * zero_conv of each
 
     controlnet: diffusers' ControlNetModel. z_t, t, c: as for unet_forward. condition: (B, 3, H, W) in [0, 1].
-    scale: the weight. zero_conv: your own function (h, weight, bias) may stand in for it.
-    Returns (residuals, residual of the middle), shaped like the U-Net's skips and its mid.
+    scale: the conditioning scale. zero_conv: your own function (h, weight, bias) in its place.
+    Returns (residuals, residual of the mid block), shaped like the U-Net's skips and its mid.
     Raises ValueError for a ControlNet with further inputs or other blocks, or wrong shapes.
     Source: Zhang et al. 2023 (ControlNet), section 3.2. Twin: diffusers.ControlNetModel.forward.
     """
@@ -102,7 +102,7 @@ def control_edit(residuals, mid):
 
 
 class Steered(torch.nn.Module):
-    """A U-Net and the controls that steer it, to be called like the U-Net."""
+    """A U-Net with the ControlNets that condition it; called like the U-Net."""
 
     def __init__(self, unet, controls, levels):
         super().__init__()
@@ -118,7 +118,7 @@ class Steered(torch.nn.Module):
 
 
 def steered(unet, control, pairs, batch):
-    """Return the U-Net as it is, or steered by controls; raise ValueError for what cannot steer it."""
+    """Return the U-Net as it is, or with its ControlNets; raise ValueError for a control that does not fit it."""
     if control is None:
         return unet
     controls = [control] if isinstance(control, Control) else control
@@ -128,14 +128,14 @@ def steered(unet, control, pairs, batch):
 
 
 def span(control, levels):
-    """The lowest and the highest level at which a control works, counted as the library does."""
+    """Return the lowest and the highest timestep at which a control is active, counted as the library does."""
     n, (_, _, _, start, end) = len(levels), control
     on = [t for i, t in enumerate(levels) if not (i / n < start or (i + 1) / n > end)]
     return min(on, default=math.inf), max(on, default=-math.inf)
 
 
 def answer(control, z_t, t, c):
-    """The residuals of one control; a condition for every picture, with and without the prompt."""
+    """Return one control's residuals; the condition is repeated for the unconditional and conditional half."""
     condition = control.condition.to(z_t).repeat(len(z_t) // len(control.condition), 1, 1, 1)
     if isinstance(control.net, torch.nn.Module):
         as_large(condition, z_t, len(control.net.config.conditioning_embedding_out_channels) - 1)
@@ -143,7 +143,7 @@ def answer(control, z_t, t, c):
 
 
 def total(answers):
-    """The sum of what several controls say."""
+    """Add up the residuals of several controls."""
     (down, mid), *others = answers
     for more, deep in others:
         down, mid = [a + b for a, b in zip(down, more, strict=True)], mid + deep
@@ -162,14 +162,14 @@ def check(control, unet, batch):
 
 
 def dialled(weight, start, end):
-    """Raise ValueError for dials that there are not."""
+    """Raise ValueError for a weight, start or end out of range."""
     if not number(weight) or not 0 <= start < end <= 1:
         raise ValueError(f"The control's weight is {weight!r}, start {start!r}, end {end!r}; the weight must "
                          "be a finite number, and 0 <= start < end <= 1.")
 
 
 def shown(x, batch):
-    """Raise ValueError for what is no condition for so many pictures."""
+    """Raise ValueError for a condition of the wrong shape, number or range."""
     if not torch.is_tensor(x) or x.ndim != 4 or x.shape[1] != 3 or len(x) not in (1, batch):
         raise ValueError(f"The condition is {tuple(getattr(x, 'shape', ()))}; it must be a tensor "
                          f"(1, 3, H, W), or with one map for each of the {batch} pictures.")
@@ -178,7 +178,7 @@ def shown(x, batch):
 
 
 def fits(net, unet):
-    """Raise ValueError unless a ControlNet is the copy of such a U-Net."""
+    """Raise ValueError unless a ControlNet was made for a U-Net of this configuration."""
     covered(net)
     for name in SHAPE:
         mine, its = (listed(part.config[name]) for part in (net, unet))
@@ -188,7 +188,7 @@ def fits(net, unet):
 
 
 def as_large(condition, z_t, halvings):
-    """Raise ValueError unless the condition is as large as the latent once it is halved so often."""
+    """Raise ValueError unless the condition, halved this many times, is as large as the latent."""
     wanted = [n * 2**halvings for n in z_t.shape[2:]]
     if list(condition.shape[2:]) != wanted:
         raise ValueError(f"The condition has {list(condition.shape[2:])} pixels; for this latent it must "
@@ -196,5 +196,5 @@ def as_large(condition, z_t, halvings):
 
 
 def listed(value):
-    """Configurations read from a file have lists where fresh ones have tuples."""
+    """Return tuples as lists: a configuration read from a file has lists where a new one has tuples."""
     return list(value) if isinstance(value, (list, tuple)) else value

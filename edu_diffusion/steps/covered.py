@@ -1,9 +1,9 @@
-"""What the readable U-Net covers, class by class; all else is refused, because it would come out wrong."""
+"""What the readable U-Net supports, class by class; anything else is refused, because its result would be wrong."""
 
 __all__ = []
 
-# {class: {setting: the value, or the values, that the formulas fit}}, where a module is named by its class.
-# Classes go by their names, since steps/ imports torch alone.
+# {class: {setting: the supported value or values}}, where a module is named by its class.
+# Classes are known by name, since steps/ imports torch alone.
 COVERED = {
     "UNet2DConditionModel": {
         "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": None,
@@ -17,7 +17,7 @@ COVERED = {
         "global_pool_conditions": False, "act_fn": ("silu", "swish"),
     },
     "DownBlock2D": {}, "CrossAttnDownBlock2D": {}, "UNetMidBlock2DCrossAttn": {},
-    "UpBlock2D": {"b1": None}, "CrossAttnUpBlock2D": {"b1": None},  # b1: FreeU is switched on
+    "UpBlock2D": {"b1": None}, "CrossAttnUpBlock2D": {"b1": None},  # b1 is set when FreeU is switched on
     "ResnetBlock2D": {
         "nonlinearity": "SiLU", "time_embedding_norm": "default", "skip_time_act": False, "up": False,
         "down": False, "output_scale_factor": 1,
@@ -39,20 +39,20 @@ COVERED = {
 
 
 def covered(part):
-    """Raise ValueError unless the formulas here say all that this part of a model computes."""
+    """Raise ValueError unless the formulas here compute everything that this part of a model does."""
     kind = type(part).__name__
     if kind not in COVERED:
-        raise ValueError(f"The readable U-Net does not cover {kind}, only {', '.join(COVERED)}; "
+        raise ValueError(f"The readable U-Net does not support {kind}, only {', '.join(COVERED)}; "
                          "call the library's own forward.")
     for name, wanted in COVERED[kind].items():
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
         if setting(part, name) not in wanted:
-            raise ValueError(f"This {kind} has {name} = {setting(part, name)!r}; the readable U-Net covers "
-                             f"{' or '.join(map(repr, wanted))} only, so call the library's own forward.")
+            raise ValueError(f"This {kind} has {name} = {setting(part, name)!r}; the readable U-Net supports "
+                             f"only {' or '.join(map(repr, wanted))}, so call the library's own forward.")
 
 
 def setting(part, name):
-    """Return a setting from a part's configuration, else from the part itself; None where there is none."""
+    """Return a setting from a part's configuration or from the part itself; None if it has no such setting."""
     config = getattr(part, "config", {})
     value = config[name] if name in config else getattr(part, name, None)
     simple = value is None or isinstance(value, (bool, int, float, str))
@@ -60,7 +60,7 @@ def setting(part, name):
 
 
 def matching(unet, z_t, t, c):
-    """Raise ValueError for a U-Net that is not covered, or for inputs that do not fit it or each other."""
+    """Raise ValueError for a U-Net that is not supported, or for inputs that do not fit it or each other."""
     covered(unet)
     z, t, c = (tuple(getattr(x, "shape", ())) for x in (z_t, t, c))
     channels, width = unet.config.in_channels, unet.config.cross_attention_dim

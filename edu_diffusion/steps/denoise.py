@@ -1,4 +1,4 @@
-"""Taking noise away: from what the model predicts to the clean image, and one step towards it."""
+"""Denoising: from the model's prediction to the predicted clean image x_0, and one DDIM step towards it."""
 
 from .check import known_prediction_type, whole
 from .noise import per_picture, q_sample
@@ -9,7 +9,7 @@ __all__ = [
 
 
 def predict_x0(x_t, eps, abar_t):
-    """Solve q_sample for the clean image, given the noise.
+    """Predict the clean image: solve q_sample for x_0, given the noise.
 
     x_0 = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t)
 
@@ -33,7 +33,7 @@ def eps_from_x0(x_0, x_t, abar_t):
 
 
 def x0_from_v(v, x_t, abar_t):
-    """Return the clean image that a velocity stands for; nothing is divided, so any level will do.
+    """Convert a velocity to the clean image; nothing is divided, so it works at every timestep.
 
     x_0 = sqrt(abar_t) x_t - sqrt(1 - abar_t) v
 
@@ -45,7 +45,7 @@ def x0_from_v(v, x_t, abar_t):
 
 
 def eps_from_v(v, x_t, abar_t):
-    """Return the noise that a velocity stands for.
+    """Convert a velocity to the noise.
 
     eps = sqrt(abar_t) v + sqrt(1 - abar_t) x_t
 
@@ -57,7 +57,7 @@ def eps_from_v(v, x_t, abar_t):
 
 
 def to_eps(out, x_t, abar_t, prediction_type="epsilon"):
-    """Read a model's output as noise, whatever it was trained to predict.
+    """Convert a model's output to the noise, whichever of eps, v or x_0 it was trained to predict.
 
     eps = out, or eps_from_v(out), or eps_from_x0(out)
 
@@ -73,7 +73,7 @@ def to_eps(out, x_t, abar_t, prediction_type="epsilon"):
 
 
 def to_x0(out, x_t, abar_t, prediction_type="epsilon"):
-    """Read a model's output as the clean image, whatever it was trained to predict.
+    """Convert a model's output to the clean image, whichever of eps, v or x_0 it was trained to predict.
 
     x_0 = predict_x0(x_t, out), or x0_from_v(out), or out
 
@@ -88,7 +88,7 @@ def to_x0(out, x_t, abar_t, prediction_type="epsilon"):
 
 
 def ddim_step(x_t, eps, abar_t, abar_s):
-    """Move x_t to the cleaner level s without adding noise.
+    """Move x_t to the less noisy timestep s without adding noise.
 
     x_s = sqrt(abar_s) x_0 + sqrt(1 - abar_s) eps, with x_0 = predict_x0(x_t, eps, abar_t)
 
@@ -99,14 +99,14 @@ def ddim_step(x_t, eps, abar_t, abar_s):
 
 
 def ddim_timesteps(steps, T=1000, spacing="trailing", offset=0):
-    """Choose which of the T levels to visit: a list of pairs (t, s), from the noisiest to the cleanest.
+    """Choose the timesteps of a sampling run out of all T: a list of pairs (t, s), from the noisiest to the cleanest.
 
     trailing: t = round(T - i T / steps) - 1    leading: t = (steps - 1 - i) (T // steps) + offset
     linspace: t = round((T - 1) (steps - 1 - i) / (steps - 1))           always: s = t - T // steps
 
     s = -1 stands for "no noise left". When T / steps is not whole, trailing's s is not quite the next t;
     the library does the same. For 63 values of steps up to 1000 (61 is the first) rounding gives the
-    library one level too many, t = -1; it is left out here.
+    library one timestep too many, t = -1; it is left out here.
     steps: 1 to T, and for "leading" few enough that t < T. Raises ValueError otherwise.
     Source: Lin et al. 2024, table 2. Twin: diffusers.DDIMScheduler.set_timesteps.
     """
@@ -114,12 +114,12 @@ def ddim_timesteps(steps, T=1000, spacing="trailing", offset=0):
     levels = spaced(steps, T, spacing, offset)
     if levels[0] >= T:
         raise ValueError(f"steps is {steps}, but {spacing} spacing with offset {offset} would then start at "
-                         f"level {levels[0]}, and the last one is {T - 1}; take fewer steps.")
+                         f"timestep {levels[0]}, and the last one is {T - 1}; take fewer steps.")
     return [(t, max(t - T // steps, -1)) for t in levels]
 
 
 def spaced(steps, T, spacing, offset):
-    """Return the levels t; computed in the library's floating-point order, so that ties round alike."""
+    """Return the timesteps t, computed in the library's floating-point order so that ties round the same way."""
     if spacing == "trailing":
         stride = (T - T / steps) - T
         return [round(T + i * stride) - 1 for i in range(steps)]

@@ -1,7 +1,7 @@
-"""Changing a picture: the loop of generate.py, begun half-way, held outside a mask, or walked backwards.
+"""Image editing: the sampling loop of generate.py, started part-way, masked, or run in reverse.
 
-img2img: make the picture noisy up to a level, then take the steps from there. inpaint: at every step put
-the picture's own latent, as noisy as the step's, back outside the mask; `paste` at the end does the same
+img2img: add noise to the picture up to a timestep, then denoise from there. inpaint: at every step replace
+everything outside the mask by the picture's own latent at the same noise level; `paste` at the end does the same
 with pixels. Outpainting is inpainting of the margin that `grow` adds. invert: from a picture to its noise.
 """
 
@@ -22,12 +22,12 @@ __all__ = ["blend", "encode", "from_strength", "grow", "img2img", "inpaint", "in
 @torch.no_grad()
 def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=STEPS, guidance=GUIDANCE,
             interval=None):
-    """Make a picture noisy, then draw on from there, yielding a State for every step, like `generate`.
+    """Add noise to a picture, then denoise it with a prompt, yielding a State for every step, like `generate`.
 
-    z_t = q_sample(encode(x_0, eps), noise, abar_t), at the first level t of from_strength(..., strength)
+    z_t = q_sample(encode(x_0, eps), noise, abar_t), at the first timestep t of from_strength(..., strength)
 
-    x_0: (1, 3, H, W) or one picture for each prompt, in [-1, 1]. strength: above 0, to 1; a share of the
-    steps, at least one. At 1 a trace of the picture is left, as much as the noisiest level leaves.
+    x_0: (1, 3, H, W) or one picture for each prompt, in [-1, 1]. strength: above 0 and up to 1, the fraction of
+    the steps that is run, at least one step. At 1 a trace of the picture is left, as the noisiest x_t contains it.
     negative, guidance, interval: as in `generate`. Picture i draws eps, then noise, with the seed `seed + i`.
     Raises ValueError for anything else.
     Source: Meng et al. 2022 (SDEdit), section 3.
@@ -44,14 +44,14 @@ def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=STEPS
 @torch.no_grad()
 def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps=STEPS, guidance=GUIDANCE,
             interval=None, mix=None):
-    """Draw anew what a mask marks, yielding a State for every step; all else is held at every step.
+    """Regenerate what a mask marks, yielding a State for every step; the rest is kept fixed at every step.
 
     z_s = blend(q_sample(z_0, noise, abar_s), ddim_step(z_t, eps, abar_t, abar_s), latent_mask(mask))
 
-    At strength 1 it begins with noise alone, below that as img2img does. The decoder changes every pixel a
-    little: `paste` puts those outside the mask back. mask: (1 or B, 1, H, W), from 1/2 on drawn anew.
-    mix: your own function in place of `blend`. The rest, and what raises ValueError: as in `img2img`; a mask
-    that marks no cell of the latent, too. (What is held has the next step's level, as the library has it.)
+    At strength 1 it starts from pure noise, below that as img2img does. The decoder changes every pixel a
+    little: `paste` restores those outside the mask. mask: (1 or B, 1, H, W), regenerated where it is 1/2 or more.
+    mix: your own function in place of `blend`. Other arguments and errors: as in `img2img`; a mask that marks no
+    cell of the latent raises ValueError, too. (The kept part has the next step's timestep, as in the library.)
     Source: Avrahami et al. 2023 (Blended Latent Diffusion), section 4; Nichol et al. 2022 (GLIDE), 3.3.
     Twin: diffusers.StableDiffusionInpaintPipeline.__call__ with a U-Net of 4 channels.
     """
@@ -71,13 +71,13 @@ def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps
 
 @torch.no_grad()
 def invert(pipe, prompt, x_0, *, steps=STEPS):
-    """Walk DDIM's steps backwards, from a picture to its noise; the last z_t is what `generate` takes as z_T.
+    """DDIM inversion: run the steps in reverse, from a picture to its noise; `generate` takes the last z_t as z_T.
 
-    z_t = q_sample(z_0, eps, abar_t), with z_0 and eps as the U-Net, asked for level t, sees them in z_s
+    z_t = q_sample(z_0, eps, abar_t), with z_0 and eps as the U-Net predicts them from z_s at timestep t
 
-    Yields a State for every step, from z_s to the noisier z_t. It is true only as far as the U-Net's answers
-    at neighbouring levels are alike: more steps, a truer way back. prompt: what the picture shows; there is
-    no guidance. x_0: (B, 3, H, W) in [-1, 1], or one for all prompts. Raises ValueError for anything else.
+    Yields a State for every step, from z_s to the noisier z_t. It is exact only as far as the U-Net's predictions
+    at neighbouring timesteps agree: more steps give a closer reconstruction. prompt: what the picture shows;
+    there is no guidance. x_0: (B, 3, H, W) in [-1, 1], or one for all prompts. Raises ValueError for anything else.
     Source: Song et al. 2021, sections 4.3 and 5.4. Twin: diffusers.DDIMInverseScheduler.step.
     """
     prompts, kind = texts("prompt", prompt), pipe.scheduler.config.prediction_type
@@ -92,18 +92,18 @@ def invert(pipe, prompt, x_0, *, steps=STEPS):
 
 
 def from_strength(pairs, strength):
-    """Return the last steps of a loop: those that are left for a picture that is made noisy only so far.
+    """Return the steps that img2img runs at a strength: the last ones of the whole sampling run.
 
     pairs[n - int(n strength):], with n = len(pairs)
 
-    strength: above 0, to 1; where not even one step is left, ValueError is raised.
+    strength: above 0, up to 1; where not even one step is left, ValueError is raised.
     Source: Meng et al. 2022 (SDEdit), section 3, its t_0.
     Twin: diffusers.StableDiffusionImg2ImgPipeline.get_timesteps.
     """
     n = len(pairs)
     if not number(strength) or not 0 < strength <= 1 or int(n * strength) < 1:
         raise ValueError(f"strength is {strength!r}; with {n} steps it must be from {1 / n:.3g} to 1: "
-                         "the share of the steps that are taken.")
+                         "the fraction of the steps that is run.")
     return pairs[n - int(n * strength):]
 
 
@@ -112,14 +112,15 @@ def blend(known, drawn, mask):
 
     z = (1 - mask) known + mask drawn
 
-    known, drawn: (B, 4, h, w). mask: (1 or B, 1, h, w), 1 where it is drawn. Returns (B, 4, h, w).
+    known, drawn: (B, 4, h, w), the picture's latent and the denoised one. mask: (1 or B, 1, h, w), 1 where the
+    denoised one is taken. Returns (B, 4, h, w).
     Source: Lugmayr et al. 2022 (RePaint), eq. 8. Twin: diffusers.StableDiffusionInpaintPipeline.__call__.
     """
     return (1 - mask) * known + mask * drawn
 
 
 def paste(x_0, drawn, mask):
-    """Put the pixels outside the mask back as they were, bit for bit.
+    """Restore the pixels outside the mask, bit for bit.
 
     x = drawn where mask >= 1/2, else x_0
 
@@ -146,11 +147,11 @@ def grow(x_0, left=0, right=0, top=0, bottom=0):
 
 
 def latent_mask(mask, factor):
-    """Shrink a mask to the latent's size: a cell is marked where its top left pixel is, as in the library.
+    """Downsample a mask to the latent's size: a cell is marked if its top left pixel is, as in the library.
 
     m = mask[..., ::factor, ::factor] >= 1/2
 
-    mask: (B, 1, H, W). factor: pixels for each cell, both ways. Returns (B, 1, H / factor, W / factor).
+    mask: (B, 1, H, W). factor: pixels per cell, in both directions. Returns (B, 1, H / factor, W / factor).
     Source: Rombach et al. 2022, the authors' released code.
     Twin: diffusers.StableDiffusionInpaintPipeline.prepare_mask_latents.
     """
@@ -159,7 +160,7 @@ def latent_mask(mask, factor):
 
 @torch.no_grad()
 def encode(pipe, x_0, eps=None):
-    """Turn pictures into clean latents: with eps drawn from what the encoder answers, without it its mean.
+    """Encode pictures as clean latents: with eps, sampled from the encoder's distribution; without it, its mean.
 
     z_0 = scaling_factor sample_latent(mean, logvar, eps)
 
@@ -173,27 +174,27 @@ def encode(pipe, x_0, eps=None):
 
 
 def begun(pipe, x_0, seeds):
-    """Return the latents of a picture, or of several, and the noise to be added: one of each per seed."""
+    """Return the latents of one or several pictures, and the noise to be added: one of each per seed."""
     x_0 = pictures(pipe, x_0, len(seeds))
     eps, noise = islice(draws(pipe, seeds, [edge // factor(pipe) for edge in x_0.shape[2:]]), 2)
     return encode(pipe, x_0, eps), noise
 
 
 def pictures(pipe, x_0, count):
-    """Return one picture for each prompt; raise ValueError for what is none."""
+    """Return one picture for each prompt; raise ValueError for a wrong shape, size or range."""
     f, shape = factor(pipe), tuple(getattr(x_0, "shape", ()))
     if not torch.is_tensor(x_0) or x_0.ndim != 4 or shape[0] not in (1, count) or shape[1] != 3:
         raise ValueError(f"x_0 is {shape or type(x_0).__name__}; it must be a tensor (1, 3, H, W) "
                          f"or ({count}, 3, H, W), a picture for each prompt.")
     if shape[2] % f or shape[3] % f:
         raise ValueError(f"x_0 is {shape[2]} x {shape[3]} pixels; both must be multiples of {f}.")
-    if not x_0.abs().max() <= 1.01:  # not "> 1.01": nan is refused, too
-        raise ValueError(f"x_0 goes from {x_0.min():.3g} to {x_0.max():.3g}; a picture is in [-1, 1].")
+    if not x_0.abs().max() <= 1.01:  # not "> 1.01", so that NaN is refused, too
+        raise ValueError(f"x_0 has values from {x_0.min():.3g} to {x_0.max():.3g}; a picture must be in [-1, 1].")
     return x_0.expand(count, -1, -1, -1)
 
 
 def a_mask(mask, x_0, z_0):
-    """Return a mask as small as the latent; raise ValueError if it fits no picture or marks nothing."""
+    """Return the mask at the latent's size; raise ValueError if it does not fit the pictures or marks nothing."""
     size, counts = x_0.shape[2:], (1, len(z_0))
     if not torch.is_tensor(mask) or mask.ndim != 4 or mask.shape[1:] != (1, *size) or len(mask) not in counts:
         raise ValueError(f"mask is {tuple(getattr(mask, 'shape', ()))}; it must be a tensor with one mask "
@@ -201,10 +202,10 @@ def a_mask(mask, x_0, z_0):
     edge = size[0] // z_0.shape[2]
     m = latent_mask(mask, edge).to(z_0)
     if not m.any():
-        raise ValueError(f"The mask marks nothing that is large enough; paint at least {edge} pixels wide.")
+        raise ValueError(f"The mask marks no cell of the latent; paint an area at least {edge} pixels wide.")
     return m
 
 
 def factor(pipe):
-    """Return how many pixels a cell of the latent is wide."""
+    """Return the VAE's downsampling factor: how many pixels wide a cell of the latent is."""
     return 2 ** (len(pipe.vae.config.block_out_channels) - 1)

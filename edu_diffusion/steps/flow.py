@@ -1,8 +1,8 @@
 """Flow matching: the same idea in other variables, a straight line from the image to the noise.
 
-Here a level is the share of noise itself, t and s in [0, 1] with t > s, and the model predicts the
+Here the timestep is the fraction of noise itself, t and s in [0, 1] with t > s, and the model predicts the
 direction of the line, u = eps - x_0. It is another parameterisation, not another sampler: in
-y = x / (1 - t) its Euler step is once more DDIM's.
+y = x / (1 - t) its Euler step is DDIM's again.
 """
 
 from .noise import per_picture
@@ -11,7 +11,7 @@ __all__ = ["flow_euler_step", "flow_sample"]
 
 
 def flow_sample(x_0, eps, t):
-    """Make a clean image noisy: go the share t of the way from it to the noise.
+    """Add noise to a clean image: interpolate between it (t = 0) and the noise (t = 1).
 
     x_t = (1 - t) x_0 + t eps
 
@@ -24,7 +24,7 @@ def flow_sample(x_0, eps, t):
 
 
 def flow_euler_step(x_t, u, t, s):
-    """Follow the predicted direction from the share of noise t back to the share s.
+    """Follow the predicted direction from timestep t back to the less noisy timestep s.
 
     x_s = x_t + (s - t) u
 

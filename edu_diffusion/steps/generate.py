@@ -1,8 +1,8 @@
 """The whole of Stable Diffusion: prompt -> text embedding; noise -> U-Net, step by step -> latent -> picture.
 
 The modules and weights are those of the pipeline that is passed in, so nothing is converted. Any
-`StableDiffusionPipeline` will do: every prediction type, every spacing of the levels, any device, any dtype.
-The steps are DDIM's without clipping, or your own; the levels come from the configuration of the
+`StableDiffusionPipeline` will do: every prediction type, every timestep spacing, any device, any dtype.
+The steps are DDIM's without clipping, or your own; the timesteps come from the configuration of the
 pipeline's scheduler.
 """
 
@@ -23,9 +23,9 @@ __all__ = ["State", "decode", "embed", "generate", "initial_noise", "to_uint8"]
 
 
 class State(NamedTuple):
-    """One step of `generate`, from level t to the cleaner level s (s = -1: no noise left).
+    """One denoising step of `generate`, from timestep t to the less noisy timestep s (s = -1: no noise left).
 
-    All tensors: (B, 4, h, w). Without guidance the U-Net is asked for the prompt only: eps_u equals eps_c.
+    All tensors: (B, 4, h, w). Without guidance the U-Net is run for the prompt only: eps_u equals eps_c.
     """
 
     i: int  # 0, 1, 2, ...: the number of the step
@@ -34,28 +34,28 @@ class State(NamedTuple):
     z_t: torch.Tensor  # the latent before the step
     eps_u: torch.Tensor  # noise predicted for the negative prompt
     eps_c: torch.Tensor  # noise predicted for the prompt
-    eps: torch.Tensor  # the two, guided
-    z_0: torch.Tensor  # the clean latent, as far as it can be told from here
+    eps: torch.Tensor  # the guided noise prediction
+    z_0: torch.Tensor  # the predicted clean latent
     z_s: torch.Tensor  # the latent after the step
 
 
 @torch.no_grad()
 def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANCE, interval=None, step=None,
              z_T=None, pairs=None, control=None):
-    """Turn a prompt into a latent, yielding a State for every step; `decode` the last z_s to see the picture.
+    """Generate a latent from a prompt, yielding a State for every step; `decode` the last z_s to see the picture.
 
-    z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance); as z_0 is found on
-    the way, also from v, it is written as q_sample(z_0, eps, abar_s)
+    z_s = ddim_step(z_t, eps, abar_t, abar_s), with eps = guide(eps_u, eps_c, guidance); since z_0 is computed
+    anyway, also from v, this is written as q_sample(z_0, eps, abar_s)
 
     prompt, negative: a string, or a list of B strings. Picture i has the seed `seed + i`, so that it does
     not depend on its batch. steps: 1 to T. guidance: any finite g; 1 is no guidance and one U-Net call.
     (The library skips guidance for every g <= 1; here 0 <= g < 1 follows the formula.)
-    interval: (low, high), the levels t that guidance counts at; None is all.
+    interval: (low, high), the timesteps t with guidance; None is all.
     step: a sampler such as heun_step, or your own function (x_t, eps, abar_t, abar_s) -> x_s, in place of
-    ddim_step; it may ask for `noise`, `before` and `ask` as in `sample`. Picture i has its own noise, too.
-    z_T: a latent (B, 4, h, w) to begin with in place of noise. pairs: the levels (t, s) to go through in
+    ddim_step; it may take `noise`, `before` and `ask` as in `sample`. Picture i has its own noise, too.
+    z_T: a latent (B, 4, h, w) to start from in place of noise. pairs: the timesteps (t, s) to run in
     place of all that `steps` stands for, such as the last few of them; edit.py needs both.
-    control: a Control(net, condition, ...), or a list of several: ControlNets that steer the U-Net.
+    control: a Control(net, condition, ...), or a list of several: ControlNets that condition the U-Net.
     Raises ValueError for anything else, and at the first step whose result is not finite.
     Source: Rombach et al. 2022, section 3; Song et al. 2021, eq. 12.
     Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
@@ -78,15 +78,15 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
 
 @torch.no_grad()
 def embed(pipe, prompts):
-    """Turn prompts into the text embedding c that the U-Net attends to.
+    """Encode prompts as the text embedding c that the U-Net attends to.
 
-    c = text_encoder(token ids, padded to the tokenizer's length); a longer prompt is cut, with a warning.
+    c = text_encoder(token ids, padded to the tokenizer's length); a longer prompt is truncated, with a warning.
 
     prompts: a string or a list of B strings. Returns (B, tokens, width).
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.StableDiffusionPipeline.encode_prompt.
     """
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-    prompts = pipe.maybe_convert_prompt(prompts, pipe.tokenizer)  # a learned word may be several tokens
+    prompts = pipe.maybe_convert_prompt(prompts, pipe.tokenizer)  # textual inversion: a word may be several tokens
     warn_if_cut(pipe.tokenizer, prompts)
     ids = pipe.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").to(pipe.device)
     masked = getattr(pipe.text_encoder.config, "use_attention_mask", False)
@@ -95,7 +95,7 @@ def embed(pipe, prompts):
 
 
 def initial_noise(pipe, seeds):
-    """Draw the noise that each picture starts from, always on the CPU: a seed means the same on every device.
+    """Sample the noise that each picture starts from, on the CPU: a seed gives the same noise on every device.
 
     z_T ~ N(0, 1)
 
@@ -107,9 +107,9 @@ def initial_noise(pipe, seeds):
 
 @torch.no_grad()
 def decode(pipe, z_0):
-    """Turn clean latents into pictures.
+    """Decode clean latents to pictures.
 
-    x_0 = vae.decode(z_0 / scaling_factor), cut to [-1, 1]: the decoder may overshoot a little.
+    x_0 = vae.decode(z_0 / scaling_factor), clipped to [-1, 1]: the decoder may overshoot a little.
 
     z_0: (B, 4, h, w). Returns (B, 3, H, W) in [-1, 1].
     Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.decode.
@@ -119,7 +119,7 @@ def decode(pipe, z_0):
 
 
 def to_uint8(x):
-    """Turn pictures into bytes for a file or a screen.
+    """Convert pictures to bytes for a file or a screen.
 
     byte = round(255 clip(x / 2 + 1/2, 0, 1)), ties to the even byte
 
@@ -131,7 +131,7 @@ def to_uint8(x):
 
 
 def timesteps(pipe, steps, step=None):
-    """Return the pairs (t, s) that the configuration of the pipeline's scheduler asks for.
+    """Return the pairs (t, s) of a sampling run, as configured in the pipeline's scheduler.
 
     For a caller's own step each s is the next t, as in all of the library's schedulers but DDIM's.
     """
@@ -144,7 +144,7 @@ def timesteps(pipe, steps, step=None):
 
 
 def beginning(z_T, noise):
-    """Return the noise, or the caller's own latent in its place; raise ValueError if that does not fit."""
+    """Return the starting latent: the noise, or the caller's z_T; raise ValueError if z_T does not fit."""
     if z_T is None:
         return noise
     if not torch.is_tensor(z_T) or z_T.ndim != 4 or z_T.shape[:2] != noise.shape[:2]:
@@ -156,7 +156,7 @@ def beginning(z_T, noise):
 def draws(pipe, seeds, size=None):
     """Yield noise for the whole batch, again and again; every picture has its own generator, on the CPU.
 
-    size: of the latent, (h, w); None is the one that the U-Net was made for.
+    size: of the latent, (h, w); None is the size that the U-Net was made for.
     """
     size = size or pipe.unet.config.sample_size
     shape = (1, pipe.unet.config.in_channels, *([size, size] if isinstance(size, int) else size))
@@ -166,7 +166,7 @@ def draws(pipe, seeds, size=None):
 
 
 def level(pipe, t):
-    """Return abar_t; for t = -1, after the last step, that is 1, or abar_0 in schedulers so configured."""
+    """Return abar_t; for t = -1, after the last step, that is 1, or abar_0 if the scheduler is configured so."""
     abar = pipe.scheduler.alphas_cumprod
     if t < 0 and pipe.scheduler.config.get("set_alpha_to_one", True):
         return abar.new_tensor(1.0)
@@ -174,7 +174,7 @@ def level(pipe, t):
 
 
 def asker(pipe, unet, c, guidance, interval):
-    """Return the function (s, z_s) -> eps, the guided noise at level s, for a step that asks once more."""
+    """Return the function (s, z_s) -> eps, the guided noise at timestep s, for a sampler with a second evaluation."""
 
     def ask(s, z_s):
         s = max(s, 0)
@@ -186,12 +186,12 @@ def asker(pipe, unet, c, guidance, interval):
 
 
 def context(pipe, negatives, prompts, g):
-    """Return the text embeddings, the negatives' first; without guidance the prompts' alone."""
+    """Return the text embeddings, those of the negative prompts first; without guidance the prompts' only."""
     return embed(pipe, prompts) if g == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
 
 
 def predict(unet, z_t, t, c, g):
-    """Ask the U-Net for both predictions in one batch, negatives first; with g = 1 both are the prompt's."""
+    """Run the U-Net for both predictions in one batch, negative prompts first; with g = 1 both are the prompt's."""
     c = c[-len(z_t) :] if g == 1 else c
     with in_use(unet):
         out = unet(torch.cat([z_t] * (len(c) // len(z_t))), t, encoder_hidden_states=c, return_dict=False)[0]
@@ -200,7 +200,7 @@ def predict(unet, z_t, t, c, g):
 
 @contextmanager
 def in_use(model):
-    """Switch a model from training to use (no dropout) for one call, and leave every part as it was."""
+    """Put a model into evaluation mode (no dropout) inside the `with` block; every part is then set back."""
     modes = [(part, part.training) for part in model.modules()] if model.training else []
     for part, _ in modes:
         part.training = False

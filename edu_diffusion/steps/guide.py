@@ -1,15 +1,15 @@
-"""Classifier-free guidance: make the prompt count for more than the model would let it."""
+"""Classifier-free guidance: give the prompt more influence than the model alone would."""
 
 from .check import levels_between
 
 __all__ = ["GUIDANCE", "STEPS", "guidance_at", "guide"]
 
-GUIDANCE = 2.5  # the smallest of 1.5, 2, 2.5, 3, 4 whose share of all right is within a point of the best (metrics.choose)
+GUIDANCE = 2.5  # the smallest of 1.5, 2, 2.5, 3, 4 whose rate of all right is within a point of the best (metrics.choose)
 STEPS = 20  # the default number of denoising steps
 
 
 def guide(eps_u, eps_c, g):
-    """Go from the prediction without the prompt towards the one with it, and beyond.
+    """Extrapolate from the unconditional prediction through the conditional one and beyond.
 
     eps = eps_u + g (eps_c - eps_u)
 
@@ -22,16 +22,16 @@ def guide(eps_u, eps_c, g):
 
 
 def guidance_at(t, g, interval=None):
-    """Return the guidance scale for level t: g within an interval of levels, 1 (no guidance) outside it.
+    """Return the guidance scale for timestep t: g within an interval of timesteps, 1 (no guidance) outside it.
 
     g_t = g if low <= t <= high else 1
 
-    The paper finds guidance harmful at the noisiest levels and hardly needed at the cleanest; outside the
-    interval a step needs one prediction instead of two. It counts in sigma; `t_from_sigma` translates.
-    t: a level. g: a number. interval: (low, high), both counted in, or None for every level; high below
+    The paper finds guidance harmful at high noise levels and hardly needed at low ones; outside the
+    interval a step needs one prediction instead of two. It uses sigma for the interval; `t_from_sigma` converts.
+    t: a timestep. g: a number. interval: (low, high), both included, or None for every timestep; high below
     low raises ValueError.
     Source: Kynkäänniemi et al. 2024, section 3.
-    Twin: diffusers.ClassifierFreeGuidance with start and stop, which count steps instead of levels.
+    Twin: diffusers.ClassifierFreeGuidance with start and stop, which count steps instead of timesteps.
     """
     if interval is None:
         return g

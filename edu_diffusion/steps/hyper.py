@@ -1,11 +1,11 @@
-"""Hypernetworks, as users of Stable Diffusion call them: small networks in front of what attention reads.
+"""Hypernetworks, as users of Stable Diffusion call them: small networks that change the input of attention.
 
-Attention makes its keys and values from the text. A hypernetwork changes the text on its way there, once for
-the keys and once for the values; the U-Net itself stays as it is. (The name means something else in Ha et al.
-2017: a network that writes the weights of another.)
+Cross-attention computes its keys and values from the text embedding. A hypernetwork changes this embedding first,
+with one network for the keys and one for the values; the U-Net itself stays as it is. (In Ha et al. 2017 the name
+means something else: a network that generates the weights of another.)
 
 `networks`: {width: (for the keys, for the values)}, torch modules from (..., width) to the same. An attention
-uses those for the width of what it reads. In Stable Diffusion 1 that is 768 for the text.
+module uses those for the width of its context. In Stable Diffusion 1 that is 768 for the text.
 """
 
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ __all__ = ["HyperProcessor", "hyper", "hyper_attend", "hypernetwork"]
 
 
 def hyper(network, x, strength=1.0):
-    """Add to x what a network makes of it.
+    """Add a network's output for x to x: a residual.
 
     x + strength network(x)
 
@@ -29,12 +29,12 @@ def hyper(network, x, strength=1.0):
 
 
 def hyper_attend(attn, x, c=None, networks=None, strength=1.0):
-    """Attend to c, which one network changes for the keys, and another for the values.
+    """Attend to c after one network has changed it for the keys and another for the values.
 
     out(attention(q, k, v)), with k = to_k(c + strength f(c)) and v = to_v(c + strength g(c))
 
-    attn: diffusers' Attention. x: (B, N, width). c: (B, M, width of c); None is x. networks: see above; no
-    networks for the width of c: plain attention. Returns (B, N, width).
+    attn: diffusers' Attention. x: (B, N, width). c: (B, M, width of c); None is x. networks: see above; if
+    there are none for the width of c, this is plain attention. Returns (B, N, width).
     Source: NovelAI 2022, as in `hyper`. Twin: diffusers.models.attention_processor.Attention.forward.
     """
     c = x if c is None else c
@@ -46,10 +46,12 @@ def hyper_attend(attn, x, c=None, networks=None, strength=1.0):
 
 
 class HyperProcessor:
-    """An attention processor that runs `hyper_attend`; with strength 0 the one before it does the work."""
+    """An attention processor that runs `hyper_attend`; with strength 0 the previous processor is used."""
 
     def __init__(self, before, networks, strength=1.0):
-        self.before, self.networks, self.strength = before, networks, strength
+        self.before = before
+        self.networks = networks
+        self.strength = strength
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None,
                  **more):
@@ -60,11 +62,11 @@ class HyperProcessor:
 
 @contextmanager
 def hypernetwork(unet, networks, strength=1.0, itself=False):
-    """Run a U-Net with a hypernetwork while the block runs: in `generate`, or in the library's own pipeline.
+    """Give a U-Net a hypernetwork inside the `with` block: for `generate`, or for the library's own pipeline.
 
-    unet: diffusers' UNet2DConditionModel. networks: see above. strength: a number; 0 is the base, bit for
-    bit. itself: also where a picture attends to itself, if there are networks for these widths. Yields the
-    U-Net. Raises ValueError for an attention with more to it than `attend` covers. Source: NovelAI 2022, as
+    unet: diffusers' UNet2DConditionModel. networks: see above. strength: a number; 0 is the base model, bit for
+    bit. itself: whether self-attention is changed too, if there are networks for its widths. Yields the
+    U-Net. Raises ValueError for an attention module that `attend` does not support. Source: NovelAI 2022, as
     in `hyper`. Twin: diffusers.UNet2DConditionModel.set_attn_processor.
     """
     with processed(unet, lambda name, old: HyperProcessor(old, networks, strength)

@@ -1,13 +1,13 @@
-"""The variational autoencoder's two formulas: draw a latent, and how far its distribution is from noise.
+"""The two formulas of the variational autoencoder: sampling a latent, and its KL divergence from a standard normal.
 
-The library cuts logvar to [-30, 20] before either, so that exp stays finite; so do we.
+The library clips logvar to [-30, 20] before either, so that exp stays finite; so do we.
 """
 
 __all__ = ["kl_to_unit", "sample_latent"]
 
 
 def sample_latent(mean, logvar, eps):
-    """Draw a latent from the encoder's answer so that gradients flow (the reparametrisation trick).
+    """Sample a latent from the encoder's distribution so that gradients flow (the reparametrisation trick).
 
     z = mean + exp(logvar / 2) eps
 

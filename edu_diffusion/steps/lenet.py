@@ -1,6 +1,6 @@
-"""LeNet-5, the reader of handwritten digits: as it is written today, and as it was published in 1998.
+"""LeNet-5, a classifier of handwritten digits: as it is written today, and as it was published in 1998.
 
-C1, S2, ... are the paper's names: C is a convolution, S a subsampling (half the size), F a full connection.
+C1, S2, ... are the paper's names: C is a convolution, S a subsampling (half the size), F a fully connected layer.
 """
 
 from collections import OrderedDict
@@ -11,9 +11,9 @@ from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Upsample
 
 __all__ = ["build_lenet", "build_lenet_1998", "lenet", "lenet_1998"]
 
-# Which of S2's six maps each of C3's sixteen sees (the paper's table I).
+# Which of S2's six maps each of C3's sixteen is connected to (the paper's table I).
 C3_SEES = [
-    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),  # three in a row, round the end
+    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),  # three in a row, wrapping around
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),  # four in a row
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),  # two pairs
     (0, 1, 2, 3, 4, 5),
@@ -21,7 +21,7 @@ C3_SEES = [
 
 
 def build_lenet():
-    """Return an untrained LeNet-5 as it is written today: ReLU, maximum pooling, all maps connected.
+    """Return an untrained LeNet-5 as it is written today: ReLU, max pooling, all maps connected.
 
     Returns a torch.nn.Sequential with the layers C1, S2, C3, S4, C5, F6 and out by name; call it, or `lenet`.
     Source: LeCun et al. 1998, section II-B, simplified. Twin: torch.nn.Sequential.
@@ -35,12 +35,12 @@ def build_lenet():
 
 
 def lenet(net, x):
-    """Read digits: look for strokes, halve, look for shapes of strokes, halve, and decide.
+    """Classify digits: find strokes, halve the size, find shapes made of strokes, halve again, and decide.
 
     out(relu(F6(relu(C5(pool(relu(C3(pool(relu(C1(x)))))))))))
 
-    net: from build_lenet. x: (B, 1, H, W) in [-1, 1], brought to 32 x 32 first.
-    Returns (B, 10): the largest number of a row belongs to the digit read.
+    net: from build_lenet. x: (B, 1, H, W) in [-1, 1], resized to 32 x 32 first.
+    Returns (B, 10), the logits: the largest of a row is at the predicted digit.
     Source: LeCun et al. 1998, section II-B, simplified. Twin: torch.nn.Sequential.forward.
     """
     x = F.interpolate(x, (32, 32), mode="bilinear")
@@ -52,16 +52,16 @@ def lenet(net, x):
 
 
 def build_lenet_1998(seed=0):
-    """Return an untrained LeNet-5 as published: subsampling with two numbers for each map, a sparse C3.
+    """Return an untrained LeNet-5 as published: subsampling with two parameters for each map, a sparse C3.
 
-    Its output layer is not trained: `codes`, for each digit a fixed row of 84 times -1 or +1. The paper draws
-    them as 7 x 12 pixels and says that they could have been random; here they are, by the seed.
+    Its output layer is not trained: `codes` has for each digit a fixed row of 84 values, -1 or +1. The paper draws
+    them as 7 x 12 pixels and says that they could have been random; here they are random, from the seed.
     Returns a torch.nn.ModuleDict with C1, S2, C3, S4, C5, F6 and the buffer `codes`.
     Source: LeCun et al. 1998, section II-B, table I. Twin: torch.nn.Conv2d, for C3 with weights held at zero.
     """
     net = torch.nn.ModuleDict({
         "C1": Conv2d(1, 6, 5),
-        "S2": Conv2d(6, 6, 1, groups=6),  # for each map a factor and a bias
+        "S2": Conv2d(6, 6, 1, groups=6),  # a factor and a bias for each map
         "C3": torch.nn.ModuleList(Conv2d(len(maps), 1, 5) for maps in C3_SEES),
         "S4": Conv2d(16, 16, 1, groups=16),
         "C5": Linear(400, 120), "F6": Linear(120, 84),
@@ -72,12 +72,12 @@ def build_lenet_1998(seed=0):
 
 
 def lenet_1998(net, x):
-    """Read digits as in 1998: the answer is how far the last layer's 84 numbers are from each digit's code.
+    """Classify digits as in 1998: the output is the distance of the last layer's 84 values from each digit's code.
 
     y_i = sum_j (h_j - codes_ij)^2
 
-    net: from build_lenet_1998. x: (B, 1, H, W) in [-1, 1], brought to 32 x 32 first.
-    Returns (B, 10), >= 0: the smallest number of a row belongs to the digit read.
+    net: from build_lenet_1998. x: (B, 1, H, W) in [-1, 1], resized to 32 x 32 first.
+    Returns (B, 10), >= 0: the smallest of a row is at the predicted digit.
     Source: LeCun et al. 1998, section II-B, eq. 7. Twin: torch.nn.Sequential.forward, then torch.cdist.
     """
     h = squash(net.C1(F.interpolate(x, (32, 32), mode="bilinear")))  # (B, 6, 28, 28)
@@ -90,10 +90,10 @@ def lenet_1998(net, x):
 
 
 def squash(a):
-    """1.7159 tanh(2 a / 3), the paper's eq. 6: -1 and +1 stay what they are, and nothing passes +-1.7159."""
+    """1.7159 tanh(2 a / 3), the paper's eq. 6: it maps -1 and +1 to themselves, and stays within +-1.7159."""
     return 1.7159 * torch.tanh(2 / 3 * a)
 
 
 def sum_of_four(h):
-    """Add up every 2 x 2 pixels: half the size."""
+    """Add up each block of 2 x 2 pixels, which halves the size."""
     return F.avg_pool2d(h, 2, divisor_override=1)

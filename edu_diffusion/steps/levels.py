@@ -1,7 +1,7 @@
-"""Which noise levels to visit, and the other way to measure them: sigma, the noise per signal.
+"""The noise levels of a sampling run, and sigma, the other measure of noise: its ratio to the signal.
 
-A level is a pair (t, abar_t): what the model is asked with, and how much signal is left. A list of levels
-runs from the noisiest to the cleanest; the last one, (-1, 1.0), stands for "no noise left".
+A noise level is a pair (t, abar_t): the timestep that the model is given, and how much signal is left. A list of
+them runs from the noisiest to the cleanest; the last one, (-1, 1.0), stands for "no noise left".
 """
 
 import torch
@@ -12,7 +12,7 @@ __all__ = ["abar_from_sigma", "karras_levels", "karras_sigmas", "sigma", "spaced
 
 
 def sigma(abar_t):
-    """Return a level's noise per signal: x_t / sqrt(abar_t) = x_0 + sigma_t eps.
+    """Return the noise level sigma of a timestep: x_t / sqrt(abar_t) = x_0 + sigma_t eps.
 
     sigma_t = sqrt((1 - abar_t) / abar_t)
 
@@ -23,7 +23,7 @@ def sigma(abar_t):
 
 
 def abar_from_sigma(sigma_t):
-    """Return the signal left at a level that is given by its noise per signal.
+    """Return the signal left at a noise level sigma.
 
     abar_t = 1 / (1 + sigma_t^2)
 
@@ -35,12 +35,12 @@ def abar_from_sigma(sigma_t):
 
 
 def t_from_sigma(sigma_t, abar):
-    """Return where on the model's own scale of T levels a sigma lies, as a rule between two of them.
+    """Return the timestep that belongs to a sigma, on the model's own scale; it usually lies between two of them.
 
     t = i + log(sigma_t / sigma_i) / log(sigma_{i+1} / sigma_i), with sigma_i <= sigma_t < sigma_{i+1}
 
-    sigma_t: (N,), >= 0; beyond either end of the scale it gets that end. abar: (T,), falling.
-    Returns (N,) in [0, T - 1], not whole.
+    sigma_t: (N,), >= 0; beyond either end of the scale the result is that end. abar: (T,), decreasing.
+    Returns (N,) in [0, T - 1], fractional.
     Source: Crowson's k-diffusion, DiscreteSchedule.sigma_to_t.
     Twin: diffusers.EulerDiscreteScheduler._sigma_to_t.
     """
@@ -50,22 +50,22 @@ def t_from_sigma(sigma_t, abar):
 
 
 def karras_sigmas(steps, sigma_min, sigma_max, rho=7.0):
-    """Space levels so that they crowd where there is little noise.
+    """Space noise levels more densely where there is little noise.
 
     sigma_i = (sigma_max^(1/rho) + i / (steps - 1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho
 
-    0 < sigma_min < sigma_max. rho = 1 is equal steps. Returns (steps,), falling from sigma_max to sigma_min.
+    0 < sigma_min < sigma_max. rho = 1 is equal spacing. Returns (steps,), from sigma_max down to sigma_min.
     Source: Karras et al. 2022, eq. 5. Twin: diffusers.EulerDiscreteScheduler._convert_to_karras.
     """
     return torch.linspace(sigma_max ** (1 / rho), sigma_min ** (1 / rho), steps) ** rho
 
 
 def spaced_levels(abar, steps=20, spacing="trailing", offset=0):
-    """Return steps + 1 levels, evenly spaced on the model's own scale; see `ddim_timesteps` for the spacings.
+    """Return steps + 1 noise levels with evenly spaced timesteps; see `ddim_timesteps` for the spacings.
 
     levels = [(t, abar_t), ..., (-1, 1.0)]
 
-    abar: (T,), falling. Raises ValueError for a number of steps or a spacing that cannot be.
+    abar: (T,), decreasing. Raises ValueError for an impossible number of steps or an unknown spacing.
     Source: Lin et al. 2024, table 2. Twin: diffusers.DDPMScheduler.set_timesteps.
     """
     pairs = ddim_timesteps(steps, len(abar), spacing, offset)
@@ -73,11 +73,11 @@ def spaced_levels(abar, steps=20, spacing="trailing", offset=0):
 
 
 def karras_levels(abar, steps=20, rho=7.0):
-    """Return steps + 1 levels with Karras's spacing between the model's noisiest and cleanest; t is not whole.
+    """Return steps + 1 noise levels with Karras's spacing, from the model's noisiest to its cleanest; t is fractional.
 
     levels = [(t_from_sigma(sigma_i, abar), abar_from_sigma(sigma_i)), ..., (-1, 1.0)]
 
-    abar: (T,), falling, in (0, 1): with zero terminal SNR the noisiest sigma would be infinite.
+    abar: (T,), decreasing, in (0, 1): with zero terminal SNR the noisiest sigma would be infinite.
     Source: Karras et al. 2022, eq. 5.
     Twin: diffusers.EulerDiscreteScheduler.set_timesteps with use_karras_sigmas and "linspace".
     """

@@ -1,10 +1,10 @@
-"""LoRA: a small change of a large weight, kept beside it.
+"""LoRA: a low-rank change of a large weight matrix, stored beside it.
 
-W stays as it was trained. What learns are two thin matrices: A takes the input down to `rank` numbers, B
-takes these up again. Their product has the shape of W, but far fewer numbers stand behind it.
+W stays frozen. Two small matrices are trained instead: A projects the input down to `rank` numbers, B
+projects these up again. Their product has the shape of W, but far fewer parameters.
 
-An adapter for one layer is written (A, B, alpha, weight): alpha is a fixed strength, chosen when it is
-trained (the change counts alpha / rank), weight is the dial when it is used: 0 is the base, 1 is as trained.
+An adapter for one layer is written (A, B, alpha, weight): alpha is a fixed scale, chosen for the training
+(the change is multiplied by alpha / rank), weight is set at inference: 0 is the base model, 1 is as trained.
 Several may be used at once; they add up.
 """
 
@@ -14,11 +14,11 @@ __all__ = ["lora_delta", "lora_init", "lora_linear", "lora_merge"]
 
 
 def lora_init(W, rank, generator=None):
-    """Begin a change of W that does not change anything yet.
+    """Initialise an adapter of W so that it does not change anything yet.
 
     A ~ N(0, 1 / rank^2), B = 0, so that B A = 0
 
-    W: (out, in), or a convolution's (out, in, h, w). rank: at least 1; another raises ValueError.
+    W: (out, in), or a convolution's (out, in, h, w). rank: at least 1, or ValueError is raised.
     Returns A, (rank, in) or (rank, in, h, w), and B, (out, rank) or (out, rank, 1, 1).
     Source: Hu et al. 2022, section 4.1. Twin: peft.tuners.lora.layer.LoraLayer.reset_lora_parameters.
     """
@@ -29,7 +29,7 @@ def lora_init(W, rank, generator=None):
 
 
 def lora_delta(A, B, alpha):
-    """The change of a weight that two thin matrices stand for.
+    """Return the change of the weight that the two low-rank matrices encode.
 
     delta W = (alpha / rank) B A
 
@@ -41,7 +41,7 @@ def lora_delta(A, B, alpha):
 
 
 def lora_linear(linear, x, *adapters):
-    """A linear layer with adapters beside it: its own answer, and a little from each.
+    """A linear layer with adapters beside it: its own output plus that of each adapter.
 
     y = W x + b + sum of weight (alpha / rank) B (A x)
 
@@ -55,7 +55,7 @@ def lora_linear(linear, x, *adapters):
 
 
 def lora_merge(W, *adapters):
-    """Put adapters into the weight for good: the same answers as beside it, and no more work than without.
+    """Merge adapters into the weight: the same outputs as with them beside it, at no extra cost.
 
     W' = W + sum of weight (alpha / rank) B A
 

@@ -1,4 +1,4 @@
-"""Adding noise: how much signal each of T levels keeps, and how a clean image becomes a noisy one."""
+"""The forward process: noise schedules over T timesteps, and how a clean image becomes a noisy one."""
 
 import torch
 
@@ -9,7 +9,7 @@ __all__ = [
 
 
 def linear_betas(T=1000, beta_start=0.0001, beta_end=0.02):
-    """Return the noise added by each level, as in the first DDPM: a straight line.
+    """Return the betas of the first DDPM: they rise linearly.
 
     beta_t = beta_start + t / (T - 1) (beta_end - beta_start)
 
@@ -20,7 +20,7 @@ def linear_betas(T=1000, beta_start=0.0001, beta_end=0.02):
 
 
 def scaled_linear_betas(T=1000, beta_start=0.00085, beta_end=0.012):
-    """Return the noise added by each level, as in Stable Diffusion: a straight line in sqrt(beta).
+    """Return the betas of Stable Diffusion: sqrt(beta) rises linearly.
 
     beta_t = (sqrt(beta_start) + t / (T - 1) (sqrt(beta_end) - sqrt(beta_start)))^2
 
@@ -32,7 +32,7 @@ def scaled_linear_betas(T=1000, beta_start=0.00085, beta_end=0.012):
 
 
 def cosine_betas(T=1000):
-    """Return the noise added by each level so that abar falls like a squared cosine.
+    """Return the betas for which abar falls like a squared cosine.
 
     beta_t = min(1 - f(t + 1) / f(t), 0.999), with f(t) = cos((t / T + 0.008) / 1.008 * pi / 2)^2
 
@@ -46,11 +46,11 @@ def cosine_betas(T=1000):
 
 
 def sigmoid_betas(T=1000, beta_start=0.0001, beta_end=0.02):
-    """Return the noise added by each level: an S, flat at both ends and steep in the middle.
+    """Return betas that rise like a sigmoid, flat at both ends and steep in the middle.
 
     beta_t = beta_start + (beta_end - beta_start) / (1 + exp(-u_t)), with u_t from -6 to 6 in equal steps
 
-    Returns (T,) in (0, 1), rising; at the ends 0.25 % of the way from beta_start and beta_end.
+    Returns (T,) in (0, 1), rising; at the ends 0.25 % of the range away from beta_start and beta_end.
     Source: Xu et al. 2022 (GeoDiff), the authors' released code.
     Twin: diffusers.DDPMScheduler, its betas for beta_schedule="sigmoid".
     """
@@ -58,11 +58,11 @@ def sigmoid_betas(T=1000, beta_start=0.0001, beta_end=0.02):
 
 
 def zero_terminal_snr(betas):
-    """Bend a schedule so that its last level is noise alone, as the sampler takes it to be.
+    """Rescale a schedule so that its last timestep is pure noise, as the sampler assumes (zero terminal SNR).
 
     sqrt(abar'_t) = (sqrt(abar_t) - sqrt(abar_T-1)) sqrt(abar_0) / (sqrt(abar_0) - sqrt(abar_T-1))
 
-    The first level stays as it was; the last beta becomes 1. There eps says nothing about x_0, so a model
+    The first timestep stays as it was; the last beta becomes 1. There eps says nothing about x_0, so a model
     for such a schedule has to predict v.
     betas: (T,) in (0, 1), T at least 2. Returns (T,) in (0, 1].
     Source: Lin et al. 2024, algorithm 1.
@@ -74,18 +74,18 @@ def zero_terminal_snr(betas):
 
 
 def abar(betas):
-    """Return how much signal (as variance) is left at each level.
+    """Return how much signal (as variance) is left at each timestep.
 
     abar_t = (1 - beta_0) (1 - beta_1) ... (1 - beta_t)
 
-    betas: (T,) in (0, 1). Returns (T,), falling.
+    betas: (T,) in (0, 1). Returns (T,), decreasing.
     Source: Ho et al. 2020, above eq. 4. Twin: diffusers.DDIMScheduler, its alphas_cumprod.
     """
     return torch.cumprod(1 - betas, dim=0)
 
 
 def snr(abar_t):
-    """Return the signal-to-noise ratio of a level: 1 where both are equal.
+    """Return the signal-to-noise ratio of a timestep: 1 where signal and noise are equally strong.
 
     snr_t = abar_t / (1 - abar_t)
 
@@ -96,7 +96,7 @@ def snr(abar_t):
 
 
 def q_sample(x_0, eps, abar_t):
-    """Make a clean image noisy, in one go.
+    """Add noise to a clean image, up to any timestep in a single step.
 
     x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps
 
@@ -108,7 +108,7 @@ def q_sample(x_0, eps, abar_t):
 
 
 def velocity(x_0, eps, abar_t):
-    """Return what a v-prediction model learns: noise where the image is clean, the image where it is noise.
+    """Return the target of v-prediction: close to eps where there is little noise, to -x_0 where there is much.
 
     v = sqrt(abar_t) eps - sqrt(1 - abar_t) x_0
 
@@ -120,9 +120,9 @@ def velocity(x_0, eps, abar_t):
 
 
 def per_picture(abar_t, x):
-    """Shape levels (B,) as (B, 1, 1, 1), in x's dtype and on its device; a scalar passes unchanged.
+    """Reshape abar_t from (B,) to (B, 1, 1, 1), in x's dtype and on its device; a scalar is returned unchanged.
 
-    Without this a batch as large as the picture is wide would silently get one level per column.
+    Without this a batch as large as the picture is wide would silently get one timestep per column.
     """
     if torch.is_tensor(abar_t) and abar_t.ndim == 1:
         return abar_t.to(x).reshape(-1, *[1] * (x.ndim - 1))

@@ -1,7 +1,7 @@
-"""Other ways to attend, put into a U-Net of the library for as long as a block runs.
+"""Custom attention processors, put into a library U-Net inside a `with` block.
 
-An attention processor is the library's name for the function that an Attention module calls to do its work.
-Those here are given the one that was there before, and leave to it whatever they do not change: then it stays
+An attention processor is the library's name for the function that an Attention module calls to compute attention.
+Those here receive the previous processor and use it for everything that they do not change: that part stays
 the same bit for bit.
 """
 
@@ -14,9 +14,9 @@ __all__ = []
 
 @contextmanager
 def processed(unet, make):
-    """Replace the processors of a U-Net by make(name, the one before) while the block runs; None: none.
+    """Replace each processor of a U-Net by make(name, old) inside the `with` block; where make gives None, old stays.
 
-    Raises ValueError where one is replaced in an attention with more to it than `attend` covers.
+    Raises ValueError if one is replaced in an attention module that `attend` does not support.
     """
     before = dict(unet.attn_processors)
     made = {name: make(name, old) for name, old in before.items()}
@@ -30,5 +30,5 @@ def processed(unet, make):
 
 
 def crossed(name):
-    """Whether a processor's name is that of a cross-attention, which reads the text."""
+    """Whether a processor's name is that of a cross-attention, which attends to the text."""
     return ".attn2." in name

@@ -1,4 +1,4 @@
-"""The sampling loop for any function that predicts noise: a network, a formula, a learner's own guess."""
+"""The sampling loop for any function that predicts noise: a network, a formula, a learner's own function."""
 
 import itertools
 from functools import partial
@@ -13,31 +13,31 @@ __all__ = ["SampleState", "sample"]
 
 
 class SampleState(NamedTuple):
-    """One step of `sample`, from level t to the cleaner level s. All tensors: (B, C, H, W)."""
+    """One denoising step of `sample`, from timestep t to the less noisy timestep s. All tensors: (B, C, H, W)."""
 
     i: int  # 0, 1, 2, ...: the number of the step
     t: int | float
     s: int | float  # -1: no noise left
     x_t: torch.Tensor  # the image before the step
     eps: torch.Tensor  # the noise that the model predicts
-    x_0: torch.Tensor  # the clean image, as far as it can be told from here
+    x_0: torch.Tensor  # the predicted clean image
     x_s: torch.Tensor  # the image after the step
 
 
 @torch.no_grad()
 def sample(model, x_T, levels, step=ddim_step, generator=None):
-    """Turn noise into images, yielding a SampleState for every step; the last x_s is the result.
+    """Sample images from noise, yielding a SampleState for every step; the last x_s is the result.
 
     x_s = step(x_t, eps, abar_t, abar_s), with eps = model(x_t, t)
 
-    model: a function (x_t, t) -> eps like x_t, a tensor; `to_eps` turns v or x_0 into eps.
-    x_T: (B, C, H, W), standard normal where the first level is noise alone.
+    model: a function (x_t, t) -> eps like x_t, a tensor; `to_eps` converts v or x_0 to eps.
+    x_T: (B, C, H, W), standard normal if the first noise level is pure noise.
     levels: a list of (t, abar_t), noisiest first, as from `spaced_levels` or `karras_levels`.
-    step: any sampler, or your own function (x_t, eps, abar_t, abar_s) -> x_s. After these it may ask by
-    name for `noise` (standard normal, like x_t), `before` (None, then (x_0, abar_t) of the step before)
-    and `ask` (a function x_s -> eps: the model once more, at level s).
-    generator: a torch.Generator of the CPU for `noise`, or None for torch's own. Let the one that drew x_T
-    go on; a second one with its seed would draw the same numbers again.
+    step: any sampler, or your own function (x_t, eps, abar_t, abar_s) -> x_s. After these it may take by
+    name `noise` (standard normal, like x_t), `before` (None, then (x_0, abar_t) of the previous step)
+    and `ask` (a function x_s -> eps that evaluates the model again, at timestep s).
+    generator: a torch.Generator of the CPU for `noise`, or None for torch's own. Pass on the one that x_T was
+    sampled with; a second one with the same seed would give the same numbers again.
     Raises ValueError for anything else, and at the first step whose result is not finite.
     Source: Ho et al. 2020, algorithm 2, with other samplers for its line 4.
     Twin: diffusers.DDPMPipeline.__call__.
@@ -54,14 +54,14 @@ def sample(model, x_T, levels, step=ddim_step, generator=None):
 
 
 def noise_like(x, generator):
-    """Draw standard normal noise like x, on the CPU, so that a seed means the same on every device."""
+    """Sample standard normal noise like x, on the CPU, so that a seed gives the same noise on every device."""
     return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
 
 
 def equipped(step, draw, ask):
-    """Return step as a function that hands it what it asks for by name, and remembers x_0 for the next call.
+    """Wrap a step so that it gets the optional arguments it names; x_0 is remembered for the next call.
 
-    draw() -> noise; nothing is drawn for a step that does not ask. ask(s, x) -> eps at level s.
+    draw() -> noise, called only for a step that takes noise. ask(s, x) -> eps at timestep s.
     """
     names, before = extras(step), None
 
@@ -70,7 +70,7 @@ def equipped(step, draw, ask):
         noise = draw() if "noise" in names else None
         offer = {"noise": noise, "before": before, "ask": partial(ask, s)}
         before = x_0, abar_t
-        # a copy: what was yielded must not change, even if the step works in place
+        # a copy: a state that was yielded must not change, even if the step works in place
         return step(x_t.clone(), eps, abar_t, abar_s, **{name: offer[name] for name in names})
 
     return call

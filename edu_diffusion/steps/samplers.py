@@ -1,18 +1,19 @@
-"""Samplers: other ways than DDIM's to go from x_t to the cleaner x_s, given the predicted noise.
+"""Samplers: alternatives to DDIM for the step from x_t to the cleaner x_s, given the predicted noise.
 
-All take (x_t, eps, abar_t, abar_s), like `ddim_step`, and some one thing more, by name: `noise` to add,
-what was found the step `before`, or a function `ask` that has the model predict once more. `sample` and
-`generate` hand it to them. In the variable y = x / sqrt(abar), which is x_0 + sigma eps, they are all short:
+All take (x_t, eps, abar_t, abar_s), like `ddim_step`, and some take one more argument by name: `noise` to add,
+the result of the step `before`, or a function `ask` that evaluates the model again. `sample` and
+`generate` provide it. In the variable y = x / sqrt(abar), which is x_0 + sigma eps, they are all short:
 
-| step                 | y_s =                                                    | noise | order | asks  |
+| step                 | y_s =                                                    | noise | order | calls |
 |----------------------|----------------------------------------------------------|-------|-------|-------|
-| euler_step           | y_t + (sigma_s - sigma_t) eps: DDIM's                    | no    | 1     | once  |
-| heun_step            | y_t + (sigma_s - sigma_t) (eps + eps at s) / 2           | no    | 2     | twice |
-| dpmpp_2m_step        | as DDIM's, with an x_0 led on from the step before       | no    | 2     | once  |
-| euler_ancestral_step | Euler's to sigma_s^2 / sigma_t, then noise up to sigma_s | yes   |       | once  |
-| ddpm_step            | the same; with fixed_large a little more noise           | yes   |       | once  |
+| euler_step           | y_t + (sigma_s - sigma_t) eps: DDIM's                    | no    | 1     | 1     |
+| heun_step            | y_t + (sigma_s - sigma_t) (eps + eps at s) / 2           | no    | 2     | 2     |
+| dpmpp_2m_step        | as DDIM's, with x_0 extrapolated from the previous step  | no    | 2     | 1     |
+| euler_ancestral_step | Euler's to sigma_s^2 / sigma_t, then noise up to sigma_s | yes   |       | 1     |
+| ddpm_step            | the same; with fixed_large a little more noise           | yes   |       | 1     |
 
-Order 1: twice as many steps, half as far from the exact end of the path; order 2: a quarter.
+"calls" are the model evaluations in a step. Order 1: with twice as many steps the result is half as far from
+the exact end of the sampling trajectory; order 2: a quarter.
 """
 
 import math
@@ -25,7 +26,7 @@ __all__ = ["ddpm_step", "dpmpp_2m_step", "euler_ancestral_step", "euler_step", "
 
 
 def ddpm_step(x_t, eps, abar_t, abar_s, noise, variance="fixed_small"):
-    """Move x_t to level s as the first DDPM did: towards x_0, and add a little fresh noise.
+    """Move x_t to timestep s as the first DDPM did: towards x_0, with a little fresh noise added.
 
     x_s = (sqrt(abar_s) beta x_0 + sqrt(1 - beta) (1 - abar_s) x_t) / (1 - abar_t) + sqrt(V) noise, with
     beta = 1 - abar_t / abar_s and V = beta (1 - abar_s) / (1 - abar_t) (fixed_small) or beta (fixed_large)
@@ -46,7 +47,7 @@ def ddpm_step(x_t, eps, abar_t, abar_s, noise, variance="fixed_small"):
 
 
 def euler_step(x_t, eps, abar_t, abar_s):
-    """Move x_t to level s along a straight line: Euler's method for dy / dsigma = eps. It is DDIM's step.
+    """Move x_t to timestep s along a straight line: Euler's method for dy / dsigma = eps. It is DDIM's step.
 
     y_s = y_t + (sigma_s - sigma_t) eps, with y = x / sqrt(abar)
 
@@ -61,7 +62,7 @@ def euler_step(x_t, eps, abar_t, abar_s):
 
 
 def euler_ancestral_step(x_t, eps, abar_t, abar_s, noise):
-    """Move x_t by Euler to a level cleaner than s, then add noise up to s. It is ddpm_step, fixed_small.
+    """Move x_t by Euler to a noise level below that of s, then add noise up to s. It is ddpm_step, fixed_small.
 
     y_s = y_t + (sigma_down - sigma_t) eps + sigma_up noise, with y = x / sqrt(abar),
     sigma_down = sigma_s^2 / sigma_t and sigma_up = sqrt(sigma_s^2 - sigma_down^2)
@@ -79,12 +80,12 @@ def euler_ancestral_step(x_t, eps, abar_t, abar_s, noise):
 
 
 def heun_step(x_t, eps, abar_t, abar_s, ask):
-    """Try Euler's step, ask the model at its end as well, and go by the mean of both predictions.
+    """Try Euler's step, evaluate the model at its end as well, and step with the mean of both predictions.
 
     x_s = ddim_step(x_t, (eps + ask(x'_s)) / 2), with x'_s = ddim_step(x_t, eps)
 
-    x_t, eps: (B, C, H, W). ask: a function x_s -> eps at level s. abar_t < abar_s: scalars in (0, 1]; for
-    abar_s = 1, where there is no noise to predict, the first try stands. Returns (B, C, H, W).
+    x_t, eps: (B, C, H, W). ask: a function x_s -> eps at timestep s. abar_t < abar_s: scalars in (0, 1]; for
+    abar_s = 1, where there is no noise to predict, the result is Euler's step. Returns (B, C, H, W).
     Source: Karras et al. 2022, algorithm 1. Twin: diffusers.HeunDiscreteScheduler.step, called twice.
     """
     x_s = ddim_step(x_t, eps, abar_t, abar_s)
@@ -94,13 +95,13 @@ def heun_step(x_t, eps, abar_t, abar_s, ask):
 
 
 def dpmpp_2m_step(x_t, eps, abar_t, abar_s, before=None):
-    """Lead x_0 on from the step before to the middle of this one, and make DDIM's step with that.
+    """Extrapolate x_0 from the previous step to the middle of this one, and make DDIM's step with the result.
 
-    D = x_0 + h / (2 h_before) (x_0 - x_0 before), with h = log(sigma_t / sigma_s), h_before the same of the
-    step before; x_s = sqrt(abar_s) D + sqrt(1 - abar_s) (x_t - sqrt(abar_t) D) / sqrt(1 - abar_t)
+    D = x_0 + h / (2 h_before) (x_0 - x_0 before), with h = log(sigma_t / sigma_s), h_before the same for the
+    previous step; x_s = sqrt(abar_s) D + sqrt(1 - abar_s) (x_t - sqrt(abar_t) D) / sqrt(1 - abar_t)
 
-    before: (x_0, abar_t) of the step before, or None for the first, which is then DDIM's; so is one to
-    abar_s = 1. (The library's lower_order_final makes the last one so in any case if there are under 15.)
+    before: (x_0, abar_t) of the previous step, or None for the first, which is then DDIM's; so is a step to
+    abar_s = 1. (The library's lower_order_final always does this for the last step if there are fewer than 15.)
     x_t, eps: (B, C, H, W). abar_t < abar_s: scalars in (0, 1]. Returns (B, C, H, W).
     Source: Lu et al. 2022 (DPM-Solver++), algorithm 2.
     Twin: diffusers.DPMSolverMultistepScheduler.step with dpmsolver++, order 2, midpoint.

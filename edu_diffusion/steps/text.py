@@ -1,4 +1,4 @@
-"""CLIP's training signal: a caption should be closer to its own picture than to any other in the batch."""
+"""CLIP's training objective: a caption should be closer to its own picture than to any other in the batch."""
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ __all__ = ["contrastive_loss", "similarity"]
 
 
 def similarity(text_emb, image_emb, logit_scale):
-    """Compare every text with every picture: cosines, sharpened by a learned scale.
+    """Compare every text with every picture: cosine similarities, sharpened by a learned scale.
 
     S_ij = exp(logit_scale) cos(text_i, image_j)
 
@@ -20,13 +20,13 @@ def similarity(text_emb, image_emb, logit_scale):
 
 
 def contrastive_loss(text_emb, image_emb, logit_scale, masked=None):
-    """Ask, for each text, which picture is its own, and for each picture, which text; average both.
+    """Classify for each text which picture is its own, and for each picture which text; average both losses.
 
     loss = 1/2 (cross_entropy(S, i) + cross_entropy(S^T, i)), with S = similarity(...); pair i is at S_ii
 
     text_emb, image_emb: (B, width), row i of both is one pair. logit_scale: a scalar tensor. masked: (B, B) bool, True
-    where text i is true of picture j as well; such a pair is no wrong answer, S_ij = -inf leaves it out. Own pairs count.
-    Returns a scalar, log(B) where every pair looks alike and none is masked.
+    where text i is true of picture j as well: S_ij = -inf leaves it out of the negatives. Matching pairs always count.
+    Returns a scalar, log(B) if all similarities are equal and none is masked.
     Source: Radford et al. 2021, figure 3. Twin: transformers.CLIPModel.forward with return_loss=True.
     """
     S = similarity(text_emb, image_emb, logit_scale)

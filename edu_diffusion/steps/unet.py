@@ -1,12 +1,12 @@
-"""The U-Net: down through smaller and smaller feature maps, and up again, with the skips at every level.
+"""The U-Net: down through smaller and smaller feature maps, and up again, with skip connections at every level.
 
-Two things are easily confused. A *skip* is a feature map of the way down, kept, and *concatenated* on the way
-up: the next block sees both. A *residual* is what some layers compute, *added* to what they started from.
-Picture, time and text come in by three routes: the noisy latent is the input, the time embedding is added in
-every ResNet block, and the text is looked at in every transformer.
+Two things are easily confused. A *skip* is a feature map of the downsampling path that is stored and
+*concatenated* in the upsampling path: the next block gets both. A *residual* is the output of some layers,
+*added* to their input. Picture, time and text come in by three routes: the noisy latent is the input, the time
+embedding is added in every ResNet block, and the text is attended to in every transformer (cross-attention).
 
-`h`: a feature map (B, channels, h, w). `temb`: the time embedding (B, width). `skips`: a list, as a stack.
-Blocks and weights are the library's own. Their layers are called one by one, a hook on a whole block is not.
+`h`: a feature map (B, channels, h, w). `temb`: the time embedding (B, width). `skips`: a list, used as a stack.
+Blocks and weights are the library's own. Their layers are called one by one, so a hook on a whole block never runs.
 """
 
 import math
@@ -21,14 +21,14 @@ __all__ = ["down_block", "mid_block", "resnet_block", "timestep_embedding", "une
 
 
 def unet_forward(unet, z_t, t, c, edit=None):
-    """Predict the noise (or v, or z_0: whatever it was trained for) in a latent.
+    """Predict the noise in a latent (or v, or z_0, whichever the U-Net was trained for).
 
     conv_in, down (keep the skips), mid, up (concatenate the skips), conv_out
 
     unet: diffusers' UNet2DConditionModel. z_t: (B, 4, h, w). t: a number, or (B,). c: (B, tokens, width).
     edit: your own function (name, tensor) -> tensor of the same shape, to look inside or to change something.
-    Its names, in this order: "temb"; "down.0", "down.1", ... what each block hands to the next (not what it
-    keeps); "skip.0" (made by conv_in), "skip.1", ... once all are there; "mid"; "up.0", "up.1", ...
+    Its names, in this order: "temb"; "down.0", "down.1", ... what each block passes to the next (not its
+    skips); "skip.0" (made by conv_in), "skip.1", ... once all are there; "mid"; "up.0", "up.1", ...
     A ControlNet adds its residuals at every skip and at "mid".
     Returns (B, 4, h, w). Raises ValueError for a U-Net with further inputs or other blocks, or wrong shapes.
     Source: Ronneberger et al. 2015, figure 1; Rombach et al. 2022, section 3.3.
@@ -49,12 +49,12 @@ def unet_forward(unet, z_t, t, c, edit=None):
 
 
 def timestep_embedding(t, width, flip_sin_to_cos=True, freq_shift=0):
-    """Turn a step's number into waves, fast and slow, that a network can read like the hands of a clock.
+    """Encode a timestep as waves, fast and slow, that a network can read like the hands of a clock.
 
     (cos(t f_i), sin(t f_i)), with f_i = 10000^(-i / (width / 2 - freq_shift)), i = 0, 1, ..., width / 2 - 1
 
     flip_sin_to_cos, freq_shift: the defaults are Stable Diffusion's; without the flip the sines come first.
-    t: (B,). width: an even number; another raises ValueError. Returns (B, width), float32, in [-1, 1].
+    t: (B,). width: an even number, or ValueError is raised. Returns (B, width), float32, in [-1, 1].
     Source: Vaswani et al. 2017, section 3.5; Ho et al. 2020, appendix B.
     Twin: diffusers.models.embeddings.get_timestep_embedding.
     """
@@ -67,7 +67,7 @@ def timestep_embedding(t, width, flip_sin_to_cos=True, freq_shift=0):
 
 
 def time_embedding(unet, t, z_t):
-    """The waves of t, through a small network of two layers: temb, (B, width)."""
+    """Pass the sinusoidal embedding of t through a small network of two layers: temb, (B, width)."""
     t, config = torch.as_tensor(t, device=z_t.device).expand(len(z_t)), unet.config
     waves = timestep_embedding(t, unet.time_proj.num_channels, config.flip_sin_to_cos, config.freq_shift)
     mlp = unet.time_embedding
@@ -75,7 +75,7 @@ def time_embedding(unet, t, z_t):
 
 
 def resnet_block(block, h, temb=None):
-    """Two convolutions, told the time in between; what they compute is a residual, added to the input.
+    """Two convolutions with the time embedding added in between; their output is a residual, added to the input.
 
     shortcut(h) + conv2(silu(norm2(conv1(silu(norm1(h))) + time_emb_proj(silu(temb)))))
 
@@ -95,10 +95,10 @@ def resnet_block(block, h, temb=None):
 
 
 def down_block(block, h, temb, c, skips):
-    """One level of the way down: ResNet blocks (and transformers), then half the size; all is kept as skips.
+    """One level of the downsampling path: ResNet blocks (and transformers), then half the size; each output is a skip.
 
     block: diffusers' DownBlock2D or CrossAttnDownBlock2D. h: (B, channels, h, w). temb: (B, width).
-    c: (B, tokens, width of c). skips: a list; what this level makes is appended to it.
+    c: (B, tokens, width of c). skips: a list; this level's feature maps are appended to it.
     Returns (B, channels out, h / 2, w / 2); the last level keeps h and w. Raises ValueError for other blocks.
     Source: Ronneberger et al. 2015, section 2.
     Twin: diffusers.models.unets.unet_2d_blocks.CrossAttnDownBlock2D.forward.
@@ -109,7 +109,7 @@ def down_block(block, h, temb, c, skips):
         skips.append(h)
     for downsampler in block.downsamplers or []:
         covered(downsampler)
-        h = downsampler.conv(h)  # in strides of two
+        h = downsampler.conv(h)  # stride 2
         skips.append(h)
     return h
 
@@ -130,11 +130,11 @@ def mid_block(block, h, temb, c):
 
 
 def up_block(block, h, temb, c, skips):
-    """One level of the way up: before each ResNet block the last skip is concatenated; then twice the size.
+    """One level of the upsampling path: before each ResNet block the last skip is concatenated; then twice the size.
 
     block: diffusers' UpBlock2D or CrossAttnUpBlock2D. h, temb, c: as in down_block.
-    skips: a list. This level's are taken off its end; the one then last is the next level's, and says which
-    size to reach: twice h and w, or one less where an odd number was halved.
+    skips: a list. This level's are taken off its end; the last one left belongs to the next level and gives the
+    target size: twice h and w, or one less where an odd number was halved.
     Returns (B, channels out, 2 h, 2 w); the last level keeps h and w. Raises ValueError for other blocks.
     Source: Ronneberger et al. 2015, section 2.
     Twin: diffusers.models.unets.unet_2d_blocks.CrossAttnUpBlock2D.forward.
@@ -150,11 +150,11 @@ def up_block(block, h, temb, c, skips):
 
 
 def layers(block):
-    """Pairs (ResNet block, transformer); the transformer is None in blocks without attention."""
+    """Return pairs (ResNet block, transformer); the transformer is None in blocks without attention."""
     return zip(block.resnets, getattr(block, "attentions", [None] * len(block.resnets)), strict=True)
 
 
 def layer(resnet, transformer, h, temb, c):
-    """One ResNet block, and the transformer behind it, if there is one."""
+    """Run one ResNet block, and the transformer after it, if there is one."""
     h = resnet_block(resnet, h, temb)
     return h if transformer is None else spatial_transformer(transformer, h, c)

@@ -1,12 +1,12 @@
-"""What is looked at from where: attention maps, recomputed from the recorded q and k.
+"""Attention maps, recomputed from recorded queries and keys.
 
     with record_attention(pipe) as trace:
         pipe("a cat face on a blue background")
     spans = words(pipe.tokenizer, "a cat face on a blue background")
     maps = by_word(heat_maps(trace, size=64), spans)[1]  # 0: the negative prompt's; (words, 64, 64)
 
-In cross-attention every position of the picture asks (q), and every token of the prompt answers (k). The run
-itself uses a fast attention that never holds these maps, and goes on doing so.
+In cross-attention every position of the picture has a query (q), and every token of the prompt has a key (k). The
+run itself uses a fast attention kernel that never stores these maps; recording does not change that.
 """
 
 import math
@@ -24,7 +24,7 @@ PROCESSORS = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XForm
 
 
 def cross_attention(model):
-    """Return the names of the modules that look at the text; in Stable Diffusion all of them end in "attn2".
+    """Return the names of the cross-attention modules; in Stable Diffusion all of them end in "attn2".
 
     model: a torch module or a diffusers pipeline. Each is a diffusers Attention.
     """
@@ -32,22 +32,22 @@ def cross_attention(model):
 
 
 def attentions(model):
-    """{name: module} of all diffusers Attention modules, known by what they have."""
+    """Return {name: module} of all diffusers Attention modules, recognised by their attributes."""
     return {name: module for name, module in modules(model).items()
             if all(hasattr(module, needed) for needed in ("to_q", "to_k", "heads", "is_cross_attention"))}
 
 
 @contextmanager
 def record_attention(model, *names, at=None, dtype=None):
-    """Record the q and k of attention modules, all that is needed to compute their maps later.
+    """Record the queries and keys of attention modules: all that is needed to compute their maps later.
 
-    names: of Attention modules, or patterns; none: all cross-attentions. For the others see `record`.
-    Yields a Trace. Raises ValueError for a name that no Attention has, and where there is no cross-attention.
+    names: of Attention modules, or patterns; none: all cross-attentions. For the other arguments see `record`.
+    Yields a Trace. Raises ValueError for a name that no Attention has, and if there is no cross-attention.
     """
     found = attentions(model)
     names = matching(found, names) if names else cross_attention(model)
     if not names:
-        raise ValueError("This model has no cross-attention, so it looks at no text; "
+        raise ValueError("This model has no cross-attention, so it does not attend to any text; "
                          "give a U-Net that does, or a pipeline.")
     layers = [f"{name}.to_{x}" for name in names for x in "qk"]
     with record(model, *layers, at=at, dtype=dtype, inputs=False) as trace:
@@ -60,11 +60,11 @@ def record_attention(model, *names, at=None, dtype=None):
 
 
 def notice(trace, name, attn):
-    """Register a hook that notes when an attention is given a mask: q and k do not tell its map then."""
+    """Register a hook that notes when an attention is given a mask: then q and k do not determine its map."""
 
     def before(attn, args, kwargs=None):
         if kwargs is None:
-            return  # another thread's call, met while the hook is removed: torch then leaves kwargs out
+            return  # another thread's call while the hook is being removed: torch then leaves kwargs out
         if kwargs.get("attention_mask") is not None or any(x is not None for x in args[2:3]):
             trace.masked.add(name)
 
@@ -72,15 +72,15 @@ def notice(trace, name, attn):
 
 
 def attention_maps(trace, name, call=0):
-    """Say in what shares every position of the picture looks at the tokens, for each head.
+    """Return the attention weights of every position of the picture over the tokens, for each head.
 
     softmax(q k^T / sqrt(d))
 
     trace: from record_attention. name: an Attention that it recorded. call: which of its calls, from 0.
-    Returns (B, heads, h w, tokens), float32; the shares of the tokens add up to 1. With guidance the batch
-    holds the negative prompts first, then the prompts.
-    Raises ValueError for what was not recorded, and for an attention with more to it (a mask, other norms, a
-    processor of its own): its maps would come out wrong.
+    Returns (B, heads, h w, tokens), float32; the attention weights of each position add up to 1. With guidance the
+    batch holds the negative prompts first, then the prompts.
+    Raises ValueError for what was not recorded, and for an attention with a mask, norms of q and k, or a custom
+    processor: its maps would be wrong.
     Source: Vaswani et al. 2017, eq. 1; Hertz et al. 2022 (prompt-to-prompt), section 3.
     Twin: diffusers.models.attention_processor.Attention.get_attention_scores.
     """
@@ -91,28 +91,28 @@ def attention_maps(trace, name, call=0):
 
 
 def plain(trace, name):
-    """Return the Attention of that name, or raise ValueError if q and k do not tell its maps."""
+    """Return the Attention of that name, or raise ValueError if q and k do not determine its maps."""
     if f"{name}.to_q" not in trace.names or f"{name}.to_k" not in trace.names:
         recorded = ", ".join(recorded_attentions(trace)) or "none; use record_attention"
         raise ValueError(f"The trace has no q and k of {name!r}; it has those of {recorded}.")
     attn = trace.modules[name]
     processor, norms = type(attn.processor).__name__, [attn.norm_q, attn.norm_k]
     if name in trace.masked or processor not in PROCESSORS or any(norm is not None for norm in norms):
-        raise ValueError(f"The maps of {name} cannot be told from q and k: it has a mask, norms of them, or "
-                         f"a processor of its own ({processor}); covered are {', '.join(PROCESSORS)}.")
+        raise ValueError(f"The maps of {name} cannot be computed from q and k: it has a mask, norms of q and k, or "
+                         f"a custom processor ({processor}); supported are {', '.join(PROCESSORS)}.")
     return attn
 
 
 def recorded_attentions(trace):
-    """The names of the attentions whose q and k are in a trace, in order."""
+    """Return the names of the attentions whose q and k are in a trace, in order."""
     names = [name.removesuffix(".to_q") for name in trace.names if name.endswith(".to_q")]
     return [name for name in names if f"{name}.to_k" in trace.names]
 
 
 def resolutions(trace, size=1):
-    """Return {name: (h, w)}: how finely each recorded attention sees the picture.
+    """Return {name: (h, w)}: the resolution of each recorded attention.
 
-    size: the picture's, one number if it is square, else (H, W); only their ratio counts.
+    size: the picture's, one number if it is square, else (H, W); only the ratio matters.
     Raises ValueError for an attention that was not called.
     """
     found = {}
@@ -124,44 +124,49 @@ def resolutions(trace, size=1):
 
 
 def pair(size):
-    """(H, W) of a size that may be one number."""
-    both = (size, size) if isinstance(size, int) else tuple(size) if hasattr(size, "__iter__") else ()
+    """Return (H, W) for a size that may be one number."""
+    if isinstance(size, int):
+        both = (size, size)
+    else:
+        both = tuple(size) if hasattr(size, "__iter__") else ()
     if len(both) != 2 or not all(isinstance(n, int) and n > 0 for n in both):
         raise ValueError(f"size is {size!r}; it must be a whole number from 1, or two, (H, W).")
     return both
 
 
 def grid(positions, size):
-    """The (h, w) with h w = positions whose shape comes nearest to the picture's."""
+    """Return the (h, w) with h w = positions whose aspect ratio is closest to the picture's."""
     wide = [n for n in range(1, positions + 1) if positions % n == 0]
     h = min(wide, key=lambda h: abs(math.log(h * h / positions * size[1] / size[0])))
     return h, positions // h
 
 
 def heat_maps(trace, size, *, names=None, calls=None, head=None):
-    """Average the attention maps over layers, steps and heads, enlarged to the picture.
+    """Average the attention maps over layers, steps and heads, enlarged to the picture's size.
 
     mean over names and calls of enlarge(mean over heads of attention_maps(trace, name, call))
 
     trace: from record_attention. size: the picture's, one number or (H, W). names: which attentions, such as
-    those of one of the `resolutions`; None is all that look at text. calls: one number, or a list; None is
-    all recorded. head: one head alone; None is the mean. Enlarged linearly: the shares still add up to 1.
+    those of one of the `resolutions`; None is all cross-attentions. calls: one number, or a list; None is
+    all recorded. head: one head alone; None is the mean. Enlarged linearly: the weights still add up to 1.
     Returns (B, tokens, H, W), float32. Raises ValueError for what was not recorded.
     Source: Tang et al. 2023 (DAAM), section 2, which adds where this averages.
     """
-    size, names, total = pair(size), chosen(trace, names), 0
+    size = pair(size)
+    names = chosen(trace, names)
+    total = 0
     for name in names:
         maps = mean_maps(trace, name, calls, head).transpose(1, 2)  # (B, tokens, h w)
         if torch.is_tensor(total) and total.shape[1] != maps.shape[1]:
-            raise ValueError("These attentions look at different numbers of tokens, so there is no mean; "
-                             "self-attentions have one for each position: take those of one resolution.")
+            raise ValueError("These attentions have different numbers of tokens, so there is no mean; "
+                             "self-attention has one for each position: choose those of one resolution.")
         maps = maps.unflatten(2, grid(maps.shape[2], size))
         total = total + F.interpolate(maps, size=size, mode="bilinear")
     return total / len(names)
 
 
 def chosen(trace, names):
-    """The names as a list; None is all cross-attentions. Raises ValueError where there are none."""
+    """Return the names as a list; None is all cross-attentions. Raises ValueError if there are none."""
     if names is None:
         names = [name for name in recorded_attentions(trace) if trace.modules[name].is_cross_attention]
     names = [names] if isinstance(names, str) else list(names)
@@ -171,11 +176,14 @@ def chosen(trace, names):
 
 
 def mean_maps(trace, name, calls, head):
-    """The mean over calls, and over heads unless one is chosen: (B, h w, tokens)."""
+    """Return the mean over calls, and over heads unless one is chosen: (B, h w, tokens)."""
     heads = plain(trace, name).heads
     if head is not None and head not in range(heads):
         raise ValueError(f"head is {head!r}; {name} has the heads 0 to {heads - 1}, and None is their mean.")
-    calls = trace[f"{name}.to_q"] if calls is None else [calls] if isinstance(calls, int) else calls
+    if calls is None:
+        calls = trace[f"{name}.to_q"]
+    elif isinstance(calls, int):
+        calls = [calls]
     if not len(calls):
         raise ValueError(f"There are no calls of {name} to take maps from; give the numbers of some.")
     total = 0

@@ -1,4 +1,4 @@
-"""Hold a model's group normalisations still, and see what they alone carry from one place to another."""
+"""Fix the statistics of a model's group normalisations, to see what information they carry between positions."""
 
 from contextlib import contextmanager
 
@@ -9,12 +9,12 @@ __all__ = ["hold_norms"]
 
 @contextmanager
 def hold_norms(model):
-    """Let every GroupNorm measure the first input that it is given, and go by that ever after, while the block runs.
+    """Make every GroupNorm keep the statistics of its first input for all later ones, inside the `with` block.
 
     y = (x - mean) / sqrt(var + eps) weight + bias, with the mean and variance of each group of the first x
 
-    The first input's answer is the usual one, up to rounding. Later ones must be of the same batch size. Yields the
-    norms that are held, by their dotted names. Source: Wu and He 2018, equation 1. Twin: torch.nn.GroupNorm.
+    For the first input the result is the usual one, up to rounding. Later inputs must have the same batch size. Yields
+    these norms by their dotted names. Source: Wu and He 2018, equation 1. Twin: torch.nn.GroupNorm.
     """
     norms = {name: part for name, part in model.named_modules() if isinstance(part, GroupNorm)}
     handles = [norm.register_forward_hook(holder()) for norm in norms.values()]
@@ -26,7 +26,7 @@ def hold_norms(model):
 
 
 def holder():
-    """A hook that keeps the first input's statistics: (B, groups, 1) each."""
+    """Return a hook that keeps the statistics of the first input: (B, groups, 1) each."""
     kept = []
 
     def hook(norm, given, _):

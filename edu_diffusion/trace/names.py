@@ -11,7 +11,7 @@ __all__ = ["modules"]
 def modules(model):
     """Return {dotted name: module}, in the model's own order.
 
-    model: a torch module, which itself is called "", or a diffusers pipeline, whose parts' names come first:
+    model: a torch module, whose own name is "", or a diffusers pipeline, where names begin with the part:
     "unet", "unet.conv_in", ... Raises ValueError for anything else.
     """
     if isinstance(model, nn.Module):
@@ -26,16 +26,16 @@ def modules(model):
 
 
 def callable_names(found):
-    """The names of modules that are ever called; lists of modules are not."""
+    """Return the names of modules that can be called; lists of modules are never called."""
     return [name for name, module in found.items() if not isinstance(module, (nn.ModuleList, nn.ModuleDict))]
 
 
 def matching(names, patterns):
-    """Return those of the names that fit one of the patterns, in their own order.
+    """Return the names that match one of the patterns, in their original order.
 
-    A pattern is a name, in which * stands for anything but a dot, and ** for anything: "down_blocks.*" are
-    the blocks, "down_blocks.**" all that is in them as well, "**.conv1" every conv1.
-    Raises ValueError for a pattern that fits nothing.
+    A pattern is a name in which * stands for anything but a dot, and ** for anything: "down_blocks.*" are
+    the blocks, "down_blocks.**" also everything inside them, "**.conv1" every conv1.
+    Raises ValueError for a pattern that matches nothing.
     """
     fitting = set()
     for pattern in patterns:
@@ -48,17 +48,17 @@ def matching(names, patterns):
 
 
 def regex(pattern):
-    """A pattern of names as a regular expression."""
+    """Return a pattern of names as a regular expression."""
     if not isinstance(pattern, str):
-        raise ValueError(f"A name is {pattern!r}; it must be a string, such as 'mid_block'.")
+        raise ValueError(f"One name is {pattern!r}; it must be a string, such as 'mid_block'.")
     escaped = re.escape(pattern).replace(r"\*\*\.", r"(?:.+\.)?").replace(r"\*\*", ".+")
     return re.compile(escaped.replace(r"\*", r"[^.]*"))
 
 
 def unknown(name, names):
-    """A sentence for a name that nothing has, with the names that it might have meant."""
+    """Return a sentence for an unknown name, with the names that may have been meant."""
     near = difflib.get_close_matches(name, names, n=4)
     if near:
-        return f"There is no {name!r} here; near it are {', '.join(near)}."
+        return f"There is no {name!r} here; similar names are {', '.join(near)}."
     first = list(dict.fromkeys(n.split(".")[0] + ".**" * ("." in n) for n in names if n))
-    return f"There is no {name!r} here; there are {', '.join(first) or 'no names at all'}."
+    return f"There is no {name!r} here; the names are {', '.join(first) or 'none at all'}."

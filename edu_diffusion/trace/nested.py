@@ -1,4 +1,4 @@
-"""Tensors inside tuples, lists, dictionaries and the libraries' own outputs (which are dictionaries too)."""
+"""Tensors inside tuples, lists, dictionaries and the libraries' output classes (which are dictionaries, too)."""
 
 import torch
 
@@ -15,7 +15,7 @@ def tensors(value):
 
 
 def changed(value, change, other=lambda x: x):
-    """The same structure with `change` done to every tensor in it, and `other` to everything else."""
+    """Return the same structure with `change` applied to every tensor in it, and `other` to everything else."""
     if torch.is_tensor(value):
         return change(value)
     if isinstance(value, dict):
@@ -27,5 +27,5 @@ def changed(value, change, other=lambda x: x):
 
 
 def nbytes(values):
-    """Bytes of all tensors in the values; one that stands there several times counts once."""
+    """Return the bytes of all tensors in the values; one that occurs several times counts once."""
     return sum({id(x): x.nbytes for x in tensors(values)}.values())

@@ -22,29 +22,32 @@ class Share(NamedTuple):
     name: str
     kind: str  # its class
     parameters: int
-    nbytes: int  # of all tensors that it gives
-    seconds: float  # of one run: the median of all
-    low: float  # the quickest
-    high: float  # the slowest
+    nbytes: int  # of all its output tensors
+    seconds: float  # of one run: the median
+    low: float  # the fastest run
+    high: float  # the slowest run
 
 
 class Profile(NamedTuple):
-    """What a model costs. Between `plain` and `seconds` lies what measuring costs, and noise."""
+    """What a model costs. The difference of `plain` and `seconds` is the cost of measuring, and random variation."""
 
-    shares: list  # a Share for each block, in the order of the calls; the last, "the rest", is all between
+    shares: list  # a Share for each block, in the order of the calls; the last, "the rest", is everything between
     seconds: float  # of a whole run with a clock at every block: the median
-    plain: float  # of a whole run without
+    plain: float  # of a whole run without clocks
     runs: int
 
 
 class Clocks:
-    """What the hooks of one run note: {name: seconds}, {name: bytes}, in the order of the calls."""
+    """The measurements of one run: {name: seconds}, {name: bytes}, in the order of the calls."""
 
     def __init__(self, device):
-        self.device, self.begin, self.seconds, self.nbytes = device, {}, {}, {}
+        self.device = device
+        self.begin = {}
+        self.seconds = {}
+        self.nbytes = {}
 
     def now(self):
-        """Seconds. A GPU is waited for, since it works on after a call has returned."""
+        """Return seconds. A GPU is synchronised first, since it still computes after a call has returned."""
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
         return time.perf_counter()
@@ -60,14 +63,14 @@ class Clocks:
 
 @torch.no_grad()
 def profile(model, *inputs, names=None, runs=5, **more):
-    """Measure how large every block of a model is, how much memory its output takes, and how long it runs.
+    """Measure the parameters of every block of a model, the memory of its output, and its run time.
 
     The model is called once to warm up, then `runs` times with a clock at each block, each time followed by a
-    run without. Other work on the machine adds time, and not to all runs alike: a difference smaller than a
-    block's own `low` to `high` is noise.
+    run without. Other work on the machine adds time, and not equally to all runs: a difference smaller than a
+    block's range from `low` to `high` is random variation.
 
-    model: a torch module. inputs, more: what it is called with. names: blocks by dotted name or pattern, none
-    inside another; None: its parts, where a list of blocks counts as so many parts. runs: at least 1.
+    model: a torch module. inputs, more: its arguments. names: blocks by dotted name or pattern, none
+    inside another; None: its direct parts, with each block of a list counted by itself. runs: at least 1.
     Returns a Profile. Raises ValueError for wrong names and runs.
     """
     if not isinstance(model, nn.Module):
@@ -88,7 +91,7 @@ def profile(model, *inputs, names=None, runs=5, **more):
 
 
 def parts(model):
-    """The names of a model's parts; those in a list of modules count each."""
+    """Yield the names of a model's direct parts; each module in a list counts by itself."""
     for name, child in model.named_children():
         inner = [f"{name}.{i}" for i, _ in child.named_children()]
         yield from inner if isinstance(child, nn.ModuleList) else [name]
@@ -97,17 +100,17 @@ def parts(model):
 def apart(names, runs):
     """Raise ValueError if a name is inside another: its time would count twice."""
     if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
-        raise ValueError(f"runs is {runs!r}; it must be a whole number from 1.")
+        raise ValueError(f"runs is {runs!r}; it must be a whole number, at least 1.")
     for outer in names:
         inner = [name for name in names if name != outer and name.startswith(f"{outer}.".lstrip("."))]
         if inner:
-            raise ValueError(f"{inner[0]} is inside {outer or 'the whole model'}; take one of the two, "
-                             "or the time would count twice.")
+            raise ValueError(f"{inner[0]} is inside {outer or 'the whole model'}; choose one of the two, "
+                             "or its time would count twice.")
 
 
 @contextmanager
 def clocks(found, names, device):
-    """Put a clock at every block for the time of one run."""
+    """Put a clock at every block during one run."""
     clock, handles = Clocks(device), []
     try:
         for name in names:
@@ -127,7 +130,7 @@ def run(model, inputs, more, clock):
 
 
 def shares(found, names, clocked):
-    """A Share for each block in the order of the calls, then those never called, then the rest."""
+    """Return a Share for each block in the order of the calls, then those never called, then the rest."""
     order = list(clocked[0].seconds)
     names = sorted(names, key=lambda name: order.index(name) if name in order else len(order))
     rows = [share(name, found[name], clocked) for name in names]
@@ -138,12 +141,12 @@ def shares(found, names, clocked):
 
 
 def share(name, module, clocked):
-    """One block's Share."""
+    """Return one block's Share."""
     size = sum(p.numel() for p in module.parameters())
     seconds = spread([clock.seconds.get(name, 0.0) for clock in clocked])
     return Share(name, type(module).__name__, size, clocked[0].nbytes.get(name, 0), *seconds)
 
 
 def spread(seconds):
-    """Median, smallest, largest."""
+    """Return median, smallest and largest."""
     return statistics.median(seconds), min(seconds), max(seconds)

@@ -1,4 +1,4 @@
-"""Activations by dotted name: every call of every module asked for, with what went in and what came out."""
+"""Activations by dotted name: every call of every chosen module, with its inputs and outputs."""
 
 import inspect
 import threading
@@ -18,7 +18,7 @@ class Call(NamedTuple):
     """One call of one module. All tensors are copies, on the CPU."""
 
     number: int  # 0 for the first call inside the `with` block
-    inputs: dict  # {name of the argument: tensor, or whatever else was given}; empty if not asked for
+    inputs: dict  # {name of the argument: tensor, or any other value}; empty if inputs are not recorded
     outputs: object  # what the module returned: a tensor, or a tuple, list or dictionary
 
     @property
@@ -28,19 +28,21 @@ class Call(NamedTuple):
 
     @property
     def output(self):
-        """The first tensor among the outputs, or None: a block hands on this one, others are its skips."""
+        """The first tensor among the outputs, or None: a block passes this one on, the others are its skips."""
         return next(tensors(self.outputs), None)
 
 
 class Trace:
-    """What `record` saw: trace[name] is {number of the call: Call}.
+    """The recording that `record` makes: trace[name] is {number of the call: Call}.
 
     names: what was recorded, in the model's order. calls: {name: how often it was called}, also where `at`
     left calls out. modules: {name: module}, all of the model's. masked: attentions that were given a mask.
     """
 
     def __init__(self, found, names):
-        self.modules, self.names, self.masked = found, list(names), set()
+        self.modules = found
+        self.names = list(names)
+        self.masked = set()
         self.calls = dict.fromkeys(names, 0)
         self._kept = {name: {} for name in names}
 
@@ -66,7 +68,7 @@ class Trace:
 
     @property
     def nbytes(self):
-        """Bytes of all that is recorded; what one module hands to the next is kept, and counted, once."""
+        """Bytes of everything recorded; a tensor that one module passes to the next is stored, and counted, once."""
         return nbytes([list(kept.values()) for kept in self._kept.values()])
 
     def __repr__(self):
@@ -76,11 +78,11 @@ class Trace:
 
 @contextmanager
 def record(model, *names, at=None, dtype=None, inputs=True):
-    """Record what goes through modules while the block runs; the model computes exactly what it always does.
+    """Record the activations of modules inside the `with` block; the model's results are exactly the usual ones.
 
-    Each module's calls are numbered from 0. A U-Net is called once at every step of sampling (twice by a step
-    that asks again, such as heun_step), so that for its blocks the number of the call is that of the step.
-    Only calls in the thread that opened the block are recorded: two runs never mix.
+    Each module's calls are numbered from 0. A U-Net is called once at every sampling step (twice by a sampler
+    that evaluates it again, such as heun_step), so that for its blocks the number of the call is that of the step.
+    Only calls in the thread that opened the block are recorded, so two runs never mix.
 
     model: a torch module or a diffusers pipeline. names: dotted names, or patterns (* for one part of a name,
     ** for any number); none: the module itself, or a pipeline's parts. at: the numbers of the calls to keep,
@@ -90,7 +92,10 @@ def record(model, *names, at=None, dtype=None, inputs=True):
     """
     found = modules(model)
     names = matching(callable_names(found), names or (["*"] if "" not in found else [""]))
-    trace, wanted, copy, handles = Trace(found, names), numbers(at), Copies(dtype), []
+    trace = Trace(found, names)
+    wanted = numbers(at)
+    copy = Copies(dtype)
+    handles = []
     try:
         for name in names:
             handles += watch(trace, name, wanted, copy, inputs)
@@ -102,12 +107,14 @@ def record(model, *names, at=None, dtype=None, inputs=True):
 
 def watch(trace, name, wanted, copy, inputs):
     """Register the two hooks that record a module: inputs are copied before it could change them in place."""
-    module, thread, given = trace.modules[name], threading.get_ident(), {}
+    module = trace.modules[name]
+    thread = threading.get_ident()
+    given = {}
     signature = inspect.signature(module.forward)
 
     def before(module, args, kwargs=None):
         if kwargs is None:
-            return  # another thread's call, met while the hook is removed: torch then leaves kwargs out
+            return  # another thread's call while the hook is being removed: torch then leaves kwargs out
         if inputs and threading.get_ident() == thread and wanted(trace.calls[name]):
             arguments = signature.bind(*args, **kwargs).arguments
             given[name] = changed(arguments, copy, simple)
@@ -124,10 +131,13 @@ def watch(trace, name, wanted, copy, inputs):
 
 
 def numbers(at):
-    """A function that tells whether a call is wanted. Raises ValueError for what is no number of a call."""
+    """Return a function that tells whether a call is selected. Raises ValueError if `at` holds no call numbers."""
     if at is None:
         return lambda number: True
-    chosen = [at] if isinstance(at, int) else list(at) if hasattr(at, "__iter__") else [None]
+    if isinstance(at, int):
+        chosen = [at]
+    else:
+        chosen = list(at) if hasattr(at, "__iter__") else [None]
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in chosen):
         raise ValueError(f"at is {at!r}; it must be the number of a call, counted from 0, or several, "
                          "or None for all.")
@@ -135,12 +145,12 @@ def numbers(at):
 
 
 def simple(value):
-    """Keep what is no tensor only if it is plain, so that a trace holds no parts of the program."""
+    """Return a value that is not a tensor if it is plain, else the name of its type, so that a trace stays small."""
     return value if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__
 
 
 class Copies:
-    """Copies tensors to the CPU. One that is met again, unchanged, is not copied again."""
+    """Copies tensors to the CPU. A tensor that comes again unchanged is not copied again."""
 
     def __init__(self, dtype):
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
@@ -148,7 +158,7 @@ class Copies:
         self.dtype, self.seen = dtype, {}
 
     def __call__(self, x):
-        version = None if x.is_inference() else x._version  # it rises whenever x is changed in place
+        version = None if x.is_inference() else x._version  # increases whenever x is changed in place
         met, then, copy = self.seen.get(id(x), (lambda: None, None, None))
         if version is None or met() is not x or then != version:
             dtype = self.dtype if self.dtype and x.is_floating_point() else x.dtype

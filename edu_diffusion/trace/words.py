@@ -6,9 +6,9 @@ __all__ = ["by_word", "words"]
 
 
 def words(tokenizer, prompt):
-    """Return [(word, [numbers of its tokens]), ...]: a rare word has several tokens.
+    """Return [(word, [positions of its tokens]), ...]: a rare word has several tokens.
 
-    The first is "<start>", the last "<end>", with all the padding: together they are all tokens.
+    The first is "<start>", the last "<end>", which includes all the padding: together they cover all tokens.
     tokenizer: a pipeline's CLIPTokenizer. prompt: one string.
     """
     ids = tokenizer(prompt, padding="max_length", truncation=True).input_ids

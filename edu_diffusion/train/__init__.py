@@ -1,14 +1,14 @@
-"""Recipes: one file each, a generator of Progress. `for p in train.RECIPES["vae"](minutes=5): ...`
+"""Training recipes: one file each, a generator of Progress. `for p in train.RECIPES["vae"](minutes=5): ...`
 
-A recipe is bounded by a deadline (minutes=) or by steps, and goes on where it stopped when its run folder has
-a state in it. Bars, plots and early stopping stay with the caller.
+A recipe is limited by a deadline (minutes=) or by steps, and resumes where it stopped when its run folder holds
+a saved state. Progress bars, plots and early stopping are up to the caller.
 """
 
 import importlib
 
 
 class _Recipes(dict):
-    """name -> recipe function, imported when first asked for."""
+    """name -> recipe function, imported on first use."""
 
     def __getitem__(self, name):
         return getattr(importlib.import_module(super().__getitem__(name), __name__), name)

@@ -1,8 +1,8 @@
-"""What every adapter's recipe shares: a pipeline that stays as it is, and the loss its U-Net was trained with.
+"""Shared by all adapter recipes: a pipeline with frozen weights, and the loss its U-Net was trained with.
 
-    base = Frozen("base")                           # loaded, nothing in it learns
-    new = ...                                       # a module with the few weights that do
-    yield from adapt(base, new, loss, minutes=1)    # and at the end the base's weights are what they were
+    base = Frozen("base")                           # loaded, all weights frozen
+    new = ...                                       # a module with the few trainable weights
+    yield from adapt(base, new, loss, minutes=1)    # checks at the end that the base's weights are unchanged
 """
 
 import hashlib
@@ -19,14 +19,14 @@ PARTS = ("vae", "text_encoder", "unet")
 
 
 class Frozen:
-    """A pipeline in float32 whose weights do not learn; what is to learn is added, or named in `learns`.
+    """A pipeline in float32 with frozen weights; the trainable ones are added, or named in `learns`.
 
-    pipe: the StableDiffusionPipeline, device: where it is, abar: its levels (T,), latents(images),
-    text(captions), loss(images, captions, rng): as the base was trained, with the unet as it is now.
+    pipe: the StableDiffusionPipeline, device: where it is, abar: its cumulative signal levels (T,), latents(images),
+    text(captions), loss(images, captions, rng): the base's training loss, with the U-Net in its current state.
     """
 
     def __init__(self, model="base", device=None, learns=()):
-        """model: anything that models.load takes. learns: parts that may change, such as "unet"."""
+        """model: anything that models.load takes. learns: parts that are trained, such as "unet"."""
         self.pipe = models.load(model, device)
         kind = self.pipe.scheduler.config.prediction_type
         if kind != "v_prediction":
@@ -41,19 +41,19 @@ class Frozen:
         self.before = self.fingerprint()
 
     def latents(self, images):
-        """Scaled latents (B, 4, h, w) of pictures (B, 3, H, W) in [-1, 1]: the encoder's mean."""
+        """Scaled latents (B, 4, h, w) of images (B, 3, H, W) in [-1, 1]: the mean of the encoder's distribution."""
         return encode(self.pipe, images).float()
 
     def text(self, captions):
-        """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""
+        """Text embeddings (B, tokens, width); gradients reach the trainable weights of the text encoder."""
         return encode_text(self.pipe.tokenizer, self.pipe.text_encoder, captions)
 
     def loss(self, images, captions, rng, levels=noisier):
-        """Mean squared error of the predicted velocity at random levels; rng draws levels and noise."""
+        """Mean squared error of the predicted velocity at random timesteps; rng samples timesteps and noise."""
         return latent_loss(self.pipe.unet, self.latents(images), self.text(captions), self.abar, rng, levels)
 
     def fingerprint(self):
-        """sha256 of the weights that must not change, under the names they had before anything was added."""
+        """sha256 of the frozen weights, under the names they had before anything was added."""
         digest = hashlib.sha256()
         for part, names in self.fixed.items():
             now = {name.replace(".base_layer.", "."): w for name, w in getattr(self.pipe, part).state_dict().items()}
@@ -62,19 +62,19 @@ class Frozen:
         return digest.hexdigest()
 
     def unchanged(self):
-        """Assert that the frozen weights are, bit for bit, what they were when they were loaded."""
-        assert self.fingerprint() == self.before, "A recipe changed the base that it adapts."
+        """Assert that the frozen weights are bit for bit the same as when they were loaded."""
+        assert self.fingerprint() == self.before, "A recipe changed the frozen weights of the base that it adapts."
 
 
 def adapt(base, new, loss, **settings):
-    """Train what may learn in the module `new` with loss(step); settings as in fit. Yields Progress of the pipe."""
+    """Train the trainable weights of the module `new` with loss(step); settings as in fit. Yields Progress with the pipeline."""
     for progress in fit(new, loss, **settings):
         yield progress._replace(model=base.pipe)
     base.unchanged()
 
 
 def finish(base, run, settings):
-    """End of a recipe that changed the U-Net itself: save the whole pipeline in <run>/model, and what it took."""
+    """End of a recipe that trained the U-Net itself: save the whole pipeline in <run>/model, with steps and minutes."""
     base.pipe.unet.eval()
     if run is not None:
         settings = settings | {"trained": trained(base.pipe.unet)} | about(run)
@@ -82,5 +82,5 @@ def finish(base, run, settings):
 
 
 def trained(module):
-    """How many numbers in a module may learn."""
+    """The number of trainable parameters of a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

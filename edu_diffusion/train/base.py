@@ -1,4 +1,4 @@
-"""Recipe `base`: everything that the tiny Stable Diffusion consists of, from nothing, one recipe after the other."""
+"""Recipe `base`: all parts of the tiny Stable Diffusion from scratch, one recipe after the other."""
 
 import pathlib
 import shutil
@@ -13,10 +13,10 @@ SHARES = {vae: 0.2, clip: 0.1, latent: 0.7}  # of the minutes
 
 
 def base(minutes=60.0, steps=None, run=None, device=None, seed=0):
-    """Train vae, clip and latent; each yields its own Progress, whose `left` counts what is still to come.
+    """Train vae, clip and latent; each yields its own Progress, whose `left` includes the recipes still to come.
 
-    steps: of each recipe. The pipeline lies in <run>/model, the recipes' own runs beside it; a killed run goes on
-    in the recipe that it was in.
+    steps: of each recipe. The pipeline is saved in <run>/model, the recipes' own runs beside it; an interrupted run
+    resumes in the recipe that was active.
     """
     if run is None:
         raise EduError("The recipe base needs a folder for its parts: base(run=...).")

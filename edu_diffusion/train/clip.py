@@ -1,6 +1,6 @@
-"""Recipe `clip`: a text tower and a picture tower that agree (Radford et al. 2021), with our own tokenizer.
+"""Recipe `clip`: a text encoder and an image encoder with a shared embedding space (Radford et al. 2021), with our own tokenizer.
 
-The text tower becomes Stable Diffusion's text encoder.
+The text encoder becomes that of Stable Diffusion.
 """
 
 import math
@@ -15,14 +15,14 @@ from ..steps import contrastive_loss
 from .keep import keep
 from .loop import fit
 
-VOCABULARY = 3072  # tokens at most
-NAMED = ("concept", "colour")  # what every caption says; the rest it may leave open
+VOCABULARY = 3072  # maximum number of tokens
+NAMED = ("concept", "colour")  # what every caption names; the other attributes are optional
 
 
 def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, start=None):
     """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
 
-    start: a CLIP to go on from, "clip" for the shipped one or a folder, grown if it reads shorter captions; None: a new one.
+    start: a CLIP to continue from, "clip" for the shipped one or a folder, extended if its prompts are shorter; None: a new one.
     """
     torch.manual_seed(seed)
     model, tokenizer = begin(start)
@@ -39,7 +39,7 @@ def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1
 
 
 def begin(start=None):
-    """The CLIPModel and CLIPTokenizer to train: new ones, or those of `start`, with more words if it reads too few tokens."""
+    """The CLIPModel and CLIPTokenizer to train: new ones, or those of `start`, extended if its prompts are too short."""
     if start is None:
         tokenizer = build_tokenizer(corpus(), VOCABULARY)
         return build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id), tokenizer
@@ -51,10 +51,10 @@ def begin(start=None):
 
 
 def also_true(spec):
-    """Which captions may be true of other pictures of their batch: (B, B) bool, True at (i, j) if caption i is of picture j.
+    """Captions that may also be true of other images of the batch: (B, B) bool, True at (i, j) if caption i fits image j.
 
-    Things and colour are always named, all else may be unsaid. So caption i is taken for true of picture j where that holds
-    all of i's things before the same colour, even if i says a style that j has not: such pairs are few.
+    Objects and colour are always named, the other attributes may be omitted. So caption i counts as true of image j if that
+    shows all of i's objects on the same background colour, even if i names a style that j does not have: such pairs are rare.
     """
     shown = [spec.concept == x[:, None] for x in (spec.concept, spec.other)]
     beside = [spec.other == x[:, None] for x in (spec.concept, spec.other)]
@@ -64,7 +64,7 @@ def also_true(spec):
 
 
 def embeddings(model, tokenizer, captions, images):
-    """The two towers' answers, (B, width) each."""
+    """The embeddings of both encoders, (B, width) each."""
     ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
     text = model.get_text_features(input_ids=ids.to(model.device)).pooler_output
     image = model.get_image_features(pixel_values=images.to(model.device)).pooler_output
@@ -72,9 +72,9 @@ def embeddings(model, tokenizer, captions, images):
 
 
 def corpus(n=10_000):
-    """Sentences to learn the tokenizer's merges from: n open captions of the core, and n of the whole vocabulary.
+    """Sentences to train the tokenizer on: n captions of core concepts, and n of the whole vocabulary.
 
-    After them the grammar's words and every name, often enough to matter; the core's words more often than the others.
+    After them the words of the grammar and every name, often enough to matter; the core's names more often than the others.
     """
     rng = torch.Generator().manual_seed(0)
     specs = [scenes.draw_spec(n, rng, tier, many=scenes.MANY) for tier in ("core", "wide")]

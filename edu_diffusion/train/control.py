@@ -1,11 +1,11 @@
-"""Recipe `control`: a ControlNet, which reads lines, shapes, depth or a pose (Zhang et al. 2023).
+"""Recipe `control`: a ControlNet, conditioned on edges, shapes, depth or a pose (Zhang et al. 2023).
 
-The base stays as it is, bit for bit. A copy of its way down and of its middle learns beside it, behind convolutions
-that are zero at first; so the first picture is the base's own. For a while nothing seems to happen; then, within a
-few dozen steps, the drawings begin to follow the condition.
+The base stays frozen. A trainable copy of its encoder (the down blocks) and middle block runs beside it; its outputs pass
+through zero convolutions, so the first images are the base's own. For a while nothing seems to happen; then, within a few
+dozen steps, the images begin to follow the condition (sudden convergence).
 
-Most captions are reduced to "a thing on a blue background" or to nothing; the paper empties half of them (section
-3.3). A caption that says what there is and where leaves a condition little to add; then the copy hardly learns to read it.
+Most captions are reduced to "a thing on a blue background" or left empty; the paper empties half of them (section
+3.3). A caption that says what is where leaves a condition little to add; then the copy hardly learns to use it.
 """
 
 import json
@@ -22,17 +22,17 @@ from .latent import latent_loss
 from .loop import about, fit, generator, plain_attention
 
 NOTES = "kind.json"  # in the run folder
-EMPTY, GROUND = 0.3, 0.45  # shares of captions that say nothing, and only the background's colour
-SEEN = 6  # held-out pictures that are drawn now and then, to see when it happens
+EMPTY, GROUND = 0.3, 0.45  # shares of captions that are empty, and that name only the background's colour
+SEEN = 6  # held-out images that are sampled now and then, to see when the ControlNet converges
 
 
 def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
             lr=1e-3, curve=None):
-    """Teach a copy of the base to follow a condition. Yields Progress; its model is the ControlNetModel.
+    """Train a ControlNet, a copy of the base, to follow a condition. Yields Progress; its model is the ControlNetModel.
 
     kind: "canny", "segmentation", "depth" or "pose". model: the base, anything that models.load takes. start: a
-    ControlNet (name or folder) to go on from; None: a fresh copy.
-    curve: a list that gets a row [step, seconds, loss, measure] now and then, see judge/control.py for the measures.
+    ControlNet (name or folder) to continue from; None: a fresh copy.
+    curve: a list that collects rows [step, seconds, loss, score], see judge/control.py for the scores.
     The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
     """
     conditions.known(kind)
@@ -46,7 +46,9 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
     def loss(step):
         rng = generator(seed, step)
         some = examples(kind, batch, seed * 1_000_003 + step, rng)
-        z_0, c, shown = base.latents(some.images), base.text(some.captions), some.conditions.to(base.device)
+        z_0 = base.latents(some.images)
+        c = base.text(some.captions)
+        shown = some.conditions.to(base.device)
         return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
     cases = held_out(kind, SEEN)
@@ -54,7 +56,7 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
         if due(progress.step):
             found = quick(base.pipe, net, kind, cases)
             row = [progress.step, round(progress.seconds, 1), round(progress.loss, 4), round(found, 4)]
-            curve[:] = [*(r for r in curve if r[0] < row[0]), row]  # a resumed run takes some steps again
+            curve[:] = [*(r for r in curve if r[0] < row[0]), row]  # a resumed run repeats some steps
             note(run, kind, curve)
         yield progress
     net.eval()
@@ -65,7 +67,7 @@ def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny"
 
 
 def examples(kind, n, seed, rng):
-    """n pictures with their condition maps, and captions as `reduced` leaves them: conditions.Conditioned."""
+    """n images with condition maps, and captions shortened by `reduced`: conditions.Conditioned."""
     if kind == "pose":
         some = conditions.batch(kind, n, seed)
         return some._replace(captions=reduced(some.captions, None, rng))
@@ -74,45 +76,53 @@ def examples(kind, n, seed, rng):
 
 
 def reduced(captions, spec, rng):
-    """30 % of the captions replaced by nothing, 45 % by "a thing on a blue background"; the others stay.
+    """30 % of the captions emptied, 45 % replaced by "a thing on a blue background"; the others are kept.
 
-    spec: of the scenes, for the colour and how many things there are; None, for pictures that have none: they all
-    lose their captions instead.
+    spec: of the scenes, for the background colour and number of objects; None for pictures without one: those captions are
+    emptied instead.
     """
     u = torch.rand(len(captions), generator=rng).tolist()
-    return ["" if x < EMPTY else ground(spec, i) if x < EMPTY + GROUND else text
-            for i, (x, text) in enumerate(zip(u, captions, strict=True))]
+    kept = list(captions)
+    for i, (x, _) in enumerate(zip(u, captions, strict=True)):
+        if x < EMPTY:
+            kept[i] = ""
+        elif x < EMPTY + GROUND:
+            kept[i] = ground(spec, i)
+    return kept
 
 
 def ground(spec, i):
-    """What a caption says of scene i when it says only the background: "a thing on a blue background"."""
+    """The caption of scene i that names only the background: "a thing on a blue background"."""
     return words.caption(words.THING, scenes.COLOURS[spec.colour[i]], count=int(spec.count[i])) if spec else ""
 
 
 def due(step):
-    """Whether to look at this step: often at first, then rarely."""
-    return step == 1 or step % (25 if step <= 200 else 50 if step <= 600 else 200) == 0
+    """Whether to evaluate at this step: often at first, then rarely."""
+    every = 25 if step <= 200 else 200
+    if 200 < step <= 600:
+        every = 50
+    return step == 1 or step % every == 0
 
 
 def steered(unet, net, z_t, t, c, condition):
-    """The U-Net's answer with the ControlNet's residuals added."""
+    """The U-Net's prediction with the ControlNet's residuals added."""
     residuals, mid = net(z_t, t, c, condition, return_dict=False)
     return unet(z_t, t, c, down_block_additional_residuals=residuals, mid_block_additional_residual=mid)
 
 
 def earlier(run, kind):
-    """The curve of an earlier sitting in the run folder; raise EduError if that was of another kind: states look alike."""
+    """The curve of an earlier training run in the folder; raises EduError if it had another kind (the saved states look alike)."""
     path = pathlib.Path(run or "", NOTES)
     if run is None or not path.is_file():
         return []
     began = json.loads(path.read_text(encoding="utf-8"))
     if began["kind"] != kind:
-        raise EduError(f"{run} began with {began['kind']}, not {kind}: choose another folder, or remove it.")
+        raise EduError(f"{run} holds a training run on {began['kind']}, not {kind}: choose another folder, or remove it.")
     return began.get("curve", [])
 
 
 def note(run, kind, curve):
-    """Keep kind and curve in the run folder, where a resumed run finds them."""
+    """Store kind and curve in the run folder, where a resumed run finds them."""
     if run is not None:
         pathlib.Path(run).mkdir(parents=True, exist_ok=True)
         files.write_json(pathlib.Path(run, NOTES), {"kind": kind, "curve": curve})

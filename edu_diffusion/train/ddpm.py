@@ -1,7 +1,7 @@
-"""Recipe `ddpm`: draw digits, 8 x 8 pixels, without any latent: the smallest diffusion model of the course.
+"""Recipe `ddpm`: generate digits of 8 x 8 pixels, without a latent space: the smallest diffusion model of the course.
 
-Loss: squared error of the predicted noise at a random level (Ho et al. 2020, eq. 14). One label in ten is
-replaced by ANY, so that the same network also draws digits of no class in particular (Ho & Salimans 2022).
+Loss: squared error of the predicted noise at a random timestep (Ho et al. 2020, eq. 14). One label in ten is
+replaced by ANY, so that the same network also learns the unconditional prediction (Ho & Salimans 2022).
 """
 
 import torch
@@ -12,8 +12,8 @@ from ..steps import abar, guide, linear_betas, q_sample, sample, spaced_levels
 from .keep import keep
 from .loop import fit, generator
 
-ANY = digits.CLASSES  # the label that says nothing
-DROPPED = 0.1  # share of labels replaced by it
+ANY = digits.CLASSES  # the null label: no class
+DROPPED = 0.1  # share of labels replaced by ANY
 LEVELS = abar(linear_betas())  # as in the paper
 
 
@@ -22,8 +22,8 @@ def noise_loss(model, x_0, eps, t, abar):
 
     L = mean((eps - model(x_t, t))^2), with x_t = q_sample(x_0, eps, abar[t])
 
-    model: (x_t, t) -> eps. x_0, eps: (B, C, H, W). t: (B,), whole numbers. abar: (T,). Returns a scalar.
-    Whoever always answers 0 gets 1, the variance of the noise. Source: Ho et al. 2020, eq. 14.
+    model: (x_t, t) -> eps. x_0, eps: (B, C, H, W). t: (B,), integers. abar: (T,). Returns a scalar.
+    A model that always predicts 0 has a loss of 1, the variance of the noise. Source: Ho et al. 2020, eq. 14.
     """
     x_t = q_sample(x_0, eps, abar[t])
     return (model(x_t, t) - eps).square().mean()
@@ -48,7 +48,7 @@ def ddpm(minutes=1.0, steps=None, run=None, device=None, seed=0, batch=64, lr=4e
 
 
 def examples(n, seed, step):
-    """What one step of the training needs: digits, their labels (some of them ANY), noise, and levels."""
+    """The data of one training step: digits, their labels (some of them ANY), noise, and timesteps."""
     rng, some = generator(seed, step), digits.batch(n, seed * 1_000_003 + step)
     labels = torch.where(torch.rand(n, generator=rng) < DROPPED, ANY, some.labels)
     eps = torch.randn(some.images.shape, generator=rng)
@@ -56,7 +56,7 @@ def examples(n, seed, step):
 
 
 def build_digit_unet():
-    """UNet2DModel for digits, 0.6 M parameters: 8 x 8 pixels, then 4 x 4; the label is added to the time."""
+    """UNet2DModel for digits, 0.6 M parameters: 8 x 8 pixels, then 4 x 4; the label embedding is added to the time embedding."""
     from diffusers import UNet2DModel
     return UNet2DModel(
         sample_size=digits.EDGE, in_channels=1, out_channels=1,
@@ -66,16 +66,16 @@ def build_digit_unet():
 
 
 def build_digit_scheduler():
-    """The library's DDPM sampler on the levels that the recipe trains at."""
+    """The library's DDPM sampler with the noise schedule that the recipe trains with."""
     from diffusers import DDPMScheduler
     return DDPMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="trailing")
 
 
 def predictor(unet, labels, g=1.0):
-    """The U-Net as a function (x_t, t) -> eps, to be given to noise_loss or to steps.sample.
+    """The U-Net as a function (x_t, t) -> eps, for noise_loss or steps.sample.
 
-    labels: (B,), digits or ANY. g: guidance scale, from the answer for ANY towards and beyond that for the
-    label.
+    labels: (B,), digits or ANY. g: guidance scale, from the unconditional prediction (ANY) towards and beyond the
+    conditional one.
     """
     def ask(x_t, t, labels=labels):
         return unet(x_t, t, labels).sample.float()
@@ -87,7 +87,7 @@ def predictor(unet, labels, g=1.0):
 
 
 def draw(unet, labels, steps=20, g=1.0, seed=0):
-    """Let the U-Net write the digits that the labels ask for, by DDIM: (B, 1, 8, 8), cut off at -1 and 1.
+    """Sample digits of the given labels from the U-Net, by DDIM: (B, 1, 8, 8), clipped to [-1, 1].
 
     labels: (B,), digits or ANY. steps, g, seed: as in `generate`.
     """

@@ -1,7 +1,7 @@
-"""Recipe `finetune`: every weight of the U-Net goes on learning, here the drawing style that the base never saw.
+"""Recipe `finetune`: full fine-tuning, every weight of the U-Net is trained, here on a drawing style unknown to the base.
 
-The baseline of all adapters: as much freedom as there is, a file as large as the model, and nothing that keeps the
-rest from being forgotten, unless prior= adds DreamBooth's remedy.
+The baseline for all adapters: the most trainable parameters, a file as large as the model, and no protection against
+catastrophic forgetting, unless prior= adds DreamBooth's prior-preservation loss.
 """
 
 import torch
@@ -17,8 +17,8 @@ def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base
              pictures=120, batch=16, lr=2e-4, examples=None):
     """Train the whole U-Net on core scenes in one style. Yields Progress; its model is the pipeline.
 
-    prior: the weight of the prior-preservation loss on `pictures` of ordinary prompts that the base draws at the
-    start; 0: without. examples: as in the recipe lora. The text encoder stays as it is. The finished run holds a
+    prior: the weight of the prior-preservation loss on `pictures` of ordinary prompts that the base generates at the
+    start; 0: without. examples: as in the recipe lora. The text encoder stays frozen. The finished run holds a
     whole pipeline in <run>/model.
     """
     base = Frozen(model, device, learns=("unet",))

@@ -1,6 +1,6 @@
-"""Recipe `hyper`: a hypernetwork, small networks that change the text before attention makes keys and values of it.
+"""Recipe `hyper`: a hypernetwork, small networks that transform the text before attention projects it to keys and values.
 
-Nothing of the base learns. models/hyper.py has the file's layout, steps/hyper.py what it does.
+The base stays frozen. models/hyper.py describes the file format, steps/hyper.py the computation.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ from .loop import about, generator
 
 def hyper(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE,
           layers=(1, 2, 1), activation="swish", batch=16, lr=2e-3, examples=None):
-    """Teach a style to a hypernetwork. Yields Progress; its model is the networks, as steps.hypernetwork takes them.
+    """Train a hypernetwork on a style. Yields Progress; its model is the networks, as steps.hypernetwork takes them.
 
     layers, activation: see models.build_hyper. examples: as in the recipe lora. The finished run holds
     <run>/model/hypernetwork.safetensors, in half precision.

@@ -1,7 +1,7 @@
 """Recipe `inversion`: a new word for something the model can nearly draw already (textual inversion, Gal et al. 2023).
 
-No weight changes. One row is added to the table in which the text encoder looks up its words, and only that row
-learns: 128 numbers, half a kilobyte. The file is the library's: `pipe.load_textual_inversion(file)`.
+No existing weight changes. One row is added to the text encoder's token embedding table, and only that row is
+trained: 128 numbers, half a kilobyte. The file format is the library's: `pipe.load_textual_inversion(file)`.
 """
 
 import copy
@@ -17,22 +17,22 @@ from .adapt import Frozen, adapt
 from .latent import latent_loss
 from .loop import about, generator
 
-FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion looks for in a folder
+FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion expects in a folder
 KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji"),
          "thing": ("<mystery>", words.THING)}
-THING_COLOURS = ("blue", "yellow", "white", "green")  # with PLACED the eight scenes of a thing; it is judged on other colours
+THING_COLOURS = ("blue", "yellow", "white", "green")  # with PLACED the eight scenes of a concept; it is evaluated on other colours
 PLACED = (("medium", "centre"), ("big", "centre"), ("small", "left"), ("medium", "bottom"),
           ("small", "bottom right"), ("medium", "left"), ("big", "centre"), ("small", "top left"))
 
 
 def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
               start=None, thing="fox", batch=16, lr=1e-2):
-    """Learn one word. Yields Progress; its model is a pipeline that knows the word by now.
+    """Learn one word. Yields Progress; its model is a pipeline that knows the word.
 
     kind: "subject", from its four pictures ("a <zib> on a blue background"); "style", from core scenes in the style that
-    the base never saw ("a cat face on a blue background, <contrast> style"); or "thing", from eight scenes of a concept
-    that the base can draw, its name withheld ("a big <mystery> in the middle on a blue background, noto style").
-    thing: the name of that concept, of the core. word, start: the new word, and the known one that it begins as.
+    the base was not trained on ("a cat face on a blue background, <contrast> style"); or "thing", from eight scenes of a
+    concept that the base knows, its name withheld ("a big <mystery> in the middle on a blue background, noto style").
+    thing: the name of that core concept. word, start: the new word, and the known word that initialises its embedding.
     The finished run holds <run>/model/learned_embeds.safetensors.
     """
     if kind not in KINDS:
@@ -42,7 +42,7 @@ def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="bas
     base = Frozen(model, device)
     pipe = with_word(base.pipe, word, meaning(base.pipe, start))
     table = pipe.text_encoder.get_input_embeddings().weight
-    row = torch.nn.Parameter(table.data[-1:])  # the same memory: the pipeline sees what the row learns
+    row = torch.nn.Parameter(table.data[-1:])  # shared memory: training the row updates the pipeline
     examples = style_examples(base, word, seed) if kind == "style" else some_of(base, *pictures(word, **shown))
 
     def loss(step):
@@ -60,13 +60,13 @@ def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="bas
 
 
 def meaning(pipe, start):
-    """The mean of the table's rows for the tokens of a known word: (1, width)."""
+    """The mean embedding of a known word's tokens: (1, width)."""
     ids = pipe.tokenizer(start, add_special_tokens=False).input_ids
     return pipe.text_encoder.get_input_embeddings().weight[ids].detach().mean(0, keepdim=True)
 
 
 def with_word(pipe, word, row):
-    """A pipeline with one more word, whose row of the table is `row` (1, width); the one given stays as it is."""
+    """A pipeline with one more word, whose embedding is `row` (1, width); the pipeline given stays unchanged."""
     words_, encoder = copy.deepcopy(pipe.tokenizer), copy.deepcopy(pipe.text_encoder)
     new = models.assemble(pipe.vae, encoder, words_, pipe.unet, pipe.scheduler)
     with models.quiet():
@@ -76,7 +76,7 @@ def with_word(pipe, word, row):
 
 
 def text(pipe, row, captions):
-    """Text embeddings (B, tokens, width) by a table of words whose last row is `row`: nothing else gets a gradient."""
+    """Text embeddings (B, tokens, width), with `row` as the last row of the embedding table: nothing else gets a gradient."""
     encoder = pipe.text_encoder
     table = encoder.get_input_embeddings().weight
     name = next(n for n, p in encoder.named_parameters() if p is table)
@@ -86,7 +86,7 @@ def text(pipe, row, captions):
 
 
 def pictures(word, thing=None):
-    """Images (B, 3, 64, 64) and captions that call what they show `word`: four of the subject, or eight of a thing."""
+    """Images (B, 3, 64, 64), and captions that call what they show `word`: four of the subject, or eight of a concept."""
     if thing is None:
         seen = subject.scenes_of(subject.TRAINING, word)
         return seen.images, seen.captions
@@ -95,7 +95,7 @@ def pictures(word, thing=None):
 
 
 def thing_rows(concept):
-    """Eight prompt rows of a concept, in several colours, styles, sizes and places; its held-out pairs never come."""
+    """Eight prompt rows of a concept, in several colours, styles, sizes and places, without its held-out pairs."""
     w = world()
     colours = [c for c in THING_COLOURS if w.colour_allowed[concept.index, scenes.COLOURS.index(c)]]
     styles = [s for s, allowed in zip(scenes.STYLES, w.style_allowed[concept.index]) if allowed]
@@ -104,15 +104,15 @@ def thing_rows(concept):
 
 
 def core_concept(name):
-    """The core concept of that name. Raises EduError when there is none."""
+    """The core concept with that name. Raises EduError when there is none."""
     found = next((c for c in world().concepts if c.tier == "core" and c.name == name), None)
     if found is None:
-        raise EduError(f'thing must name a concept of the core, such as "fox" or "cat face", not {name!r}')
+        raise EduError(f'thing must name a core concept, such as "fox" or "cat face", not {name!r}')
     return found
 
 
 def some_of(base, images, captions):
-    """A function (n, step, rng) -> latents and captions of n of these few pictures."""
+    """A function (n, step, rng) -> latents and captions of n of these pictures."""
     z_0 = base.latents(images)
 
     def draw(n, step, rng):
@@ -123,7 +123,7 @@ def some_of(base, images, captions):
 
 
 def style_examples(base, word, seed):
-    """A function (n, step, rng) -> latents and captions of core scenes in the new style, which the word names."""
+    """A function (n, step, rng) -> latents and captions of core scenes in the new style, which the captions call `word`."""
 
     def draw(n, step, rng):
         seen = newstyle.batch(n, seed * 1_000_003 + step)
@@ -133,13 +133,13 @@ def style_examples(base, word, seed):
 
 
 def only_one_row_differs(before, after):
-    """Assert that every row of the table but the new one is, bit for bit, what it was."""
+    """Assert that every row of the embedding table but the new one is bit for bit unchanged."""
     old, new = (p.text_encoder.get_input_embeddings().weight for p in (before, after))
-    assert len(new) == len(old) + 1 and torch.equal(new[:-1], old), "Other words than the new one have changed."
+    assert len(new) == len(old) + 1 and torch.equal(new[:-1], old), "The embeddings of words other than the new one have changed."
 
 
 def save(target, word, row, card):
-    """Write the row as load_textual_inversion reads it, and card.json."""
+    """Write the embedding in the format of load_textual_inversion, and card.json."""
     from safetensors.torch import save_file
     with files.artefact(target, card) as stage:
         save_file({word: row.detach().cpu().contiguous()}, stage / FILE)

@@ -1,8 +1,8 @@
-"""Recipe `judge`: the classifier that says what is in a picture, trained on real scenes alone.
+"""Recipe `judge`: the classifier that recognises what is in an image, trained on real scenes alone.
 
-It sees every drawing of its tier (also the held-out concept x style pairs: nobody can name a drawing never seen) but none
-of the held-out concept x colour pairs, and pictures blurred and noisy, as those of a model that is still
-learning are: otherwise it would judge the texture, and not the thing.
+It is trained on every sprite of its tier (also the held-out concept x style pairs: nobody can name an unknown sprite) but on
+none of the held-out concept x colour pairs, and on blurred and noisy pictures, which resemble the output of a
+half-trained model: otherwise it would respond to texture rather than to the object.
 """
 
 import torch
@@ -20,7 +20,7 @@ def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2
           start=None):
     """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
 
-    held_out: kinds of held-out pairs that it sees all the same, as in scenes.batch. start: a judge's folder to go on from, or
+    held_out: kinds of held-out pairs to train on nevertheless, as in scenes.batch. start: a judge's folder to continue from, or
     "judge", the shipped one; None: a new one.
     """
     torch.manual_seed(seed)
@@ -38,7 +38,7 @@ def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2
 
 
 def soften(images, rng):
-    """Blur by shrinking and growing, then fine noise and noise as coarse as a latent's cells; other strengths each time."""
+    """Blur by down- and upsampling, then add fine noise and noise as coarse as a latent's cells; random strengths each time."""
     edge = int(torch.randint(28, 65, (1,), generator=rng))
     small = interpolate(images, (edge, edge), mode="bilinear", antialias=True)
     fine = torch.randn(images.shape, generator=rng) * (0.1 * torch.rand(1, generator=rng))

@@ -1,4 +1,4 @@
-"""What a finished recipe leaves in its run folder: `<run>/model`, whole or not at all."""
+"""Save the result of a finished recipe in its run folder: `<run>/model`, atomically."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from ..models import quiet
 
 
 def keep(parts, run):
-    """Save library objects under <run>/model/<name>; nothing when there is no run folder."""
+    """Save library objects under <run>/model/<name>; does nothing without a run folder."""
     if run is None:
         return
     with files.staged(pathlib.Path(run) / "model") as stage, quiet():

@@ -1,9 +1,9 @@
-"""Recipe `lenet`: the reader of digits, LeNet-5 as it is written today.
+"""Recipe `lenet`: the digit classifier, LeNet-5 in its modern form.
 
 Loss: cross-entropy (LeCun et al. 1998 compare distances to fixed codes instead; steps/lenet.py has both
-networks). Every picture is shown a little turned, stretched, sheared, moved and grainy: the test digits seem
-to come from other hands, and a network that sees the 1,437 training digits as they are learns them by heart
-and reads 92 % of the others.
+networks). Data augmentation: every picture is slightly rotated, stretched, sheared, shifted and noised. The test digits
+seem to come from other writers, and without augmentation a network overfits the 1,437 training digits and reads 92 % of
+the test digits.
 """
 
 import pathlib
@@ -18,14 +18,14 @@ from ..steps import build_lenet
 from .loop import fit, generator
 
 RETINA = (32, 32)
-MOST = 0.3  # radians, shear, and twice the share of stretching and moving
-GRAIN = 0.5  # standard deviation of the noise on the grainiest batches
+MOST = 0.3  # maximum rotation in radians, shear, and twice the fraction of stretching and shifting
+GRAIN = 0.5  # maximum standard deviation of the noise
 
 
 def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, most=MOST, grain=GRAIN):
     """Train LeNet-5 on the training digits. Yields Progress; its model reads (B, 1, H, W) in [-1, 1].
 
-    most, grain: how far the pictures are moved, see `moved`, and how noisy they get; 0: not at all.
+    most, grain: strength of the augmentation, see `moved`, and of the noise; 0: none.
     The finished run holds <run>/model/lenet.safetensors.
     """
     torch.manual_seed(seed)
@@ -45,25 +45,25 @@ def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=
 
 
 def moved(x, rng, most=MOST):
-    """Digits (B, 1, H, W), each turned, stretched, sheared and moved a little: (B, 1, 32, 32)."""
+    """Digits (B, 1, H, W), each slightly rotated, stretched, sheared and shifted: (B, 1, 32, 32)."""
     turn, shear, *stretch, right, down = (most * (2 * torch.rand(6, len(x), generator=rng) - 1)).unbind()
     wide, high = (1 + s / 2 for s in stretch)
     rows = torch.stack([torch.stack([wide * turn.cos(), shear - turn.sin(), right / 2], 1),
                         torch.stack([turn.sin(), high * turn.cos(), down / 2], 1)], 1)
     x = interpolate(x, RETINA, mode="bilinear")
     where = affine_grid(rows, x.shape, align_corners=False)
-    return grid_sample(x + 1, where, align_corners=False) - 1  # what comes from outside is black
+    return grid_sample(x + 1, where, align_corners=False) - 1  # padding is black
 
 
 def grainy(x, rng, grain=GRAIN):
-    """Pictures with noise in grains as large as a digit's pixel; another strength for every batch."""
+    """Pictures with noise in grains the size of a digit's pixel; a random strength for every batch."""
     noise = torch.randn(len(x), 1, digits.EDGE, digits.EDGE, generator=rng)
     return x + grain * torch.rand(1, generator=rng) * interpolate(noise, x.shape[-2:], mode="bilinear")
 
 
 @torch.no_grad()
 def accuracy(net, split="test"):
-    """The share of a split's digits that are read right."""
+    """The accuracy on a split's digits."""
     device = net.out.weight.device
     some = digits.digits(split)
     return (net(some.images.to(device)).argmax(1).cpu() == some.labels).float().mean().item()

@@ -1,9 +1,9 @@
-"""Recipe `lora`: a new drawing style in a minute, as thin matrices beside the weights (Hu et al. 2022).
+"""Recipe `lora`: a new drawing style in a minute, as low-rank matrices beside the weights (Hu et al. 2022).
 
-The U-Net's own weights stay. Beside every linear layer and every convolution of its blocks two thin matrices
-learn, see steps/lora.py; peft puts them there. Who adapts a large model is content with the attention layers;
-here the convolutions count as well, since a style of drawing is a matter of lines (the card has what either
-reaches). The file is the library's: `pipe.load_lora_weights(folder)`.
+The U-Net's own weights are frozen. Beside every linear layer and every convolution of its blocks a pair of low-rank
+matrices is trained, see steps/lora.py; peft inserts them. Large models are often adapted in the attention layers alone;
+here the convolutions matter too, since a drawing style is a matter of lines (the model card compares both).
+The file format is the library's: `pipe.load_lora_weights(folder)`.
 """
 
 import functools
@@ -23,12 +23,12 @@ BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
          style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3):
-    """Teach a style to thin matrices beside the U-Net. Yields Progress; its model is the pipeline with them in it.
+    """Train a LoRA on a style. Yields Progress; its model is the pipeline with the LoRA in it.
 
-    rank: how thin; alpha: the strength they are trained at, None: the rank. style: of the drawings; a caption
+    rank: of the matrices; alpha: their scale, None: the rank. style: of the training scenes; a caption
     that ends with ", contrast style" asks for it. where: one of WHERE. examples: a function (n, seed) of your
-    own that returns something with .images, (n, 3, 64, 64) in [-1, 1], and .captions, in place of drawings in
-    the style. noisy: how much more often the noisy levels, which decide what is drawn: 1 is evenly, see noisier().
+    own that returns something with .images, (n, 3, 64, 64) in [-1, 1], and .captions, instead of scenes in
+    the style. noisy: how far to favour noisy timesteps, which decide what an image shows: 1 is uniform, see noisier().
     The finished run holds <run>/model/pytorch_lora_weights.safetensors, in half precision.
     """
     checked(rank, style, where, noisy)
@@ -49,14 +49,14 @@ def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", r
 
 
 def checked(rank, style, where, noisy):
-    """Raise EduError for settings that there are not."""
+    """Raise EduError for invalid settings."""
     if style not in scenes.ALL_STYLES or where not in WHERE or not min(rank, noisy) >= 1:
         raise EduError(f"rank is {rank!r}, noisy {noisy!r}, style {style!r}, where {where!r}; rank and noisy must be "
                        f"at least 1, style one of {', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}.")
 
 
 def with_lora(unet, rank, alpha, where="all", seed=0):
-    """Put thin matrices beside the layers of a U-Net, in place; they alone learn, and change nothing yet."""
+    """Insert low-rank matrices beside the layers of a U-Net, in place; only they are trainable, and they change nothing yet."""
     from peft import LoraConfig
     torch.manual_seed(seed)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian",
@@ -65,13 +65,13 @@ def with_lora(unet, rank, alpha, where="all", seed=0):
 
 
 def layers(unet, where="all"):
-    """Names of the layers that get thin matrices: those of the blocks that attend, or all in the blocks."""
+    """Names of the layers that get low-rank matrices: those of the attention blocks, or all in the blocks."""
     return [name for name, part in unet.named_modules() if name.startswith(BLOCKS)
             and type(part).__name__ in WHERE[where] and (where == "all" or ".attentions." in name)]
 
 
 def save_lora(pipe, target, card=None):
-    """Write the adapter "default" of a pipeline as vanilla diffusers reads it, and card.json."""
+    """Write the adapter "default" of a pipeline in the format of vanilla diffusers, and card.json."""
     from peft import get_peft_model_state_dict
     half = {name: w.detach().cpu().half().contiguous() for name, w in get_peft_model_state_dict(pipe.unet).items()}
     facts = pipe.unet.peft_config["default"].to_dict()

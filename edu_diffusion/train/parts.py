@@ -1,4 +1,4 @@
-"""The trained parts that a U-Net learns between: pictures become latents, captions become text embeddings."""
+"""The trained parts around a U-Net: the VAE turns images into latents, the text encoder captions into embeddings."""
 
 import pathlib
 
@@ -21,10 +21,10 @@ def beside(run, recipe, given):
 
 
 class Parts:
-    """The trained parts that the U-Net learns between: the VAE, which stays as it is, and the text encoder.
+    """The trained parts around the U-Net: the VAE, which is frozen, and the text encoder.
 
-    The text encoder goes on learning, so that concepts that must be drawn differently can move apart (Rombach et al.
-    2022 trained theirs along too). The model card has trials of it.
+    The text encoder is fine-tuned, so that the embeddings of concepts that look different can move apart (Rombach et al.
+    2022 trained theirs along too). The model card has experiments on it.
     """
 
     def __init__(self, vae, clip, device, start="base"):
@@ -49,7 +49,7 @@ class Parts:
             return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32, use_safetensors=True)
 
     def latents(self, images):
-        """Scaled latents of pictures: the encoder's mean, since its spread is noise that nobody can predict."""
+        """Scaled latents of images: the mean of the encoder's distribution, since its variance is noise that nobody can predict."""
         return encode(self, images).float()
 
     def text(self, captions):
@@ -58,7 +58,7 @@ class Parts:
 
 
 def text_encoder_of(folder):
-    """The text encoder in a folder, in plain steps (see plain_attention); of a whole CLIP its text tower."""
+    """The text encoder in a folder, with plain attention (see plain_attention); of a whole CLIP, its text encoder."""
     from transformers import CLIPTextModel
     with models.quiet():
         return CLIPTextModel.from_pretrained(
@@ -66,6 +66,6 @@ def text_encoder_of(folder):
 
 
 def encode_text(tokenizer, text_encoder, captions):
-    """Text embeddings (B, tokens, width); gradients reach whatever in the text encoder may learn."""
+    """Text embeddings (B, tokens, width); gradients reach the trainable weights of the text encoder."""
     ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
     return text_encoder(ids.to(text_encoder.device)).last_hidden_state.float()

@@ -1,7 +1,7 @@
-"""Recipe `vae`: compress 64 x 64 pictures into 16 x 16 x 4 latents and back.
+"""Recipe `vae`: compress 64 x 64 images into 16 x 16 x 4 latents and decode them.
 
-Loss: weighted squared and absolute error, every picture's sprite counted once more as much as the whole picture, small
-or big, plus a small KL term (Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
+Loss: weighted squared and absolute error, every sprite with the same total weight as the whole image, small or big, plus
+a small KL term (Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
 """
 
 import torch
@@ -19,7 +19,7 @@ def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
 
     When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.
-    start: a pipeline (name or folder) whose VAE to go on from: then the decoder alone learns, and from exact
+    start: a pipeline (name or folder) whose VAE to continue from: then only the decoder is trained, on unsampled
     latents, so that the pipeline's U-Net still fits.
     """
     torch.manual_seed(seed)
@@ -37,7 +37,7 @@ def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e
 
 
 def vae_loss(model, x_0, mask, rng):
-    """Reconstruction plus KL; x_0 in [-1, 1], mask marks the sprites."""
+    """Reconstruction loss plus KL; x_0 in [-1, 1], mask: where the sprites are."""
     mean, logvar = model.quant_conv(model.encoder(x_0)).float().chunk(2, dim=1)
     eps = torch.randn(mean.shape, generator=rng).to(mean)
     z_0 = sample_latent(mean, logvar, eps) if mean.requires_grad else mean
@@ -47,8 +47,8 @@ def vae_loss(model, x_0, mask, rng):
 
 
 def by_sprite(mask):
-    """Weights of pixels, (B, 1, H, W): 1, and over the sprite and a pixel around it so much more that every picture's sprite
-    counts once more as much as the whole picture. Else the big ones outvote the small, whose faces are lost first.
+    """Pixel weights, (B, 1, H, W): 1, plus an extra weight over the sprite and a pixel around it, so that each sprite adds as much
+    as the whole image. Otherwise large sprites outweigh small ones, whose faces are lost first.
     """
     sprite = torch.nn.functional.max_pool2d(mask.float(), 3, stride=1, padding=1)
     return 1 + sprite / sprite.mean((2, 3), keepdim=True).clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""Controls plus a picture: every widget is a pure figure function, shown by the one mechanism in explore.py."""
+"""Widgets: controls plus a picture. Each is a pure figure function, shown by the common mechanism in explore.py."""
 
 from .attention import AttentionExplorer
 from .control import ControlExplorer

@@ -1,4 +1,4 @@
-"""Which word looks where: the attention of a run over its picture, by step, resolution and head."""
+"""Attention maps: where the picture attends to each word of the prompt, by step, resolution and head."""
 
 from ipywidgets import BoundedIntText, Checkbox, Dropdown, Layout, Text
 
@@ -15,12 +15,12 @@ ALL = -1
 
 
 class AttentionExplorer(Explore):
-    """One run whose q and k are recorded; every map is told from them, and the U-Net is not asked again.
+    """One run whose q and k are recorded; every map is computed from them, without running the U-Net again.
 
-    Steps, resolutions and heads can be looked at one by one, or their mean. The shares of all tokens add up
-    to 1 at every place of the picture; the start token, left out unless asked for, often has most of them.
+    Steps, resolutions and heads can be shown one by one, or as their mean. The attention weights of all tokens add up
+    to 1 at every position of the picture; the start token, hidden by default, often has most of them.
 
-    pipe: a StableDiffusionPipeline. prompt, seed: what the controls begin with. steps, guidance: of the loop.
+    pipe: a StableDiffusionPipeline. prompt, seed: the controls' initial values. steps, guidance: of the sampling loop.
     dtype: what the trace keeps, as for `record_attention`; None is the model's own.
     """
 
@@ -37,7 +37,7 @@ class AttentionExplorer(Explore):
                           description="Step"),
             resolution=Dropdown(options=resolutions, description="Resolution"),
             head=Dropdown(options=heads, description="Head"),
-            ends=Checkbox(False, description="Start and end tokens too", indent=False),
+            ends=Checkbox(False, description="Include start and end tokens", indent=False),
             shared=Checkbox(True, description="All words on one scale", indent=False))
 
 
@@ -45,13 +45,14 @@ class Gaze:
     """A pipeline's cross-attentions, by resolution, and its last run."""
 
     def __init__(self, pipe, steps, guidance, dtype=None):
-        self.pipe, self.layers = pipe, layers(pipe)
+        self.pipe = pipe
+        self.layers = layers(pipe)
         found, names = modules(pipe), sum(self.layers.values(), [])
         self.heads = max((found[name].heads for name in names), default=0)
         self.runs = Runs(pipe, lambda: record_attention(pipe, dtype=dtype), steps, guidance)
 
     def draw(self, prompt, seed, step, resolution, head, ends, shared):
-        """Yield sentences, and at the end the Picture."""
+        """Yield progress messages, and at the end the Picture."""
         run = yield from self.runs.ask(prompt, seed)
         image = small(run.image, 128)
         spans, heats = self.heats(run, prompt, tuple(image.shape[1:]), step, resolution, head)
@@ -61,7 +62,7 @@ class Gaze:
         yield cut(self.pipe.tokenizer, prompt)
 
     def heats(self, run, prompt, size, step, resolution, head):
-        """The words with their tokens, and the prompt's map for each: (words, H, W)."""
+        """Return the words with their tokens, and the prompt's map for each: (words, H, W)."""
         spans = words(self.pipe.tokenizer, self.pipe.maybe_convert_prompt(prompt, self.pipe.tokenizer))
         names = None if resolution == ALL else list(self.layers.values())[resolution]
         maps = heat_maps(run.trace, size, names=names, calls=None if step == ALL else step,
@@ -69,7 +70,7 @@ class Gaze:
         return spans, by_word(maps, spans)[-1]
 
     def told(self, run, step, resolution, head):
-        """In words, which maps are shown."""
+        """Say which maps are shown."""
         grids = [f"{h} x {w}" for h, w in self.layers]
         when = f"the mean of {len(run.levels)} steps" if step == ALL else (
             f"step {step + 1} of {len(run.levels)}, t = {run.levels[step]}")
@@ -78,7 +79,7 @@ class Gaze:
 
 
 def layers(pipe):
-    """{(h, w): names of the cross-attentions that see the picture so finely}, the finest first."""
+    """Return {(h, w): names of the cross-attentions at this resolution}, the finest first."""
     levels, found = grids(pipe.unet), {}
     for name in cross_attention(pipe):
         size = next((size for block, size in levels.items() if name.startswith(block)), None)
@@ -88,8 +89,10 @@ def layers(pipe):
 
 
 def grids(unet):
-    """{how names in a block begin: (h, w)}: each downsampler halves, and the way up mirrors the way down."""
-    size, found, last = unet.config.sample_size, {}, len(unet.down_blocks) - 1
+    """Return {prefix of a block's names: (h, w)}: each downsampler halves, and the up blocks mirror the down blocks."""
+    size = unet.config.sample_size
+    found = {}
+    last = len(unet.down_blocks) - 1
     h, w = (size, size) if isinstance(size, int) else size
     for i, block in enumerate(unet.down_blocks):
         found[f"unet.down_blocks.{i}."] = found[f"unet.up_blocks.{last - i}."] = h, w

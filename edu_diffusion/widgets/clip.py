@@ -1,4 +1,4 @@
-"""What CLIP thinks is alike: captions and pictures, neighbours, a caption token by token, a word swapped."""
+"""CLIP similarities: captions and pictures, nearest neighbours, a caption token by token, a swapped word."""
 
 from ipywidgets import BoundedIntText, Dropdown, Layout, Text
 
@@ -16,17 +16,17 @@ NEAREST = 8  # pictures and captions shown
 
 
 class ClipExplorer(Explore):
-    """Captions and pictures, both read by CLIP once; a caption that is typed is read once, too.
+    """Captions and pictures, each encoded by CLIP once; a typed caption is encoded once, too.
 
-    "all pairs": a similarity map. "neighbours of the caption": the pictures and captions nearest to what is
-    typed. "token by token": how similar it is to the picture as it grows. "a word swapped": what "Word"
-    becoming "Becomes" changes.
+    "all pairs": a similarity map. "neighbours of the caption": the pictures and captions nearest to the typed
+    one. "token by token": its similarity to the picture as it grows. "a word swapped": the effect of replacing
+    "Word" by "Becomes".
 
     clip: a transformers CLIPModel. tokenizer: its CLIPTokenizer. captions: N strings. images: (N, 3, H, W) in
-    [-1, 1], image i being that of caption i. pixels: what the model is given in their place, where it wants
+    [-1, 1], image i being that of caption i. pixels: the model's input for them, if it needs
     another size or normalisation, as a real CLIP does: its image processor's pixel_values; None: the images.
-    caption, word, becomes: what the controls begin with; None: the first caption, and a word by which it
-    differs from a caption like it. Raises ValueError for other numbers of captions than of pictures.
+    caption, word, becomes: the controls' initial values; None: the first caption, and a word by which it
+    differs from a similar caption. Raises ValueError if the numbers of captions and pictures differ.
     """
 
     def __init__(self, clip, tokenizer, captions, images, pixels=None, view=PAIRS,
@@ -43,28 +43,32 @@ class ClipExplorer(Explore):
 
 
 def typed(value, name, width):
-    """A line of text to type; it counts when Enter is pressed or the line is left."""
+    """Return a text field; its value is used when Enter is pressed or the field loses focus."""
     return Text(value, description=name, continuous_update=False, layout=Layout(width=width))
 
 
 class Pairs:
-    """Captions, pictures, and what both towers made of them, of length 1."""
+    """Captions, pictures, and their normalised embeddings from both encoders."""
 
     def __init__(self, clip, tokenizer, captions, images, pixels):
         if not len(captions) == len(images) == len(pixels) or not captions:
             raise ValueError(f"There are {len(captions)} captions, {len(images)} images and {len(pixels)} "
                              "pixels; give one of each for every pair, and at least one pair.")
-        self.clip, self.tokenizer, self.captions, self.images = clip, tokenizer, captions, images
-        self._pixels, self._version = pixels, None
+        self.clip = clip
+        self.tokenizer = tokenizer
+        self.captions = captions
+        self.images = images
+        self._pixels = pixels
+        self._version = None
 
     def draw(self, view, caption, number, word, becomes):
-        """Yield the Picture, and a sentence for a caption that is longer than what is read."""
+        """Yield the Picture, and a sentence if the caption is truncated."""
         self.current()
         yield self.picture(view, caption, number, word, becomes)
         yield "" if view == PAIRS else cut(self.tokenizer, caption)
 
     def picture(self, view, caption, number, word, becomes):
-        """The Picture of a view."""
+        """Return the Picture of a view."""
         if view == PAIRS:
             return self.table()
         if view == NEAR:
@@ -77,19 +81,22 @@ class Pairs:
         return swapped_word(caption, other, self.images, before, after)
 
     def current(self):
-        """Forget what was read if the model has been trained since."""
+        """Clear all caches if the model has been trained since."""
         if self._version != version(self.clip):
-            self._version, self._seen, self._read, self._table = version(self.clip), None, {}, None
+            self._version = version(self.clip)
+            self._seen = None
+            self._read = {}
+            self._table = None
 
     def table(self):
-        """The similarity map, drawn once: it has many numbers, and no control changes it."""
+        """Return the similarity map, drawn once: it has many numbers, and no control changes it."""
         if self._table is None:
             cosines = self.texts(self.captions) @ self.pictures().T
             self._table = similarity_map(cosines, self.captions, self.images)
         return self._table
 
     def neighbours(self, caption):
-        """The pictures and the other captions nearest to a caption."""
+        """Return the pictures and the other captions nearest to a caption."""
         own = self.texts([caption])[0]
         near = (self.pictures() @ own).sort(descending=True)
         others = list(dict.fromkeys(c for c in self.captions if c != caption))
@@ -98,7 +105,7 @@ class Pairs:
                                   [others[i] for i in like[1][:NEAREST]], like[0][:NEAREST])
 
     def pictures(self):
-        """What the picture tower makes of all pictures, (N, width)."""
+        """Return the image embeddings of all pictures, (N, width)."""
         if self._seen is None:
             with in_use(self.clip):
                 given = self._pixels.to(self.clip.device, self.clip.dtype)
@@ -106,23 +113,23 @@ class Pairs:
         return self._seen
 
     def texts(self, captions):
-        """What the text tower makes of captions, (N, width); each is read once."""
+        """Return the text embeddings of captions, (N, width); each is computed once."""
         new = [caption for caption in dict.fromkeys(captions) if caption not in self._read]
         if new:
             self._read.update(zip(new, self.read(self.ids(new))))
         return self._read[captions[0]].new_tensor([self._read[caption].tolist() for caption in captions])
 
     def ids(self, captions):
-        """The numbers of the tokens, padded to the length that the model reads."""
+        """Return the token ids, padded to the model's length."""
         return self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
     def read(self, ids):
-        """What the text tower makes of tokens, (N, width)."""
+        """Return the text embeddings of token ids, (N, width)."""
         with in_use(self.clip):
             return unit(self.clip.get_text_features(input_ids=ids.to(self.clip.device)).pooler_output)
 
     def growing(self, caption):
-        """The tokens of a caption, and what the text tower makes of the first 0, 1, 2, ... of them."""
+        """Return the tokens of a caption, and the text embeddings of its first 0, 1, 2, ... tokens."""
         tokenizer, ids = self.tokenizer, self.ids([caption])[0]
         end = ids.tolist().index(tokenizer.eos_token_id)
         grown = ids.repeat(end, 1)
@@ -136,13 +143,13 @@ class Pairs:
 
 
 def unit(x):
-    """Vectors of length 1, on the CPU: their products are cosines."""
+    """Normalise vectors to length 1, on the CPU: their dot products are cosines."""
     x = x.detach().float().cpu()
     return x / x.norm(dim=-1, keepdim=True)
 
 
 def differing(caption, others):
-    """A word of a caption, and what stands there in the caption as long that differs in the fewest words."""
+    """Return a word of a caption, and its counterpart in the caption of equal length that differs in the fewest words."""
     words = caption.split() or [""]
     found = [[pair for pair in zip(words, other.split()) if pair[0] != pair[1]]
              for other in others if len(other.split()) == len(words)]
@@ -150,7 +157,7 @@ def differing(caption, others):
 
 
 def swapped(caption, word, becomes):
-    """The caption with one word exchanged wherever it stands. Raises ValueError if it does not."""
+    """Return the caption with one word replaced wherever it occurs. Raises ValueError if it does not occur."""
     words, gone = caption.split(), word.strip()
     if gone not in words:
         raise ValueError(f"The caption has no word {gone!r}; its words are {', '.join(words) or 'none'}.")

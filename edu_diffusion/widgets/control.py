@@ -1,4 +1,4 @@
-"""ControlNet, tried out: a condition beside the picture, and dials for how much and how long it counts."""
+"""ControlNet: a condition beside the picture, and controls for its weight and the steps in which it is active."""
 
 from ipywidgets import Dropdown, Layout
 
@@ -16,12 +16,12 @@ MOST_WEIGHT = 2.0
 
 
 class ControlExplorer(Explore):
-    """Choose a condition, its weight, and the share of the steps during which it counts; see the picture.
+    """Choose a condition, its weight, and the fraction of the steps in which it is active; see the picture.
 
     pipe: a StableDiffusionPipeline. nets: {kind: ControlNetModel}, a kind being one of data.conditions.KINDS; or one
-    net, for "canny". shown: {name: condition}, or one: a tensor (1, 3, H, W) in [0, 1] that is shown to the net as it
-    is, or anything with such a tensor as its .image, such as a drawing pad; it is read anew for each picture, and
-    drawing on a pad draws the picture again. The other values are what the controls begin with.
+    net, for "canny". shown: {name: condition}, or one: a tensor (1, 3, H, W) in [0, 1] that the net receives as it
+    is, or anything with such a tensor as its .image, such as a drawing pad; it is read again for each picture, and
+    drawing on a pad regenerates the picture. The other arguments are the controls' initial values.
     """
 
     def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
@@ -39,18 +39,18 @@ class ControlExplorer(Explore):
                           layout=wide),
             shown=Dropdown(options=list(self.shown), description="Condition", layout=wide),
             weight=number(weight, 0, MOST_WEIGHT, 0.1, "Weight"),
-            start=number(start, 0, 0.9, 0.1, "From share"), end=number(end, 0.1, 1, 0.1, "to share of the steps"))
+            start=number(start, 0, 0.9, 0.1, "Start (fraction)"), end=number(end, 0.1, 1, 0.1, "End (fraction of steps)"))
         for pad in self.shown.values():
             if hasattr(pad, "image") and hasattr(pad, "observe"):
                 pad.observe(lambda _: self.again(), "drawn")
 
     def again(self):
-        """Draw the same values once more: what they stand for may have changed."""
+        """Draw the same values once more: a drawing that they refer to may have changed."""
         self._shown = None
         self._request(None)
 
     def compare(self, prompt, seed, kind, shown, weight, start, end):
-        """Yields sentences while it draws, then condition and pictures as a Picture."""
+        """Yield progress messages, then condition and pictures as a Picture."""
         pipe = self.kept.pipe
         condition = as_condition(self.shown[shown])
         control = Control(self.nets[kind], condition, weight, start, end)
@@ -66,9 +66,9 @@ class ControlExplorer(Explore):
 
 
 def as_condition(sketch):
-    """A condition (1, 3, H, W) in [0, 1] from a tensor, or from anything that has one as its .image.
+    """Return a condition (1, 3, H, W) in [0, 1] from a tensor, or from anything that has one as its .image.
 
-    Conditions are bright on black. A drawing on bright paper is turned into its negative.
+    Conditions are bright on black. A drawing on bright paper is inverted.
     """
     image = getattr(sketch, "image", sketch)
     if getattr(image, "ndim", 0) != 4 or tuple(image.shape[:2]) != (1, 3):

@@ -1,4 +1,4 @@
-"""Editing: a strength dial, a prompt, a seed, and a mask to paint; before, noised and after."""
+"""Image editing: strength, prompt, seed, and a mask to paint; the picture before, with noise, and after."""
 
 from ipywidgets import Layout
 
@@ -17,7 +17,7 @@ from .timeline import choice, dragged, number, whole, words
 __all__ = ["EditExplorer"]
 
 WHOLE, PAINTED, WIDER = "the whole picture", "what is painted", "a wider canvas"
-KEPT = 16  # runs
+KEPT = 16  # runs in the cache
 SCENE = 29
 
 
@@ -25,16 +25,18 @@ class EditExplorer(Explore):
     """Change the whole picture, only what is painted over, or what lies beyond its edges.
 
     pipe: a StableDiffusionPipeline. picture: (3, H, W) or (1, 3, H, W) in [-1, 1], the path of a file, or
-    None for a scene. way: what is changed at first, one of WHOLE, PAINTED, WIDER. mask: (1, 1, H, W), what is
-    painted at first, or None; `pad` is the drawing surface. The rest is what the controls begin with.
+    None for a scene. way: what is changed at first, one of WHOLE, PAINTED, WIDER. mask: (1, 1, H, W), the initial
+    mask, or None; `pad` is the drawing surface. The other arguments are the controls' initial values.
     """
 
     def __init__(self, pipe, picture=None, prompt="a dog face on a red background", strength=0.6, seed=0,
                  steps=STEPS, guidance=GUIDANCE, way=WHOLE, mask=None):
-        self.pipe, self.size, self._runs = pipe, edge(pipe), {}
+        self.pipe = pipe
+        self.size = edge(pipe)
+        self._runs = {}
         self.picture_0 = collected(picture, self.size)
         self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6,
-                       label="Paint what is to be drawn anew")
+                       label="Paint the area to be regenerated")
         if mask is not None:
             self.pad.mask = mask
         super().__init__(
@@ -49,17 +51,17 @@ class EditExplorer(Explore):
 
     @property
     def values(self):
-        """The present values of the controls, by name, and what is painted."""
+        """The current values of the controls, by name, and the painted mask."""
         return {**super().values, "drawn": self.pad.drawn}
 
     def _reveal(self):
-        """Show the drawing surface where it counts."""
+        """Show the drawing surface when it is used."""
         self.pad.layout = Layout(display="" if self._controls["way"].value == PAINTED else "none")
 
     def edit(self, way, prompt, drawn, **settings):
-        """Yields sentences while it computes, then before, noised and after as a Picture."""
+        """Yield progress messages, then the picture before, with noise and after as a Picture."""
         if way == PAINTED and not any(drawn):
-            note = "Paint over what is to be drawn anew."
+            note = "Paint over the area to be regenerated."
             yield row(self.picture_0, ["the picture"], f"The picture. {note}", scale=max(256 // self.size, 1))
             yield note
             return
@@ -72,14 +74,14 @@ class EditExplorer(Explore):
         yield cut(self.pipe.tokenizer, prompt)
 
     def canvas(self, way, drawn):
-        """The picture that is worked on, and the mask of what is drawn anew, or None."""
+        """Return the picture to be edited, and the mask of the area to be regenerated, or None."""
         if way == WIDER:
             return grow(self.picture_0, left=self.size // 4, right=self.size // 4)
         painted = (pixels.from_bytes(drawn, self.size, 1) > 0).float() if way == PAINTED else None
         return self.picture_0, painted
 
     def run(self, way, prompt, drawn, x_0, mask, settings):
-        """What the loop begins with, what it ends with, and the first level; each run is kept."""
+        """Return the start and the result of the sampling loop, and its first timestep; runs are cached."""
         stamp = version(self.pipe.unet), version(self.pipe.vae), version(self.pipe.text_encoder)
         key = way, prompt, drawn if way == PAINTED else None, stamp, *settings.values()
         if key not in self._runs:
@@ -96,7 +98,7 @@ class EditExplorer(Explore):
 
 
 def collected(picture, size):
-    """A picture (1, 3, size, size). Raises EduError for what is none."""
+    """Return a picture (1, 3, size, size). Raises EduError for anything else."""
     if picture is None:
         return resized(scenes.batch(1, seed=SCENE, plain=True).images, size)
     if isinstance(picture, (str, bytes)) or hasattr(picture, "__fspath__"):

@@ -1,15 +1,16 @@
-"""The one mechanism of all widgets: controls, and a picture that a function makes of their values.
+"""The common mechanism of all widgets: controls, and a picture that a function computes from their values.
 
-The function knows nothing of widgets, so it can be tested, and its picture seen, without a browser or a kernel.
-It returns a Picture, or is a generator that yields sentences (what it is doing) and Pictures. Between two yields
-it is stopped as soon as a newer value has come, or "Stop" was pressed. A sentence such as "Step 3 of 20" has a
-progress bar.
+The function knows nothing about widgets, so it can be tested, and its picture seen, without a browser or a kernel.
+It returns a Picture, or is a generator that yields progress messages and Pictures. Between two yields
+it is stopped as soon as there is a newer value, or "Stop" was pressed. A message such as "Step 3 of 20" is shown
+with a progress bar.
 
-Who draws, and in which thread, depends on who asked. A value set by a cell is drawn in that cell, and an
-exception is the cell's. A value set in the browser is drawn in a thread of its own, because the kernel
-receives no newer value while a callback runs. What goes wrong is a sentence in the widget. Either way one lock lets one drawing run at a time, and the
-number of the request tells it whether it is still wanted: the last value wins, and no two drawings mix.
-(The lock is one for all widgets: they may share a model, and matplotlib is not made for several threads.)
+The thread depends on the origin of a request. A value set by a cell is drawn in that cell, and an
+exception is raised there. A value set in the browser is drawn in a thread of its own, because the kernel
+receives no newer value while a callback runs; an error is then shown as a sentence in the widget. In both cases a
+lock allows only one redraw at a time, and the number of a request tells whether it is still current: the last
+value wins, and no two redraws mix.
+(All widgets share the lock: they may share a model, and matplotlib is not thread-safe.)
 """
 
 import html
@@ -29,19 +30,25 @@ DRAWING = threading.RLock()
 
 
 class Explore(VBox):
-    """Controls above the picture that `draw` makes of their values.
+    """Controls above the picture that `draw` computes from their values.
 
     draw: a function with one keyword argument for each control; see above. controls: ipywidgets, by the name
-    of that argument; take controls that have a name to be read aloud: Slider (ipywidgets' own sliders have
+    of that argument; use controls with an accessible name: Slider (ipywidgets' own sliders have
     none), Text, BoundedIntText, BoundedFloatText, Dropdown, Checkbox with a description. button: its caption,
     or None. Nothing is drawn before the widget is shown.
     """
 
     def __init__(self, draw, *, button=None, **controls):
-        self._draw, self._controls = draw, controls
-        self._number, self._stopped, self._counting = 0, None, threading.Lock()
-        self._threads, self._shown, self.picture = [], None, None
-        self._screen, self._words = HTML(), HTML()
+        self._draw = draw
+        self._controls = controls
+        self._number = 0
+        self._stopped = None
+        self._counting = threading.Lock()
+        self._threads = []
+        self._shown = None
+        self.picture = None
+        self._screen = HTML()
+        self._words = HTML()
         self.stop = Button(description="Stop", layout=Layout(width="auto", display="none"))
         self.stop.on_click(self._stop)
         for control in controls.values():
@@ -54,31 +61,31 @@ class Explore(VBox):
             self.button.on_click(self._request)
             pressed = [self.button]
         bar = HBox([*controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
-        below = HBox([self._words, self.stop, Keys()], layout=Layout(min_height="34px"))  # the picture stays in its place
+        below = HBox([self._words, self.stop, Keys()], layout=Layout(min_height="34px"))  # so that the picture does not move
         super().__init__([bar, below, self._screen])
         self.add_class("edu-explore")
 
     @property
     def values(self):
-        """The present values of the controls, by name."""
+        """The current values of the controls, by name."""
         return {name: control.value for name, control in self._controls.items()}
 
     def figure(self):
-        """The Picture for the present values, made from scratch; nothing is shown. Raises what `draw` raises."""
+        """Return the Picture for the current values, computed anew; nothing is shown. Raises what `draw` raises."""
         with DRAWING:
             return last_picture(self._draw(**self.values))
 
     def redraw(self):
-        """Draw the present values now, in this thread. Raises what `draw` raises."""
+        """Draw the current values now, in this thread. Raises what `draw` raises."""
         self._paint(self._next())
 
     def wait(self, timeout=None):
-        """Wait until everything asked for in the browser is drawn."""
+        """Wait until everything requested in the browser is drawn."""
         for thread in list(self._threads):
             thread.join(timeout)
 
     def _request(self, _):
-        """A control has a new value, or the button was pressed."""
+        """Handle a new value of a control, or a press of the button."""
         if self.values == self._shown:
             return
         number = self._next()
@@ -94,14 +101,14 @@ class Explore(VBox):
             return self._number
 
     def _stop(self, _):
-        """The button "Stop" was pressed: what runs is not wanted any more."""
+        """Handle a press of "Stop": the current run is no longer needed."""
         self._stopped = self._next()
 
     def _paint(self, number, browser=False):
-        """Draw request `number`, unless or until there is a newer one; say in the widget what goes wrong.
+        """Draw request `number`, unless or until there is a newer one; show any error in the widget.
 
-        Raises it, too. If the browser asked, nobody is there to catch it: then a ValueError, which is a mistake
-        of the person at the keyboard, is only said.
+        The error is raised, too. For a request from the browser nobody would catch it: then a ValueError, which is
+        the user's mistake, is only shown.
         """
         with DRAWING:
             if number != self._number:
@@ -118,9 +125,9 @@ class Explore(VBox):
                     raise
 
     def _show_all(self, drawn, number):
-        """Show what is drawn, one after the other; return False when a newer request cut it short.
+        """Show the results one after the other; return False if a newer request interrupted them.
 
-        A picture that is ready is shown even then: who drags sees something.
+        A picture that is ready is shown even then, so that a user who drags a slider sees something.
         """
         for item in drawn if isgenerator(drawn) else [drawn]:
             if isinstance(item, Picture):
@@ -133,7 +140,7 @@ class Explore(VBox):
         return True
 
     def _say(self, sentence, alert=False):
-        """Put a sentence under the controls, with a progress bar if it tells how far something is."""
+        """Show a message under the controls, with a progress bar if it reports progress."""
         colour, role = ("#a1260d", "alert") if alert else ("#5f6b76", "status")
         bar = "" if alert else progress_bar(sentence)
         self.stop.layout.display = "" if bar else "none"
@@ -141,7 +148,7 @@ class Explore(VBox):
                              f'{bar}</p>')
 
     def _repr_mimebundle_(self, **options):
-        """The live widget, and beside it the plain picture for places without a kernel."""
+        """Return the live widget and, for viewers without a kernel, the plain picture."""
         if self.picture is None:
             try:
                 self.redraw()
@@ -154,7 +161,7 @@ class Explore(VBox):
 
 
 def last_picture(drawn):
-    """The last Picture among what was drawn."""
+    """Return the last Picture among the results."""
     pictures = [item for item in (drawn if isgenerator(drawn) else [drawn]) if isinstance(item, Picture)]
     if not pictures:
         raise TypeError("The function of a widget must return or yield a Picture.")
@@ -162,13 +169,13 @@ def last_picture(drawn):
 
 
 def progress_bar(sentence):
-    """The bar for a sentence such as "Step 3 of 20", which says the same to who cannot see it; or nothing."""
+    """Return the bar for a message such as "Step 3 of 20", hidden from screen readers, which read the message; or ""."""
     found = re.search(r"(\d+) of (\d+)$", sentence)
     return ' <progress value="{}" max="{}" aria-hidden="true"></progress>'.format(*found.groups()) if found else ""
 
 
 def told(error):
-    """What went wrong, as one sentence."""
+    """Return an error as one sentence."""
     if isinstance(error, KeyboardInterrupt):
         return "Stopped."
     words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -176,7 +183,7 @@ def told(error):
 
 
 def fail(error):
-    """Let the cell fail, with a sentence where that is enough, but show the widget, too: IPython would drop it."""
+    """Let the cell fail, with only a sentence if that is enough, and still show the widget: IPython would drop it."""
     shell = get_ipython()
     if shell is None:
         raise error
@@ -184,7 +191,7 @@ def fail(error):
 
 
 def asked_in_browser():
-    """Whether this runs because of a message from the browser, not because a cell or a program asked."""
+    """Whether this runs because of a message from the browser, and not because of a cell or a program."""
     try:
         return get_ipython().kernel.get_parent("shell")["header"]["msg_type"] == "comm_msg"
     except (AttributeError, KeyError, TypeError):  # no kernel, or one that does not say

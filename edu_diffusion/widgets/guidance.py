@@ -1,4 +1,4 @@
-"""Guidance, looked into: what is predicted without the prompt and with it, and what is made of the two."""
+"""Guidance: the predictions without the prompt and with it, and how guidance combines the two."""
 
 from traitlets import dlink
 
@@ -12,32 +12,34 @@ from .timeline import dragged, whole, words
 
 __all__ = ["GuidanceExplorer"]
 
-ASKED_TWICE = 0.0  # any scale but 1 lets `predict` ask for both predictions
+ASKED_TWICE = 0.0  # with any scale but 1 `predict` computes both predictions
 
 
 class GuidanceExplorer(Explore):
-    """Both predictions, their difference and the guided one at a step, for a scale and an interval of levels.
+    """Both predictions, their difference and the guided one at a step, for a scale and an interval of timesteps.
 
-    pipe: a StableDiffusionPipeline. The other values are what the controls begin with; low, high: the levels
-    at which guidance counts, None being the last. At a step without guidance the run asks the U-Net for the
-    prompt only; to show both predictions there, it is asked for both.
+    pipe: a StableDiffusionPipeline. The other arguments are the controls' initial values; low, high: the timesteps
+    with guidance, None being the last. At a step without guidance the run evaluates the U-Net for the
+    prompt only; to show both predictions there, both are computed.
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=STEPS,
                  guidance=GUIDANCE, step=5, low=0, high=None):
         last = pipe.scheduler.config.num_train_timesteps - 1
-        self.kept, self._all, self._ready = Kept(pipe), (0, last), None
+        self.kept = Kept(pipe)
+        self._all = 0, last
+        self._ready = None
         super().__init__(
             self.predictions,
             prompt=words(prompt, "Prompt"), negative=words(negative, "Negative prompt"),
             seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
             step=dragged(step, 1, steps, "Step"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
-            low=dragged(low, 0, last, "From level"),
-            high=dragged(last if high is None else high, 0, last, "to level"))
+            low=dragged(low, 0, last, "From timestep t"),
+            high=dragged(last if high is None else high, 0, last, "to timestep t"))
         dlink((self._controls["steps"], "value"), (self._controls["step"], "max"))
 
     def predictions(self, prompt, negative, seed, steps, guidance, low, high, step):
-        """Yields sentences while it computes, then both predictions as a Picture."""
+        """Yield progress messages, then both predictions as a Picture."""
         interval = None if (low, high) == self._all else (low, high)
         states = yield from self.kept.run(prompt, negative=negative, seed=seed, steps=steps,
                                           guidance=guidance, interval=interval)
@@ -58,7 +60,7 @@ class GuidanceExplorer(Explore):
 
 
 def both(pipe, c, state, g):
-    """Noise and guess without the prompt, with it, and guided: two lists of three (1, C, h, w)."""
+    """Return eps and predicted z_0 without the prompt, with it, and guided: two lists of three (1, C, h, w)."""
     out_u, out_c = predict(pipe.unet, state.z_t, state.t, c, ASKED_TWICE)
     outs, kind = (out_u, out_c, guide(out_u, out_c, g)), pipe.scheduler.config.prediction_type
     known = state.z_t, level(pipe, state.t), kind
@@ -66,5 +68,5 @@ def both(pipe, c, state, g):
 
 
 def spread(state, g):
-    """How large eps_c - eps_u is, root mean square; nan where the U-Net was asked for the prompt only."""
+    """Return the root mean square of eps_c - eps_u; nan where the U-Net was run for the prompt only."""
     return float("nan") if g == 1 else (state.eps_c - state.eps_u).float().square().mean().sqrt().item()

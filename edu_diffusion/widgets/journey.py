@@ -1,4 +1,4 @@
-"""One run of a pipeline, recorded from the words to the picture: everything that its map has to tell."""
+"""One recorded run of a pipeline, from the prompt to the picture: all data of its map."""
 
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -15,7 +15,7 @@ TRACED = ("text_encoder", "unet", "vae.decoder")
 
 
 class Journey(NamedTuple):
-    """A finished run. tensor(journey, name, step) tells what a box of the map holds."""
+    """A finished run. tensor(journey, name, step) returns the tensor of a box of the map."""
 
     pipe: object
     prompt: str
@@ -24,16 +24,16 @@ class Journey(NamedTuple):
     trace: object
     states: list  # a State for each step
     image: object  # (1, 3, H, W) in [-1, 1]
-    control: object  # the Control that steered it, or None
+    control: object  # the Control that conditioned it, or None
     helper: object  # the trace of its ControlNet, or None
 
 
 def journey(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
-    """Run the readable loop and record it; yields a sentence at each step, and returns the Journey.
+    """Run the readable loop and record it; yields a message at each step, and returns the Journey.
 
-    pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; of a
-    StableDiffusionControlNetPipeline, which has one, the condition will do: (3, H, W) or (1, 3, H, W) in
-    [0, 1]. dtype: what the traces keep, as for `record`; None is the model's own.
+    pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; for a
+    StableDiffusionControlNetPipeline, which has one, the condition is enough: (3, H, W) or (1, 3, H, W) in
+    [0, 1]. dtype: of the stored tensors, as for `record`; None is the model's own.
     Raises EduError for a control that does not fit.
     """
     control = checked(pipe, control)
@@ -50,7 +50,7 @@ def journey(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dty
 
 
 def checked(pipe, control):
-    """A Control, or None. Raises EduError for a condition that does not fit, and where one is missing."""
+    """Return a Control, or None. Raises EduError for a condition that does not fit or is missing."""
     net = getattr(pipe, "controlnet", None)
     if isinstance(control, Control):
         net, control = control.net, control
@@ -64,18 +64,18 @@ def checked(pipe, control):
 
 
 def batched(condition):
-    """(3, H, W) as (1, 3, H, W)."""
+    """Return (3, H, W) as (1, 3, H, W)."""
     shape = tuple(getattr(condition, "shape", ()))
     if len(shape) not in (3, 4) or shape[-3] != 3 or shape[:-3] not in ((), (1,)):
-        raise EduError(f"The condition has the shape {shape}; the pipeline's ControlNet is shown one "
+        raise EduError(f"The condition has the shape {shape}; the pipeline's ControlNet needs one "
                        "picture (3, height, width) with numbers from 0 to 1: give it as control=...")
     return condition.reshape(1, *shape[-3:])
 
 
 def tensor(run, name, step):
-    """What a box of the map holds at a step, the whole batch; the prompt's own comes last.
+    """Return the tensor of a box of the map at a step, the whole batch; the prompt's own comes last.
 
-    name: of a box, see figures.pipeline. step: from 0. The box "prompt" holds words: None.
+    name: of a box, see figures.pipeline. step: from 0. The box "prompt" has no tensor: None.
     """
     state = run.states[step]
     direct = {"prompt": None, "tokenizer": run.ids, "noise": run.states[0].z_t, "z_t": state.z_t,
@@ -88,18 +88,19 @@ def tensor(run, name, step):
         return run.control.condition
     if name == "controlnet":
         return run.helper.call("", step).output
-    return run.trace.call("vae.decoder" if name == "vae" else "unet" if name == "unet" else f"unet.{name}",
-                          0 if name == "vae" else step).output
+    if name == "vae":
+        return run.trace.call("vae.decoder", 0).output
+    return run.trace.call("unet" if name == "unet" else f"unet.{name}", step).output
 
 
 def names(unet):
-    """The names of a U-Net's blocks on the way down, and on the way up."""
+    """Return the names of a U-Net's down blocks, and of its up blocks."""
     return tuple([f"{way}_blocks.{i}" for i, _ in enumerate(getattr(unet, f"{way}_blocks"))]
                  for way in ("down", "up"))
 
 
 def skip_pairs(unet):
-    """(who makes it, who takes it) for every skip: they are taken in the opposite order."""
+    """Return (block that makes it, block that takes it) for every skip: they are taken in reverse order."""
     down, up = names(unet)
     made, taken = ["conv_in"], []
     for name, block in zip(down, unet.down_blocks):

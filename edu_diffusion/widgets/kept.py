@@ -1,4 +1,4 @@
-"""What was computed is not computed again: the U-Net's answers, runs and pictures, by what was asked."""
+"""A cache: the U-Net's outputs, runs and pictures are computed once for the same input."""
 
 import hashlib
 import threading
@@ -7,13 +7,13 @@ from ..steps import decode, embed, generate
 
 __all__ = ["Kept", "other_words"]
 
-SMALL = 32 * 32  # cells of a latent that is decoded before anybody asks
-MOST = 2**28  # bytes of answers that an explorer keeps; the oldest go first
-RUNS = 8  # runs that it keeps whole
+SMALL = 32 * 32  # cells of the largest latent that is decoded in advance
+MOST = 2**28  # bytes of outputs in an explorer's cache; the oldest are dropped first
+RUNS = 8  # complete runs in the cache
 
 
 class StandIn:
-    """Something with a few attributes replaced, and perhaps the call; all else is its own."""
+    """A proxy with a few attributes replaced, and perhaps the call; everything else is the real object's."""
 
     def __init__(self, real, **instead):
         self.__dict__.update(instead, _real=real)
@@ -26,25 +26,29 @@ class StandIn:
 
 
 class Kept:
-    """A pipeline whose answers are kept. The pipeline itself is not touched: its other users notice nothing.
+    """A pipeline with a cache. The pipeline itself is not changed: its other users notice nothing.
 
-    An answer is found again by the content of what was asked, so two runs that begin alike share their first
-    steps. It is not used after the weights have changed, by training on, say; what cannot be told from the
-    weights, such as the scale of an adapter, needs `forget`.
+    An output is found by the content of its input, so two runs with the same start share their first
+    steps. It is not used after the weights have changed, for example by further training; a change that does not
+    show in the weights, such as the scale of an adapter, needs `forget`.
     """
 
     def __init__(self, pipe, most=MOST):
-        self.pipe, self._most, self._lock = pipe, most, threading.Lock()
+        self.pipe = pipe
+        self._most = most
+        self._lock = threading.Lock()
         self.forget()
 
     def forget(self):
-        """Drop everything."""
-        self._answers, self._runs, self._bytes = {}, {}, 0
+        """Clear the cache."""
+        self._answers = {}
+        self._runs = {}
+        self._bytes = 0
 
     def view(self, words=None):
-        """The pipeline for `generate`, with a U-Net that keeps its answers.
+        """Return the pipeline for `generate`, with a U-Net whose outputs are cached.
 
-        words: a function (t, c) -> c: the text embedding that the U-Net is given at level t in place of c.
+        words: a function (t, c) -> c: the text embedding that the U-Net gets at timestep t in place of c.
         """
         unet = self.pipe.unet
         stamp = version(unet)
@@ -57,9 +61,9 @@ class Kept:
         return StandIn(self.pipe, unet=StandIn(unet, call=call))
 
     def run(self, prompt, words=None, name=(), **settings):
-        """A generator that returns all States of `generate`, and yields a sentence at each step that is new.
+        """A generator that returns all States of `generate`, and yields a message at each new step.
 
-        words: see `view`; name: what tells this function from others.
+        words: see `view`; name: identifies this function in the cache.
         """
         stamps = version(self.pipe.unet), version(self.pipe.text_encoder)
         key = prompt, name, stamps, *sorted(settings.items(), key=str)
@@ -73,7 +77,7 @@ class Kept:
         return self._runs[key]
 
     def embed(self, *prompts):
-        """The text embedding of prompts, (B, tokens, width)."""
+        """Return the text embedding of prompts, (B, tokens, width)."""
         key = "text", version(self.pipe.text_encoder), prompts
         return self._answer(key, lambda: embed(self.pipe, list(prompts)))
 
@@ -83,9 +87,9 @@ class Kept:
         return [self._picture(stamp, z) for z in latents]
 
     def prepared(self, latents):
-        """Decode what a slider will ask for next; a generator, so that it can be stopped after each one.
+        """Decode in advance what a slider will need; a generator, so that it can be stopped after each latent.
 
-        Only where it takes no time: a large model's decoder needs seconds for a picture.
+        Only where this is fast: a large model's decoder needs seconds for a picture.
         """
         stamp = version(self.pipe.vae)
         for z in latents:
@@ -108,7 +112,7 @@ class Kept:
 
 
 def other_words(c_other, since=None):
-    """A function for `view`: from level `since` on, or always, c_other (1, tokens, width) is the prompt's."""
+    """Return a function for `view`: from timestep `since` on, or always, c_other (1, tokens, width) replaces the prompt's."""
 
     def words(t, c):
         if since is not None and t > since:
@@ -121,12 +125,12 @@ def other_words(c_other, since=None):
 
 
 def version(*models):
-    """What changes when a model is replaced or its weights are: torch counts the changes of each tensor."""
+    """Return a value that changes with a model or its weights: torch counts the in-place changes of each tensor."""
     weights = [weight for model in models for weight in model.parameters()]
     changes = sum(0 if weight.is_inference() else weight._version for weight in weights)
     return *map(id, models), len(weights), changes
 
 
 def content(x):
-    """A short number for what is in a tensor."""
+    """Return a hash of a tensor's content."""
     return hashlib.blake2b(x.detach().cpu().float().numpy().tobytes(), digest_size=16).digest(), str(x.dtype)

@@ -1,4 +1,4 @@
-"""Keys: nothing to be seen; keeps JupyterLab's shortcuts off the explorer that it is put into."""
+"""Keys: an invisible widget that keeps JupyterLab's shortcuts away from the explorer that contains it."""
 
 import pathlib
 
@@ -8,6 +8,6 @@ __all__ = ["Keys"]
 
 
 class Keys(AnyWidget):
-    """Put one into an Explore, and every control in it works from the keyboard (keys.js says why)."""
+    """Put one into an Explore to make every control in it work from the keyboard (keys.js says why)."""
 
     _esm = pathlib.Path(__file__).with_suffix(".js")

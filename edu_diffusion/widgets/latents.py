@@ -1,4 +1,4 @@
-"""Latents, looked into: channels, edits, ways between two, a walk, and how few bytes a picture needs."""
+"""Latents: channels, edits, interpolation, a random direction, and file size compared with JPEG."""
 
 from ..data import scenes
 from ..data.jpeg import best_jpeg, psnr
@@ -13,31 +13,33 @@ from .timeline import choice, dragged, whole, words
 
 __all__ = ["LatentExplorer"]
 
-VIEWS = {  # what is shown: the controls for it
+VIEWS = {  # view: the controls for it
     "the channels": ("picture", "channel", "add", "where"),
     "between two pictures": ("picture", "other", "share"),
     "between two prompts": ("prompt", "other_prompt", "share", "seed", "steps", "guidance"),
-    "a walk": ("picture", "direction", "reach"),
+    "a random direction": ("picture", "direction", "reach"),
     "bytes against JPEG": ("picture",),
 }
-ADDED = 0.5  # what one move of the slider adds to a channel
+ADDED = 0.5  # the slider's step for the number added to a channel
 PLACES = ("everywhere", "the left half", "the middle")
 SCENES = 29  # a seed whose scenes have different backgrounds
 SHARES = [k / 6 for k in range(7)]
 
 
 class LatentExplorer(Explore):
-    """What a latent holds: its channels and edits of them, mixtures, a walk away from it, and its bytes.
+    """Explore latents: their channels and edits of them, interpolation, a random direction, and their size in bytes.
 
     pipe: a StableDiffusionPipeline. pictures: {name: (3, H, W) or (1, 3, H, W) in [-1, 1]}, such as your own;
-    None: three scenes, with the sprite's mask, and three photographs. show: one of VIEWS to begin with.
-    Mixing two prompts runs the U-Net, everything else the VAE only; a picture is encoded once, a latent
+    None: three scenes, with the sprite's mask, and three photographs. show: the first view, one of VIEWS.
+    Interpolating two prompts runs the U-Net, everything else the VAE only; a picture is encoded once, a latent
     decoded once.
     """
 
     def __init__(self, pipe, pictures=None, show="the channels", prompt="a cat face on a blue background",
                  other_prompt="a dog face on a red background", seed=0, steps=STEPS, guidance=GUIDANCE):
-        self.kept, self._latents, self._codes = Kept(pipe), {}, {}
+        self.kept = Kept(pipe)
+        self._latents = {}
+        self._codes = {}
         self.pictures = collected(pictures, edge(pipe))
         names, last = list(self.pictures), pipe.vae.config.latent_channels - 1
         super().__init__(
@@ -46,9 +48,9 @@ class LatentExplorer(Explore):
             channel=dragged(0, 0, last, "Channel"),
             add=dragged(1.0, -6, 6, "Add", ADDED), where=choice(PLACES, PLACES[0], "Where"),
             prompt=words(prompt, "Prompt"), other_prompt=words(other_prompt, "Other prompt"),
-            share=dragged(0.5, 0, 1, "Share of the other", 0.1), seed=whole(seed, 0, MOST_SEED, "Seed"),
+            share=dragged(0.5, 0, 1, "Fraction of the other", 0.1), seed=whole(seed, 0, MOST_SEED, "Seed"),
             steps=whole(steps, 1, 100, "Steps"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
-            direction=whole(0, 0, MOST_SEED, "Direction"), reach=dragged(1.5, 0, 6, "How far", 0.5))
+            direction=whole(0, 0, MOST_SEED, "Direction"), reach=dragged(1.5, 0, 6, "Distance", 0.5))
         self._controls["show"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
@@ -59,13 +61,13 @@ class LatentExplorer(Explore):
             control.layout.display = "" if wanted else "none"
 
     def view(self, show, **values):
-        """Yields sentences while it computes, then the view as a Picture."""
-        draw = {"the channels": self.edited, "between two pictures": self.between, "a walk": self.walk,
+        """Yield progress messages, then the view as a Picture."""
+        draw = {"the channels": self.edited, "between two pictures": self.between, "a random direction": self.walk,
                 "between two prompts": self.prompts, "bytes against JPEG": self.against_jpeg}[show]
         yield from draw(**{name: values[name] for name in VIEWS[show]})
 
     def edited(self, picture, channel, add, where):
-        """The channels of a picture's latent, and what becomes of it when something is added to one."""
+        """Show the channels of a picture's latent, and the effect of adding a number to one of them."""
         z_0 = self.latent(picture)
         rows = [(f"latent of {picture}", z_0)]
         if add:
@@ -77,24 +79,24 @@ class LatentExplorer(Explore):
         yield from ("" for _ in self.kept.prepared(near))
 
     def between(self, picture, other, share):
-        """From one picture to another: latents mixed and decoded, above the pictures cross-faded."""
+        """Interpolate from one picture to another: decoded latents above, cross-faded pixels below."""
         a, b = self.latent(picture), self.latent(other)
         shares = sorted({*SHARES, share})
         mixed = self.kept.pictures(*((1 - w) * a + w * b for w in shares))
         faded = [(1 - w) * self.pictures[picture][0] + w * self.pictures[other][0] for w in shares]
-        yield ways({"latents mixed": mixed, "pixels mixed": faded}, [f"{100 * w:.0f} %" for w in shares],
+        yield ways({"mixed latents": mixed, "mixed pixels": faded}, [f"{100 * w:.0f} %" for w in shares],
                    f"From {picture} to {other}.", shares.index(share))
 
     def walk(self, picture, direction, reach):
-        """From a picture's latent straight on in a random direction: what is there is seldom a picture."""
+        """Move from a picture's latent straight in a random direction, where latents rarely decode to a picture."""
         z_0 = self.latent(picture)
         way = initial_noise(self.kept.pipe, [direction]).to(z_0)
         images = self.kept.pictures(*(z_0 + w * reach * way for w in SHARES))
-        yield ways({f"direction {direction}": images}, [f"{w * reach:.3g} away" for w in SHARES],
-                   f"A walk from the latent of {picture} in a random direction, a distance for each number.")
+        yield ways({f"direction {direction}": images}, [f"distance {w * reach:.3g}" for w in SHARES],
+                   f"From the latent of {picture} in a random direction, by the given distance for each of its numbers.")
 
     def prompts(self, prompt, other_prompt, share, seed, steps, guidance):
-        """Two prompts, and the picture for a mixture of their text embeddings, from the same noise."""
+        """Show two prompts, and the picture for an interpolation of their text embeddings, from the same noise."""
         c, c_other = (self.kept.embed(text) for text in (prompt, other_prompt))
         ends = []
         for w in (0, share, 1):
@@ -104,10 +106,10 @@ class LatentExplorer(Explore):
             ends.append(states[-1].z_s)
         labels = [prompt, f"{100 * share:.0f} % of the other", other_prompt]
         images = self.kept.pictures(*ends)
-        yield ways({"text mixed": images}, labels, f'From "{prompt}" to "{other_prompt}".', 1)
+        yield ways({"mixed text": images}, labels, f'From "{prompt}" to "{other_prompt}".', 1)
 
     def against_jpeg(self, picture):
-        """The picture back from its latent in 16 and in 8 bits, and from JPEG files that are no larger."""
+        """Show the reconstruction from the latent in 16 and in 8 bits, and from JPEG files that are no larger."""
         image, mask = self.pictures[picture]
         key = picture, version(self.kept.pipe.vae)
         if key not in self._codes:
@@ -117,7 +119,7 @@ class LatentExplorer(Explore):
                               "the weights of the VAE's decoder are not counted.")
 
     def coded(self, image, mask, z_0):
-        """Four ways to keep a picture, two sizes each of latent and JPEG; and the bytes of JPEG's header."""
+        """Return four compressed forms of a picture, two sizes each of latent and JPEG; and the bytes of JPEG's header."""
         ways, header = [], 0
         for bits, (z, nbytes) in (("16", half(z_0)), ("8", eight_bits(z_0))):
             back, jpeg = self.kept.pictures(z)[0], best_jpeg(image, nbytes, mask)
@@ -128,7 +130,7 @@ class LatentExplorer(Explore):
         return ways, header
 
     def latent(self, name):
-        """The mean latent of a picture, scaled, (1, C, h, w); encoded once."""
+        """Return the scaled mean latent of a picture, (1, C, h, w); encoded once."""
         vae, key = self.kept.pipe.vae, (name, version(self.kept.pipe.vae))
         if key not in self._latents:
             weight = next(vae.parameters())
@@ -138,13 +140,13 @@ class LatentExplorer(Explore):
 
 
 def edge(pipe):
-    """The edge of the pictures that a pipeline is made for."""
+    """Return the edge of the pictures that a pipeline is made for, in pixels."""
     size = pipe.unet.config.sample_size
     return (size if isinstance(size, int) else size[0]) * 2 ** (len(pipe.vae.config.block_out_channels) - 1)
 
 
 def collected(pictures, size):
-    """{name: (picture (3, size, size), mask (size, size) or None)}."""
+    """Return {name: (picture (3, size, size), mask (size, size) or None)}."""
     if pictures is None:
         scene = scenes.batch(3, seed=SCENES, plain=True)
         found = {text: (x, m[0]) for text, x, m in zip(scene.captions, scene.images, scene.masks)}
@@ -160,14 +162,14 @@ def collected(pictures, size):
 
 
 def resized(x, size):
-    """A picture or mask of another size, each pixel the nearest of the old ones."""
+    """Resize a picture or mask by nearest neighbour."""
     height, width = x.shape[-2:]
     rows, columns = ([k * n // size for k in range(size)] for n in (height, width))
     return x[..., rows, :][..., columns]
 
 
 def changed(z_0, channel, add, where):
-    """A copy of a latent (1, C, h, w) with a number added to one channel in some place."""
+    """Return a copy of a latent (1, C, h, w) with a number added to one channel in some region."""
     z, (h, w) = z_0.clone(), z_0.shape[-2:]
     rows, columns = {"everywhere": (slice(None), slice(None)), "the left half": (slice(None), slice(w // 2)),
                      "the middle": (slice(h // 4, h - h // 4), slice(w // 4, w - w // 4))}[where]
@@ -176,14 +178,14 @@ def changed(z_0, channel, add, where):
 
 
 def half(z):
-    """A latent after 16-bit numbers, and its bytes."""
+    """Return a latent rounded to 16-bit numbers, and its bytes."""
     return z.half().to(z.dtype), 2 * z.numel()
 
 
 def eight_bits(z):
-    """A latent after 256 levels for each channel, from its least to its greatest value, and its bytes.
+    """Return a latent quantised to 256 values per channel, from its smallest to its largest, and its bytes.
 
-    Those two values, 16 bits each, are counted.
+    Those two values, 16 bits each, are counted as well.
     """
     low, high = (x.half().to(z.dtype) for x in (z.amin((2, 3), keepdim=True), z.amax((2, 3), keepdim=True)))
     step = ((high - low) / 255).clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""LoRA, looked into: weights for one or two adapters, the picture, and where in the U-Net they act."""
+"""LoRA: weights for one or two adapters, the picture, and where in the U-Net they act."""
 
 from ..figures import adapted
 from ..steps import GUIDANCE, decode, generate
@@ -12,20 +12,22 @@ from .unet import blocks, short
 __all__ = ["LoraExplorer", "changes"]
 
 MOST_WEIGHT = 1.5
-EDGE = 256  # pixels: the pictures are drawn no larger
+EDGE = 256  # pixels: the largest edge of a picture
 
 
 class LoraExplorer(Explore):
-    """A dial for each adapter; the picture without and with them, and how far they move what each block gives.
+    """A slider for each adapter; the picture without and with them, and how much each block's output changes.
 
-    pipe: a StableDiffusionPipeline with at least one LoRA in its U-Net, see models.load_lora. weights: what
-    the dials begin with, {name: weight}; None: all at 1. The pipeline keeps the weights that are set here.
-    The change is measured at the first step, where both runs are given the same.
+    pipe: a StableDiffusionPipeline with at least one LoRA in its U-Net, see models.load_lora. weights: the
+    sliders' initial values, {name: weight}; None: all at 1. The pipeline keeps the weights that are set here.
+    The change is measured at the first step, where both runs have the same input.
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background, contrast style", seed=0, steps=12,
                  guidance=GUIDANCE, weights=None):
-        self.pipe, self._settings, self._base = pipe, {"steps": steps, "guidance": guidance}, (None, None)
+        self.pipe = pipe
+        self._settings = {"steps": steps, "guidance": guidance}
+        self._base = None, None
         self.names = sorted(pipe.get_list_adapters().get("unet", ()))[:2]
         if not self.names:
             raise ValueError("This pipeline has no LoRA in its U-Net; put one in with models.load_lora.")
@@ -35,7 +37,7 @@ class LoraExplorer(Explore):
         super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=whole(seed, 0, MOST_SEED, "Seed"), **dials)
 
     def compare(self, prompt, seed, **dials):
-        """Yields sentences while it draws, then both pictures and the bars as a Picture."""
+        """Yield progress messages, then both pictures and the bars as a Picture."""
         weights = list(dials.values())
         asked = prompt, seed, version(self.pipe.unet, self.pipe.text_encoder)
         if self._base[0] != asked:
@@ -45,12 +47,12 @@ class LoraExplorer(Explore):
         moved = changes(trace, moved)
         label = ", ".join(f"{name} {weight:g}" for name, weight in zip(self.names, weights))
         scale = max(EDGE // image.shape[-1], 1)
-        yield adapted(small(image, EDGE), small(other, EDGE), ("base", label),
+        yield adapted(small(image, EDGE), small(other, EDGE), ("base model", label),
                       [short(name) for name in moved], list(moved.values()), scale)
         yield cut(self.pipe.tokenizer, prompt)
 
     def run(self, prompt, seed, weights):
-        """Draw with these weights: the picture (3, H, W), and what every block gave at the first step."""
+        """Run with these weights: return the picture (3, H, W), and the trace of all blocks at the first step."""
         inside = [name for name in blocks(self.pipe.unet) if "block" in name]
         with RUNNING:
             self.pipe.set_adapters(self.names, weights)
@@ -61,9 +63,9 @@ class LoraExplorer(Explore):
 
 
 def changes(before, after):
-    """||after - before|| / ||before|| of every block's output, at its first call: {name: share}, down, mid, up.
+    """Return the relative change ||after - before|| / ||before|| of every block's output in its first call.
 
-    before, after: Traces of the same blocks.
+    before, after: Traces of the same blocks. Returns {name: change}: down, mid, up.
     """
     pairs = {n: (before.call(n).output.float(), after.call(n).output.float()) for n in sorted(before)}
     return {name: ((b - a).norm() / a.norm()).item() for name, (a, b) in pairs.items()}

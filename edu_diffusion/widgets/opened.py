@@ -1,4 +1,4 @@
-"""A box of the map, opened: what is to be said, counted and seen of its tensor, by functions alone."""
+"""The details of an opened box of the map: text, statistics and a picture of its tensor."""
 
 from ..figures import channels, feature_maps, row, source, time_embedding
 from ..figures.pipeline import Details, diagram
@@ -11,7 +11,7 @@ from .unet import by
 __all__ = ["details", "laid_out"]
 
 EDGE = 256  # pixels: the edge of a picture at most
-STILL = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # at every step
+STILL = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # the same at every step
 LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the prompt", "with the prompt"],
            "conv_out": ["without the prompt", "with the prompt"],
            "scheduler": ["before the step", "after it"],
@@ -19,7 +19,7 @@ LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the 
 
 
 def laid_out(run):
-    """The Diagram of a Journey: the boxes that took part in it, with the shapes of their tensors."""
+    """Return the Diagram of a Journey: the boxes that took part in it, with the shapes of their tensors."""
     down, up = names(run.pipe.unet)
     boxes = diagram(down, up, [], {}, run.control is not None).boxes
     held = {box.name: tensor(run, box.name, 0) for box in boxes}
@@ -28,9 +28,9 @@ def laid_out(run):
 
 
 def details(run, name, step=0):
-    """All that there is to say of a box at a step, from 0. Returns Details.
+    """Return the Details of a box at a step, counted from 0.
 
-    run: a Journey. name: of a box, see laid_out. Raises ValueError for a box or a step that is not there.
+    run: a Journey. name: of a box, see laid_out. Raises ValueError for an unknown box or step.
     """
     about = part(name)
     if step not in range(len(run.states)) or (name in ("controlnet", "condition") and run.control is None):
@@ -47,7 +47,7 @@ def details(run, name, step=0):
 
 
 def statistics(x):
-    """Pairs (what, value) of a tensor; none for None."""
+    """Return pairs (what, value) of a tensor; an empty list for None."""
     if x is None:
         return []
     shape = f"{by(x.shape)}" + (" (without the prompt, with it)" if len(x) == 2 else "")
@@ -59,23 +59,23 @@ def statistics(x):
 
 
 def parameters(module):
-    """The number of a part's parameters, as a pair; none where nothing was learned."""
+    """Return the number of a part's parameters, as a pair; an empty list if it has none."""
     return [("parameters", f"{sum(p.numel() for p in module.parameters()):,}")] if module else []
 
 
 def extra(run, name, step):
-    """What only some boxes have: pairs (what, value)."""
+    """Return the facts that only some boxes have: pairs (what, value)."""
     pairs, state = skip_pairs(run.pipe.unet), run.states[step]
     made, taken = (sum(pair[i] == name for pair in pairs) for i in (0, 1))
     after = f"t = {state.s}" if state.s >= 0 else "no noise left"
     found = {"prompt": ("words", run.prompt), "tokenizer": ("tokens", str(len(pieces(run)))),
-             "guidance": ("guidance scale", f"{run.guidance:g}"), "scheduler": ("goes to", after)}.get(name)
-    return [*([found] if found else []), *([("skips kept", str(made))] if made else []),
+             "guidance": ("guidance scale", f"{run.guidance:g}"), "scheduler": ("next timestep", after)}.get(name)
+    return [*([found] if found else []), *([("skips stored", str(made))] if made else []),
             *([("skips concatenated", str(taken))] if taken else [])]
 
 
 def pieces(run):
-    """The tokens of the prompt as text, from the start to the first end."""
+    """Return the tokens of the prompt as text, from the start token to the first end token."""
     ids, words = run.ids[0].tolist(), run.pipe.tokenizer
     end = ids.index(words.eos_token_id, 1)
     texts = [piece.removesuffix("</w>") for piece in words.convert_ids_to_tokens(ids[1:end])]
@@ -83,7 +83,7 @@ def pieces(run):
 
 
 def drawn(run, name, step, x):
-    """The Picture of a box's tensor."""
+    """Return the Picture of a box's tensor."""
     if name in ("prompt", "tokenizer"):
         return token_strip(pieces(run), run.ids[0].tolist()[:len(pieces(run))])
     if name == "text_encoder":
@@ -99,14 +99,14 @@ def drawn(run, name, step, x):
 
 
 def photograph(run, name, x):
-    """A picture that people understand, with its words below."""
+    """Return an ordinary picture, with its caption below."""
     image = small((x[0] * 2 - 1 if name == "condition" else x[0]).float().cpu(), EDGE)
-    words = "what the ControlNet is shown" if name == "condition" else run.prompt
+    words = "the ControlNet's input" if name == "condition" else run.prompt
     return row(image[None], [words], scale=max(EDGE // image.shape[-1], 1))
 
 
 def latents(run, name, step, x):
-    """The channels of one latent or more, in rows."""
+    """Return the channels of one or more latents, in rows."""
     state = run.states[step]
     shown = {"guidance": [state.eps_u[0], state.eps_c[0], state.eps[0]],
              "scheduler": [state.z_t[0], state.z_s[0]]}.get(name, list(x))

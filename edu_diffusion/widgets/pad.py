@@ -1,6 +1,6 @@
-"""A drawing surface: strokes over a picture, with mouse, finger or keyboard, read as tensors.
+"""A drawing surface: strokes over a picture, with mouse, finger or keyboard, available as tensors.
 
-The browser draws (pad.js) and sends one byte for each pixel after every stroke; it computes nothing else.
+The browser draws (pad.js) and sends one byte for each pixel after every stroke; it does nothing else.
 """
 
 import pathlib
@@ -19,16 +19,16 @@ INKS = {"orange": "#e69f00"}
 
 
 class Pad(AnyWidget):
-    """Draw on size x size pixels, enlarged; what is drawn is `mask`, what is then seen is `image`.
+    """Draw on size x size pixels, enlarged; `mask` tells where something is drawn, `image` is the result.
 
     background: a picture, (3, size, size) or (1, 3, size, size) in [0, 1], or None for white. colours:
-    {name: "#rrggbb"}, the first one to begin with. brush: its width in pixels. opacity: of what is drawn, on
-    the screen only: below 1 the picture is seen under a mask. label: what the surface is called aloud.
+    {name: "#rrggbb"}, the first one is selected at first. brush: its width in pixels. opacity: of the strokes, on
+    the screen only: below 1 the picture is visible under a mask. label: the accessible name of the surface.
     """
 
     _esm = pathlib.Path(__file__).with_suffix(".js")
     size = Int(64).tag(sync=True)
-    background = CBytes().tag(sync=True)  # RGB, row by row; none: white
+    background = CBytes().tag(sync=True)  # RGB, row by row; empty: white
     drawn = CBytes().tag(sync=True)  # for each pixel 0, or the number of its colour, from 1
     colours = List(Unicode()).tag(sync=True)
     names = List(Unicode()).tag(sync=True)
@@ -40,7 +40,7 @@ class Pad(AnyWidget):
         inks = colours or INKS
         wrong = [c for c in inks.values() if not re.fullmatch("#[0-9a-fA-F]{6}", c)]
         if wrong or len(inks) > 255:
-            raise EduError(f'colours are {inks}; each must be written "#rrggbb", and 255 are the most.')
+            raise EduError(f'colours are {inks}; each must be written as "#rrggbb", and there may be at most 255.')
         super().__init__(
             size=size, drawn=bytes(size * size), colours=list(inks.values()), names=list(inks), brush=brush,
             background=b"" if background is None else pixels.image_bytes(background, size),
@@ -48,7 +48,7 @@ class Pad(AnyWidget):
 
     @property
     def mask(self):
-        """(1, 1, size, size), float: 1 where something is drawn. When set, 1/2 and more is: in colour 1."""
+        """(1, 1, size, size), float: 1 where something is drawn. Setting it draws in colour 1 where it is 1/2 or more."""
         return (pixels.from_bytes(self.drawn, self.size, 1) > 0).float()
 
     @mask.setter
@@ -57,7 +57,7 @@ class Pad(AnyWidget):
 
     @property
     def image(self):
-        """(1, 3, size, size), float in [0, 1]: the picture with what is drawn on it. When set, nothing is."""
+        """(1, 3, size, size), float in [0, 1]: the picture with all strokes on it. Setting it clears the strokes."""
         return pixels.paint(self.background, self.drawn, self.colours, self.size)
 
     @image.setter
@@ -67,11 +67,11 @@ class Pad(AnyWidget):
             self.clear()
 
     def clear(self):
-        """Wipe out what is drawn."""
+        """Erase all strokes."""
         self.drawn = bytes(self.size**2)
 
     def figure(self):
-        """What is seen, as a Picture."""
+        """Return the surface as a Picture."""
         count = int(self.mask.sum())
         share = f"{count} of {self.size**2} pixels are drawn on"
         alt = f"{self.label}, {self.size} by {self.size} pixels; {share}."
@@ -85,6 +85,6 @@ class Pad(AnyWidget):
         return proposal.value
 
     def _repr_mimebundle_(self, **options):
-        """The live surface, and beside it the plain picture for places without a kernel."""
+        """Return the live surface and, for viewers without a kernel, the plain picture."""
         data, metadata = super()._repr_mimebundle_(**options)
         return {**data, **self.figure()._repr_mimebundle_()}, metadata

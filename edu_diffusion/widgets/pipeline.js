@@ -201,7 +201,7 @@ class PipelineView {
     return node;
   }
 
-  // Write the labels into the map: the true ones, or in the exam those that were picked.
+  // Write the labels into the map: the correct ones, or in the exam those that were chosen.
   label() {
     const answers = this.model.get("answers"), marks = this.model.get("marks"), chosen = this.model.get("chosen");
     let number = 0;
@@ -237,7 +237,8 @@ class PipelineView {
   code(name, lines, marked) {
     const rows = lines.flatMap((text, i) => [i === marked ? html("mark", {}, text) : document.createTextNode(text),
       document.createTextNode("\n")]);
-    const summary = html("summary", {}, `The line that makes it, in ${name}: `, html("code", {}, (lines[marked] || "").trim()));
+    const line = html("code", {}, (lines[marked] || "").trim());
+    const summary = html("summary", {}, `The line that computes it, in ${name}: `, line);
     const text = html("pre", { tabindex: 0, role: "region", "aria-label": `Source of ${name}` }, "", ...rows);
     const whole = html("details", {}, "", summary, text);
     whole.addEventListener("toggle", () => { // bring the line into sight
@@ -255,8 +256,8 @@ class PipelineView {
     select.value = this.model.get("answers")[name] || "";
     select.addEventListener("change", () => this.answer(name, select.value));
     const next = button("Next box", () => { this.go(1); this.panel.querySelector("select")?.focus(); });
-    const count = button("Count", () => { this.counted = true; this.label(); this.drawMarks(); });
-    const again = button("Begin again", () => { this.counted = false; this.put("answers", {}); this.drawPanel(); });
+    const count = button("Check answers", () => { this.counted = true; this.label(); this.drawMarks(); });
+    const again = button("Start again", () => { this.counted = false; this.put("answers", {}); this.drawPanel(); });
     this.status.replaceChildren(html("p"));
     this.panel.replaceChildren(html("div", { class: "bar" }, "",
       html("label", {}, `Box ${number} is: `, select), next, count, again));
@@ -276,7 +277,7 @@ class PipelineView {
     if (!this.exam || !this.status.firstChild) return;
     const given = Object.keys(this.model.get("answers")).length;
     this.status.firstChild.textContent = this.counted ? this.model.get("marks").words
-      : `${given} of ${this.open.length} boxes have a label. Count tells how many are right.`;
+      : `${given} of ${this.open.length} boxes have a label. "Check answers" shows how many are right.`;
   }
 }
 

@@ -1,6 +1,6 @@
-"""The map of a run that is clicked: every box opens and shows its tensor, its code, its lesson and its term.
+"""The clickable map of a run: every box opens and shows its tensor, its code, its lesson and its glossary term.
 
-The browser draws (pipeline.js), and sends which box is chosen; what it then shows is computed here.
+The browser draws (pipeline.js) and sends the name of the chosen box; its details are computed here.
 """
 
 import base64
@@ -22,12 +22,12 @@ __all__ = ["PipelineMap", "marked"]
 class PipelineMap(AnyWidget):
     """The data flow of one run, from its trace; click a box, or Tab to it and press Enter.
 
-    pipe: a StableDiffusionPipeline. control: a steps.Control, and its ControlNet is on the map as well; of a
-    StableDiffusionControlNetPipeline the condition will do, (3, H, W) in [0, 1].
+    pipe: a StableDiffusionPipeline. control: a steps.Control, whose ControlNet is then on the map as well; for a
+    StableDiffusionControlNetPipeline the condition is enough, (3, H, W) in [0, 1].
     prompt, seed, steps, guidance: of the run. box: the name of the box that is open at first, such as "unet",
-    "down_blocks.0", "guidance" or "picture". step: from 1. exam: whether it begins without labels, which the
-    learner then picks. dtype: what the trace keeps, as for `record`.
-    The pipeline runs once, when the map is first shown; `redraw` runs it again, after a training, say.
+    "down_blocks.0", "guidance" or "picture". step: from 1. exam: whether it starts without labels, which the
+    learner then chooses. dtype: of the stored tensors, as for `record`.
+    The pipeline runs once, when the map is first shown; `redraw` runs it again, for example after training.
     """
 
     _esm = pathlib.Path(__file__).with_suffix(".js")
@@ -46,20 +46,23 @@ class PipelineMap(AnyWidget):
                  control=None, box="unet", step=1, exam=False, dtype=None):
         self._settings = {"seed": seed, "steps": steps, "guidance": guidance, "control": control,
                           "dtype": dtype}
-        self._pipe, self._prompt, self._run, self._diagram = pipe, prompt, None, None
+        self._pipe = pipe
+        self._prompt = prompt
+        self._run = None
+        self._diagram = None
         super().__init__(chosen=box, step=step, steps=steps, exam=exam)
         self.observe(lambda _: self._open(), ["chosen", "step"])
         self.observe(lambda _: self._mark(), "answers")
 
     @property
     def run(self):
-        """The Journey that the map shows; made when it is first asked for."""
+        """The Journey that the map shows; computed on first use."""
         if self._run is None:
             self.redraw()
         return self._run
 
     def redraw(self):
-        """Run the pipeline, and draw its map and the open box anew."""
+        """Run the pipeline again, and redraw its map and the open box."""
         with DRAWING:
             self._run = returned(journey(self._pipe, self._prompt, **self._settings))
             self._diagram = laid_out(self._run)
@@ -70,19 +73,19 @@ class PipelineMap(AnyWidget):
         self._open()
 
     def figure(self):
-        """The same map as a Picture, with the chosen box opened: it is seen without a browser or a kernel."""
+        """Return the same map as a Picture, with the chosen box opened: it needs no browser and no kernel."""
         run = self.run
         with DRAWING:
             return run_map(self._diagram, details(run, self.chosen, self.step - 1))
 
     def _open(self):
-        """Compute the details of the chosen box; a mistake is told in the widget."""
+        """Compute the details of the chosen box; an error is shown in the widget."""
         if self._run is None:
             return
         try:
             with DRAWING:
                 self.details, self.problem = sent(details(self._run, self.chosen, self.step - 1)), ""
-        except ValueError as error:  # EduError is one: a sentence for the person at the keyboard
+        except ValueError as error:  # EduError is one: a sentence for the user
             self.problem = str(error)
             if not asked_in_browser():
                 raise
@@ -92,14 +95,14 @@ class PipelineMap(AnyWidget):
             self.marks = marked(self._diagram, self.answers)
 
     def _repr_mimebundle_(self, **options):
-        """The live map, and beside it the plain picture for places without a kernel."""
+        """Return the live map and, for viewers without a kernel, the plain picture."""
         picture = self.figure()
         data, metadata = super()._repr_mimebundle_(**options)
         return {**data, **picture._repr_mimebundle_()}, metadata
 
 
 def returned(generator):
-    """Run a generator to its end; what it returns."""
+    """Run a generator to its end and return its value."""
     while True:
         try:
             next(generator)
@@ -108,12 +111,12 @@ def returned(generator):
 
 
 def asked(diagram):
-    """The boxes that the exam asks for: all but the single blocks of the U-Net."""
+    """Return the boxes that the exam asks for: all but the single blocks of the U-Net."""
     return [box for box in diagram.boxes if not box.inside]
 
 
 def marked(diagram, answers):
-    """Mark the labels that a learner picked.
+    """Mark the labels that a learner chose.
 
     answers: {name of a box: label}. Returns {"right": names, "wrong": names, "words": a sentence}.
     """
@@ -126,13 +129,13 @@ def marked(diagram, answers):
 
 
 def plain(diagram):
-    """A Diagram as dictionaries and lists, for the browser."""
+    """Return a Diagram as dictionaries and lists, for the browser."""
     return {**diagram._asdict(), "boxes": [box._asdict() for box in diagram.boxes],
             "arrows": [arrow._asdict() for arrow in diagram.arrows]}
 
 
 def sent(details):
-    """Details as a dictionary of words, for the browser; the picture as PNG in base64, with its alt text."""
+    """Return Details as a dictionary of strings, for the browser; the picture as PNG in base64, with its alt text."""
     picture = details.picture
     shown = {"png": base64.b64encode(picture.png).decode(), "alt": picture.alt} if picture else None
     return {**details._asdict(), "code": details.code.splitlines(), "picture": shown}

@@ -1,4 +1,4 @@
-"""Type a prompt, see the noise become a picture."""
+"""Type a prompt and watch the noise become a picture."""
 
 from ipywidgets import BoundedFloatText, BoundedIntText, Layout, Text
 
@@ -12,9 +12,9 @@ MOST_SEED = 2**31 - 1  # seeds go further, but a browser's numbers are exact to 
 
 
 class PromptWidget(Explore):
-    """Prompt, seed, steps and guidance; below, the film strip and the picture, enlarged.
+    """Prompt, seed, steps and guidance; below, the film strip and the enlarged final picture.
 
-    pipe: a StableDiffusionPipeline. The four values are what the controls begin with.
+    pipe: a StableDiffusionPipeline. The other arguments are the controls' initial values.
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE):
@@ -28,7 +28,7 @@ class PromptWidget(Explore):
 
 
 def film(pipe, prompt, seed=0, steps=STEPS, guidance=GUIDANCE, moments=3):
-    """Draw a picture, saying at each step how far it is; yields sentences, and at the end the film as a Picture."""
+    """Generate a picture; yield a progress message at each step, and at the end the film strip as a Picture."""
     states = []
     for state in generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance):
         states.append(state)
@@ -41,12 +41,12 @@ def film(pipe, prompt, seed=0, steps=STEPS, guidance=GUIDANCE, moments=3):
 
 
 def cut(tokenizer, prompt):
-    """A sentence for a prompt that is longer than what is read, else an empty one."""
+    """Return a sentence if the prompt is truncated, else an empty one."""
     count, most = len(tokenizer(prompt, verbose=False).input_ids), tokenizer.model_max_length
     return f"The prompt has {count - 2} tokens; only the first {most - 2} are read." if count > most else ""
 
 
 def evenly(count, wanted):
-    """At most `wanted` of the numbers 0 to count - 1, from the first to the last, evenly spread."""
+    """Return at most `wanted` of the numbers 0 to count - 1, from the first to the last, evenly spaced."""
     wanted = min(count, wanted)
     return sorted({round(k * (count - 1) / max(wanted - 1, 1)) for k in range(wanted)})

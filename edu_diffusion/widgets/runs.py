@@ -1,4 +1,4 @@
-"""One run of the sampling loop, recorded and kept: what is asked about it later runs no U-Net again."""
+"""One run of the sampling loop, recorded and cached, so that later views do not run the U-Net again."""
 
 import threading
 from typing import NamedTuple
@@ -9,33 +9,36 @@ from .kept import version
 
 __all__ = ["RUNNING", "Run", "Runs", "said", "small"]
 
-# One run at a time, also for figure() in a cell: a hook that one thread removes while another is about to call
-# it is called by torch with the wrong arguments.
+# One run at a time, also for figure() in a cell: if one thread removes a hook while another is about to call
+# it, torch calls it with the wrong arguments.
 RUNNING = threading.RLock()
 
 
 class Run(NamedTuple):
     """A finished run."""
 
-    trace: object  # what was recorded
-    levels: list  # t, step by step
+    trace: object  # the recording
+    levels: list  # the timestep t of each step
     image: object  # (3, H, W) in [-1, 1]
-    later: dict  # what was computed from it since
+    later: dict  # results computed from it later
 
 
 class Runs:
     """The last run for a prompt and a seed.
 
-    recording: a function that returns a context manager, such as record's, whose trace is kept.
-    Who asks gets a Run of his own question, also when another thread asks for another one meanwhile.
+    recording: a function that returns a context manager, such as record's, whose trace is stored.
+    A caller gets the Run for its own arguments, even if another thread requests a different one meanwhile.
     """
 
     def __init__(self, pipe, recording, steps, guidance):
-        self.pipe, self.recording, self.steps, self.guidance = pipe, recording, steps, guidance
+        self.pipe = pipe
+        self.recording = recording
+        self.steps = steps
+        self.guidance = guidance
         self._last = None, None
 
     def ask(self, prompt, seed):
-        """Yield a sentence at each step; return the Run. The same question to the same weights runs once."""
+        """Yield a message at each step; return the Run. The same arguments with the same weights run only once."""
         pipe, (asked, run) = self.pipe, self._last
         question = prompt, seed, version(pipe.text_encoder, pipe.unet, pipe.vae)
         if asked != question:
@@ -44,7 +47,7 @@ class Runs:
         return run
 
     def within(self, context, prompt, seed):
-        """Run the loop within a context; yields a sentence at each step, returns what it gave, levels, picture."""
+        """Run the loop within a context; yield a message at each step; return the context's value, timesteps, picture."""
         levels = []
         with RUNNING, context as given:
             for state in generate(self.pipe, prompt, seed=seed, steps=self.steps, guidance=self.guidance):
@@ -54,12 +57,12 @@ class Runs:
 
 
 def small(image, edge):
-    """A picture (3, H, W) whose sides are at most `edge`: in a larger one k x k pixels become their mean."""
+    """Reduce a picture (3, H, W) to at most `edge` pixels a side: each block of k x k pixels becomes its mean."""
     k = -(-max(image.shape[1:]) // edge)
     high, wide = (n // k * k for n in image.shape[1:])
     return image[:, :high, :wide].unflatten(2, (-1, k)).unflatten(1, (-1, k)).mean((2, 4))
 
 
 def said(words, picture):
-    """The same picture, with words before its description."""
+    """Return the same picture with words before its alt text."""
     return Picture(picture.png, f"{words} {picture.alt}")

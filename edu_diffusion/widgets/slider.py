@@ -1,7 +1,7 @@
-"""A slider with a name: the browser's own, which is read aloud and works from the keyboard, and a box to type in.
+"""An accessible slider: the browser's own, which screen readers announce and the keyboard moves, and a number field.
 
-It takes the place of ipywidgets' sliders, which tell a screen reader nothing. slider.js is what the browser
-runs, as it stands: no build, nothing fetched from anywhere.
+It replaces ipywidgets' sliders, which have no accessible name. The browser runs slider.js exactly as it is in the
+repository: there is no build step, and nothing is downloaded.
 """
 
 import pathlib
@@ -15,22 +15,26 @@ FILE = pathlib.Path(__file__)
 
 
 def number(value):
-    """A trait for a number that the browser shares."""
+    """Return a trait for a number that is synchronised with the browser."""
     return Union([Int(), Float()], default_value=value).tag(sync=True)
 
 
 class Slider(AnyWidget):
     """A number between min and max; while it is dragged, the last value wins.
 
-    value: a whole number when min, max and step are. description: its name. spoken: what is read aloud for a
-    value, such as "step {value} of {max}"; empty: the number. A value beyond the limits is brought back.
+    value: a whole number if min, max and step are. description: its name. spoken: what a screen reader says for a
+    value, such as "step {value} of {max}"; empty: the number. A value beyond the limits is clipped to them.
     """
 
     _esm = FILE.with_suffix(".js")
     _css = FILE.with_suffix(".css")
 
-    value, min, max, step = number(0), number(0), number(100), number(1)
-    description, spoken = Unicode().tag(sync=True), Unicode().tag(sync=True)
+    value = number(0)
+    min = number(0)
+    max = number(100)
+    step = number(1)
+    description = Unicode().tag(sync=True)
+    spoken = Unicode().tag(sync=True)
     disabled = Bool(False).tag(sync=True)
 
     def __init__(self, value=0, **settings):
@@ -48,4 +52,4 @@ class Slider(AnyWidget):
 
     @observe("min", "max")
     def _bring_back(self, _):
-        self.value = self.value  # is checked again
+        self.value = self.value  # validated again

@@ -1,4 +1,4 @@
-"""The reverse timeline: the steps of a run, alone or beside a second that differs in one respect."""
+"""The timeline of the reverse process: the steps of a run, alone or beside a second run that differs in one setting."""
 
 from ipywidgets import (
     BoundedFloatText, BoundedIntText, Dropdown, HBox, Layout, Play, Text, ToggleButton, VBox,
@@ -14,21 +14,21 @@ from .slider import Slider
 
 __all__ = ["TimelineExplorer"]
 
-# Heun's is not among them: it asks the U-Net twice at every step.
+# Heun's is not among them: it runs the U-Net twice at every step.
 SAMPLERS = {"DDIM": None, "DPM-Solver++ 2M": dpmpp_2m_step, "Euler ancestral": euler_ancestral_step}
-SECOND = {  # what a second run differs in: the controls for it
+SECOND = {  # the difference of the second run: the controls for it
     "nothing": (), "another seed": ("other_seed",), "another prompt": ("other_prompt",),
     "another sampler": ("other_sampler",), "a prompt swapped midway": ("other_prompt", "since"),
 }
-PACE = 400  # ms from one step to the next when it plays
+PACE = 400  # ms from one step to the next during playback
 
 
 class TimelineExplorer(Explore):
-    """Scrub through the steps: x_t, the guess x_0, the predicted noise, and the end.
+    """Scrub through the denoising steps: x_t, predicted x_0, predicted noise, and the final picture.
 
-    pipe: a StableDiffusionPipeline. The other values are what the controls begin with; second: one of SECOND,
-    in what a second run below differs. since: the step (from 1) at which its prompt is swapped. Each run is
-    computed once; going from step to step decodes what is new, and asks the U-Net nothing.
+    pipe: a StableDiffusionPipeline. The other arguments are the controls' initial values; second: one of SECOND,
+    the difference of a second run below. since: the step (from 1) at which its prompt is swapped. Each run is
+    computed once; moving from step to step only decodes new latents, and does not run the U-Net.
     """
 
     def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE,
@@ -52,7 +52,7 @@ class TimelineExplorer(Explore):
         self._link()
 
     def _arranged(self):
-        """The controls in rows: the run, the second run, the step."""
+        """Return the controls in rows: the run, the second run, the step."""
         c = self._controls
         rows = [("prompt", "seed", "steps", "guidance", "sampler"), ("second", *extras()), ("step",)]
         boxes = [HBox([c[name] for name in row], layout=Layout(flex_flow="row wrap")) for row in rows]
@@ -76,7 +76,7 @@ class TimelineExplorer(Explore):
             self._controls[name].layout.display = "" if name in wanted else "none"
 
     def moments(self, step, second, other_prompt, other_seed, other_sampler, since, **first):
-        """Yields sentences while it computes, then the timeline as a Picture."""
+        """Yield progress messages, then the timeline as a Picture."""
         run = {"prompt": first["prompt"], "seed": first["seed"], "sampler": first["sampler"]}
         rest = {"steps": first["steps"], "guidance": first["guidance"]}
         i, since = min(step, rest["steps"]) - 1, min(since, rest["steps"])
@@ -97,50 +97,50 @@ class TimelineExplorer(Explore):
         yield from (told for _ in self.kept.prepared(shown))
 
     def _states(self, run, rest, other=None, since=None):
-        """The States of a run, from level `since` on with the other prompt."""
+        """Return the States of a run, from timestep `since` on with the other prompt."""
         swapped = None if other is None else other_words(self.kept.embed(other), since)
         return (yield from self.kept.run(run["prompt"], swapped, (other, since), seed=run["seed"],
                                          step=SAMPLERS[run["sampler"]], **rest))
 
     def _moment(self, label, states, i):
-        """What there is to see of a run at step i."""
+        """Return the Moment of a run at step i."""
         state = states[i]
         noisy, clean, result = self.kept.pictures(state.z_t, state.z_0, states[-1].z_s)
         return Moment(label, noisy, clean, state.eps[0], result)
 
 
 def extras():
-    """The controls that only some second runs need, in order."""
+    """Return the controls that only some second runs need, in order."""
     return list(dict.fromkeys(name for names in SECOND.values() for name in names))
 
 
 def labelled(prompt, seed, sampler):
-    """A run in words."""
+    """Describe a run in words."""
     return f'"{prompt}", seed {seed}, {sampler}'
 
 
 def whole(value, low, high, name):
-    """A control for a whole number."""
+    """Return a control for a whole number."""
     return BoundedIntText(value, min=low, max=high, description=name, layout=Layout(width="160px"))
 
 
 def dragged(value, low, high, name, step=1):
-    """A control for a number that is dragged; one called "... step" says of how many."""
+    """Return a slider; one called "... step" announces its value as "3 of 20"."""
     spoken = "{value} of {max}" if name.lower().endswith("step") else ""
     return Slider(value, min=low, max=high, step=step, description=name, spoken=spoken)
 
 
 def number(value, low, high, step, name):
-    """A control for a number."""
+    """Return a control for a number."""
     return BoundedFloatText(value, min=low, max=high, step=step, description=name,
                             layout=Layout(width="180px"))
 
 
 def words(value, name):
-    """A control for a text."""
+    """Return a control for a text."""
     return Text(value, description=name, continuous_update=False, layout=Layout(width="440px"))
 
 
 def choice(options, value, name):
-    """A control for one of several."""
+    """Return a control for a choice of several options."""
     return Dropdown(options=list(options), value=value, description=name, layout=Layout(width="auto"))

@@ -1,4 +1,4 @@
-"""Look into the U-Net: what each block gives and costs, and what the picture loses without it."""
+"""Inside the U-Net: the output and cost of each block, and what the picture loses without it."""
 
 from ipywidgets import BoundedIntText, Dropdown, Layout, Text
 
@@ -13,18 +13,18 @@ from .timeline import dragged
 
 __all__ = ["UNetInspector"]
 
-GIVES, COSTS, WITHOUT = VIEWS = ["what it gives", "what each block costs", "the picture without it"]
+GIVES, COSTS, WITHOUT = VIEWS = ["its output", "the cost of each block", "the picture without it"]
 TIME = "time_embedding"
 
 
 class UNetInspector(Explore):
-    """One traced run, and a choice of what to see of it.
+    """One recorded run, and three views of it.
 
-    "what it gives": the feature map of a block or of a skip at a step; of the time embedding, all steps.
-    "what each block costs": shape, parameters, time, memory, measured once in seven calls of the U-Net.
-    "the picture without it": the loop runs again, one U-Net call a step, with the block or skip set to zero.
+    "its output": the feature map of a block or of a skip at a step; for the time embedding, all steps.
+    "the cost of each block": shape, parameters, time, memory, measured once in seven calls of the U-Net.
+    "the picture without it": the loop runs again, one U-Net call per step, with the block or skip set to zero.
 
-    pipe: a StableDiffusionPipeline. prompt, seed, view, block, step: what the controls begin with; a block by
+    pipe: a StableDiffusionPipeline. prompt, seed, view, block, step: the controls' initial values; a block by
     its dotted name in the U-Net, such as "mid_block", or "skip.0" (made by conv_in), "skip.1", ...
     steps, guidance: of the loop. dtype: what the trace keeps, as for `record`; None is the model's own.
     """
@@ -42,16 +42,18 @@ class UNetInspector(Explore):
 
 
 class Inside:
-    """A pipeline's U-Net, its last run, and what was measured of it."""
+    """A pipeline's U-Net, its last run, and its measurements."""
 
     def __init__(self, pipe, steps, guidance, dtype=None):
-        self.pipe, self.blocks, self.skips = pipe, blocks(pipe.unet), skip_names(pipe.unet)
+        self.pipe = pipe
+        self.blocks = blocks(pipe.unet)
+        self.skips = skip_names(pipe.unet)
         names = ["unet", *(f"unet.{name}" for name in self.blocks)]
         self.runs = Runs(pipe, lambda: record(pipe, *names, dtype=dtype), steps, guidance)
         self._profile = None
 
     def draw(self, prompt, seed, view, block, step):
-        """Yield sentences, and at the end the Picture."""
+        """Yield progress messages, and at the end the Picture."""
         run = yield from self.runs.ask(prompt, seed)
         if view == COSTS:
             yield "Measuring the U-Net"
@@ -63,24 +65,24 @@ class Inside:
         yield cut(self.pipe.tokenizer, prompt)
 
     def costs(self, run):
-        """Bars of what each block costs, with the shapes of what it gives."""
+        """Return bars of each block's cost, with the shapes of its output."""
         measured = self._profile = self._profile or self.measure(run)
         shapes = {name: by(run.trace.call(f"unet.{name}").output.shape[1:]) for name in self.blocks}
         rows = [row._replace(name=", ".join(filter(None, [short(row.name), shapes.get(row.name)])))
                 for row in measured.shares]
         batch = len(run.trace.call("unet").output)
-        bars = block_bars(rows, f"The blocks of the U-Net and what they give, for a batch of {batch}",
-                          f"Time: median of {measured.runs} runs, a line from the quickest to the slowest. "
+        bars = block_bars(rows, f"The blocks of the U-Net and their outputs, for a batch of {batch}",
+                          f"Time: median of {measured.runs} runs, a line from the fastest to the slowest. "
                           f"The trace of {len(run.levels)} steps holds {run.trace.nbytes / 1e6:.1f} MB.")
         shapes = [*(f"{n} {s}" for n, s in shapes.items()), *self.skip_shapes(run)]
         return said(f"Shapes: {'; '.join(shapes)}.", bars)
 
     def skip_shapes(self, run):
-        """The shape of each skip, in words."""
+        """Return the shape of each skip, in words."""
         return [f"{name} {by(skip.shape[1:])}" for name, skip in zip(self.skips, skips(run.trace, 0))]
 
     def measure(self, run):
-        """The profile of the U-Net, called as in the first step. (Its time does not depend on the prompt.)"""
+        """Return the profile of the U-Net, called as in the first step. (Its time does not depend on the prompt.)"""
         unet = self.pipe.unet
         given = {name: x.to(unet.device, unet.dtype) if hasattr(x, "is_floating_point") else x
                  for name, x in run.trace.call("unet").inputs.items()}
@@ -88,7 +90,7 @@ class Inside:
             return profile(unet, names=self.blocks, runs=3, **given)
 
     def ablated(self, run, prompt, seed, block):
-        """Run the loop without a block or skip, unless that was done; return both pictures as one Picture."""
+        """Run the loop without a block or skip, unless that was done before; return both pictures as one Picture."""
         if block not in run.later:
             *_, run.later[block] = yield from self.runs.within(ablate(self.pipe, f"unet.{block}"), prompt, seed)
         image, other = small(run.image, 256), small(run.later[block], 256)
@@ -96,7 +98,7 @@ class Inside:
 
 
 def blocks(unet):
-    """The names of a U-Net's blocks in the order of their calls."""
+    """Return the names of a U-Net's blocks in the order of their calls."""
     down, up = ([f"{way}_blocks.{i}" for i, _ in enumerate(getattr(unet, f"{way}_blocks"))]
                 for way in ("down", "up"))
     found = modules(unet)
@@ -104,26 +106,26 @@ def blocks(unet):
 
 
 def skip_names(unet):
-    """The names of a U-Net's skips: each ResNet block on the way up takes one."""
+    """Return the names of a U-Net's skips: each ResNet block of the up blocks takes one."""
     return [f"skip.{i}" for i in range(sum(len(block.resnets) for block in unet.up_blocks))]
 
 
 def skips(trace, step):
-    """The skips of a step, in the order in which they are made: conv_in's, then those of the way down."""
+    """Return the skips of a step, in the order in which they are made: conv_in's, then those of the down blocks."""
     down = [name for name in trace if name.startswith("unet.down_blocks.")]
     kept = [trace.call(name, step).outputs[1] for name in down]
     return [trace.call("unet.conv_in", step).output, *(skip for part in kept for skip in part)]
 
 
 def output(trace, block, step):
-    """What a block or skip gives at a step, for the prompt: (C, h, w), or (width,) of the time embedding."""
+    """Return the output of a block or skip at a step, for the prompt: (C, h, w), or (width,) for the time embedding."""
     if block.startswith("skip."):
         return skips(trace, step)[int(block.removeprefix("skip."))][-1]
     return trace.call(f"unet.{block}", step).output[-1]
 
 
 def gives(run, block, step):
-    """What a block or skip gives at a step, as a Picture."""
+    """Return the output of a block or skip at a step, as a Picture."""
     if block == TIME:
         rows = [output(run.trace, block, i) for i in range(len(run.levels))]
         return time_embedding(rows, run.levels, step)
@@ -132,10 +134,10 @@ def gives(run, block, step):
 
 
 def by(shape):
-    """A shape in words: 64 x 16 x 16."""
+    """Return a shape in words: 64 x 16 x 16."""
     return " x ".join(map(str, shape))
 
 
 def short(name):
-    """A block's name as in steps.unet_forward: down.0 for down_blocks.0."""
+    """Return a block's name as in steps.unet_forward: down.0 for down_blocks.0."""
     return name.replace("_blocks", "").replace("_block", "")

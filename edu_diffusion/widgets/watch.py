@@ -1,4 +1,4 @@
-"""Watch a training: a picture that is drawn anew every few seconds until the end."""
+"""Watch a training run: a picture that is redrawn every few seconds until the end."""
 
 import time
 
@@ -8,25 +8,27 @@ __all__ = ["watch"]
 
 
 def watch(training, draw, every=2.0):
-    """Run a training to its end, and show in this cell how it goes.
+    """Run a training to its end, and show its progress in this cell.
 
     training: a recipe, anything that yields Progress(step, loss, seconds, left, model). draw: a function of
     the list of all Progress so far that returns a Picture; it is called at most once in `every` seconds, and
-    at the end, when the model holds its final weights. Its time does not count against the recipe's deadline.
+    at the end, when the model has its final weights. Its time does not count against the recipe's deadline.
     Returns that list.
     """
-    history, handle, shown = [], None, time.monotonic()
+    history = []
+    handle = None
+    shown = time.monotonic()
     for progress in training:
         history.append(progress)
         if time.monotonic() - shown >= every:
             handle, shown = show(draw(history), handle), time.monotonic()
-    if history:  # else the run was over before: there is nothing to show
+    if history:  # else the run had already ended: there is nothing to show
         show(draw(history), handle)
     return history
 
 
 def show(picture, handle):
-    """Put a picture into the cell, or in place of the one that is there. Returns the handle of that place."""
+    """Show a picture in the cell, or replace the one that is there. Returns the display handle."""
     if handle is None:
         return display(picture, display_id=True)
     handle.update(picture)

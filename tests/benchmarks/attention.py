@@ -1,9 +1,9 @@
-"""Side by side in one run: a U-Net training step with fused attention, and with attention in plain steps.
+"""Side by side in one run: a U-Net training step with fused attention, and with plain attention.
 
     python3 tests/benchmarks/attention.py
 
-Prints seconds a step for both and their ratio, alternating, best of five each (what train/loop.py's
-plain_attention rests on).
+Prints seconds per step for both and their ratio, alternating, best of five each (the reason for
+plain_attention in train/loop.py).
 """
 
 import time

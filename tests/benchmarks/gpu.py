@@ -1,12 +1,12 @@
-"""The world on a GPU: scenes are composed, encoded and learned wholly on the device, in one command of bounded length.
+"""Training on a GPU: scenes are composed, encoded and learned entirely on the device, in one command of limited duration.
 
-    python3 tests/benchmarks/gpu.py --out DIR --smoke            # two minutes: does everything run, and how quickly?
+    python3 tests/benchmarks/gpu.py --out DIR --smoke            # two minutes: does everything run, and how fast?
     python3 tests/benchmarks/gpu.py --out DIR --start FOLDER     # ten minutes: every stage
     python3 tests/benchmarks/gpu.py --out DIR --device cpu --pool 64 --batch 8 --steps 2 --no-compile    # a dry run
 
-Each stage writes its weights, in half precision, and what it found (results.json, log.txt) as it ends; a run that is
-killed leaves all that is finished. bf16 arithmetic with float32 weights. Where less time is left than the stages
-ask for, each is cut by the same share. A base that is killed leaves its running average of at most a minute before.
+Each stage saves its weights, in half precision, and its results (results.json, log.txt) when it ends; a run that is
+killed keeps all finished stages. bf16 arithmetic with float32 weights. If there is less time than the stages
+ask for, each is shortened by the same factor. A base run that is killed leaves moving-average weights at most a minute old.
 """
 
 import argparse
@@ -35,28 +35,28 @@ BATCHES, TRIAL = (256, 512, 1024), 2.5  # what the smoke run tries, and for how 
 def options(arguments=None):
     """The command line."""
     read = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    read.add_argument("--out", required=True, help="folder of the results")
-    read.add_argument("--stages", default=",".join(SECONDS), help="which, in which order")
+    read.add_argument("--out", required=True, help="folder for the results")
+    read.add_argument("--stages", default=",".join(SECONDS), help="the stages to run, in order")
     read.add_argument("--seconds", default="", help="of stages, such as clip=40,base=330")
     read.add_argument("--deadline", type=float, help=f"seconds of the whole command: {DEADLINE}, or {SHORT} of a smoke run")
     read.add_argument("--device", default=None)
     read.add_argument("--batch", type=int, default=512)
     read.add_argument("--lr", type=float, default=1.2e-3, help="of the stage base")
     read.add_argument("--pool", type=int, default=400_000, help="number of scenes")
-    read.add_argument("--steps", type=int, help="at most so many of each stage")
+    read.add_argument("--steps", type=int, help="maximum steps per stage")
     read.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="the U-Net of the stage base")
     read.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=False)
-    read.add_argument("--start", default="base", help="folder of a pipeline to go on from; what it lacks is the shipped base's")
-    read.add_argument("--tokenizer", help="its folder, if it is not start's")
+    read.add_argument("--start", default="base", help="pipeline folder to continue from; missing parts: the shipped base's")
+    read.add_argument("--tokenizer", help="folder of the tokenizer, if not that of --start")
     read.add_argument("--cache", default=str(pathlib.Path(tempfile.gettempdir()) / "gpu_scenes"), help="folder of the captions")
     read.add_argument("--workers", type=int, default=14, help="processes that write captions; 0: none")
     read.add_argument("--seed", type=int, default=0)
-    read.add_argument("--smoke", action="store_true", help="a little of everything, and timings")
+    read.add_argument("--smoke", action="store_true", help="a short run of everything, and timings")
     return settled(read.parse_args(arguments))
 
 
 def settled(args):
-    """The options with what follows from them."""
+    """The options with everything derived from them."""
     args.deadline = args.deadline or (SHORT if args.smoke else DEADLINE)
     args.pool = min(args.pool, 20_000) if args.smoke else args.pool
     args.device = models.pick_device(args.device)
@@ -68,7 +68,7 @@ def settled(args):
 
 
 def prepare(args, out):
-    """What the stages need: (parts, pool, drawings, the U-Net's forward). The captions are written beside the compiling."""
+    """What the stages need: (parts, pool, sprites, the U-Net's forward). The captions are written during compilation."""
     pool.reader(args.tokenizer)  # the library is imported before the processes begin
     wait = pool.begin(pool.jobs(args.pool, args.seed, args.tokenizer, args.cache), args.workers)
     checks.precision(args.device, "high")
@@ -86,7 +86,7 @@ def prepare(args, out):
 
 
 def timings(parts, some, args, out):
-    """Samples a second of the stage base: in plain steps at each of BATCHES, channels last, and compiled."""
+    """Samples per second of the stage base: uncompiled at each of BATCHES, channels last, and compiled."""
     sizes = BATCHES if args.device.type == "cuda" else (args.batch,)
     plain = base.forward(parts.unet)
     for size in sizes:
@@ -99,7 +99,7 @@ def timings(parts, some, args, out):
 
 
 def timed(name, parts, some, forward, size, args, out):
-    """Samples a second of one way, kept in results.json; the weights hardly move."""
+    """Samples per second of one variant, stored in results.json; the weights hardly change."""
     both = base.learning(parts)
     loss = lambda: base.loss_of(forward, parts.text_encoder, *base.examples(some, parts, size), parts.abar)  # noqa: E731
     most = args.steps or 10**9
@@ -109,8 +109,10 @@ def timed(name, parts, some, forward, size, args, out):
 
 
 def stage(name, shared, args, out, seconds):
-    """One stage; `shared` is what the stages have in common, a dict. Returns facts."""
-    parts, some, cells = shared["parts"], shared["pool"], shared["cells"]
+    """One stage; `shared` is the state that the stages share, a dict. Returns facts."""
+    parts = shared["parts"]
+    some = shared["pool"]
+    cells = shared["cells"]
     torch.manual_seed(args.seed)
     if name == "clip":
         return towers.train(parts, some, cells, out, args, seconds)
@@ -129,7 +131,7 @@ def stage(name, shared, args, out, seconds):
 
 
 def run(shared, args, out, end):
-    """Every stage in its turn, each cut by the same share where the time is short."""
+    """All stages in order, each shortened by the same factor if time is short."""
     waiting = dict(args.seconds)
     for name in args.seconds:
         left = end - time.monotonic() - MARGIN

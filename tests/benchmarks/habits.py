@@ -2,11 +2,11 @@
 
     python3 tests/benchmarks/habits.py             # about two minutes on two cores
 
-A sub-world of 20 core concepts, half of them with a habit: every scene at 8 x 8 pixels, weighted as chances.py says. A scene's
-words change the weights, nothing else; so the exact denoiser (steps.mixture_x0) with and without words gives exact guidance.
-Printed for g = 1, 2, 4, 8: how often a habit's value is drawn when only its concept is named, beside the same value for
+A sub-world of 20 core concepts, half of them with a habit: every scene at 8 x 8 pixels, weighted as chances.py says. A prompt's
+words change only the weights; so the exact denoiser (steps.mixture_x0) with and without words gives exact guidance.
+Printed for g = 1, 2, 4, 8: how often a habit's value is sampled when only its concept is named, and the same value for
 concepts without that habit (the controls: ideal guidance multiplies by (p(x|c)/p(x))^(g-1), and their colours do not depend
-on c); and how often "big" is drawn big.
+on c); and how often "big" gives a big object.
 """
 
 import itertools
@@ -18,8 +18,10 @@ from edu_diffusion.data import chances, scenes
 from edu_diffusion.data.world import world
 from edu_diffusion.steps import abar, ddim_timesteps, mixture_x0, q_sample, scaled_linear_betas, to_eps
 
-LEVELS, STEPS, SEEDS = abar(scaled_linear_betas()), 15, 24
-SPREAD = 0.02  # of every scene, so that levels near zero stay well-behaved
+LEVELS = abar(scaled_linear_betas())
+STEPS = 15
+SEEDS = 24
+SPREAD = 0.02  # of every scene, so that timesteps near zero stay well-behaved
 
 
 def subworld():
@@ -47,7 +49,7 @@ def weights(cells, **said):
 
 
 def draw(pictures, with_words, without, g, n, seed=0):
-    """n samples by DDIM with the exact guided prediction; the index of the scene that each is nearest to: (n,)."""
+    """n samples by DDIM with the exact guided prediction; the index of the nearest scene of each: (n,)."""
     rng, stds = torch.Generator().manual_seed(seed), torch.full((len(pictures),), SPREAD)
     x = torch.randn(n, *pictures.shape[1:], generator=rng)
     for t, s in ddim_timesteps(STEPS, len(LEVELS), "trailing"):
@@ -69,7 +71,9 @@ def main():
     anything = weights(cells)
     print(f"{len(pictures)} scenes; share of the habit's colour, its controls', and of big things for the word \"big\"")
     for g in (1, 2, 4, 8):
-        with_habit, control, big = [], [], []
+        with_habit = []
+        control = []
+        big = []
         for k in range(0, 10, 2):
             found = cells[draw(pictures, weights(cells, name=names[k]), anything, g, SEEDS, k)]
             with_habit.append((found[:, 1] == values[k]).float().mean())

@@ -1,10 +1,10 @@
-"""At which level of noise does the base lose what it was asked for?
+"""At which timestep does the base lose the content of the prompt?
 
     python3 tests/benchmarks/levels.py [guidance]
 
-Real scenes of frozen prompts are made noisy to a level t and drawn on from there with their own captions. Prints,
-for each level, how often the judge still names the concept and the style, and how often the nearest drawing has
-the right concept: where the share falls, there the base loses it. The last row begins with noise alone.
+Real scenes of frozen prompts are noised to a timestep t and denoised from there with their own captions. Prints,
+for each timestep, how often the judge still recognises the concept and the style, and how often the nearest reference has
+the right concept: where the share falls, the base loses it. The last row starts from pure noise.
 """
 
 import sys
@@ -20,7 +20,7 @@ BATCH = 40
 
 
 def drawn(pipe, rows, strength, guidance):
-    """Real scenes of the rows, noised by that strength and drawn on, (B, 3, 64, 64); and the level t."""
+    """Real scenes of the rows, noised by this strength and denoised again, (B, 3, 64, 64); and the timestep t."""
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
     pictures = []
     for i in range(0, len(rows), BATCH):
@@ -38,8 +38,10 @@ def line(network, label, pictures, rows):
 
 
 def main(guidance=judge.GUIDANCE):
-    pipe, network, rows = models.load("base"), judge.load_judge(), prompts("core")[::2][:160]
-    print(f"{'level':>8}{'concept':>14}{'style':>14}{'nearest':>14}   (%, n = {len(rows)})")
+    pipe = models.load("base")
+    network = judge.load_judge()
+    rows = prompts("core")[::2][:160]
+    print(f"{'t':>8}{'concept':>14}{'style':>14}{'nearest':>14}   (%, n = {len(rows)})")
     for strength in STRENGTHS:
         pictures, t = drawn(pipe, rows, strength, guidance)
         line(network, f"{t}", pictures, rows)

@@ -1,12 +1,12 @@
-"""Side by side in one run: the same diffusion trained on pixels and on latents, with the same minutes and parameters.
+"""Side by side in one run: the same diffusion model trained on pixels and on latents, with equal time and parameters.
 
     python3 tests/benchmarks/pixels.py                        # an hour and a half on two slow CPU cores
-    python3 tests/benchmarks/pixels.py --minutes 0.2 --pictures 16 --rates 7e-4        # a quick look
+    python3 tests/benchmarks/pixels.py --minutes 0.2 --pictures 16 --rates 7e-4        # a quick test
 
-Both begin with the text encoder that CLIP left: the base's has learned along with a U-Net for latents. First each
-side is tuned: the learning rate whose shortest run ends nearest to real scenes. Then each trains anew for every budget, its
-rate falling to zero at the deadline. Printed: the Fréchet distance of drawn scenes to real ones on the judge's features, and
-how long a picture takes to draw. The VAE's own training time stands below: it is part of the price.
+Both start with CLIP's text encoder, since the base's was fine-tuned along with a U-Net for latents. First each
+side is tuned: the learning rate whose shortest run gives the smallest distance. Then each is trained from scratch for every
+budget, its learning rate falling to zero at the deadline. Printed: the Fréchet distance of generated to real scenes on the
+judge's features, and the sampling time per image. The VAE's own training time is printed too: it is part of the cost.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LEVELS = abar(scaled_linear_betas())
 
 
 class Latents:
-    """16 x 16 x 4 numbers, made and read by the shipped VAE."""
+    """16 x 16 x 4 numbers, encoded and decoded by the shipped VAE."""
 
     shape, build = (4, 16, 16), staticmethod(models.build_unet)
 
@@ -41,7 +41,7 @@ class Latents:
 
 
 class Pixels:
-    """64 x 64 x 3 numbers; a level more, so that attention sees the same 8 x 8 and 16 x 16 maps as the latents' does."""
+    """64 x 64 x 3 numbers; one resolution level more, so that attention works on the same 8 x 8 and 16 x 16 maps as for latents."""
 
     shape = (3, 64, 64)
 
@@ -82,7 +82,7 @@ def train(kind, minutes, lr):
 
 @torch.no_grad()
 def draw(space, unet, parts, captions):
-    """Pictures for captions, without guidance, and the seconds that each took."""
+    """Images for captions, without guidance, and the seconds per image."""
     start, c = time.perf_counter(), parts.text(captions)
     model = lambda x, t: to_eps(unet(x, t, c).sample, x, LEVELS[t], "v_prediction")  # noqa: E731
     x_T = torch.randn(len(captions), *space.shape, generator=torch.Generator().manual_seed(0))
@@ -92,7 +92,7 @@ def draw(space, unet, parts, captions):
 
 
 def measure(kind, minutes, lr, real, captions, network):
-    """(distance, optimiser steps, seconds a picture) of one training."""
+    """(distance, optimiser steps, seconds per image) of one training run."""
     space, unet, parts, count = train(kind, minutes, lr)
     drawn = [draw(space, unet, parts, captions[i:i + 50]) for i in range(0, len(captions), 50)]
     images = torch.cat([pictures for pictures, _ in drawn])
@@ -101,7 +101,9 @@ def measure(kind, minutes, lr, real, captions, network):
 
 def main():
     args = parser().parse_args()
-    network, one, other = judge.load_judge("cpu"), scenes.batch(2000, 31), scenes.batch(args.pictures, 32)
+    network = judge.load_judge("cpu")
+    one = scenes.batch(2000, 31)
+    other = scenes.batch(args.pictures, 32)
     for kind in [SIDES[args.only]] if args.only else SIDES.values():
         print(f"{kind.__name__.lower()}: {sum(p.numel() for p in kind.build().parameters()):,} parameters")
         trials = {lr: measure(kind, args.minutes[0], lr, one.images, other.captions, network)[0] for lr in args.rates}
@@ -120,7 +122,7 @@ def parser():
     options.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 4, 8])
     options.add_argument("--rates", type=float, nargs="+", default=[7e-4, 1.5e-3, 3e-3])
     options.add_argument("--pictures", type=int, default=500)
-    options.add_argument("--only", choices=SIDES, help="one side alone, to go on with a run that was stopped")
+    options.add_argument("--only", choices=SIDES, help="one side alone, to continue a run that was stopped")
     return options
 
 

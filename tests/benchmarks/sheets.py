@@ -1,9 +1,9 @@
-"""Six contact sheets of the base: what changes with the seed, the steps, guidance, a condition, a LoRA and img2img's strength.
+"""Six contact sheets of the base: the effect of seed, steps, guidance, a condition, a LoRA and img2img's strength.
 
     python3 tests/benchmarks/sheets.py --out DIR                    # all six as PNG files: minutes
     python3 tests/benchmarks/sheets.py --out DIR --only guidance    # one of them
 
-Nothing is chosen: every row shows seeds 0 to 7, or 0 to 15, in order. Printed for each file: its name, its size and its
+No cherry-picking: every row shows seeds 0 to 7, or 0 to 15, in order. Printed for each file: its name, its size and its
 title as Markdown, to be put into a README.
 """
 
@@ -21,14 +21,20 @@ from edu_diffusion.data.world import world
 
 SEEDS = COLUMNS = 8
 OPEN, FULL = "a cat", "a big cat in the middle on a blue background, noto style"
-EDGE, GAP, LABEL, HEAD, TITLE = 128, 4, 168, 20, 34  # pixels: of a picture, between two, and for the words
-INK, QUIET, PAPER = (20, 20, 24), (96, 96, 104), (255, 255, 255)
+EDGE = 128  # pixels of an image
+GAP = 4  # pixels between two images
+LABEL = 168  # pixels for the row labels
+HEAD = 20  # pixels for the column heads
+TITLE = 34  # pixels for the title
+INK = (20, 20, 24)
+QUIET = (96, 96, 104)
+PAPER = (255, 255, 255)
 COLOURS = (128, 96, 64)  # of the palette: the first whose file is small enough, or the last
 MOST = 150_000  # bytes
 
 
 class Row(NamedTuple):
-    """label: prompt and setting. images: (B, 3, 64, 64) in [-1, 1]. given: (3, 64, 64), what the model is shown beside them."""
+    """label: prompt and setting. images: (B, 3, 64, 64) in [-1, 1]. given: (3, 64, 64), the model's image input or condition."""
 
     label: str
     images: torch.Tensor
@@ -77,7 +83,9 @@ def lora(args, pipe):
 
 
 def img2img(args, pipe):
-    given, prompt, rows = tomato(), "a soccer ball", []
+    given = tomato()
+    prompt = "a soccer ball"
+    rows = []
     for strength in (0.2, 0.4, 0.6, 0.8, 1.0):
         *_, last = steps.img2img(pipe, [prompt] * SEEDS, given.to(pipe.device), strength=strength)
         rows.append(Row(f'"{prompt}"\n\nstrength {strength:g}', finished(pipe, last), given[0]))
@@ -88,7 +96,7 @@ SHEETS = {"seeds": seeds, "steps": step_counts, "guidance": guidance, "control":
 
 
 def draw(pipe, prompt, n=SEEDS, **settings):
-    """Pictures of one prompt, seeds 0 to n - 1: (n, 3, 64, 64) in [-1, 1]."""
+    """Images of one prompt, seeds 0 to n - 1: (n, 3, 64, 64) in [-1, 1]."""
     *_, last = steps.generate(pipe, [prompt] * n, **settings)
     return finished(pipe, last)
 
@@ -111,7 +119,7 @@ def counted(n):
 # ---------------------------------------------------------------- how it is laid out
 
 def sheet(title, rows):
-    """A PIL image: the title, the seeds above the columns, and for each row its label, what was given, and its pictures."""
+    """A PIL image: the title, the seeds above the columns, and for each row its label, its input, and its images."""
     left = LABEL + (EDGE + 4 * GAP if any(row.given is not None for row in rows) else 0)
     lines = [-(-len(row.images) // COLUMNS) for row in rows]
     size = left + COLUMNS * (EDGE + GAP) + GAP, TITLE + HEAD + sum(lines) * (EDGE + GAP) + len(rows) * 2 * GAP
@@ -131,7 +139,7 @@ def sheet(title, rows):
 
 
 def heads(pen, left, lines):
-    """Above each column its seeds, and above what is given that it is."""
+    """The seeds above the columns, and "given" above the inputs."""
     if left > LABEL:
         pen.text((LABEL + EDGE / 2, TITLE + HEAD / 2), "given", QUIET, font(13), anchor="mm")
     for i in range(COLUMNS):
@@ -150,7 +158,7 @@ def font(size):
 
 
 def save(image, path):
-    """Write a PNG of few colours, the most of COLOURS that keep it below MOST bytes; fewer would show in the backgrounds."""
+    """Write a PNG with the most of COLOURS that keep it below MOST bytes; fewer would be visible in the backgrounds."""
     for colours in COLOURS:
         image.quantize(colours, dither=Image.Dither.NONE, kmeans=2).save(path, optimize=True)
         if path.stat().st_size <= MOST:

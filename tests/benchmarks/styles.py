@@ -1,11 +1,11 @@
-"""Can the style of a drawing that was never seen be told, or is it known by heart?
+"""Can a judge recognise the style of an unknown sprite, or does it memorise?
 
-    python3 tests/benchmarks/styles.py [minutes]     # of training a second judge, 15 unless told
+    python3 tests/benchmarks/styles.py [minutes]     # of training a second judge, default 15
 
-The shipped judge was shown all drawings. Another one is trained here as long, without those that the base never saw.
-Prints how often either names the style and the concept of real scenes: of the frozen prompts whose drawings both
-have seen, and of the held-out ones. Then what the base draws for the held-out ones: how often the shipped judge
-finds concept and style right, and how often the nearest drawing is in the style asked for, or in another one of the
+The shipped judge was trained on all sprites. Another one is trained here for as long, without those held out of the base's
+training. Prints how often either recognises the style and the concept of real scenes: of the frozen prompts whose sprites both
+were trained on, and of the held-out ones. Then what the base generates for the held-out ones: how often the shipped judge
+finds concept and style right, and how often the nearest reference is in the style asked for, or in another one of the
 same concept.
 """
 
@@ -25,7 +25,7 @@ def line(label, **hits):
 
 
 def named(label, network):
-    """How the network names real scenes."""
+    """A judge's predictions on real scenes."""
     for split in ("full", "heldout_style"):
         rows = [row for row in prompts("core", split) if row["style"]]
         real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
@@ -34,7 +34,7 @@ def named(label, network):
 
 
 def drawn(network, seeds=(0, 1000, 2000)):
-    """What the base makes of styles in which it never saw the thing."""
+    """Images that the base generates for held-out pairs of concept and style."""
     pipe, rows = models.load("base", "cpu"), prompts("core", "heldout_style")
     pictures, rows = torch.cat([judge.draw(pipe, rows, seed) for seed in seeds]), rows * len(seeds)
     right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)

@@ -1,16 +1,17 @@
-"""Short trials, side by side in one run: what buys the U-Net, and the VAE, most in the same seconds from nothing?
+"""Short experiments, side by side in one run: what helps U-Net and VAE most at equal training time from scratch?
 
-    python3 tests/benchmarks/trials.py                          # 18 trials of 65 seconds and three shapes: half an hour on two slow cores
-    python3 tests/benchmarks/trials.py --seconds 5 --only eps   # a quick look at one
+    python3 tests/benchmarks/trials.py                          # 18 trials of 65 seconds, three shapes: half an hour on two cores
+    python3 tests/benchmarks/trials.py --seconds 5 --only eps   # a quick test of one
 
-Every trial of the first table changes one thing of the first row, and begins with the text encoder that CLIP left. Printed:
-mean squared error of the velocity on scenes that none is trained on, at five levels, whatever it was trained to
-predict. The first row is printed for two seeds, so that the difference that means nothing can be seen, and without the average of
-its weights; the shipped base stands beside it. The second table trains a VAE of every latent shape, then a U-Net on its latents.
+Every trial of the first table changes one thing of the first row (an ablation), and starts with CLIP's text encoder. Printed:
+mean squared error of the velocity on unseen scenes, at five timesteps, whatever the prediction type. The first row is printed
+for two seeds, to show the random variation, and without the moving average of its weights; the shipped base is printed for
+comparison. The second table trains a VAE of every latent shape, then a U-Net on its latents.
 """
 
 import argparse
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -23,7 +24,9 @@ from edu_diffusion.train.loop import fit, generator, plain_attention
 from edu_diffusion.train.parts import encode_text, text_encoder_of
 from edu_diffusion.train.vae import latent_std, vae_loss
 
-LEVELS, SHOWN, POOL = abar(scaled_linear_betas()), (100, 300, 500, 700, 900), 120
+LEVELS = abar(scaled_linear_betas())
+SHOWN = (100, 300, 500, 700, 900)
+POOL = 120
 SHAPES = {"16 x 16 x 4, as shipped": {}, "16 x 16 x 8": {"latent_channels": 8},
           "8 x 8 x 16": {"latent_channels": 16, "block_out_channels": (16, 32, 64, 64),
                          "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}}
@@ -49,7 +52,7 @@ def zero_output(unet):
 
 
 class Trial(NamedTuple):
-    """One way to train; the defaults are the first row."""
+    """One training variant; the defaults are the first row."""
 
     lr: float = 2e-3
     batch: int = 32
@@ -74,7 +77,8 @@ TRIALS = {
     "nothing begun at zero": Trial(begun=lambda unet: unet),
     "the output alone begun at zero": Trial(begun=zero_output),
     "no captions dropped": Trial(dropped=0.0), "text encoder frozen": Trial(frozen=True),
-    "cross-attention at 16 x 16 as well": Trial(unet=CROSS), "widths 96, 128, 128": Trial(unet={"block_out_channels": (96, 128, 128)}),
+    "cross-attention at 16 x 16 as well": Trial(unet=CROSS),
+    "widths 96, 128, 128": Trial(unet={"block_out_channels": (96, 128, 128)}),
 }
 
 
@@ -86,9 +90,9 @@ def encoded(vae, n=POOL, seed=0):
 
 
 def train(trial, seconds, pool, tokenizer):
-    """One trial: (U-Net and text encoder with the average of their weights, number of steps, the last step's own weights).
+    """One trial: (U-Net and text encoder with the moving average of their weights, number of steps, the last step's own weights).
 
-    It begins with the text encoder that CLIP left, which no U-Net's training has touched.
+    It starts with CLIP's text encoder, before any fine-tuning with a U-Net.
     """
     torch.manual_seed(trial.seed)
     text_encoder = text_encoder_of(models.locate("clip"))
@@ -110,7 +114,7 @@ def train(trial, seconds, pool, tokenizer):
 
 
 def unet_error(trial, unet, z_0, eps, t, c):
-    """What the U-Net says minus what it should, of whatever it is to predict; (B, C, h, w)."""
+    """The U-Net's prediction minus its target, of any prediction type; (B, C, h, w)."""
     z_t = q_sample(z_0, eps, trial.abar[t])
     truth = {"v_prediction": lambda: velocity(z_0, eps, trial.abar[t]), "epsilon": lambda: eps, "sample": lambda: z_0}
     return unet(z_t, t, c).sample.float() - truth[trial.target]()
@@ -118,7 +122,7 @@ def unet_error(trial, unet, z_0, eps, t, c):
 
 @torch.no_grad()
 def judged(trial, both, tokenizer, unseen):
-    """Mean squared error of the velocity at the five levels of SHOWN, whatever the network predicts."""
+    """Mean squared error of the velocity at the five timesteps of SHOWN, for any prediction type."""
     z_0, captions = unseen
     eps = torch.randn(z_0.shape, generator=torch.Generator().manual_seed(7))
     c, found = encode_text(tokenizer, both["text_encoder"], captions), []
@@ -133,7 +137,7 @@ def judged(trial, both, tokenizer, unseen):
 
 
 def resized(changes):
-    """A new U-Net of the shipped shape, but for these settings."""
+    """A new U-Net of the shipped shape with these settings changed."""
     blank = models.build_unet()
     return type(blank).from_config({**blank.config, **changes}) if changes else blank
 
@@ -146,7 +150,9 @@ def compare(args):
     """The first table."""
     base = models.load("base", "cpu")
     latents, captions = zip(*encoded(base.vae, 4, seed=777))
-    pool, unseen, tokenizer = encoded(base.vae), (torch.cat(latents), sum(captions, [])), base.tokenizer
+    pool = encoded(base.vae)
+    unseen = (torch.cat(latents), sum(captions, []))
+    tokenizer = base.tokenizer
     print("| trial | steps | " + " | ".join(map(str, SHOWN)) + " | mean |\n|" + "---|" * (len(SHOWN) + 3))
     row("the shipped base", judged(Trial(), {"unet": base.unet, "text_encoder": base.text_encoder}, tokenizer, unseen))
     for name, trial in TRIALS.items():
@@ -162,7 +168,9 @@ def compare(args):
 def shapes(args):
     """The second table."""
     print("\n| latent | VAE parameters | its steps | dB on unseen concepts | U-Net steps | Fréchet distance |\n|" + "---|" * 6)
-    network, real, tokenizer = judge.load_judge("cpu"), scenes.batch(2000, 31).images, models.load("base", "cpu").tokenizer
+    network = judge.load_judge("cpu")
+    real = scenes.batch(2000, 31).images
+    tokenizer = models.load("base", "cpu").tokenizer
     for name, changes in SHAPES.items():
         if args.only and args.only not in name:
             continue
@@ -174,11 +182,12 @@ def shapes(args):
         captions = [{"prompt": c} for c in scenes.batch(args.pictures, 32).captions]
         far = judge.frechet(features(network, real), features(network, judge.draw(pipe, captions, guidance=1.0)))
         size = sum(p.numel() for p in vae.parameters())
-        print(f"| {name} | {size:,} | {vae_steps} | {judge.psnr(pipe)['vae_psnr_unseen']['value']} | {steps} | {far:.2f} |", flush=True)
+        db = judge.psnr(pipe)["vae_psnr_unseen"]["value"]
+        print(f"| {name} | {size:,} | {vae_steps} | {db} | {steps} | {far:.2f} |", flush=True)
 
 
 def new_vae(changes, seconds):
-    """A VAE of another shape, trained by the recipe's loss; and how many steps it took."""
+    """A VAE of another shape, trained with the recipe's loss; and its number of steps."""
     torch.manual_seed(0)
     blank = models.build_vae()
     vae = plain_attention(type(blank).from_config({**blank.config, **changes})).train()
@@ -197,7 +206,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--seconds", type=float, default=65)
     options.add_argument("--pictures", type=int, default=400)
-    options.add_argument("--only", help="the trials whose name has this in it")
+    options.add_argument("--only", help="only trials whose name contains this")
     args = options.parse_args()
     compare(args)
     shapes(args)

@@ -1,17 +1,17 @@
-"""Two things at once, side by side, of which the base saw only one at a time: does it draw both?
+"""Two objects side by side, for a base trained on one at a time: are both generated?
 
-    python3 tests/benchmarks/two.py [pairs]     # 160 unless told
+    python3 tests/benchmarks/two.py [pairs]     # default 160
 
-The same pairs, starting noise and levels, asked for in four ways:
+The same pairs, initial noise and timesteps, prompted in four ways:
 
     as a learner says it      "a cat left of a tree on a white background"
     in the base's words       "a small cat at the left and a small tree at the right on a white background"
-    composed                  two prompts, one for each thing; their differences from the empty prompt are added
+    composed                  two prompts, one per object; their differences from the empty prompt are added
                               (Liu et al. 2022, eq. 11): eps = eps_u + g (eps_left - eps_u) + g (eps_right - eps_u)
-    each in its half          the same two prompts, each of them asked in its own half of the latent only (as Bar-Tal et al. 2023
-                              blend regions): the pipeline is told where the things are, which the other ways are not
+    each in its half          the same two prompts, each applied in its own half of the latent only (as Bar-Tal et al. 2023
+                              blend regions): only this way tells the pipeline where the objects are
 
-Each half is judged by itself, the other one painted over with the background. The ceiling: two real drawings through the VAE.
+Each half is evaluated separately, the other one painted over with the background. The ceiling: two real sprites through the VAE.
 """
 
 import sys
@@ -24,7 +24,9 @@ from edu_diffusion.data.world import world
 from edu_diffusion.steps import ddim_step, sample, spaced_levels, to_eps
 from edu_diffusion.train.parts import encode_text
 
-GROUND, SIDES, BATCH = "white", ("left", "right"), 40
+GROUND = "white"
+SIDES = ("left", "right")
+BATCH = 40
 LEFT = (torch.arange(16) < 8).float()  # 1 in the left half of a latent's columns
 
 
@@ -41,7 +43,7 @@ def row(concept, side):
 
 
 def asked(left, right):
-    """{way: (lists of captions, where each list counts)}: as many captions for a picture as are added."""
+    """{way: (lists of captions, mask of each list)}: as many captions per image as predictions are added."""
     thing = words.noun_phrase
     said = [f"{thing(a['name'])} left of {thing(b['name'])} on a {GROUND} background" for a, b in zip(left, right)]
     own = [f"{thing(a['name'], 'small')} at the left and {thing(b['name'], 'small')} at the right on a {GROUND} background"
@@ -53,7 +55,7 @@ def asked(left, right):
 
 @torch.no_grad()
 def drawn(pipe, captions, where, seed, g=judge.GUIDANCE):
-    """Pictures of the captions, guided by every list of them at once, each where its mask is 1."""
+    """Images of the captions, guided by every list of them at once, each where its mask is 1."""
     texts = [encode_text(pipe.tokenizer, pipe.text_encoder, list(some)) for some in ([""] * len(captions[0]), *captions)]
     levels = spaced_levels(pipe.scheduler.alphas_cumprod, judge.STEPS)
     share = dict(levels)
@@ -68,7 +70,7 @@ def drawn(pipe, captions, where, seed, g=judge.GUIDANCE):
 
 
 def halves(images):
-    """Each half of the pictures alone, the other one painted over: two (B, 3, 64, 64)."""
+    """Each half of the images alone, the other one painted over: two (B, 3, 64, 64)."""
     ground, middle = scenes.PALETTE[scenes.COLOURS.index(GROUND)][:, None, None], scenes.PICTURE // 2
     left, right = images.clone(), images.clone()
     left[..., middle:], right[..., :middle] = ground, ground
@@ -76,19 +78,21 @@ def halves(images):
 
 
 def line(network, label, images, both_rows):
-    """How often each half is what was asked for, for the network; both; and both for the nearest drawing."""
+    """How often each half is right, and both, by the judge; and both by the nearest reference."""
     named, near = [], []
     for half, rows in zip(halves(images), both_rows):
         named.append(judge.right(network, half, rows)["concept"])
         near.append(judge.nearest_as_asked(half, rows)[0] == scenes.spec_of(rows).concept)
-    shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest drawing": near[0] & near[1]}
+    shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest reference": near[0] & near[1]}
     said = "   ".join(f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
                       for name, s in ((name, judge.score(hit)) for name, hit in shares.items()))
     print(f"{label:22}{said}", flush=True)
 
 
 def main(n=160):
-    pipe, network, both = models.load("base", "cpu"), judge.load_judge("cpu"), pairs(n)
+    pipe = models.load("base", "cpu")
+    network = judge.load_judge("cpu")
+    both = pairs(n)
     real = [scenes.render(scenes.spec_of(rows))[0] for rows in both]
     joined = torch.cat([real[0][..., :32], real[1][..., 32:]], dim=-1)
     line(network, "real, through the VAE", judge.through_vae(pipe, joined), both)

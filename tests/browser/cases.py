@@ -28,11 +28,11 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("schedules", "widgets.ScheduleExplorer()", "Level t", (("Curves:", 1), ("Picture", 1)), "t = 300"),
+    Case("schedules", "widgets.ScheduleExplorer()", "Timestep t", (("Curves:", 1), ("Picture", 1)), "t = 300"),
     Case("timeline", "widgets.TimelineExplorer(base, steps=16)", "Step",
          (("Second run:", 1), ("Other seed", "up"), ("Step", "up")), "Step 1 of 16"),
     Case("guidance", "widgets.GuidanceExplorer(base, steps=16, step=1)", "Step",
-         (("Guidance", "up"), ("From level", "up"), ("Negative prompt", "a dog")), "Guidance at step 1 of 16"),
+         (("Guidance", "up"), ("From timestep t", "up"), ("Negative prompt", "a dog")), "Guidance at step 1 of 16"),
     Case("latents", "widgets.LatentExplorer(base, steps=4)", "Add",
          (("Channel", "up"), ("Where", 1), ("Show", 1), ("Other picture", 3), ("Show", 2)), "channel 0"),
     Case("clip", CLIP, None,

@@ -79,7 +79,7 @@ def test_the_map_opens_boxes_and_examines(the_map):
     the_map.get_by_role("button", name="Exam: name the boxes").click()
     the_map.get_by_role("combobox").press("ArrowDown")
     the_map.get_by_text("1 of").wait_for()
-    the_map.get_by_role("button", name="Count").click()
+    the_map.get_by_role("button", name="Check answers").click()
     the_map.get_by_text(re.compile(r"[01] of \d+ are right")).wait_for()
     assert page.locator(".edu-map svg text.note").first.is_hidden(), "the words at the arrows would tell"
     assert person.serious(the_map) == []

@@ -1,4 +1,4 @@
-"""The stage base: U-Net and text encoder learn together, by the loss of train/latent.py, all of it on the device."""
+"""The stage base: U-Net and text encoder trained together, with the loss of train/latent.py, entirely on the device."""
 
 import copy
 import time
@@ -18,9 +18,9 @@ FAR = 0.05  # how much the compiled gradient may differ, as a share of its lengt
 
 
 class Parts:
-    """What the stages start from, in float32 on the device: vae, text_encoder, tokenizer, unet and the levels.
+    """The parts that the stages start from, in float32 on the device: vae, text_encoder, tokenizer, unet and the noise schedule.
 
-    start: a folder with some of the parts of a pipeline; what it lacks comes from the shipped base. tokenizer: its folder.
+    start: a folder with some of the parts of a pipeline; missing parts come from the shipped base. tokenizer: its folder.
     """
 
     def __init__(self, start, tokenizer, device):
@@ -37,7 +37,7 @@ class Parts:
         self.empty = self.tokenizer([""], padding="max_length", return_tensors="pt").input_ids.to(device)
 
     def pipe(self):
-        """A pipeline of copies of the parts as they are now."""
+        """A pipeline with copies of the current parts."""
         parts = (self.vae, self.text_encoder, self.tokenizer, self.unet)
         return models.assemble(*(copy.deepcopy(part) for part in parts))
 
@@ -49,12 +49,12 @@ def part_folder(start, part):
 
 
 def forward(unet):
-    """The U-Net as a function of (z_t, t, c), its answer a plain tensor."""
+    """The U-Net as a function of (z_t, t, c) that returns a plain tensor."""
     return lambda z_t, t, c: unet(z_t, t, c, return_dict=False)[0]
 
 
 def noised(z_0, abar):
-    """Timesteps drawn evenly, the noisy latents and the velocity that is to be predicted."""
+    """Uniformly sampled timesteps, the noisy latents and the velocity to predict."""
     t = torch.randint(len(abar), (len(z_0),), device=z_0.device)
     eps = torch.randn_like(z_0)
     return t, q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
@@ -68,7 +68,7 @@ def loss_of(predict, text_encoder, z_0, ids, abar):
 
 
 def drop(ids, empty, share=DROPPED):
-    """That share of the captions replaced by the empty one."""
+    """This share of the captions replaced by the empty one."""
     gone = torch.rand(len(ids), 1, device=ids.device) < share
     return torch.where(gone, empty, ids)
 
@@ -80,7 +80,7 @@ def examples(pool, parts, batch):
 
 
 def learning(parts):
-    """U-Net and text encoder, ready to learn."""
+    """U-Net and text encoder, ready for training."""
     return torch.nn.ModuleDict({"unet": parts.unet, "text_encoder": parts.text_encoder}).train().requires_grad_(True)
 
 
@@ -100,14 +100,14 @@ def train(parts, pool, predict, out, args, seconds):
 
 
 def saved(text_encoder):
-    """The weights under the names that a text encoder's file has, whatever the library calls them meanwhile."""
+    """The weights under the names in a text encoder's file, whatever the library calls them at runtime."""
     return {f"text_model.{name.removeprefix('text_model.')}": value for name, value in text_encoder.state_dict().items()}
 
 
 def compiled(parts, args, out):
-    """The U-Net's forward for batches of args.batch: compiled, where that can be done; else in plain steps.
+    """The U-Net's forward for batches of args.batch: compiled if possible, else plain.
 
-    Compiles at once, on random numbers: the workers make their chunks meanwhile.
+    Compiles immediately, on random numbers, while the workers write their chunks.
     """
     plain = forward(parts.unet)
     if not args.compile:
@@ -126,7 +126,7 @@ def compiled(parts, args, out):
 
 
 def trusted(parts, predict, pool, args, out):
-    """`predict` if its gradient on one batch is that of the plain U-Net up to FAR; else the plain forward."""
+    """`predict` if its gradient on one batch equals that of the plain U-Net up to FAR; else the plain forward."""
     plain, batch = forward(parts.unet), examples(pool, parts, args.batch)
     far, noise = (distance(parts, other, batch) for other in (predict, plain))
     out.say(f"gradient: {far:.4f} from that of plain steps, which differ by {noise:.4f} among themselves; "
@@ -135,7 +135,7 @@ def trusted(parts, predict, pool, args, out):
 
 
 def distance(parts, predict, batch):
-    """How far the gradient by `predict` is from that of plain steps, as a share of the latter's length."""
+    """Relative error of the gradient by `predict`, as a share of the plain gradient's norm."""
     one, other = (gradient(parts, f, *batch) for f in (forward(parts.unet), predict))
     return ((one - other).norm() / one.norm()).item()
 

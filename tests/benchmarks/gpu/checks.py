@@ -1,4 +1,4 @@
-"""The stages checks and measures: whatever runs on the device besides training, each part bounded in time."""
+"""The stages checks and measures: everything besides training that runs on the device, each part limited in time."""
 
 import contextlib
 import copy
@@ -34,7 +34,7 @@ QUICK = ("lenet", "control", "lora")  # the recipes of a quick look
 
 @contextlib.contextmanager
 def within(seconds):
-    """Raise TimeoutError in the block after so many seconds, where the system has such an alarm."""
+    """Raise TimeoutError in the block after this many seconds, on systems with such an alarm."""
     def late(*_):
         raise TimeoutError(f"more than {seconds:.0f} seconds")
     if not hasattr(signal, "SIGALRM"):
@@ -50,7 +50,7 @@ def within(seconds):
 
 
 def attempt(function, seconds):
-    """{"value": what it returns, "seconds"}, or {"failed": its last line}; a missing package is "skipped"."""
+    """{"value": the return value, "seconds"}, or {"failed": its last line}; a missing package is "skipped"."""
     began = time.monotonic()
     try:
         with within(seconds):
@@ -64,7 +64,7 @@ def attempt(function, seconds):
 
 
 def check(pipe, device, out, seconds, quick=False):
-    """The stage checks: the same pictures on cpu and device, then one step of every recipe. Returns facts."""
+    """The stage checks: the same images on CPU and device, then one step of every recipe. Returns facts."""
     from edu_diffusion.train import RECIPES
     tasks = {"same_pictures": (lambda: same_pictures(pipe, device), seconds)}
     for name in sorted(QUICK if quick else RECIPES, key="base".__eq__):  # base, the longest, comes last
@@ -73,7 +73,7 @@ def check(pipe, device, out, seconds, quick=False):
 
 
 def one_by_one(stage, tasks, out, seconds):
-    """Attempt the tasks, {name: (function, seconds at most)}, until the stage's seconds are over. Returns facts."""
+    """Attempt the tasks, {name: (function, maximum seconds)}, until the stage's time is over. Returns facts."""
     end, found = time.monotonic() + seconds, {}
     for name, (task, most) in tasks.items():
         left = min(most, end - time.monotonic())
@@ -85,7 +85,7 @@ def one_by_one(stage, tasks, out, seconds):
 
 @torch.no_grad()
 def same_pictures(pipe, device, n=6):
-    """How far the pictures of the same prompts and seeds are apart on cpu and device, as a share of their range."""
+    """The difference between images of the same prompts and seeds on CPU and device, as a share of their range."""
     rows = prompts("core")[:n]
     precision(device, "highest")
     drawn = [judges.draw(copy.deepcopy(pipe).to(where), rows).cpu() for where in ("cpu", device)]
@@ -95,7 +95,7 @@ def same_pictures(pipe, device, n=6):
 
 
 def precision(device, kind):
-    """How exact float32 products are on a GPU: "highest", or "high" (TF32)."""
+    """The precision of float32 products on a GPU: "highest", or "high" (TF32)."""
     if device.type == "cuda":
         torch.set_float32_matmul_precision(kind)
         torch.backends.cudnn.allow_tf32 = kind != "highest"
@@ -111,7 +111,7 @@ def one_step(name, device):
 
 
 def measure(pipe, judge, nets, out, seconds, quick=False):
-    """The stage measures: every function of MEASURES that is there. nets: ControlNets, {kind: net}. Returns facts."""
+    """The stage measures: every available function of MEASURES. nets: ControlNets, {kind: net}. Returns facts."""
     tasks = {}
     for name, (where, usual, few, most) in MEASURES.items():
         given = (nets[name], name) if name in nets else (judge,)

@@ -1,7 +1,7 @@
-"""Pictures of scenes, composed on the device: pixel for pixel what data/scenes.py renders.
+"""Images of scenes, composed on the device: pixel for pixel what data/scenes.py renders.
 
-A Layout says where which drawing goes; the corners come from the world's own code. Every drawing lies in the top
-left corner of a 64 x 64 cell that is transparent elsewhere, so moving it by its corner is a roll.
+A Layout says where each sprite goes; the corners come from the world's own code. Every sprite is stored in the top
+left corner of a 64 x 64 cell that is transparent elsewhere, so moving it to its corner is a roll.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ JITTER = 12 / 127.5  # range of the background's random shift
 
 
 class Layout(NamedTuple):
-    """Scenes as the composer reads them: LongTensors. Only the first dimension of each is the scenes'."""
+    """Scenes in the composer's format: LongTensors, the first dimension being the scenes."""
 
     things: torch.Tensor  # (B, K) concepts; -1 is none
     corners: torch.Tensor  # (B, K, 2), each thing's top left corner (y, x)
@@ -60,7 +60,7 @@ def grounds(colour, rng=None):
 
 
 def compose(cells, layout, ground):
-    """Paint scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64) bool. ground: (B, 3)."""
+    """Render scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64) bool. ground: (B, 3)."""
     edge = scenes.PICTURE
     images = ground[:, :, None, None].repeat(1, 1, edge, edge)
     masks = torch.zeros(len(images), 1, edge, edge, dtype=torch.bool, device=images.device)
@@ -72,7 +72,7 @@ def compose(cells, layout, ground):
 
 
 def moved(cells, layout, k):
-    """The k-th thing of every scene where it belongs: colour times alpha (B, 3, 64, 64), and alpha (B, 1, 64, 64)."""
+    """The k-th object of every scene in its place: colour times alpha (B, 3, 64, 64), and alpha (B, 1, 64, 64)."""
     at = torch.arange(scenes.PICTURE, device=cells.device)
     y, x = ((at - layout.corners[:, k, axis, None]) % scenes.PICTURE for axis in (0, 1))
     which = (layout.style, layout.size, layout.things[:, k].clamp(min=0))

@@ -1,4 +1,4 @@
-"""The stages canny and segmentation: a ControlNet beside the base as it is now, its conditions found on the device."""
+"""The stages canny and segmentation: a ControlNet on the current base, with its conditions computed on the device."""
 
 import torch
 
@@ -34,7 +34,7 @@ class Shown:
 
 
 def shape(kind, images, masks):
-    """The lines of pictures, or the shapes of their things: (B, 1, 64, 64) uint8."""
+    """The edges of images, or the shapes of their objects: (B, 1, 64, 64) uint8."""
     return (conditions.canny(images)[:, :1] if kind == "canny" else masks).to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The training loop of every stage: AdamW to a deadline in seconds, running average, nothing that waits for the device."""
+"""The training loop of every stage: AdamW to a deadline in seconds, moving average, without synchronisation points."""
 
 import contextlib
 import json
@@ -11,26 +11,30 @@ from safetensors.torch import save_file
 
 from edu_diffusion.models import autocast
 
-WARMUP, EVERY, KEEP = 0.03, 5.0, 60.0  # share of the run; seconds between two reports, and between two files
+WARMUP = 0.03  # share of the run
+EVERY = 5.0  # seconds between two reports
+KEEP = 60.0  # seconds between two files
 MEAN = 0.02  # how much of the newest loss goes into the running one
 
 
 class Out:
-    """The folder of results: log.txt, results.json and weights, each file whole or not at all."""
+    """The folder of results: log.txt, results.json and weights, each file written atomically."""
 
     def __init__(self, folder):
-        self.folder, self.results, self.began = pathlib.Path(folder), {}, time.monotonic()
+        self.folder = pathlib.Path(folder)
+        self.results = {}
+        self.began = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def say(self, text):
-        """Print a line, and keep it in log.txt."""
+        """Print a line, and append it to log.txt."""
         line = f"{time.monotonic() - self.began:6.1f}  {text}"
         print(line, flush=True)
         with open(self.folder / "log.txt", "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def note(self, stage, facts):
-        """Keep what a stage found, under its name in results.json."""
+        """Store a stage's results under its name in results.json."""
         self.results[stage] = facts
         stage_file = self.folder / ".results.partial"
         stage_file.write_text(json.dumps(self.results, indent=1, default=str) + "\n", encoding="utf-8")
@@ -44,9 +48,9 @@ class Out:
 
 
 def learn(name, module, loss, out, *, seconds, batch, lr, steps=None, ema=0.999, keep=None):
-    """Minimise loss() over what may learn in `module`, which then holds the running average. Returns facts, a dict.
+    """Minimise loss() over the trainable parameters of `module`, which then holds their moving average. Returns facts, a dict.
 
-    The learning rate rises for WARMUP of the run and falls linearly to zero at its end: after `seconds`, or `steps`
+    The learning rate rises during WARMUP of the run and falls linearly to zero at its end: after `seconds`, or `steps`
     if that is sooner. keep: called now and then, and at the end, with the average in place. Raises RuntimeError when the loss
     is not finite.
     """
@@ -54,7 +58,9 @@ def learn(name, module, loss, out, *, seconds, batch, lr, steps=None, ema=0.999,
     plain = [p.detach() for p in params]
     average = [p.clone() for p in plain]
     optimiser = torch.optim.AdamW(params, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
-    step, mean, begun = 0, None, time.monotonic()
+    step = 0
+    mean = None
+    begun = time.monotonic()
     told, kept = begun, begun
     while (share := done(begun, seconds, step, steps)) < 1:
         optimiser.param_groups[0]["lr"] = lr * min(1, max(share, 1e-3) / WARMUP) * (1 - share)
@@ -79,12 +85,12 @@ def learn(name, module, loss, out, *, seconds, batch, lr, steps=None, ema=0.999,
 
 
 def done(begun, seconds, step, steps):
-    """Share of the run that is over; one step is always taken."""
+    """Fraction of the run that is done; at least one step is always taken."""
     return step and max((time.monotonic() - begun) / seconds, step / steps if steps else 0)
 
 
 def descend(loss, params, optimiser):
-    """One step downhill; returns the loss, still on the device."""
+    """One optimiser step; returns the loss, still on the device."""
     with autocast(params[0].device):
         value = loss()
     optimiser.zero_grad(set_to_none=True)
@@ -108,7 +114,7 @@ def finite(mean):
 
 @contextlib.contextmanager
 def swapped(params, average):
-    """Inside the block the parameters hold their running average."""
+    """Inside the block the parameters hold their moving average."""
     own = [p.clone() for p in params]
     torch._foreach_copy_(params, average)
     try:

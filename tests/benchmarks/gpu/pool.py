@@ -1,7 +1,7 @@
-"""The pool of scenes: drawn and captioned by worker processes, then composed and encoded once on the device.
+"""The pool of scenes: sampled and captioned by worker processes, then composed and encoded once on the device.
 
-A text costs more time than a picture does here: so each scene gets four captions, and one that names thing and colour
-(CLIP learns from those). Workers write chunks into a folder; a chunk that is there already is not made again.
+A caption takes more time than an image here: so each scene gets four captions, and one that names concept and colour
+(for CLIP's training). Workers write chunks into a folder; an existing chunk is not written again.
 """
 
 import concurrent.futures
@@ -43,12 +43,12 @@ class Pool(NamedTuple):
         return self.ids[rows, which].long()
 
     def rows(self, batch):
-        """Scenes at random: (B,)."""
+        """Random scenes: (B,)."""
         return torch.randint(len(self), (batch,), device=self.ground.device)
 
 
 def jobs(n, seed, tokenizer, cache):
-    """What each worker call makes: (tier, number of scenes, seed, tokenizer's folder, file)."""
+    """The arguments of each worker call: (tier, number of scenes, seed, tokenizer's folder, file)."""
     cache = pathlib.Path(cache) / digest(tokenizer)
     cache.mkdir(parents=True, exist_ok=True)
     shares = {"core": round(CORE * n), "wide": n - round(CORE * n)}
@@ -65,7 +65,7 @@ def digest(tokenizer):
 
 
 def write(job):
-    """Make one chunk, unless it is there. Returns its path."""
+    """Write one chunk, unless it exists. Returns its path."""
     tier, n, seed, tokenizer, path = job
     if path.is_file():
         return path
@@ -83,7 +83,7 @@ def write(job):
 
 
 def tokens(folder, texts):
-    """Token ids of texts, filled up to the full length: (B, T) int16."""
+    """Token ids of texts, padded to the full length: (B, T) int16."""
     read = reader(str(folder))
     return read(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.short()
 
@@ -97,15 +97,15 @@ def reader(folder, known={}):
 
 
 def quiet():
-    """What a worker sets first: one thread of its own is enough."""
+    """What a worker sets first: one thread is enough."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
 
 
 def begin(some, workers):
-    """Start making chunks; returns a function that waits for them and returns their paths. workers: 0 is none.
+    """Start writing chunks; returns a function that waits for them and returns their paths. workers: 0 is none.
 
-    Forked before the device is used: the processes then need no seconds to import what they share.
+    Forked before the device is used: the processes then share all imports.
     """
     if not workers:
         return lambda: [write(job) for job in some]
@@ -134,5 +134,5 @@ def gather(paths, cells, vae, device, seed=0, batch=2048):
 
 @torch.no_grad()
 def encoded(vae, images):
-    """Scaled latents (B, 4, 16, 16) in half precision: the encoder's mean, as steps.encode takes it."""
+    """Scaled latents (B, 4, 16, 16) in half precision: the mean of the encoder's distribution, as in steps.encode."""
     return (vae.encode(images).latent_dist.mean * vae.config.scaling_factor).half().contiguous()

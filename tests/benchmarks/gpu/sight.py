@@ -1,4 +1,4 @@
-"""The stage judge: scenes of one thing, drawn and composed on the device, softened as in train/judge.py."""
+"""The stage judge: scenes of one object, sampled and composed on the device, blurred and noised as in train/judge.py."""
 
 import torch
 from torch.nn.functional import cross_entropy, interpolate
@@ -13,7 +13,7 @@ from .learn import learn
 
 
 class Draws:
-    """Even draws on the device: every drawing, no held-out colour; half of the things are from the core."""
+    """Uniform samples on the device: every sprite, no held-out colour; half of the concepts are core concepts."""
 
     def __init__(self, device):
         self.pools = [world().tier(tier).to(device) for tier in ("core", "wide")]
@@ -40,7 +40,7 @@ class Draws:
 
 
 def train(cells, out, args, seconds):
-    """The stage; goes on from the shipped judge. Returns (facts, the Judge)."""
+    """The stage; continues from the shipped judge. Returns (facts, the Judge)."""
     model, draws = judge.load_judge(args.device).train(), Draws(args.device)
 
     def loss():
@@ -55,13 +55,13 @@ def train(cells, out, args, seconds):
 
 
 def jittered(colour):
-    """Backgrounds of palette indices, each shifted at random."""
+    """Background colours of palette indices, each randomly shifted."""
     shift = torch.rand(len(colour), 3, device=colour.device) - 0.5
     return (grounds(colour) + shift * (12 / 127.5)).clamp(-1, 1)
 
 
 def soften(images):
-    """Blur, fine noise and noise as coarse as a latent's cells, as in train/judge.py but drawn on the device."""
+    """Blur, fine noise and noise as coarse as a latent's cells, as in train/judge.py but sampled on the device."""
     edge, device = int(torch.randint(28, 65, (1,))), images.device
     small = interpolate(images, (edge, edge), mode="bilinear", antialias=True)
     fine = torch.randn(images.shape, device=device) * (0.1 * torch.rand(1, device=device))

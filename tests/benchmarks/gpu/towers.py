@@ -1,4 +1,4 @@
-"""The stage clip: captions that name thing and colour, pictures composed as they are needed, large batches."""
+"""The stage clip: captions that name concept and colour, images composed on demand, large batches."""
 
 import math
 import pathlib
@@ -14,7 +14,7 @@ from .learn import learn
 
 
 def train(parts, pool, cells, out, args, seconds):
-    """The stage; goes on from the folder `clip` beside args.start, else the shipped one, as far as their shapes fit."""
+    """The stage; continues from the folder `clip` beside args.start, else the shipped one, where their shapes match."""
     model = begun(args.start, parts.tokenizer).to(parts.abar.device).train()
 
     def loss():
@@ -30,7 +30,7 @@ def train(parts, pool, cells, out, args, seconds):
 
 
 def masked_loss(text, seen, scale, key):
-    """The contrastive loss without the pairs whose caption is also true of the other's picture: those with the same key."""
+    """The contrastive loss without pairs whose caption is also true of the other's image: those with the same key."""
     S = similarity(text, seen, scale)
     own = torch.arange(len(S), device=S.device)
     also = (key[:, None] == key) & (own[:, None] != own)
@@ -39,7 +39,7 @@ def masked_loss(text, seen, scale, key):
 
 
 def begun(start, tokenizer):
-    """A CLIPModel for this tokenizer, with whatever fits of the trained one in it: of a longer table its first rows."""
+    """A CLIPModel for this tokenizer, initialised from the trained one where shapes match: of a longer table, the first rows."""
     from safetensors.torch import load_file
     model = models.build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     beside = pathlib.Path(models.locate(start)).parent / "clip" / "model.safetensors"
