@@ -4,7 +4,7 @@ from .check import levels_between
 
 __all__ = ["GUIDANCE", "STEPS", "guidance_at", "guide"]
 
-GUIDANCE = 2.5  # the smallest of 1.5, 2, 2.5, 3, 4 whose rate of all right is within a point of the best (metrics.choose)
+GUIDANCE = 3.0  # the smallest of 1.5, 2, 2.5, 3, 4 whose rate of all right is within a point of the best (metrics.choose)
 STEPS = 20  # the default number of denoising steps
 
 
