@@ -72,7 +72,7 @@ def test_what_is_sent_is_small():
     (lambda pad: setattr(pad, "image", X[..., :32]), r"image is \(1, 3, 64, 32\)"),
     (lambda pad: setattr(pad, "image", "cat.png"), "image is str"),
     (lambda pad: setattr(pad, "mask", X), r"mask is .*\(1, 1, 64, 64\)"),
-    (lambda pad: setattr(pad, "mask", spot() * 9), "mask goes from 0 to 9"),
+    (lambda pad: setattr(pad, "mask", spot() * 9), "mask ranges from 0 to 9"),
     (lambda pad: setattr(pad, "drawn", b"123"), "3 bytes; there must be 4096"),
     (lambda pad: setattr(pad, "drawn", bytes([9]) * 4096), "from 0 to 1"),
     (lambda pad: Pad(colours={"red": "red"}), '"#rrggbb"'),

@@ -118,7 +118,7 @@ def test_something_else_is_refused(data):
 
 def test_empty_and_missing(tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
-    refused(tmp_path / "empty.png", "empty.png is empty")
+    refused(tmp_path / "empty.png", "empty.png is an empty file")
     refused(b"", "is an empty file")
     refused(tmp_path / "no.png", "no file .*no.png")
     refused(tmp_path, "no file")

@@ -103,7 +103,7 @@ def test_going_on_from_another_one(base, run):
 
 
 def test_a_run_of_another_kind_is_not_continued(base, run):
-    with pytest.raises(EduError, match="began with canny, not pose"):
+    with pytest.raises(EduError, match="a training run on canny, not pose"):
         next(control(base, kind="pose", run=run[0]))
     with pytest.raises(EduError, match="no condition 'lines'"):
         next(control(base, kind="lines"))
