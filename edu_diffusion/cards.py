@@ -75,16 +75,11 @@ def numbers(folder):
 
     "below_floors" and "scores" are a sentence and a table, see above; RAW + a metric's name is its plain value, as JSON.
     """
-    card, metrics = read_json(folder / "card.json"), read_json(folder / "metrics.json")
+    card, metrics = files.read_json(folder / "card.json"), files.read_json(folder / "metrics.json")
     facts = {name: str(value) for name, value in card.items() if name != "sha256"}
     made = {"below_floors": below_floors(card.get("below_floors", ()), metrics), "scores": table(metrics)}
     return (facts | made | {name: text(score) for name, score in metrics.items()}
             | {RAW + name: json.dumps(score["value"]) for name, score in metrics.items()})
-
-
-def read_json(path):
-    """What a JSON file holds; {} where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def table(metrics):

@@ -8,7 +8,6 @@
 """
 
 import argparse
-import json
 
 from .data import files
 from .errors import EduError
@@ -100,13 +99,7 @@ def measures(pipe, network, args):
 
 def merge(folder, scores):
     """Add scores to those that metrics.json already holds."""
-    files.write_json(folder / "metrics.json", known(folder) | scores)
-
-
-def known(folder):
-    """The scores in a folder's metrics.json; empty if there is no such file."""
-    path = folder / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    files.write_json(folder / "metrics.json", files.read_json(folder / "metrics.json") | scores)
 
 
 def judge_clip(args):
@@ -146,5 +139,5 @@ def write(pipe, folder, scores, args):
     from . import adapters, cards, judge
     rows = judge.chosen(args.tier, args.limit)
     how = {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": judge.STEPS, "guidance": judge.GUIDANCE}
-    adapters.write(folder, known(folder) | scores, how)
+    adapters.write(folder, files.read_json(folder / "metrics.json") | scores, how)
     files.write_bytes(folder / "sheet.png", cards.sheet(pipe, cards.spread(rows)))

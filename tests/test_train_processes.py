@@ -26,8 +26,11 @@ def gradients_of(rank, start, run):
     return seen
 
 
-def last_weights(run):
-    return {name: x for name, x in load_file(run / "state.safetensors").items() if name.startswith("weight.")}
+def seen_by_optimiser(run):
+    """The gradient of a single step, up to a factor: AdamW's first moment. (Its step is nearly the gradient's sign alone,
+    so that rounding decides where a gradient is nearly zero.)"""
+    moments = load_file(run / "state.safetensors").items()
+    return torch.cat([x.flatten() for name, x in sorted(moments) if name.startswith("exp_avg.")])
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +49,8 @@ def test_the_step_is_that_of_the_mean_gradient(start, both, tmp_path):
             mine.copy_((a + b) / 2)
 
     list(latent(**settings(start, tmp_path / "alone", batch=2, steps=1, together=averaged)))
-    expected, found = last_weights(tmp_path / "alone"), last_weights(both[0])
-    for name, weight in expected.items():
-        torch.testing.assert_close(found[name], weight, atol=1e-3, rtol=1e-3)
+    expected, found = seen_by_optimiser(tmp_path / "alone"), seen_by_optimiser(both[0])
+    assert (found - expected).norm() < 0.02 * expected.norm()
 
 
 def test_the_first_process_reports_and_writes(both):

@@ -84,6 +84,11 @@ def write_json(path, value):
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def read_json(path):
+    """What a JSON file holds; {} where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def portable(folder):
     """Rewrite the configurations in a saved folder, so that the libraries' plain from_pretrained(folder) computes in float32.
 

@@ -38,14 +38,9 @@ def summary(verdict, rows, suffix="", seeds=1):
     hits |= {"pairs": both(of, "pairs", "concept", "other")}
     shown = torch.tensor([in_a_style_that_was_shown(r) for r in rows])
     hits["style_shown"] = verdict["style"][shown] if "style" in verdict else ()
-    found = {name: by_prompt(h, seeds) for name, h in hits.items()}
+    found = {name: h.float().view(seeds, -1).mean(0) for name, h in hits.items() if len(h)}  # one case a prompt
     found |= {f"heldout_{part}_pairs": pairs(of, rows, part) for part in ("colour", "style")}
     return {name + suffix: score(h) for name, h in found.items() if len(h)}
-
-
-def by_prompt(hits, seeds):
-    """The share of each prompt's seeds that are right, (prompts,), from hits ordered seed by seed."""
-    return hits if seeds == 1 or not len(hits) else hits.float().view(seeds, -1).mean(0)
 
 
 def in_a_style_that_was_shown(row):

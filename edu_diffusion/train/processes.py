@@ -53,8 +53,7 @@ def stop(children, seconds=60):
 
 def child(rank, processes, meeting, recipe, settings, pipe):
     """One process: an equal share of every batch, made of its own scenes."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
+    join(rank, processes, meeting)
     share = settings | {"batch": settings["batch"] // processes}
     for progress in RECIPES[recipe](**share, rank=rank, together=mean):
         if rank == 0:
@@ -62,6 +61,12 @@ def child(rank, processes, meeting, recipe, settings, pipe):
     if rank == 0:
         pipe.send(None)
     torch.distributed.barrier()  # no process leaves while another still needs it
+
+
+def join(rank, processes, meeting):
+    """Make this process, with one thread, number `rank` of so many that meet at a file's URI."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
 
 
 def mean(tensors):

@@ -22,7 +22,7 @@ from edu_diffusion.data import scenes
 from edu_diffusion.train.latent import drop, latent_loss
 from edu_diffusion.train.loop import fit, generator, plain_attention
 from edu_diffusion.train.parts import Parts
-from edu_diffusion.train.processes import mean
+from edu_diffusion.train.processes import join, mean
 
 POOL, UNSEEN = 2048, 512  # scenes to train on, and to measure on
 LR = 7e-4  # the recipe's
@@ -133,8 +133,7 @@ class Pair:
 
 def child(rank, way, files, meeting, seconds, pipe):
     """One process of a Pair: measures how many steps fit into the time, then takes them in turns."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=way.processes)
+    join(rank, way.processes, meeting)
     pool, unseen = torch.load(files / "scenes.pt", weights_only=False)
     steps, learner = max(2, round(seconds / step_seconds(pool, way, rank))), Learner()
     progress = learner.train(pool, way, rank, steps=steps, together=mean)
