@@ -6,13 +6,14 @@ Where things are, from the readable to the practical:
     data/         captioned emoji scenes, generated on demand; reading your own pictures
     models/       tiny configurations of diffusers and transformers classes: build, load, save
     train/        one training recipe per file, each a generator that yields its progress
-    judge/        evaluation: does an image match its prompt?
-    metrics/      evaluation: variety, calibration, image quality, the effect of guidance and of the number of steps
+    metrics/      evaluation: does an image match its prompt, how varied are the images, how good; judge.py is the classifier
+    compare/      every way of teaching the model something new, side by side
     figures/      tensors in, matplotlib figures out
     widgets/      controls plus a figure, for the lessons
-    checks/       the exercises: reference solutions, known mistakes, a hint for each
+    exercises/    the exercises: reference solutions, known mistakes, a hint for each
     trace/        record every tensor of a run from outside the model
-    cli.py        python3 -m edu_diffusion: lab, test, generate, train, judge, export, doctor
+    install/      the first start: the environment, the build of torch, pip
+    cli/          python3 -m edu_diffusion VERB: one file for each verb
 
 Importing this package takes milliseconds; the heavy libraries are imported where they are used.
 This file, errors.py and __main__.py also parse on an old Python, so that it prints a message instead of a traceback.

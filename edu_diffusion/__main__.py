@@ -19,7 +19,7 @@ def main():
     if problem:
         sys.stderr.write(problem + "\n")
         return 2
-    from edu_diffusion.cli import main as run
+    from edu_diffusion.cli.main import main as run
     return run()
 
 

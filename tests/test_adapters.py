@@ -5,26 +5,29 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from edu_diffusion import adapters, cards, judging, train
+from edu_diffusion import train
+from edu_diffusion.cli import cards, judge, judge_adapters
+from edu_diffusion.cli.ship import ship
+from edu_diffusion.cli.shipped import ADAPTERS, card
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
 ROOT = files.PACKAGE / "checkpoints"
-THERE = [name for name in adapters.SHIPPED if (ROOT / name).is_dir()]
+THERE = [name for name in ADAPTERS if (ROOT / name).is_dir()]
 
 
 @pytest.mark.parametrize("name", THERE)
 def test_what_is_shipped_is_what_its_card_says(name):
-    assert adapters.card(ROOT / name)["sha256"] == files.checksums(ROOT / name)
+    assert card(ROOT / name)["sha256"] == files.checksums(ROOT / name)
     template = (ROOT / f"{name}.card.md").read_text(encoding="utf-8")
     assert (ROOT / name / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(ROOT / name))
 
 
 def test_everything_shipped_has_a_template_a_recipe_and_a_judge():
-    for name, recipe in adapters.SHIPPED.items():
+    for name, recipe in ADAPTERS.items():
         assert (ROOT / f"{name}.card.md").is_file()
-        assert recipe in train.RECIPES and recipe in adapters.JUDGED
-    assert set(judging.ADAPTERS) == set(adapters.JUDGED)
+        assert recipe in train.RECIPES and recipe in judge_adapters.JUDGED
+    assert set(judge.ADAPTERS) == set(judge_adapters.JUDGED)
 
 
 def left(folder, **facts):
@@ -37,14 +40,14 @@ def left(folder, **facts):
 
 def test_shipping_halves_the_weights_and_lists_every_file(tmp_path):
     left(tmp_path / "run" / "model")
-    adapters.ship(tmp_path / "run" / "model", tmp_path / "new", {"hardware": "2 cores"})
+    ship(tmp_path / "run" / "model", tmp_path / "new", {"hardware": "2 cores"})
     path = tmp_path / "new" / "weights.safetensors"
     assert load_file(path)["w"].dtype == torch.float16
     with safe_open(path, "pt") as file:
         assert file.metadata() == {"rank": "8"}
-    card = adapters.card(tmp_path / "new")
-    assert card["hardware"] == "2 cores" and card["seed"] == 0
-    assert card["sha256"] == files.checksums(tmp_path / "new") and set(card["sha256"]) == {"config.json", path.name}
+    facts = card(tmp_path / "new")
+    assert facts["hardware"] == "2 cores" and facts["seed"] == 0
+    assert facts["sha256"] == files.checksums(tmp_path / "new") and set(facts["sha256"]) == {"config.json", path.name}
 
 
 def test_shipping_writes_the_card_of_its_name_or_leaves_the_old_checkpoint(tmp_path, monkeypatch):
@@ -54,23 +57,23 @@ def test_shipping_writes_the_card_of_its_name_or_leaves_the_old_checkpoint(tmp_p
     template = tmp_path / "checkpoints" / "thing.card.md"
     template.parent.mkdir()
     template.write_text("seed {{seed}}, gained {{gain}} on {{hardware}}")
-    adapters.ship(tmp_path / "model", tmp_path / "checkpoints" / "thing", {"hardware": "2 cores"})
+    ship(tmp_path / "model", tmp_path / "checkpoints" / "thing", {"hardware": "2 cores"})
     readme = tmp_path / "checkpoints" / "thing" / "README.md"
     assert readme.read_text() == "seed 0, gained 0.5, n = 8 on 2 cores"
     template.write_text("{{beauty}}")
     with pytest.raises(EduError, match="beauty"):
-        adapters.ship(tmp_path / "model", readme.parent, {"hardware": "3 cores"})
-    assert readme.read_text().endswith("2 cores") and adapters.card(readme.parent)["hardware"] == "2 cores"
+        ship(tmp_path / "model", readme.parent, {"hardware": "3 cores"})
+    assert readme.read_text().endswith("2 cores") and card(readme.parent)["hardware"] == "2 cores"
 
 
 def test_what_cannot_be_judged_is_a_sentence(tmp_path):
     with pytest.raises(EduError, match="There is no dreambooth in checkpoints: train one"):
-        adapters.located(None, "dreambooth")
+        judge_adapters.located(None, "dreambooth")
     with pytest.raises(EduError, match="There is no lora in nowhere"):
-        adapters.located("nowhere", "lora")
+        judge_adapters.located("nowhere", "lora")
     with pytest.raises(EduError, match="no card.json"):
-        adapters.card(tmp_path)
-    assert adapters.located(str(tmp_path), "hyper") == tmp_path and adapters.located(None, "aligned") is None
+        card(tmp_path)
+    assert judge_adapters.located(str(tmp_path), "hyper") == tmp_path and judge_adapters.located(None, "aligned") is None
 
 
 @pytest.mark.parametrize("score, text", [

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import EvalResult, ModelCard
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from edu_diffusion import cards, release
+from edu_diffusion.cli import cards, floors
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
@@ -128,8 +128,8 @@ def test_floors_are_told_in_the_unit_of_their_score():
 
 
 def test_no_metric_has_two_floors():
-    names = [name for floors in release.FLOORS.values() for name, *_ in floors]
-    assert len(names) == len(set(names)) and set(cards.WAYS) == set(release.HOLDS)
+    names = [name for floors in floors.FLOORS.values() for name, *_ in floors]
+    assert len(names) == len(set(names)) and set(cards.WAYS) == set(floors.HOLDS)
 
 
 def written(folder, metrics=None):

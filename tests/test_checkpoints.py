@@ -5,7 +5,10 @@ import re
 
 import pytest
 
-from edu_diffusion import cards, judge, judging, models, release, steps
+from edu_diffusion import metrics as judge
+from edu_diffusion import models, steps
+from edu_diffusion.cli import cards, floors
+from edu_diffusion.cli import judge as judging
 from edu_diffusion.data import files
 from edu_diffusion.data.world import prompts
 from edu_diffusion.errors import EduError
@@ -89,10 +92,10 @@ def test_the_bytes_keep_their_budget():
 
 
 @pytest.mark.parametrize("name, score, end, way, bar", [
-    (name, *floor) for name, floors in release.FLOORS.items() if (ROOT / name / "metrics.json").is_file() for floor in floors])
+    (name, *floor) for name, floors in floors.FLOORS.items() if (ROOT / name / "metrics.json").is_file() for floor in floors])
 def test_a_floor_holds_or_the_card_says_that_it_does_not(name, score, end, way, bar):
     metrics, card = (json.loads((ROOT / name / f).read_text(encoding="utf-8")) for f in ("metrics.json", "card.json"))
-    holds = release.HOLDS[way](metrics[score][end], bar)
+    holds = floors.HOLDS[way](metrics[score][end], bar)
     assert holds != (score in card.get("below_floors", ()))
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from edu_diffusion import checks, steps
-from edu_diffusion.checks import EXERCISES, check, verdict
+from edu_diffusion import exercises, steps
 from edu_diffusion.errors import EduError
+from edu_diffusion.exercises import EXERCISES, check, verdict
 from edu_diffusion.train.ddpm import noise_loss
 
 MISTAKES = [(e.name, words, wrong) for e in EXERCISES.values() for words, wrong in e.wrong]
@@ -100,4 +100,4 @@ def test_hints_are_different_sentences(name):
     assert len(set(words)) == len(words) >= 5 and all(w[0].islower() or w[0].isdigit() for w in words)
     asked = [p for p in inspect.signature(EXERCISES[name].reference).parameters.values() if p.default is p.empty]
     assert len(asked) == len(EXERCISES[name].cases()[0])
-    assert set(checks.__all__) >= {"check", "verdict"}
+    assert set(exercises.__all__) >= {"check", "verdict"}

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cosine_similarity, log_softmax
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
+from edu_diffusion.exercises import EXERCISES, verdict
 from edu_diffusion.train import clip
 
 

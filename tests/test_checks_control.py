@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
+from edu_diffusion.exercises import EXERCISES, verdict
 
 
 def test_the_reference_is_the_step_that_the_lesson_runs():

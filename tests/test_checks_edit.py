@@ -5,7 +5,7 @@ import tiny
 import torch
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
+from edu_diffusion.exercises import EXERCISES, verdict
 
 
 @pytest.mark.parametrize("mine", [

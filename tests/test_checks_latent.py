@@ -5,8 +5,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
-from edu_diffusion.checks.latent import encoded, spread
+from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.exercises.vae import encoded, spread
 from edu_diffusion.train import vae
 
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from edu_diffusion import judge
-from edu_diffusion.checks import personal, verdict
+from edu_diffusion import metrics
+from edu_diffusion.exercises import personalize, verdict
 from edu_diffusion.train import dreambooth
 
 
@@ -12,9 +12,9 @@ def test_the_loss_of_the_exercise_is_the_recipes():
 
 
 def test_the_change_of_the_exercise_is_the_judges():
-    before, after = personal.marks()[0]
-    change, reach = personal.paired_change(before, after).tolist()
-    score = judge.paired(before, after)
+    before, after = personalize.marks()[0]
+    change, reach = personalize.paired_change(before, after).tolist()
+    score = metrics.paired(before, after)
     assert abs(score["value"] - change) < 1e-4 and abs(score["high"] - score["low"] - 2 * reach) < 2e-4
 
 
@@ -23,5 +23,5 @@ def test_a_step_along_the_only_row_moves_that_row():
     table = torch.nn.Embedding(10, 4)
     table(torch.tensor([1, 5, 5, 9])).sum().backward()
     assert table.weight.grad.any(1).sum() == 3
-    moved = table.weight.detach() - personal.only_row(table.weight.grad, 9)
+    moved = table.weight.detach() - personalize.only_row(table.weight.grad, 9)
     assert (moved != table.weight).any(1).nonzero().tolist() == [[9]]

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, samplers, verdict
+from edu_diffusion.exercises import EXERCISES, samplers, verdict
 
 EXERCISE = EXERCISES["ddim_step"]
 

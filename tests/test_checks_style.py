@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
+from edu_diffusion.exercises import EXERCISES, verdict
 
 NAMES = ("lora_merge", "adain")
 

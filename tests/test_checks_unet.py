@@ -10,8 +10,8 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch.testing import assert_close
 
 from edu_diffusion import steps
-from edu_diffusion.checks import EXERCISES, verdict
-from edu_diffusion.checks.unet import attending, looks, times
+from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.exercises.unet import attending, looks, times
 
 
 def by_power(t, width):
@@ -49,7 +49,7 @@ def test_other_mistakes_get_a_sentence_too(name, mine, words):
 
 
 def test_the_references_are_the_packages_own():
-    assert EXERCISES["attention"].reference is steps.attention
+    assert EXERCISES["attention"].reference is steps.multi_head_attention
     reference = EXERCISES["timestep_embedding"].reference
     for t, width in times():
         assert torch.equal(reference(t, width), steps.timestep_embedding(t, width))

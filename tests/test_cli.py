@@ -1,5 +1,6 @@
 """The command line from a user's view: options, errors, images, training runs, lessons."""
 
+import io
 import json
 import os
 import shutil
@@ -13,13 +14,19 @@ from argparse import Namespace
 from collections import namedtuple
 from pathlib import Path
 
-import edu_diffusion
 import numpy as np
 import pytest
 import tiny
-from edu_diffusion import cli, install, picture, png, progress, steps, training
-from edu_diffusion.errors import EduError
 from PIL import Image
+
+import edu_diffusion
+from edu_diffusion import steps
+from edu_diffusion.cli import generate, infotext, main, runs
+from edu_diffusion.cli import judge as judging
+from edu_diffusion.cli import lab as opening
+from edu_diffusion.cli import test as testing
+from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment
 
 Progress = namedtuple("Progress", "step loss seconds left model")
 
@@ -30,11 +37,11 @@ def run(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     models = Namespace(load=lambda name, device: tiny.pipeline(seed=0 if name == "base" else 1))
     monkeypatch.setattr(edu_diffusion, "models", models, raising=False)
-    monkeypatch.setattr(install, "ensure", lambda arguments, test=False: None)
-    monkeypatch.setattr(install, "home", lambda: tmp_path)
+    monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
+    monkeypatch.setattr(environment, "home", lambda: tmp_path)
 
     def command(*words):
-        code = cli.main([str(word) for word in words])
+        code = main.main([str(word) for word in words])
         out, err = capsys.readouterr()
         return code, out, err
     return command
@@ -49,24 +56,24 @@ def pixels(path):
 def test_a_wrong_verb_and_a_wrong_option_are_refused(capsys):
     for words in (["paint"], ["generate", "x", "--sed", "3"], ["train", "vae", "--minute", "3"], []):
         with pytest.raises(SystemExit) as caught:
-            cli.main(words)
+            main.main(words)
         assert caught.value.code == 2
     assert "train does not know --minute 3" in capsys.readouterr().err
 
 
 def test_options_are_not_abbreviated_but_passed_on():
-    args, rest = cli.understand(
+    args, rest = main.understand(
         ["lab", "--teacher", "--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
     )
     assert args.teacher and rest == ["--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
-    assert cli.understand(["test", "-k", "noise", "-x"])[1] == ["-k", "noise", "-x"]
-    assert cli.understand(["judge", "--model", "base"])[1] == ["--model", "base"]
+    assert main.understand(["test", "-k", "noise", "-x"])[1] == ["-k", "noise", "-x"]
+    assert main.understand(["judge", "--model", "base"])[1] == ["--model", "base"]
 
 
 def test_a_too_new_python_is_tried(capsys):
-    cli.warn_if_too_new((3, 13, 9))
+    main.warn_if_too_new((3, 13, 9))
     assert capsys.readouterr().err == ""
-    cli.warn_if_too_new((3, 14, 0))
+    main.warn_if_too_new((3, 14, 0))
     assert "3.14: trying" in capsys.readouterr().err
 
 
@@ -103,7 +110,7 @@ def test_no_prompt_is_a_sentence(run):
 def test_ctrl_c_is_not_a_traceback(run, monkeypatch):
     def interrupted(args):
         raise KeyboardInterrupt
-    monkeypatch.setattr(picture, "make", interrupted)
+    monkeypatch.setattr(generate, "make", interrupted)
     code, _, err = run("generate", "a cat")
     assert code == 130 and "stopped" in err
 
@@ -133,13 +140,13 @@ def test_a_picture_makes_itself_again(run):
     code, out, _ = run("generate", "--from", "picture.png")
     assert code == 0 and "picture-2.png" in out
     assert (pixels("picture.png") == pixels("picture-2.png")).all()
-    assert png.read("picture.png") == png.read("picture-2.png")
+    assert infotext.read("picture.png") == infotext.read("picture-2.png")
 
 
 def test_options_change_what_is_taken_from_a_picture(run):
     run("generate", "a cat", "--seed", 5, "--steps", 3)
     run("generate", "--from", "picture.png", "--seed", 6, "--out", "six.png")
-    assert png.read("six.png") == png.read("picture.png") | {"seed": 6}
+    assert infotext.read("six.png") == infotext.read("picture.png") | {"seed": 6}
     assert (pixels("six.png") != pixels("picture.png")).any()
 
 
@@ -160,7 +167,7 @@ def test_other_weights_are_noticed(run):
 
 def test_a_picture_of_another_model_asks_for_it_and_does_not_tell_the_folder(run):
     run("generate", "a cat", "--steps", 2, "--model", "/home/someone/secret/mine/")
-    assert png.read("picture.png")["model"] == "mine"
+    assert infotext.read("picture.png")["model"] == "mine"
     assert "say where it is with --model" in run("generate", "--from", "picture.png")[2]
 
 
@@ -188,7 +195,7 @@ def test_another_programs_text_is_read():
     text = ("a cat,\n(masterpiece:1.2)\nNegative prompt: blurry,\nbad\n"
             'Steps: 28, Sampler: DPM++ 2M, CFG scale: 6.5, Seed: 17, Size: 512x768, Model hash: ab12, '
             'Model: "a, b", Lora hashes: "x: 1, y: 2", Version: v1.9')
-    assert png.parse(text) == {"prompt": "a cat, (masterpiece:1.2)", "negative": "blurry, bad", "steps": 28,
+    assert infotext.parse(text) == {"prompt": "a cat, (masterpiece:1.2)", "negative": "blurry, bad", "steps": 28,
                                "guidance": 6.5, "seed": 17, "hash": "ab12", "model": "a, b"}
 
 
@@ -196,7 +203,7 @@ def test_another_programs_text_is_read():
                                             ("a cat\nSteps: many, Seed: 1", "cannot be read")])
 def test_a_text_that_says_nothing_is_a_sentence(text, expected):
     with pytest.raises(EduError, match=expected):
-        png.parse(text)
+        infotext.parse(text)
 
 
 def test_a_picture_without_text_and_a_file_that_is_no_picture(run):
@@ -237,7 +244,7 @@ def test_an_unknown_recipe_lists_the_known(run, recipes):
 def test_a_training_runs_and_shows_its_end(run, recipes, tmp_path):
     code, out, err = run("train", "toy", "--minutes", 2, "--device", "cpu")
     assert code == 0 and recipes == [("toy", 2.0, "cpu")] and f"Done: {tmp_path / 'runs' / 'toy'}" in out
-    assert "[####################] 100%  step 2  loss 0.2500  0:00 left" in err
+    assert "100%  step 2  loss 0.2500  0:00 left" in err
 
 
 def test_ctrl_c_says_how_to_go_on(run, recipes):
@@ -259,23 +266,45 @@ def test_wrong_minutes_are_a_sentence(run, recipes, minutes):
     assert "minutes must be" in run("train", "toy", "--minutes", minutes)[2]
 
 
-def test_the_bar_has_no_trouble_with_empty_numbers():
-    assert progress.line(Progress(0, None, 0.0, None, None)) == "[....................]   0%  step 0"
-    assert (
-        progress.line(Progress(7, 1.0, 1.0, 3.0, None))
-        == "[#####...............]  25%  step 7  loss 1.0000  0:03 left"
-    )
-    assert (
-        progress.line(Progress(7, 1.0, 1.0, float("inf"), None))
-        == "[....................]   0%  step 7  loss 1.0000"
-    )
-    assert progress.clock(3723) == "1:02:03"
+@pytest.mark.parametrize("progress, expected", [
+    (Progress(0, None, 0.0, None, None), (0, "  step 0")),
+    (Progress(7, 1.0, 1.0, 3.0, None), (0.25, "  step 7  loss 1.0000  0:03 left")),
+    (Progress(7, 1.0, 1.0, float("inf"), None), (0, "  step 7  loss 1.0000"))])
+def test_progress_as_text_has_no_trouble_with_missing_numbers(progress, expected):
+    assert (runs.part(progress), runs.text(progress)) == expected
+    assert runs.clock(3723) == "1:02:03"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+REPORTS = [Progress(step, 0.5, float(step), 4.0 - step, None) for step in range(5)]
+
+
+def test_a_terminal_gets_one_bar_and_a_file_gets_lines():
+    terminal, file = Terminal(), io.StringIO()
+    assert runs.follow(iter(REPORTS), terminal) is REPORTS[-1] and runs.follow(iter(REPORTS), file) is REPORTS[-1]
+    assert "\r" in terminal.getvalue() and terminal.getvalue().count("\n") == 1
+    assert "100 %|" in terminal.getvalue() and "step 4  loss 0.5000  0:00 left" in terminal.getvalue()
+    assert file.getvalue().splitlines() == ["  0%  step 0  loss 0.5000  0:04 left", "100%  step 4  loss 0.5000  0:00 left"]
+
+
+def test_a_stopped_training_leaves_the_cursor_on_a_new_line():
+    def stopped():
+        yield REPORTS[2]
+        raise KeyboardInterrupt
+    terminal = Terminal()
+    with pytest.raises(KeyboardInterrupt):
+        runs.follow(stopped(), terminal)
+    assert terminal.getvalue().endswith("\n") and "step 2" in terminal.getvalue()
 
 
 def test_folders_set_aside_never_replace_each_other(tmp_path):
     for _ in range(2):
         (tmp_path / "toy").mkdir()
-        training.set_aside(tmp_path / "toy")
+        runs.set_aside(tmp_path / "toy")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.1", "toy.2"]
 
 
@@ -283,9 +312,7 @@ def test_folders_set_aside_never_replace_each_other(tmp_path):
 
 def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
     got = []
-    monkeypatch.setattr(
-        edu_diffusion, "judging", Namespace(main=lambda words: got.append(words) or 3), raising=False
-    )
+    monkeypatch.setattr(judging, "main", lambda words: got.append(words) or 3)
     assert run("judge", "--model", "base", "--n", 4)[0] == 3 and got == [["--model", "base", "--n", "4"]]
 
 
@@ -295,8 +322,8 @@ def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
 )
 def test_the_worse_of_the_two_test_runs_counts(run, monkeypatch, codes, expected):
     answers = list(codes)
-    monkeypatch.setattr(cli, "test_commands", lambda root, rest: [["first"], ["second"]])
-    monkeypatch.setattr(cli.subprocess, "call", lambda *command, **options: answers.pop(0))
+    monkeypatch.setattr(testing, "test_commands", lambda root, rest: [["first"], ["second"]])
+    monkeypatch.setattr(testing.subprocess, "call", lambda *command, **options: answers.pop(0))
     assert run("test")[0] == expected
 
 
@@ -332,10 +359,10 @@ CONNECT = "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)
     (CONNECT.replace("socket.create", "def test_one(): socket.create"), CONNECT, 1)], ids=["good", "online"])
 def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, test, cell, expected):
     root = small_clone(tmp_path / "é a", test, cell)
-    blocked = Path(cli.__file__).parents[1] / "tests" / "offline"
+    blocked = Path(edu_diffusion.__file__).parents[1] / "tests" / "offline"
     shutil.copytree(blocked, root / "tests" / "offline")
-    monkeypatch.setattr(install, "clone_root", lambda: root)
-    assert cli.test(None, ["-q", "-p", "no:cacheprovider"]) == expected
+    monkeypatch.setattr(environment, "clone_root", lambda: root)
+    assert testing.run(None, ["-q", "-p", "no:cacheprovider"]) == expected
     out = capfd.readouterr().out
     assert out.count("1 passed") == (0 if expected else 2) and out.count("1 failed") == (2 if expected else 0)
     assert out.count("the network is blocked in tests: 192.0.2.1") >= (2 if expected else 0)
@@ -344,8 +371,8 @@ def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, t
 def test_paths_in_the_options_replace_the_whole_suite(tmp_path):
     root = small_clone(tmp_path, "", "")
     whole, named = (
-        cli.test_commands(root, ["-x"]),
-        cli.test_commands(root, ["tests/test_one.py::test_a", "-x"]),
+        testing.test_commands(root, ["-x"]),
+        testing.test_commands(root, ["tests/test_one.py::test_a", "-x"]),
     )
     assert [command[3] for command in whole] == ["tests", "--nbval-lax"] and whole[1][-2:] == [
         "notebooks",
@@ -355,21 +382,21 @@ def test_paths_in_the_options_replace_the_whole_suite(tmp_path):
 
 
 def test_an_installed_package_has_no_tests_and_says_so(monkeypatch):
-    monkeypatch.setattr(install, "clone_root", lambda: None)
+    monkeypatch.setattr(environment, "clone_root", lambda: None)
     with pytest.raises(EduError, match="clone it"):
-        cli.test(None, [])
+        testing.run(None, [])
 
 
 @pytest.mark.parametrize("teacher", [False, True])
 def test_lab_opens_the_copies_or_for_a_teacher_the_lessons(run, monkeypatch, tmp_path, teacher):
-    from edu_diffusion import lessons
+    from edu_diffusion.cli import lessons
     small_clone(tmp_path, "", "1 + 1")
     opened = []
     monkeypatch.setattr(lessons, "source", lambda: tmp_path / "notebooks")
-    monkeypatch.setattr(cli, "run_instead", lambda command, folder: opened.append((command, folder)))
+    monkeypatch.setattr(opening, "run_instead", lambda command, folder: opened.append((command, folder)))
     assert run("lab", *["--teacher"] * teacher)[0] == 0
     folder = tmp_path / ("notebooks" if teacher else "work")
-    assert opened == [(cli.lab_command(folder, []), folder)] and (tmp_path / "work").exists() != teacher
+    assert opened == [(opening.lab_command(folder, []), folder)] and (tmp_path / "work").exists() != teacher
     assert "--LabApp.default_url=/lab/tree/00_start.ipynb" in opened[0][0]
 
 
@@ -408,7 +435,7 @@ def lab(tmp_path):
     }
     with open(tmp_path / "log", "w") as log:
         server = subprocess.Popen(
-            cli.lab_command(folder, options),
+            opening.lab_command(folder, options),
             cwd=folder,
             env=os.environ | quiet,
             stdout=log,
@@ -440,4 +467,4 @@ def test_jupyterlab_opens_the_first_lesson_on_this_machine_only_with_a_token(lab
 
 
 def test_lab_runs_the_python_of_this_environment():
-    assert cli.lab_command(Path("work"), [])[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert opening.lab_command(Path("work"), [])[:3] == [sys.executable, "-m", "jupyterlab"]

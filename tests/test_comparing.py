@@ -7,10 +7,13 @@ import tiny
 import torch
 from torch.testing import assert_close
 
-from edu_diffusion import cli, comparing, judge, methods, models, train
+from edu_diffusion import metrics, models, train
+from edu_diffusion.cli import compare, main
+from edu_diffusion.compare import methods, table
+from edu_diffusion.compare.bench import Bench, facts, folder
+from edu_diffusion.compare.methods import METHODS
 from edu_diffusion.data import newstyle, scenes, subject
 from edu_diffusion.errors import EduError
-from edu_diffusion.methods import METHODS
 from edu_diffusion.steps import ddim_step, q_sample
 
 SMALL = {"finetune": {"pictures": 2, "batch": 2}, "dreambooth": {"pictures": 2, "batch": 2},
@@ -29,7 +32,7 @@ def out(base, tmp_path_factory):
     for name, method in METHODS.items():
         for task in ("style", "subject"):
             recipe, settings = getattr(method, task)
-            run = comparing.folder(out, name, task).parent
+            run = folder(out, name, task).parent
             list(train.RECIPES[recipe](steps=1, minutes=None, run=run, model=base, device="cpu", lr=0.05,
                                        **{**settings, **SMALL[recipe]}))
     return out
@@ -44,7 +47,7 @@ def test_a_method_changes_the_drawing_while_it_is_on(base, out, name):
     method, pipe = METHODS[name], models.load(base, "cpu")
     before, seen = draw(pipe, method), {}
     for tasks in (["style"], ["subject"], ["style", "subject"]):
-        with method.use(pipe, *(comparing.folder(out, name, task) for task in tasks)) as taught:
+        with method.use(pipe, *(folder(out, name, task) for task in tasks)) as taught:
             seen[len(tasks), tasks[0]] = draw(taught, method)
         assert torch.equal(draw(pipe, method), before)
     different = [before, *seen.values()]
@@ -52,9 +55,9 @@ def test_a_method_changes_the_drawing_while_it_is_on(base, out, name):
 
 
 def test_two_changes_of_the_weights_add_up(base, out):
-    pipe, folder = models.load(base, "cpu"), comparing.folder(out, "full fine-tuning", "style")
-    alone = models.load(folder, "cpu").unet.conv_in.weight
-    with methods.weights(pipe, folder) as one, methods.weights(pipe, folder, folder) as two:
+    pipe, where = models.load(base, "cpu"), folder(out, "full fine-tuning", "style")
+    alone = models.load(where, "cpu").unet.conv_in.weight
+    with methods.weights(pipe, where) as one, methods.weights(pipe, where, where) as two:
         assert_close(one.unet.conv_in.weight, alone)
         assert_close(two.unet.conv_in.weight, 2 * alone - pipe.unet.conv_in.weight)
 
@@ -64,9 +67,9 @@ def test_two_hypernetworks_add_up():
 
 
 def test_what_a_training_cost(out):
-    facts = comparing.facts(comparing.folder(out, "textual inversion", "style"))
-    assert facts["trained"] == 32 and facts["bytes"] < 2000 and facts["steps"] == 1
-    bytes_ = {name: comparing.facts(comparing.folder(out, name, "style"))["bytes"] for name in METHODS}
+    found = facts(folder(out, "textual inversion", "style"))
+    assert found["trained"] == 32 and found["bytes"] < 2000 and found["steps"] == 1
+    bytes_ = {name: facts(folder(out, name, "style"))["bytes"] for name in METHODS}
     assert bytes_["textual inversion"] < bytes_["LoRA"] < bytes_["full fine-tuning"] == bytes_["DreamBooth"]
 
 
@@ -94,7 +97,7 @@ def test_aligned_pictures_follow_it(base):
     pipe, rows = models.load(base, "cpu"), newstyle.rows(limit=3)
     pictures = methods.aligned_pictures(pipe, rows, seed=1, together=2)
     assert pictures.shape == (3, 3, 64, 64)
-    alone = judge.draw(pipe, rows, seed=1)
+    alone = metrics.draw(pipe, rows, seed=1)
     assert not torch.allclose(pictures, alone, atol=1e-3)
 
 
@@ -122,9 +125,9 @@ class Drawer:
 @pytest.fixture
 def bench(monkeypatch):
     monkeypatch.setattr(models, "load", lambda name, device: Drawer())
-    monkeypatch.setattr(judge, "draw", lambda pipe, rows, seed: pipe.draw(rows))
-    monkeypatch.setattr(judge, "through_vae", lambda pipe, images: images)
-    return comparing.Bench("base", limit=6, device="cpu")
+    monkeypatch.setattr(metrics, "draw", lambda pipe, rows, seed: pipe.draw(rows))
+    monkeypatch.setattr(metrics, "through_vae", lambda pipe, images: images)
+    return Bench("base", limit=6, device="cpu")
 
 
 def test_gains_and_losses_are_found(bench):
@@ -139,7 +142,7 @@ def test_gains_and_losses_are_found(bench):
 
 
 def test_controlnet_is_named_as_another_task(base):
-    bench = comparing.Bench.__new__(comparing.Bench)
+    bench = Bench.__new__(Bench)
     bench.pipe = models.load(base, "cpu")
     row = bench.control()
     assert row["trained"] > 1000 and row["bytes"] == 2 * row["trained"]
@@ -162,11 +165,11 @@ TABLE = {"settings": {"seconds": 60}, "base": {"style": SHARE, "subject": COSINE
     ("style", SHARE, "75 %"), ("style_gain", SHARE, "+75 [+64, +83]"), ("subject", COSINE, "0.40"),
     ("subject_gain", COSINE, "+0.40 [+0.30, +0.50]"), ("subject", None, ""), ("method", "LoRA", "LoRA")])
 def test_a_cell(key, value, text):
-    assert comparing.cell(key, value) == text
+    assert table.cell(key, value) == text
 
 
 def test_the_table_is_written_as_text_and_as_data(tmp_path):
-    comparing.write(tmp_path / "new", TABLE)
+    compare.write(tmp_path / "new", TABLE)
     assert json.loads((tmp_path / "new" / "compared.json").read_text()) == TABLE
     lines = (tmp_path / "new" / "compared.md").read_text().splitlines()
     assert len({line.count("|") for line in lines}) == 1 and len(lines) == 5
@@ -176,15 +179,15 @@ def test_the_table_is_written_as_text_and_as_data(tmp_path):
 def test_mistakes_are_sentences(tmp_path, capsys):
     with pytest.raises(EduError, match="no method 'Lora'; there are .*LoRA"):
         methods.chosen(["Lora"])
-    assert cli.main(["compare", "--only", "magic", "--out", str(tmp_path)]) == 2
-    assert cli.main(["compare", "--seconds", "0", "--out", str(tmp_path)]) == 2
+    assert main.main(["compare", "--only", "magic", "--out", str(tmp_path)]) == 2
+    assert main.main(["compare", "--seconds", "0", "--out", str(tmp_path)]) == 2
     assert "no method 'magic'" in capsys.readouterr().err and not any(tmp_path.iterdir())
 
 
 def test_the_shipped_table_holds_all_methods():
-    if not comparing.SHIPPED.is_file():
+    if not table.SHIPPED.is_file():
         pytest.skip("compare has not been run on this base")
-    table = comparing.shipped()
-    assert [row["method"] for row in table["rows"]] == [*METHODS, "StyleAligned", "ControlNet"]
-    text = comparing.SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
-    assert text == comparing.markdown(table) + "\n"
+    shipped = table.shipped()
+    assert [row["method"] for row in shipped["rows"]] == [*METHODS, "StyleAligned", "ControlNet"]
+    text = table.SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
+    assert text == table.markdown(shipped) + "\n"

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from edu_diffusion.data import conditions, edges, photos, scenes, stick
+
+from edu_diffusion.data import canny, conditions, photos, pose, scenes
 from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
 
@@ -67,7 +68,7 @@ def test_pictures():
     """A photograph, a scene, noise that was smoothed: every kind of slope."""
     noise = torch.randn(1, 3, 30, 26, generator=torch.Generator().manual_seed(0))
     return [photos.photo("cat", 40), scenes.batch(1, 5).images[..., 10:50, 8:60],
-            (edges.smooth(noise, 1.5) * 2).clamp(-1, 1)]
+            (canny.smooth(noise, 1.5) * 2).clamp(-1, 1)]
 
 
 test_pictures.__test__ = False
@@ -77,13 +78,13 @@ test_pictures.__test__ = False
 @pytest.mark.parametrize("low, high, sigma", [(0.1, 0.25, 1.0), (0.05, 0.1, 1.4), (0.2, 0.2, 0.6)])
 def test_canny_against_a_literal_one(i, low, high, sigma):
     image = test_pictures()[i]
-    mine, literal = found(edges.canny(image, low, high, sigma)), literal_canny(image[0].double(), low, high, sigma)
+    mine, literal = found(canny.canny(image, low, high, sigma)), literal_canny(image[0].double(), low, high, sigma)
     assert len(literal) > 20
     assert len(mine ^ literal) <= 0.01 * len(literal)  # float32 may round a slope the other way
 
 
 def test_canny_of_a_disc_is_its_outline():
-    away = (stick.grid(64) - 31.5).norm(dim=-1)
+    away = (pose.grid(64) - 31.5).norm(dim=-1)
     picture = ((away < 20).float() * 2 - 1).expand(1, 3, 64, 64)
     lines = conditions.canny(picture)
     assert (away[lines[0, 0] > 0] - 20).abs().max() < 1.2
@@ -129,7 +130,7 @@ def test_grow_is_a_flood():
     ground = torch.tensor([[1, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 1]], dtype=torch.bool)[None, None]
     seeds = torch.zeros_like(ground)
     seeds[..., 0, 0] = True
-    assert edges.grow(seeds, ground)[0, 0].int().tolist() == [[1, 1, 0, 1], [0, 0, 1, 0], [0] * 4, [0] * 4]
+    assert canny.grow(seeds, ground)[0, 0].int().tolist() == [[1, 1, 0, 1], [0, 0, 1, 0], [0] * 4, [0] * 4]
 
 
 # ---------------------------------------------------------------- maps of scenes
@@ -211,42 +212,42 @@ def test_mistakes_are_sentences():
 # ---------------------------------------------------------------- stick figures
 
 def test_stick_figures_are_where_their_keypoints_are():
-    some = stick.batch(100, 2)
-    assert some.keypoints.shape == (100, len(stick.POINTS), 2)
+    some = pose.batch(100, 2)
+    assert some.keypoints.shape == (100, len(pose.POINTS), 2)
     assert some.keypoints.min() >= 4 and some.keypoints.max() <= 60
-    ends = stick.ends(some.keypoints)
-    away = (stick.find(some.images) - ends).norm(dim=2)
+    ends = pose.ends(some.keypoints)
+    away = (pose.find(some.images) - ends).norm(dim=2)
     assert away.median() < 0.3 and away.mean() < 1
     x, y = ends.round().long().unbind(2)
     colours = some.images[torch.arange(100), :, y[:, 3], x[:, 3]]  # a foot: nothing is painted over it but the other
-    assert ((colours - stick.PALETTE[stick.COLOURS.index("blue")]).abs().amax(1) < 0.2).float().mean() > 0.9
+    assert ((colours - pose.PALETTE[pose.COLOURS.index("blue")]).abs().amax(1) < 0.2).float().mean() > 0.9
 
 
 def test_find_follows_the_figure():
-    some = stick.batch(5, 3)
-    moved = stick.find(some.images.roll((3, -2), (2, 3))) - stick.find(some.images)
+    some = pose.batch(5, 3)
+    moved = pose.find(some.images.roll((3, -2), (2, 3))) - pose.find(some.images)
     assert torch.allclose(moved, torch.tensor([-2.0, 3.0]), atol=0.05)
 
 
 def test_bones_are_as_long_as_they_should_be():
-    points = stick.batch(50, 4).keypoints
-    long = torch.stack([(points[:, a] - points[:, b]).norm(dim=1) for a, b in stick.BONES], 1)
-    lengths = stick.LENGTHS
+    points = pose.batch(50, 4).keypoints
+    long = torch.stack([(points[:, a] - points[:, b]).norm(dim=1) for a, b in pose.BONES], 1)
+    lengths = pose.LENGTHS
     wanted = [lengths["neck"], lengths["trunk"]] + [lengths["arm"]] * 4 + [lengths["leg"]] * 4
     torch.testing.assert_close(long, torch.tensor(wanted).expand(50, -1), atol=1e-3, rtol=0)
 
 
 def test_the_skeleton_lies_on_the_bones():
-    some = stick.batch(20, 5)
-    for a, b in stick.BONES:
+    some = pose.batch(20, 5)
+    for a, b in pose.BONES:
         x, y = ((some.keypoints[:, a] + some.keypoints[:, b]) / 2).round().long().unbind(1)
         assert (some.skeletons[torch.arange(20), :, y, x].amax(1) > 0.5).all()
     assert (some.skeletons.amax(1) > 0).float().mean() < 0.1
 
 
 def test_captions_say_which_arms_are_up():
-    some = stick.batch(60, 6)
-    hand = {side: some.keypoints[:, stick.POINTS.index(f"{side} hand"), 1] < some.keypoints[:, 1, 1]
+    some = pose.batch(60, 6)
+    hand = {side: some.keypoints[:, pose.POINTS.index(f"{side} hand"), 1] < some.keypoints[:, 1, 1]
             for side in ("left", "right")}
     for i, caption in enumerate(some.captions):
         up = [side for side in hand if hand[side][i]]

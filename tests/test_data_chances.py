@@ -8,7 +8,7 @@ from edu_diffusion.data.world import world
 
 
 def test_the_joint_sums_to_one_and_holds_nothing_out_of_bounds():
-    p = chances.joint()
+    p = chances.joint(world())
     assert p.sum().item() == pytest.approx(1) and (p >= 0).all()
     assert p[..., chances.BIG, 1:].sum() == 0  # big things stand in the centre
     core = world().tier("core")

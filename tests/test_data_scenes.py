@@ -96,7 +96,7 @@ def test_the_spec_is_drawn_as_the_priors_say():
 
 def test_a_habit_is_a_habit():
     habit = next(h for h in world().habits if h["attribute"] == "colour")
-    row = chances.priors().colour[world().by_id[habit["id"]].index]
+    row = chances.priors(world()).colour[world().by_id[habit["id"]].index]
     assert row[scenes.COLOURS.index(habit["value"])] == pytest.approx(float(habit["probability"]))
     assert row.sum() == pytest.approx(1, abs=1e-5)
 

@@ -7,14 +7,16 @@ import shutil
 import sys
 from argparse import Namespace
 
-import edu_diffusion
 import numpy as np
 import psutil
 import pytest
 import tiny
 import torch
-from edu_diffusion import doctor, install
+
+import edu_diffusion
+from edu_diffusion.cli import doctor
 from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment
 
 
 def faulty(result):
@@ -34,10 +36,10 @@ def fine(result):
 
 def test_the_report_has_a_line_for_each_and_the_exit_code(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "CHECKS", (lambda: (True, "good", "never seen"),))
-    assert doctor.main() == 0
+    assert doctor.run() == 0
     assert capsys.readouterr().out == "[ok]   good\nEverything is fine.\n"
     monkeypatch.setattr(doctor, "CHECKS", (lambda: (True, "good", ""), lambda: (False, "bad", "do this")))
-    assert doctor.main() == 1
+    assert doctor.run() == 1
     assert "[FAIL] bad\n       -> do this\n1 of 2 checks failed." in capsys.readouterr().out
 
 
@@ -45,7 +47,7 @@ def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(monkeypatch, capsys
     def broken():
         raise ImportError("no such thing")
     monkeypatch.setattr(doctor, "CHECKS", (broken, lambda: (True, "good", "")))
-    assert doctor.main() == 1
+    assert doctor.run() == 1
     out = capsys.readouterr().out
     assert "[FAIL] broken: ImportError: no such thing" in out and "[ok]   good" in out
 
@@ -85,7 +87,7 @@ def test_a_local_version_counts_as_its_public_one(monkeypatch):
 
 
 def test_an_installed_wheel_declares_its_requirements(monkeypatch):
-    monkeypatch.setattr(install, "clone_root", lambda: None)
+    monkeypatch.setattr(environment, "clone_root", lambda: None)
     monkeypatch.setattr(
         doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"']
     )
@@ -162,7 +164,7 @@ def files(monkeypatch, tmp_path):
     (tmp_path / "checkpoints" / "base" / "card.json").write_text(json.dumps({"sha256": hashes}))
     (tmp_path / "datasets" / "emoji" / "checksums.json").write_text(json.dumps(hashes))
     monkeypatch.setattr(doctor, "PACKAGE", tmp_path)
-    monkeypatch.setattr(install, "clone_root", lambda: None)
+    monkeypatch.setattr(environment, "clone_root", lambda: None)
     return tmp_path
 
 
@@ -205,7 +207,7 @@ def test_the_picture(monkeypatch):
 
 
 def test_a_flat_picture_is_a_fault(monkeypatch):
-    from edu_diffusion import picture
+    from edu_diffusion.cli import generate
     monkeypatch.setattr(edu_diffusion, "models", Namespace(load=lambda name: None), raising=False)
-    monkeypatch.setattr(picture, "draw", lambda pipe, settings: np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(generate, "draw", lambda pipe, settings: np.zeros((8, 8, 3), np.uint8))
     assert "one flat colour" in faulty(doctor.picture())

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from look import described_and_legible, pixels
+
 from edu_diffusion import figures
 from edu_diffusion.figures import style
-from look import described_and_legible, pixels
 
 History = namedtuple("Progress", "step loss seconds left")
 CURVES = {"straight": torch.linspace(0.999, 0.01, 100), "bent": torch.linspace(0.999, 0.0, 100) ** 2}

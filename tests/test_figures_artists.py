@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edu_diffusion.figures.artists import inked, mark, paste, pixels_of, resized, worded
-from edu_diffusion.figures.schedules import plot
-from edu_diffusion.figures.still import still
+from edu_diffusion.figures.schedule_plots import plot
+from edu_diffusion.figures.static_layer import still
 from edu_diffusion.figures.style import INK, canvas, coloured, write
 
 

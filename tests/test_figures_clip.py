@@ -5,10 +5,8 @@ import pytest
 import torch
 from look import described_and_legible, pixels
 
-from edu_diffusion.figures.clip import (
-    caption_growth, caption_neighbours, contrast, fitted, rank, similarity_map, swapped_word,
-)
 from edu_diffusion.figures.artists import inked
+from edu_diffusion.figures.clip import caption_growth, caption_neighbours, contrast, fitted, rank, similarity_map, swapped_word
 from edu_diffusion.figures.style import INK, canvas
 
 RANDOM = torch.Generator().manual_seed(0)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from look import described_and_legible, pixels
+
 from edu_diffusion import figures
 from edu_diffusion.figures import style
-from edu_diffusion.figures.noising import QUANTITIES
-from look import described_and_legible, pixels
+from edu_diffusion.figures.noise_stages import QUANTITIES
 
 X = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
 BETAS = {name: torch.linspace(1e-4, last, 100) for name, last in zip("abcde", (0.02, 0.05, 0.1, 0.3, 1.0))}

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from look import described_and_legible, pixels
+from matplotlib import colormaps
+from PIL import Image
+
 from edu_diffusion import figures
 from edu_diffusion.data import jpeg
 from edu_diffusion.errors import EduError
 from edu_diffusion.figures import style
-from edu_diffusion.figures.timeline import fitted
-from matplotlib import colormaps
-from PIL import Image
-from look import described_and_legible, pixels
+from edu_diffusion.figures.moments import fitted
 
 RNG = torch.Generator().manual_seed(0)
 X = (torch.rand(6, 3, 8, 8, generator=RNG) * 2 - 1).repeat_interleave(8, 2).repeat_interleave(8, 3)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edu_diffusion import judge, models
+from edu_diffusion import metrics, models
 from edu_diffusion.data import conditions, scenes
 
 BENCHMARKS = str(pathlib.Path(__file__).parent / "benchmarks")
@@ -59,17 +59,17 @@ def test_no_more_than_eight_files_of_at_most_15_mib(results):
 def test_the_weights_open_where_they_belong(results):
     names = ("unet", "text_encoder", "clip", "canny", "segmentation", "judge")
     own = {name: load_file(results / f"{name}.safetensors") for name in names}
-    base = models.locate("base")
+    base = models.path_of("base")
     assert own["unet"].keys() == load_file(base / "unet" / "diffusion_pytorch_model.safetensors").keys()
     assert own["text_encoder"].keys() == load_file(base / "text_encoder" / "model.safetensors").keys()
-    assert own["clip"].keys() == load_file(models.locate("clip") / "model.safetensors").keys()
+    assert own["clip"].keys() == load_file(models.path_of("clip") / "model.safetensors").keys()
     for kind in ("canny", "segmentation"):
-        assert own[kind].keys() == load_file(models.locate(kind) / "diffusion_pytorch_model.safetensors").keys()
-    judge.Judge().load_state_dict(own["judge"])
+        assert own[kind].keys() == load_file(models.path_of(kind) / "diffusion_pytorch_model.safetensors").keys()
+    metrics.Judge().load_state_dict(own["judge"])
 
 
 def test_the_base_moved_and_the_condition_is_heard(results):
-    before = load_file(models.locate("base") / "unet" / "diffusion_pytorch_model.safetensors")
+    before = load_file(models.path_of("base") / "unet" / "diffusion_pytorch_model.safetensors")
     after = load_file(results / "unet.safetensors")
     assert any((after[name] != before[name]).any() for name in after)
     assert load_file(results / "canny.safetensors")["controlnet_mid_block.weight"].any()

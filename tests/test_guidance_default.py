@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import edu_diffusion
-from edu_diffusion import judge, picture, steps, widgets
+from edu_diffusion import metrics, steps, widgets
+from edu_diffusion.cli import generate
 
 PACKAGE = Path(edu_diffusion.__file__).parent
 FILES = [p for p in sorted(PACKAGE.rglob("*.py")) if not {"checkpoints", "datasets"} & set(p.relative_to(PACKAGE).parts)]
-HOME = PACKAGE / "steps" / "guide.py"
+HOME = PACKAGE / "steps" / "guidance.py"
 NONE = 1  # no guidance: every call may ask for it, and what metrics/ measures of a model alone begins with it
 
 
@@ -78,7 +79,7 @@ def test_a_measure_without_guidance():
 
 
 @pytest.mark.parametrize("function", [
-    steps.generate, steps.img2img, steps.inpaint, judge.draw, widgets.PromptWidget, widgets.GuidanceExplorer,
+    steps.generate, steps.img2img, steps.inpaint, metrics.draw, widgets.PromptWidget, widgets.GuidanceExplorer,
     widgets.TimelineExplorer, widgets.PipelineMap,
 ], ids=lambda f: f.__name__)
 def test_the_default_is_the_one(function):
@@ -86,4 +87,4 @@ def test_the_default_is_the_one(function):
 
 
 def test_the_command_line_draws_with_it():
-    assert (picture.defaults()["guidance"], picture.defaults()["steps"]) == (steps.GUIDANCE, steps.STEPS)
+    assert (generate.defaults()["guidance"], generate.defaults()["steps"]) == (steps.GUIDANCE, steps.STEPS)

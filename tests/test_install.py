@@ -16,8 +16,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from edu_diffusion import __main__, __version__, install, pip_progress, torch_build
+from edu_diffusion import __main__, __version__
 from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment as install
+from edu_diffusion.install import pip as pip_progress
+from edu_diffusion.install import torch_build
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -47,7 +50,7 @@ def test_the_first_files_parse_on_any_python(file):
 
 
 def test_the_command_line_needs_the_standard_library_only():
-    code = ("import sys, edu_diffusion.cli, edu_diffusion.install, edu_diffusion.lessons; "
+    code = ("import sys, edu_diffusion.cli.main, edu_diffusion.install.environment, edu_diffusion.cli.lessons; "
             "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))")
     ran = subprocess.run(
         [sys.executable, "-S", "-c", code],
@@ -435,7 +438,8 @@ def test_the_wheel_works_outside_the_clone(wheel, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "picture.png").is_file()
-    code = "from edu_diffusion import install, lessons; print(install.clone_root(), lessons.source())"
+    code = ("from edu_diffusion.cli import lessons; from edu_diffusion.install import environment; "
+            "print(environment.clone_root(), lessons.source())")
     ran = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,

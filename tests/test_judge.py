@@ -4,27 +4,29 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from edu_diffusion import judge, judging
+from edu_diffusion import metrics
+from edu_diffusion.cli.scores import show
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts, world
 from edu_diffusion.errors import EduError
-from edu_diffusion.judge import parts
-from edu_diffusion.judge.drawings import distances, drawings, ground
-from edu_diffusion.judge.evaluate import judged, references, second_opinion, truth
-from edu_diffusion.judge.marks import alone, compared, mean, quantile, values
-from edu_diffusion.judge.retrieval import pool as clip_pool
-from edu_diffusion.judge.shares import quoted
+from edu_diffusion.metrics import parts
+from edu_diffusion.metrics.accuracy import alone, compared, values
+from edu_diffusion.metrics.nearest import distances, drawings, ground
+from edu_diffusion.metrics.retrieval import pool as clip_pool
+from edu_diffusion.metrics.splits import quoted
+from edu_diffusion.metrics.statistics import mean, quantile
+from edu_diffusion.metrics.text_to_image import judged, references, second_opinion, truth
 
 
 def test_the_background_is_read_off_the_frame():
     scene = scenes.batch(400, 3, "wide")
-    assert (judge.background(scene.images) == scene.spec.colour).float().mean() > 0.99
+    assert (metrics.background(scene.images) == scene.spec.colour).float().mean() > 0.99
 
 
 def test_wilson_interval():
-    s = judge.score(torch.tensor([True] * 90 + [False] * 10))
+    s = metrics.score(torch.tensor([True] * 90 + [False] * 10))
     assert s == {"value": 0.9, "n": 100, "low": 0.8256, "high": 0.9448}
-    assert str(judge.score(torch.zeros(40, dtype=torch.bool))["low"]) == "0.0"  # and not -0.0
+    assert str(metrics.score(torch.zeros(40, dtype=torch.bool))["low"]) == "0.0"  # and not -0.0
 
 
 class Oracle(torch.nn.Module):
@@ -43,10 +45,10 @@ def test_a_perfect_picture_is_all_right_and_another_colour_is_not():
     rows = prompts("core", "full")[:40]
     spec = scenes.spec_of(rows)
     images = scenes.render(spec)[0]
-    verdict = judge.right(Oracle(spec), images, rows)
+    verdict = metrics.right(Oracle(spec), images, rows)
     assert verdict["all"].all()
     wrong = scenes.render(spec._replace(colour=(spec.colour + 1) % 10))[0]
-    verdict = judge.right(Oracle(spec), wrong, rows)
+    verdict = metrics.right(Oracle(spec), wrong, rows)
     assert verdict["concept"].all() and not verdict["colour"].any() and not verdict["all"].any()
 
 
@@ -94,7 +96,7 @@ def test_summary_takes_the_splits_apart():
     held = torch.tensor([r["split"] == "heldout_colour" for r in rows])
     ones = torch.ones(50, dtype=torch.bool)
     verdict = dict.fromkeys(("concept", "top5", "style", "size", "place", "count", "other"), ones)
-    scores = judge.summary(verdict | {"colour": ~held, "all": torch.arange(50) >= 15}, rows)
+    scores = metrics.summary(verdict | {"colour": ~held, "all": torch.arange(50) >= 15}, rows)
     assert scores["heldout_colour_pairs"]["value"] == 0 and scores["full_concept"]["value"] == scores["full_colour"]["value"] == 1
     assert (scores["full_all"]["value"], scores["open"]["value"], scores["aliases"]["value"]) == (0, 0.5, 1)
     assert scores["category"]["value"] == 1 and "counts" not in scores and "unseen_wording" not in scores
@@ -104,7 +106,7 @@ def test_the_seeds_of_a_held_out_pair_are_one_case():
     rows = 3 * [asked(id=id, style="noto", split="heldout_style")[0] for id in ("1f43c", "1f9e0")]
     hits = torch.tensor([True, False, True, False, False, False])  # of the panda two of three
     verdict = dict.fromkeys(("concept", "style", "all"), torch.ones(6, dtype=torch.bool)) | {"style": hits}
-    assert judge.summary(verdict, rows)["heldout_style_pairs"] == judge.score(torch.tensor([2 / 3, 0.0]))
+    assert metrics.summary(verdict, rows)["heldout_style_pairs"] == metrics.score(torch.tensor([2 / 3, 0.0]))
 
 
 def test_the_seeds_of_a_prompt_are_one_case():
@@ -112,18 +114,18 @@ def test_the_seeds_of_a_prompt_are_one_case():
     hits = torch.tensor([True, False, True, False, False, False])  # of the first prompt two seeds of three
     right = dict.fromkeys(("concept", "top5", "colour", "style", "size", "place"), torch.ones(6, dtype=torch.bool))
     verdict = right | {"all": hits}
-    assert judge.summary(verdict, rows, seeds=3)["full_all"] == judge.score(torch.tensor([2 / 3, 0.0]))
-    assert judge.summary(verdict, rows)["full_all"]["n"] == 6
+    assert metrics.summary(verdict, rows, seeds=3)["full_all"] == metrics.score(torch.tensor([2 / 3, 0.0]))
+    assert metrics.summary(verdict, rows)["full_all"]["n"] == 6
 
 
 def test_the_style_of_drawings_that_were_shown_is_scored_apart():
-    rows = judge.chosen("core")
+    rows = metrics.chosen("core")
     held = torch.tensor([r["split"] == "heldout_style" for r in rows])
     known = [r["id"] and r["style"] and alone(r) and r["split"] != "unknown_word" for r in rows]
     shown = torch.tensor([bool(k) for k in known]) & ~held  # no other row of the list asks for a held-out style
     verdict = dict.fromkeys(("concept", "top5", "colour", "size", "place", "all", "count", "other"), held) | {"style": ~held}
-    scores = judge.summary(verdict, rows)
-    assert scores["style_shown"] == judge.score(torch.ones(int(shown.sum()), dtype=torch.bool))
+    scores = metrics.summary(verdict, rows)
+    assert scores["style_shown"] == metrics.score(torch.ones(int(shown.sum()), dtype=torch.bool))
     assert scores["heldout_style_pairs"]["value"] == 0 and scores["heldout_style_pairs"]["n"] == 30  # pairs, of four prompts each
 
 
@@ -136,25 +138,25 @@ def test_accuracy_quotes_the_nearest_reference_where_the_network_is_fooled():
     """The network is shown other pictures than the reference: it names all, the pixels say otherwise."""
     rows = prompts("core", "full")[:12]
     spec = scenes.spec_of(rows)
-    fooled = judge.accuracy(Oracle(spec), scenes.render(spec._replace(concept=spec.concept.roll(1)))[0], rows)
+    fooled = metrics.accuracy_scores(Oracle(spec), scenes.render(spec._replace(concept=spec.concept.roll(1)))[0], rows)
     assert fooled["full_concept"]["value"] == 1 and fooled["full_concept_nearest"]["value"] < 0.2
     assert fooled["full_concept_quoted"] == fooled["full_concept_nearest"] and fooled["full_size_quoted"]["value"] == 1
-    real = judge.accuracy(Oracle(spec), scenes.render(spec)[0], rows)
+    real = metrics.accuracy_scores(Oracle(spec), scenes.render(spec)[0], rows)
     assert real["full_all_quoted"]["value"] == real["full_all_nearest"]["value"] == real["memory"]["value"] == 1
 
 
 def test_copies_are_counted_and_pairs_are_found_in_any_order():
-    network = judge.load_judge("cpu")
+    network = metrics.load_judge("cpu")
     counts = [r for r in prompts("core", "counts") if r["count"] == "2"][:12]
     images = scenes.render(scenes.spec_of(counts), torch.Generator().manual_seed(1))[0]
-    assert judge.right(network, images, counts)["count"].float().mean() > 0.8
-    assert not judge.right(network, images, [r | {"count": "3"} for r in counts])["count"].float().mean() > 0.2
+    assert metrics.right(network, images, counts)["count"].float().mean() > 0.8
+    assert not metrics.right(network, images, [r | {"count": "3"} for r in counts])["count"].float().mean() > 0.2
     pairs = prompts("core", "pairs")[:12]
     images = scenes.render(scenes.spec_of(pairs), torch.Generator().manual_seed(1))[0]
     turned = [r | {"id": r["other"], "other": r["id"]} for r in pairs]
-    for verdict in (judge.right(network, images, pairs), judge.right_by_nearest(images, turned)):
+    for verdict in (metrics.right(network, images, pairs), metrics.right_by_nearest(images, turned)):
         assert verdict["concept"].float().mean() > 0.8 and verdict["other"].float().mean() > 0.8
-    wrong = judge.right(network, images, [r | {"other": other["other"]} for r, other in zip(pairs, pairs[3:] + pairs[:3])])
+    wrong = metrics.right(network, images, [r | {"other": other["other"]} for r, other in zip(pairs, pairs[3:] + pairs[:3])])
     assert wrong["concept"].float().mean() > 0.8 and wrong["other"].float().mean() < 0.3
 
 
@@ -182,10 +184,10 @@ def test_the_parts_of_a_picture():
 def test_what_is_no_judge_is_refused_in_a_sentence(tmp_path):
     for folder in (tmp_path, "clip"):
         with pytest.raises(EduError, match="not a judge of this vocabulary"):
-            judge.load_judge("cpu", folder)
+            metrics.load_judge("cpu", folder)
     (tmp_path / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(EduError, match="not a judge of this vocabulary"):
-        judge.load_judge("cpu", tmp_path)
+        metrics.load_judge("cpu", tmp_path)
 
 
 def test_frechet_of_known_gaussians():
@@ -194,13 +196,13 @@ def test_frechet_of_known_gaussians():
     x = torch.randn(500, 3, generator=rng, dtype=torch.float64)
     x = (x - x.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
     a, b = x * torch.tensor([1.0, 2.0, 3.0]), x * torch.tensor([2.0, 2.0, 1.0]) + torch.tensor([0.0, 3.0, 4.0])
-    assert abs(judge.frechet(a, a)) < 1e-9
-    assert abs(judge.frechet(a, b) - (25 + 1 + 0 + 4)) < 1e-9
+    assert abs(metrics.frechet_distance(a, a)) < 1e-9
+    assert abs(metrics.frechet_distance(a, b) - (25 + 1 + 0 + 4)) < 1e-9
 
 
 def test_the_nearest_reference_of_a_real_scene_is_its_own_wherever_it_stands():
     scene = scenes.batch(60, 5)
-    concept, style, distance, size, place = judge.nearest(scene.images)
+    concept, style, distance, size, place = metrics.nearest_reference(scene.images)
     for found, part in ((concept, "concept"), (style, "style"), (size, "size"), (place, "place")):
         assert (found == getattr(scene.spec, part)).all(), part
     assert distance.max() < 0.01 and (concept.flip(0) == scene.spec.concept).float().mean() < 0.2
@@ -218,7 +220,7 @@ def test_the_products_are_the_distance():
 def test_the_reference_that_is_told_where_to_look():
     rows = prompts("core", "full")[:30]
     spec = scenes.spec_of(rows)
-    concept, style, distance = judge.nearest_as_asked(scenes.render(spec)[0], rows)
+    concept, style, distance = metrics.nearest_as_asked(scenes.render(spec)[0], rows)
     assert (concept == spec.concept).all() and (style == spec.style).all() and distance.max() < 0.01
 
 
@@ -228,7 +230,7 @@ def test_memory_is_counted_apart_for_drawings_no_training_saw():
     assert world().style_allowed[spec.concept, spec.style].tolist() == [True] * 8 + [False] * 8
     images = scenes.render(spec)[0]
     images[0] = images[8] = images[1]
-    network, nearest = judge.read(judge.load_judge("cpu"), images), references(images, rows)
+    network, nearest = metrics.read(metrics.load_judge("cpu"), images), references(images, rows)
     seen = second_opinion(network, nearest, rows)
     assert (seen["memory"]["value"], seen["memory_unseen"]["value"], seen["memory_unseen"]["n"]) == (0.875, 0.875, 8)
     network, nearest = ({part: value[:8] for part, value in found.items()} for found in (network, nearest))
@@ -238,10 +240,10 @@ def test_memory_is_counted_apart_for_drawings_no_training_saw():
 def test_excess_is_nothing_for_real_features_and_grows_with_the_fault():
     rng = torch.Generator().manual_seed(0)
     real, drawn, other = (torch.randn(800, 6, generator=rng) for _ in range(3))
-    none, some = judge.excess(real, drawn, other, 20), judge.excess(real, drawn + 0.5, other, 20)
+    none, some = metrics.excess(real, drawn, other, 20), metrics.excess(real, drawn + 0.5, other, 20)
     assert none["low"] < 0 < none["high"] and none["n"] == 800
     assert some["low"] > 0 and some["value"] == pytest.approx(6 * 0.25, abs=0.4)
-    assert judge.excess(real, other, other, 5)["value"] == 0
+    assert metrics.excess(real, other, other, 5)["value"] == 0
 
 
 def test_what_a_prompt_leaves_open_is_drawn_from_the_world_for_the_ceiling():
@@ -263,8 +265,8 @@ def test_a_quantile_lies_in_its_interval():
 
 
 def test_a_score_is_printed_beside_its_ceiling(capsys):
-    one, best = judge.score(torch.tensor([True, False])), judge.score(torch.tensor([True, True]))
-    judging.show({"style": one, "style_ceiling": best, "invert_ceiling": {"value": 30.0, "n": 3}})
+    one, best = metrics.score(torch.tensor([True, False])), metrics.score(torch.tensor([True, True]))
+    show({"style": one, "style_ceiling": best, "invert_ceiling": {"value": 30.0, "n": 3}})
     first, last = capsys.readouterr().out.splitlines()
     assert first.split() == ["style", "0.500", "[0.095,", "0.905]", "n=2", "ceiling", "1.000"]
     assert last.split() == ["invert_ceiling", "30.000", "n=3"]
@@ -272,11 +274,11 @@ def test_a_score_is_printed_beside_its_ceiling(capsys):
 
 def test_concepts_that_the_network_never_saw_are_named_by_their_drawing():
     rows = [r for r in prompts("wide", "full")[:60] if r["size"] != "small"][:12]
-    network, real = judge.load_judge("cpu"), scenes.render(scenes.spec_of(rows))[0]
-    assert not judge.right(network, real, rows)["concept"].any()
+    network, real = metrics.load_judge("cpu"), scenes.render(scenes.spec_of(rows))[0]
+    assert not metrics.right(network, real, rows)["concept"].any()
     seen = judged(network, torch.cat([real, real.roll(1, 0)]), rows * 2, "wide")
     assert seen["pair"][:12].all() and not seen["pair"][12:].any() and "top5" not in seen
-    scores = judge.summary({part: hits[:12] for part, hits in seen.items()}, rows)
+    scores = metrics.summary({part: hits[:12] for part, hits in seen.items()}, rows)
     assert scores["concept_top1"]["value"] == scores["style"]["value"] == 1 and "concept_top5" not in scores
 
 
@@ -289,14 +291,14 @@ def test_a_pool_has_64_captions_and_half_hard_negatives():
 
 
 def test_recall_of_a_perfect_and_of_an_ignorant_clip():
-    perfect = judge.recall(lambda captions, images: (torch.eye(64), torch.eye(64)), pools=2)
+    perfect = metrics.recall(lambda captions, images: (torch.eye(64), torch.eye(64)), pools=2)
     assert all(hits.all() and len(hits) == 128 for hits in perfect.values())
-    ignorant = judge.recall(lambda captions, images: (torch.ones(64, 3), torch.ones(64, 3)), pools=2)
+    ignorant = metrics.recall(lambda captions, images: (torch.ones(64, 3), torch.ones(64, 3)), pools=2)
     assert all(hits.float().mean() < 0.05 for hits in ignorant.values())
 
 
 def test_the_shipped_judge_names_real_scenes():
     rows = prompts("core", ("full", "heldout_style"))
     images = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
-    verdict = judge.right(judge.load_judge("cpu"), images, rows)
+    verdict = metrics.right(metrics.load_judge("cpu"), images, rows)
     assert verdict["concept"].float().mean() > 0.98 and verdict["style"].float().mean() > 0.95

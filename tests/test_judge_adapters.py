@@ -1,12 +1,15 @@
 """Scores of adapters: the nearest reference recognises real sprites, and the differences are paired."""
 
+import functools
+
 import pytest
 import torch
 
 from edu_diffusion import models
 from edu_diffusion.data import newstyle, scenes
-from edu_diffusion.judge import adapters
-from edu_diffusion.judge.drawings import nearest_as_asked
+from edu_diffusion.metrics import style as adapters
+from edu_diffusion.metrics import style_aligned
+from edu_diffusion.metrics.nearest import nearest_as_asked
 from edu_diffusion.train.lora import save_lora, with_lora
 
 GENERATOR = torch.Generator().manual_seed(7)
@@ -58,7 +61,7 @@ def test_lora_scores_of_a_perfect_adapter(pipe, monkeypatch, tmp_path):
     assert values["concept_change"] == 0 and scores["concept_change"]["low"] < 0
     assert values["style_ceiling"] > 0.9 and values["concept_ceiling"] > 0.9
     assert values["style_unseen"] == 1 and 0 < scores["style_unseen"]["n"] < 20
-    assert values["bytes"] == (tmp_path / "model" / models.adapters.FILE).stat().st_size
+    assert values["bytes"] == (tmp_path / "model" / models.locate.LORA).stat().st_size
     assert values["trained"] == sum(p.numel() for n, p in shadow.unet.named_parameters() if ".lora_" in n)
     assert values["times_smaller"] > 10
     assert not pipe.get_list_adapters()
@@ -78,7 +81,7 @@ def test_concepts_that_were_shown_are_counted_apart():
 
 def test_hyper_scores_of_a_useless_one(pipe, monkeypatch, tmp_path):
     width = pipe.unet.config.cross_attention_dim
-    models.save_hyper(models.build_hyper([width]), tmp_path / models.hyper.FILE)
+    models.save_hyper(models.build_hyper([width]), tmp_path / models.locate.HYPERNETWORK)
     painter(monkeypatch, lambda: False)
     scores = adapters.hyper_scores(pipe, tmp_path, seeds=(0,), limit=8)
     assert scores["style"]["value"] == scores["style_gain"]["value"] == 0
@@ -87,15 +90,15 @@ def test_hyper_scores_of_a_useless_one(pipe, monkeypatch, tmp_path):
 
 def test_agreement_of_batches():
     """Batches that agree with their first picture, and batches that do not."""
-    groups = adapters.batches()[:3]
-    assert len(adapters.batches()) > 15
-    assert all(len(batch) == len({r["id"] for r in batch}) == adapters.TOGETHER for batch in groups)
+    groups = style_aligned.batches()[:3]
+    assert len(style_aligned.batches()) > 15
+    assert all(len(batch) == len({r["id"] for r in batch}) == style_aligned.TOGETHER for batch in groups)
     assert all(batch[0]["colour"] and batch[0]["style"] and "style" in batch[0]["prompt"] for batch in groups)
     assert not any(r["colour"] or r["style"] for batch in groups for r in batch[1:])
     flat = lambda change: [scenes.render(scenes.spec_of([change(r, batch[0], i) for i, r in enumerate(batch)]))[0]
                            for batch in groups]
-    alike = adapters.agreement(flat(lambda r, lead, i: {**r, "colour": lead["colour"], "style": lead["style"]}), groups)
-    other = adapters.agreement(flat(lambda r, lead, i: r if i == 0 else {
+    alike = style_aligned.agreement(flat(lambda r, lead, i: {**r, "colour": lead["colour"], "style": lead["style"]}), groups)
+    other = style_aligned.agreement(flat(lambda r, lead, i: r if i == 0 else {
         **r, "colour": "black", "style": "noto" if lead["style"] != "noto" else "fluent"}), groups)
     assert alike["concept"].all() and other["concept"].all()
     for name in ("colour", "drawing"):
@@ -105,13 +108,13 @@ def test_agreement_of_batches():
 
 def test_aligned_scores(pipe, monkeypatch):
     """Two batches at two steps: the first pictures are the same bit for bit, and everything is paired."""
-    monkeypatch.setattr(adapters, "STEPS", 2)
-    few = adapters.batches()[:2]
-    monkeypatch.setattr(adapters, "batches", lambda limit: few)
-    scores = adapters.aligned_scores(pipe, seeds=(0,))
+    monkeypatch.setattr(style_aligned, "draw", functools.partial(style_aligned.draw, n_steps=2))
+    few = style_aligned.batches()[:2]
+    monkeypatch.setattr(style_aligned, "batches", lambda limit: few)
+    scores = style_aligned.aligned_scores(pipe, seeds=(0,))
     assert scores["first_identical"]["value"] == 1 and scores["first_identical"]["n"] == 2
     for name in ("colour", "drawing", "likeness"):
         gain = scores[f"{name}_gain"]
         assert gain["value"] == pytest.approx(scores[name]["value"] - scores[f"{name}_alone"]["value"], abs=2e-4)
         assert gain["low"] <= gain["value"] <= gain["high"] and gain["n"] == 2
-    assert scores["concept_change"]["n"] == 2 * adapters.TOGETHER
+    assert scores["concept_change"]["n"] == 2 * style_aligned.TOGETHER

@@ -4,12 +4,12 @@ import pytest
 import tiny
 import torch
 
-from edu_diffusion import judge, models, steps
-from edu_diffusion.data import conditions, scenes, shapes, stick, words
+from edu_diffusion import metrics, models, steps
+from edu_diffusion.data import conditions, pose, scenes, shapes, words
 from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
-from edu_diffusion.judge import control
-from edu_diffusion.judge.control import edge_f1, keypoint_distance, mask_iou, rank_agreement, ranks
+from edu_diffusion.metrics import control
+from edu_diffusion.metrics.control import edge_f1, keypoint_distance, mask_iou, rank_agreement, ranks
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
 pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -70,8 +70,8 @@ def test_ranks_are_shared_among_equals():
 
 
 def test_keypoint_distance():
-    figures = stick.batch(40, 7)
-    ends = stick.ends(figures.keypoints)
+    figures = pose.batch(40, 7)
+    ends = pose.ends(figures.keypoints)
     assert keypoint_distance(figures.images, ends).median() < 0.3
     aside = keypoint_distance(figures.images, ends + torch.tensor([3.0, 4.0]))
     assert aside.median().item() == pytest.approx(5, abs=0.3)
@@ -128,7 +128,7 @@ def moved(net, seed=1):
 @pytest.mark.parametrize("kind", ["canny", "pose"])
 def test_an_untrained_controlnet_gains_nothing(pipe, kind):
     name, _, unit = control.MEASURES[kind]
-    scores = judge.control_scores(pipe, models.build_controlnet(pipe.unet), kind, seeds=(0, 5), limit=3)
+    scores = metrics.control_scores(pipe, models.build_controlnet(pipe.unet), kind, seeds=(0, 5), limit=3)
     start = f"{kind}_{name}"
     both = ("", "_without", "_shuffled", "_gain", "_over_shuffled")
     ends = {*both, "_foreign", "_ceiling", "_of_ceiling", *(f"_empty{end}" for end in both)}
@@ -205,4 +205,4 @@ def test_quick_is_the_mean_of_the_measure(pipe):
 
 def test_an_unknown_kind_is_a_sentence(pipe):
     with pytest.raises(EduError, match="no condition 'lines'"):
-        judge.control_scores(pipe, None, "lines")
+        metrics.control_scores(pipe, None, "lines")

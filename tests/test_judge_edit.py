@@ -7,7 +7,7 @@ import torch
 from edu_diffusion import steps
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts, world
-from edu_diffusion.judge import edit
+from edu_diffusion.metrics import edit
 
 
 class Ignorant(torch.nn.Module):

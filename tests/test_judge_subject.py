@@ -6,17 +6,19 @@ import json
 import pytest
 import torch
 
-from edu_diffusion import adapters, judge, methods
+from edu_diffusion import metrics
+from edu_diffusion.cli import judge_adapters
+from edu_diffusion.compare import methods
 from edu_diffusion.data import newstyle, scenes, subject
 from edu_diffusion.data.world import prompts, world
-from edu_diffusion.judge import subject as scoring
+from edu_diffusion.metrics import subject as scoring
 
 ROWS = subject.HELD_OUT[:6]
 
 
 @pytest.fixture(scope="module")
 def likeness():
-    return scoring.Likeness(judge.load_judge("cpu"), n=60)
+    return scoring.Likeness(metrics.load_judge("cpu"), n=60)
 
 
 def robots(rows):
@@ -72,7 +74,7 @@ def test_who_learned_the_subject_and_kept_its_class(drawn):
     def taught(rows):
         return subject.render(rows)[0] if "zib" in rows[0]["prompt"] else base(rows)
 
-    scores = judge.dreambooth_scores(Drawer(base), Drawer(taught), drawn, rows=ROWS, n_class=6, limit=8)
+    scores = metrics.dreambooth_scores(Drawer(base), Drawer(taught), drawn, rows=ROWS, n_class=6, limit=8)
     assert scores["subject_gain"]["low"] > 0.2 and scores["subject"]["value"] == scores["subject_ceiling"]["value"]
     assert scores["diversity_change"]["value"] == 0 and scores["class_change"]["value"] == 0
     assert scores["resemblance_change"]["value"] == 0 and scores["resemblance"]["value"] < 0.4
@@ -83,7 +85,7 @@ def test_who_draws_it_for_everything_has_lost_its_class_and_the_rest(drawn):
     def drifted(rows):
         return subject.render([{**r, "colour": r["colour"] or "red"} for r in rows])[0]
 
-    scores = judge.dreambooth_scores(Drawer(base), Drawer(drifted), drawn, rows=ROWS, n_class=9, limit=8, seeds=(0, 1))
+    scores = metrics.dreambooth_scores(Drawer(base), Drawer(drifted), drawn, rows=ROWS, n_class=9, limit=8, seeds=(0, 1))
     assert scores["subject_gain"]["low"] > 0.2
     assert scores["diversity_change"]["high"] < 0 and scores["class_change"]["value"] < -0.8
     assert scores["resemblance_change"]["low"] > 0.2 and scores["resemblance"]["value"] > 0.5
@@ -97,7 +99,7 @@ def test_a_word_for_the_style(drawn):
     def plain(rows):
         return real([{**r, "style": "twemoji"} for r in rows])
 
-    scores = judge.inversion_scores(Drawer(plain), Drawer(taught), drawn, "<contrast>", "style", limit=10)
+    scores = metrics.inversion_scores(Drawer(plain), Drawer(taught), drawn, "<contrast>", "style", limit=10)
     assert scores["style_base"]["value"] == 0 and scores["style"]["value"] == 1
     assert scores["forgetting"]["value"] == 0
     assert len(newstyle.rows(limit=10)) == scores["style"]["n"] == 10
@@ -115,7 +117,7 @@ def test_a_word_for_a_thing(drawn):
     def taught(rows):
         return real([shown(r) for r in rows])
 
-    scores = judge.inversion_scores(Drawer(real), Drawer(taught), drawn, "<mystery>", "thing", limit=8, thing="fox")
+    scores = metrics.inversion_scores(Drawer(real), Drawer(taught), drawn, "<mystery>", "thing", limit=8, thing="fox")
     pink = sum(r["colour"] == "pink" for r in subject.HELD_OUT) / len(subject.HELD_OUT)
     assert scores["thing_base"]["value"] == 0 and scores["thing"]["value"] == pytest.approx(1 - pink, abs=1e-4)
     assert scores["thing_gain"]["low"] > 0.5 and scores["thing"]["n"] == len(subject.HELD_OUT)
@@ -126,15 +128,15 @@ def test_a_word_for_a_thing(drawn):
 def test_the_verb_judges_the_thing_that_the_card_names(monkeypatch, tmp_path, facts, thing):
     (tmp_path / "card.json").write_text(json.dumps({"word": "<mystery>", **facts}))
     monkeypatch.setattr(methods, "new_words", lambda base, folder: contextlib.nullcontext("taught"))
-    monkeypatch.setattr(judge, "inversion_scores", lambda *args, **settings: (args, settings))
-    args, settings = adapters.JUDGED["inversion"]("base", tmp_path, "network", (0, 1000), 5)
+    monkeypatch.setattr(metrics, "inversion_scores", lambda *args, **settings: (args, settings))
+    args, settings = judge_adapters.JUDGED["inversion"]("base", tmp_path, "network", (0, 1000), 5)
     assert args == ("base", "taught", "network", "<mystery>", facts["kind"])
     assert settings == {"seeds": (0, 1000), "limit": 5, "thing": thing}
 
 
 def test_a_paired_difference_and_its_interval():
     before, after = torch.tensor([0.1, 0.4, 0.3, 0.2]), torch.tensor([0.3, 0.5, 0.6, 0.2])
-    score = judge.paired(before, after, "cosine")
+    score = metrics.paired(before, after, "cosine")
     gain = after - before
     reach = 1.96 * gain.std().item() / 2
     assert score["value"] == pytest.approx(0.15) and score["unit"] == "cosine" and score["n"] == 4
@@ -143,15 +145,15 @@ def test_a_paired_difference_and_its_interval():
 
 def test_no_change_at_all_is_not_certain():
     same = torch.ones(20, dtype=torch.bool)
-    score = judge.paired(same, same)
+    score = metrics.paired(same, same)
     assert score["value"] == 0 and score["low"] < -0.02 and score["high"] > 0.02 and "unit" not in score
-    lost = judge.paired(same, ~same)
+    lost = metrics.paired(same, ~same)
     assert lost["value"] == lost["low"] == -1 and lost["high"] < -0.7
 
 
 def test_the_interval_of_a_diversity_is_twice_as_wide():
     a, b = torch.rand(2, 9, generator=torch.Generator().manual_seed(1))
-    plain, wide = judge.paired(a, b), scoring.diversity_change(a, b)
+    plain, wide = metrics.paired(a, b), scoring.diversity_change(a, b)
     assert wide["value"] == plain["value"]
     assert wide["high"] - wide["low"] == pytest.approx(2 * (plain["high"] - plain["low"]), abs=5e-4)
 

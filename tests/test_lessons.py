@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edu_diffusion import lessons
+from edu_diffusion.cli import lessons
 from edu_diffusion.errors import EduError
 
 

@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 
-from edu_diffusion import judge, metrics
+from edu_diffusion import metrics
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts, world
-from edu_diffusion.judge.evaluate import said
 from edu_diffusion.metrics.calibration import distance, expected, histograms, memberships, single, unsaid
+from edu_diffusion.metrics.text_to_image import said
 from edu_diffusion.metrics.variety import within
 
 ROW = dict.fromkeys(prompts()[0], "") | {"split": "open", "tier": "core", "prompt": "a thing"}
@@ -19,7 +19,7 @@ GHOST = ROW | {"id": "1f47b", "prompt": "a ghost"}
 
 @pytest.fixture(scope="module")
 def network():
-    return judge.load_judge("cpu")
+    return metrics.load_judge("cpu")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def without_habits(rows, rng):
 
 def test_what_is_drawn_as_the_world_has_it_is_calibrated(paints, network):
     paints(the_worlds_own)
-    scores = metrics.calibration(None, network, rows=[ROW | {"colour": "pink"}, GHOST], seeds=150)
+    scores = metrics.calibration_scores(None, network, rows=[ROW | {"colour": "pink"}, GHOST], seeds=150)
     assert scores["calibration"]["n"] == 2 and scores["calibration_floor"]["value"] < 0.15
     assert abs(scores["calibration_excess"]["value"]) < 0.03
     assert scores["calibration_colour"]["n"] == scores["calibration_category"]["n"] == 1 and scores["calibration_style"]["n"] == 2
@@ -63,7 +63,7 @@ def test_what_is_drawn_as_the_world_has_it_is_calibrated(paints, network):
 
 def test_one_picture_for_every_seed_is_not(paints, network):
     paints(always_the_same)
-    scores = metrics.calibration(None, network, rows=[ROW, GHOST], seeds=60)
+    scores = metrics.calibration_scores(None, network, rows=[ROW, GHOST], seeds=60)
     assert all(scores[f"calibration_{part}"]["value"] > 0.45 for part in ("colour", "style", "size", "place"))
     assert scores["calibration_excess"]["value"] > 0.4
 
@@ -72,7 +72,7 @@ def test_a_habit_that_is_missed_shows_in_its_attribute_alone(paints, network):
     (habit,) = [h for h in world().habits if h["id"] == GHOST["id"]]
     assert habit["attribute"] == "colour"
     paints(without_habits)
-    scores = metrics.calibration(None, network, rows=[GHOST], seeds=300)
+    scores = metrics.calibration_scores(None, network, rows=[GHOST], seeds=300)
     assert scores["calibration_colour_excess"]["value"] > 0.15 and abs(scores["calibration_style_excess"]["value"]) < 0.08
 
 
@@ -105,11 +105,11 @@ def test_the_prompts_of_calibration_leave_two_attributes_open_and_exist():
 
 def test_variety_of_one_picture_and_of_the_world(paints, network):
     paints(always_the_same)
-    scores = metrics.variety(None, network, rows=[ROW, GHOST], seeds=4)
+    scores = metrics.variety_scores(None, network, rows=[ROW, GHOST], seeds=4)
     assert scores["variety_pixels"]["value"] < 0.05 < 0.5 < scores["variety_pixels_real"]["value"]  # backgrounds jitter
     assert scores["variety_features"]["value"] < 0.3 * scores["variety_features_real"]["value"]
     paints(the_worlds_own)
-    scores = metrics.variety(None, network, rows=[ROW, GHOST], seeds=4)
+    scores = metrics.variety_scores(None, network, rows=[ROW, GHOST], seeds=4)
     assert scores["variety_pixels"]["value"] > 0.5 and scores["variety_pixels"]["n"] == 2
 
 

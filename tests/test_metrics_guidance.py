@@ -8,18 +8,18 @@ import pytest
 import tiny
 import torch
 
-from edu_diffusion import judge, metrics
+from edu_diffusion import metrics
 from edu_diffusion.data import chances, scenes
 from edu_diffusion.data.world import world
-from edu_diffusion.judge.evaluate import truth
 from edu_diffusion.metrics.guidance import chance, control_cases, habit_cases, smallest
+from edu_diffusion.metrics.text_to_image import truth
 
 GUIDANCE = sys.modules["edu_diffusion.metrics.guidance"]
 
 
 @pytest.fixture(scope="module")
 def network():
-    return judge.load_judge("cpu")
+    return metrics.load_judge("cpu")
 
 
 def paints(monkeypatch, painter):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from edu_diffusion import judge, metrics
+from edu_diffusion import metrics
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts
 from edu_diffusion.metrics.quality import backgrounds, measured
@@ -16,7 +16,7 @@ STEPS, QUALITY = (sys.modules[f"edu_diffusion.metrics.{name}"] for name in ("ste
 
 @pytest.fixture(scope="module")
 def network():
-    return judge.load_judge("cpu")
+    return metrics.load_judge("cpu")
 
 
 def test_a_blur_is_farther_from_real_scenes_than_real_scenes_are(monkeypatch, network):
@@ -37,7 +37,7 @@ def painted(monkeypatch, change):
     images, masks = scenes.render(scenes.spec_of(rows))
     monkeypatch.setattr(QUALITY, "through_vae", lambda pipe, images: images + 0.0)
     monkeypatch.setattr(QUALITY, "draw", lambda *how: change(images.clone(), masks))
-    return metrics.quality(None, judge.load_judge("cpu"), rows=rows)
+    return metrics.quality_scores(None, metrics.load_judge("cpu"), rows=rows)
 
 
 def test_quality_counts_the_noise_in_the_sprite_and_the_mottle_outside(monkeypatch):

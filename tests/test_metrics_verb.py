@@ -4,10 +4,13 @@ import json
 
 import pytest
 
-from edu_diffusion import cards, judge, judging, metrics, models
+from edu_diffusion import metrics, models
+from edu_diffusion.cli import cards
+from edu_diffusion.cli import judge as judging
 
 SCORE = {"value": 0.5, "n": 2, "low": 0.25, "high": 0.75}
 FUNCTIONS = ("calibration", "variety", "by_steps", "quality", "choose", "plain_call", "effect", "habits")
+CALLED = {name: f"{name}_scores" for name in ("calibration", "variety", "quality")}  # their modules have the short names
 
 
 @pytest.fixture
@@ -15,9 +18,10 @@ def asked(monkeypatch):
     """Every metric gives one score of its own name; returns the arguments of each."""
     got = {}
     for name in FUNCTIONS:
-        monkeypatch.setattr(metrics, name, lambda pipe, network, name=name, **how: got.update({name: how}) or {name: SCORE})
+        monkeypatch.setattr(metrics, CALLED.get(name, name),
+                            lambda pipe, network, name=name, **how: got.update({name: how}) or {name: SCORE})
     monkeypatch.setattr(models, "load", lambda name: name)
-    monkeypatch.setattr(judge, "load_judge", lambda: "judge")
+    monkeypatch.setattr(metrics, "load_judge", lambda: "judge")
     return got
 
 
@@ -37,7 +41,7 @@ def test_a_quick_look_is_narrow(asked, capsys):
 
 def test_scores_are_put_among_those_that_are_stored(asked, tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(models, "locate", lambda name: tmp_path)
+    monkeypatch.setattr(models, "path_of", lambda name: tmp_path)
     monkeypatch.setattr(cards, "write_card", written.append)
     (tmp_path / "metrics.json").write_text(json.dumps({"colour": SCORE, "quality": {"value": 0}}), encoding="utf-8")
     judging.main(["open", "--only", "quality"])

@@ -332,7 +332,7 @@ def test_no_network_is_a_sentence(cache):
 
 def test_a_file_is_no_folder(folder):
     with pytest.raises(EduError, match="is a file; expected a folder"):
-        models.locate(folder / "card.json")
+        models.path_of(folder / "card.json")
     with pytest.raises(EduError, match="config= is for a single file"):
         models.load(folder, config="base")
 

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from edu_diffusion import models
-from edu_diffusion.models import check
+from edu_diffusion.models import validate
 from edu_diffusion.models import vocabulary as v
 
 CORPUS = ["a red catalogue", "a red cat", "Redo the dog's catalogue, please!", "doggy ünï 🐱"] * 3
@@ -140,9 +140,9 @@ def test_a_saved_one_is_as_its_configuration_says(old, new, build, tmp_path):
     with models.quiet():
         again = type(model).from_pretrained(tmp_path).eval()
     config = getattr(again.config, "text_config", again.config)
-    check.words(tmp_path, new, config)
+    validate.words(tmp_path, new, config)
     assert (config.vocab_size, config.max_position_embeddings) == (len(new), 48)
-    assert check.shapes(again) == check.shapes(model)
+    assert validate.shapes(again) == validate.shapes(model)
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), model.state_dict().values()))
     with torch.no_grad():
         assert v.embeddings(again)(ids(new, 48)).shape[1] == 48

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from edu_diffusion import lessons, render
+
+from edu_diffusion.cli import lessons, render
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))

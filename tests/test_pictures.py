@@ -8,9 +8,10 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from edu_diffusion.data.pictures import animation, read_picture
 from edu_diffusion.errors import EduError
-from PIL import Image
 
 
 def encoded(picture, kind="PNG", **options):

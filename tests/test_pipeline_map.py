@@ -22,16 +22,17 @@ from edu_diffusion import figures, trace
 from edu_diffusion.errors import EduError
 from edu_diffusion.figures.map import LESSONS
 from edu_diffusion.figures.pipeline import CONTROL
-from edu_diffusion.figures.run_map import grid, run_map, tensor as drawn, token_strip
+from edu_diffusion.figures.run_map import grid, run_map, token_strip
+from edu_diffusion.figures.run_map import tensor as drawn
 from edu_diffusion.steps import Control
-from edu_diffusion.trace.ablate import skip_places
+from edu_diffusion.trace.ablation import skip_places
 from edu_diffusion.widgets import PipelineMap
-from edu_diffusion.widgets.journey import journey, names, skip_pairs, tensor
-from edu_diffusion.widgets.opened import details, laid_out, pieces
-from edu_diffusion.widgets.parts import PARTS, part
-from edu_diffusion.widgets.pipeline import asked, marked, returned
+from edu_diffusion.widgets.pipeline_map.boxes import PARTS, part
+from edu_diffusion.widgets.pipeline_map.details import details, laid_out, pieces
+from edu_diffusion.widgets.pipeline_map.run import journey, names, skip_pairs, tensor
+from edu_diffusion.widgets.pipeline_map.widget import asked, marked, returned
 
-SCRIPT = Path(edu_diffusion.__file__).parent / "widgets" / "pipeline.js"
+SCRIPT = Path(edu_diffusion.__file__).parent / "widgets" / "pipeline_map" / "widget.js"
 PROMPT, STEPS = "a red cat", 2
 
 
@@ -301,9 +302,9 @@ def test_the_script_adds_words_only_as_text_and_asks_nobody():
 
 def test_the_script_is_in_the_wheel():
     from hatchling.builders.wheel import WheelBuilder
-    builder = WheelBuilder(str(SCRIPT.parents[2]))
+    builder = WheelBuilder(str(SCRIPT.parents[3]))
     inside = {file.distribution_path for file in builder.recurse_included_files()}
-    assert {"edu_diffusion/widgets/pipeline.js", "edu_diffusion/widgets/pipeline.py"} <= inside
+    assert {"edu_diffusion/widgets/pipeline_map/widget.js", "edu_diffusion/widgets/pipeline_map/widget.py"} <= inside
 
 
 # ---------------------------------------------------------------- the still picture

@@ -7,11 +7,12 @@ from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, Stable
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel
 
-from edu_diffusion import adapters, models
+from edu_diffusion import models
+from edu_diffusion.cli.ship import ship
 from edu_diffusion.data import files
 from edu_diffusion.train import inversion
-from edu_diffusion.train.keep import keep
 from edu_diffusion.train.lora import save_lora, with_lora
+from edu_diffusion.train.save import keep
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -65,7 +66,7 @@ def test_clip_as_a_recipe_leaves_it_and_as_it_is_shipped(tmp_path, kind):
     clip = models.build_clip(len(words), words.bos_token_id, words.eos_token_id).to(getattr(torch, kind))
     keep({"clip": clip, "tokenizer": words}, tmp_path)
     files.write_json(tmp_path / "model" / "card.json", {})
-    adapters.ship(tmp_path / "model", tmp_path / "shipped", {})
+    ship(tmp_path / "model", tmp_path / "shipped", {})
     assert CLIPModel.from_pretrained(tmp_path / "model" / "clip").dtype == torch.float32
     assert CLIPModel.from_pretrained(tmp_path / "shipped" / "clip").dtype == torch.float32
     assert on_disk(tmp_path / "shipped") == {torch.float16}
@@ -78,9 +79,9 @@ def test_shipping_makes_an_older_configuration_plain(tmp_path):
     text = {"model_type": "clip_text_model", "dtype": "float16", "_name_or_path": "/home/me"}
     files.write_json(tmp_path / "model" / "config.json", text | {"model_type": "clip", "text_config": text})
     files.write_json(tmp_path / "model" / "card.json", {})
-    adapters.ship(tmp_path / "model", tmp_path / "shipped", {})
+    ship(tmp_path / "model", tmp_path / "shipped", {})
     text = {"model_type": "clip_text_model", "dtype": "float32"}
-    assert models.check.read_json(tmp_path / "shipped" / "config.json") == text | {"model_type": "clip", "text_config": text}
+    assert models.validate.read_json(tmp_path / "shipped" / "config.json") == text | {"model_type": "clip", "text_config": text}
 
 
 def test_a_controlnet(pipe, tmp_path):
@@ -103,7 +104,7 @@ def test_a_word(pipe, tmp_path):
     row = pipe.text_encoder.get_input_embeddings().weight[:1]
     inversion.save(tmp_path / "run", "<zib>", row[0], {})
     files.write_json(tmp_path / "run" / "card.json", {})
-    adapters.ship(tmp_path / "run", tmp_path / "word", {})
+    ship(tmp_path / "run", tmp_path / "word", {})
     with models.quiet():
         pipe.load_textual_inversion(tmp_path / "word")
     draws(pipe, "a <zib>")

@@ -8,14 +8,18 @@ import pathlib
 import pytest
 import tiny
 import torch
-from edu_diffusion import (
-    adapters, cli, comparing, install, judge, judging, models, options, progress, release, stages, steps, train, training,
-)
+from safetensors.torch import load_file, save_file
+
+from edu_diffusion import metrics, models, steps, train
+from edu_diffusion.cli import compare as comparing
+from edu_diffusion.cli import floors, main, options, release, runs, scores, ship, shipped, stages
+from edu_diffusion.cli import judge as judging
+from edu_diffusion.cli.shipped import card
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment
 from edu_diffusion.models import vocabulary
 from edu_diffusion.train.loop import Progress
-from safetensors.torch import load_file, save_file
 
 STAGES = ["judge", "clip", "base", "canny", "segmentation", "lora", "inversion", "compare"]
 SHIPPED = STAGES[:-1]
@@ -43,8 +47,8 @@ def grown(start, out):
 def perfect(name):
     """Scores that hold every floor of a stage."""
     scores = {}
-    for score, end, way, bar in release.FLOORS[name]:
-        scores.setdefault(score, {"n": 4})[end] = bar + (0.01 if way in (release.AT_LEAST, release.MORE) else -0.01)
+    for score, end, way, bar in floors.FLOORS[name]:
+        scores.setdefault(score, {"n": 4})[end] = bar + (0.01 if way in (floors.AT_LEAST, floors.MORE) else -0.01)
     return scores
 
 
@@ -70,7 +74,7 @@ class World:
         what, option, folder, _ = words
         self.calls.append(("judging", what, option))
         name = folder.removeprefix(str(self.root / "out")).split(os.sep)[1]
-        adapters.write(pathlib.Path(folder), self.scores[name], {"sampling_seeds": 3})
+        scores.write(pathlib.Path(folder), self.scores[name], {"sampling_seeds": 3})
 
     def compare(self, args):
         self.calls.append(("compare", args.seconds, args.limit))
@@ -84,7 +88,7 @@ class World:
     def release(self, *words):
         command = argparse.ArgumentParser()
         options.release_options(command)
-        return release.main(command.parse_args([*words, "--out", str(self.root / "out")]))
+        return release.run(command.parse_args([*words, "--out", str(self.root / "out")]))
 
 
 @pytest.fixture
@@ -98,10 +102,10 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "RECIPES", {name: made.recipe(name) for name in recipes})
     monkeypatch.setattr(stages, "second_edition", grown)
     monkeypatch.setattr(judging, "main", made.judge)
-    monkeypatch.setattr(judge, "load_judge", lambda source: None)
-    monkeypatch.setattr(judge, "fixed", lambda pipe, network: made.scores["judge"] | {"memory": {"value": 1.0, "n": 4}})
+    monkeypatch.setattr(metrics, "load_judge", lambda source: None)
+    monkeypatch.setattr(metrics, "fixed", lambda pipe, network: made.scores["judge"] | {"memory": {"value": 1.0, "n": 4}})
     monkeypatch.setattr(models, "load", lambda name: None)
-    monkeypatch.setattr(comparing, "main", made.compare)
+    monkeypatch.setattr(comparing, "run", made.compare)
     return made
 
 
@@ -122,7 +126,7 @@ def test_everything_in_its_order_and_by_steps(world):
 
 def test_what_a_card_says(world):
     world.release()
-    base, canny, judge_ = (adapters.card(world.root / "checkpoints" / name) for name in ("base", "canny", "judge"))
+    base, canny, judge_ = (card(world.root / "checkpoints" / name) for name in ("base", "canny", "judge"))
     assert base["latent_steps"] == 12_000 and base["latent_runs"] == 2 and base["latent_minutes"] == 2
     assert base["earlier_latent_steps"] == 5 and base["vae_steps"] == 7, "what was not trained now is told as it was"
     assert canny["base_sha256"] == base["sha256"]["unet/diffusion_pytorch_model.safetensors"]
@@ -151,12 +155,12 @@ def test_another_judge_judges_again(world):
 def test_a_training_on_an_earlier_base_is_set_aside(world, capsys):
     world.release("lora", "compare")
     save_file(weights(5), world.root / "checkpoints" / "base" / "unet" / "diffusion_pytorch_model.safetensors")
-    assert stages.stale("lora")
+    assert shipped.stale("lora")
     world.calls.clear()
     world.release("lora", "compare")
     assert [call[0] for call in world.calls] == ["lora", "judging", "compare"]
     assert (world.root / "out" / "lora.1" / "model").is_dir() and (world.root / "out" / "compare.1").is_dir()
-    assert not stages.stale("lora") and "the base has changed since" in capsys.readouterr().out
+    assert not shipped.stale("lora") and "the base has changed since" in capsys.readouterr().out
 
 
 def test_below_a_floor_the_shipped_one_stays(world, capsys):
@@ -167,16 +171,16 @@ def test_below_a_floor_the_shipped_one_stays(world, capsys):
     assert "MISSED canny_f1_gain" in capsys.readouterr().out
     world.release("canny", "lora", "--below-floors")
     assert world.shipped("canny") == 1 and world.shipped("lora") == 1
-    assert adapters.card(world.root / "checkpoints" / "canny")["below_floors"] == ["canny_f1_gain"]
+    assert card(world.root / "checkpoints" / "canny")["below_floors"] == ["canny_f1_gain"]
 
 
 @pytest.mark.parametrize("stage, score, end, value", [
-    (name, score, end, bar + (-1e-6 if way in (release.AT_LEAST, release.MORE) else 1e-6))
-    for name, rows in release.FLOORS.items() for score, end, way, bar in rows])
+    (name, score, end, bar + (-1e-6 if way in (floors.AT_LEAST, floors.MORE) else 1e-6))
+    for name, rows in floors.FLOORS.items() for score, end, way, bar in rows])
 def test_every_floor_counts(world, stage, score, end, value):
-    assert release.below(stage, perfect(stage)) == []
-    assert release.below(stage, perfect(stage) | {score: {end: value}}) == [score]
-    assert release.below(stage, {k: v for k, v in perfect(stage).items() if k != score}) == [score], "nobody measured it"
+    assert floors.below(stage, perfect(stage)) == []
+    assert floors.below(stage, perfect(stage) | {score: {end: value}}) == [score]
+    assert floors.below(stage, {k: v for k, v in perfect(stage).items() if k != score}) == [score], "nobody measured it"
 
 
 @pytest.mark.parametrize("stage", SHIPPED)
@@ -187,8 +191,8 @@ def test_stopped_at_any_point_what_is_shipped_stays_and_the_release_goes_on(worl
 
     before = files.checksums(world.root / "checkpoints")
     with monkeypatch.context() as patch:
-        place, name = {"training": (progress.Bar, "__call__"), "judging": (adapters, "write"), "floors": (release, "below"),
-                       "copying": (adapters, "halve"), "card": (files, "portable")}[where]
+        place, name = {"training": (runs, "part"), "judging": (scores, "write"), "floors": (release, "below"),
+                       "copying": (ship, "halve"), "card": (files, "portable")}[where]
         patch.setattr(place, name, stop)
         with pytest.raises(KeyboardInterrupt):
             world.release(stage)
@@ -223,14 +227,14 @@ def test_fresh_sets_earlier_trainings_aside(world):
     (["train", "all"], "there is no recipe all")])
 def test_mistakes_are_sentences(world, monkeypatch, capsys, words, expected):
     monkeypatch.chdir(world.root)
-    monkeypatch.setattr(install, "ensure", lambda arguments, test=False: None)
+    monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
     before = files.checksums(world.root / "checkpoints")
-    assert cli.main(words) == 2 and expected in capsys.readouterr().err
+    assert main.main(words) == 2 and expected in capsys.readouterr().err
     assert not world.calls and files.checksums(world.root / "checkpoints") == before
 
 
 def test_a_folder_beside_the_checkpoints_is_no_checkpoint(world):
-    training.not_shipped(world.root / "checkpoints-of-mine")
+    runs.not_shipped(world.root / "checkpoints-of-mine")
 
 
 def test_long_trainings_come_in_runs():
@@ -262,7 +266,7 @@ def test_the_second_edition_reads_more_and_knows_what_it_knew(old, tmp_path):
     torch.testing.assert_close(long[:, :len(ids)], short[:, :len(ids)], atol=1e-5, rtol=1e-4)
     for part in ("vae", "unet", "scheduler"):
         assert files.checksums(old / part) == files.checksums(new / part), part
-    assert adapters.card(new)["vae_steps"] == 7
+    assert card(new)["vae_steps"] == 7
 
 
 def test_what_reads_enough_does_not_grow_again(old, tmp_path, monkeypatch):
@@ -283,12 +287,12 @@ def test_the_base_goes_on_from_the_second_edition(old, tmp_path, monkeypatch):
     same = {name for name, value in files.checksums(new).items() if made[name] == value}
     assert {"vae/diffusion_pytorch_model.safetensors", "tokenizer/vocab.json", "tokenizer/merges.txt"} <= same
     assert not {"unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"} & same
-    card = adapters.card(tmp_path / "base" / "model")
-    assert card["latent_steps"] == 2 and card["latent_runs"] == 2 and card["vae_steps"] == 7
+    facts = card(tmp_path / "base" / "model")
+    assert facts["latent_steps"] == 2 and facts["latent_runs"] == 2 and facts["vae_steps"] == 7
 
 
 def test_a_clip_is_laid_out_as_the_shipped_one(tmp_path):
-    from edu_diffusion.train.keep import keep
+    from edu_diffusion.train.save import keep
     words = tiny.tokenizer()
     keep({"clip": models.build_clip(len(words), words.bos_token_id, words.eos_token_id), "tokenizer": words}, tmp_path)
     for _ in range(2):  # the second time there is nothing to do
@@ -298,9 +302,9 @@ def test_a_clip_is_laid_out_as_the_shipped_one(tmp_path):
     assert models.load_clip(tmp_path / "model", "cpu")[1]("a cat").input_ids == words("a cat").input_ids
 
 
-NOTED = [name for name in stages.ON_BASE[:-1] if "base_sha256" in adapters.card(stages.shipped(name))]
+NOTED = [name for name in stages.ON_BASE[:-1] if "base_sha256" in card(shipped.shipped(name))]
 
 
 @pytest.mark.parametrize("name", NOTED)
 def test_no_shipped_adapter_is_stale(name):
-    assert not stages.stale(name), f"{name} was trained on another base: python3 -m edu_diffusion release {name}"
+    assert not shipped.stale(name), f"{name} was trained on another base: python3 -m edu_diffusion release {name}"

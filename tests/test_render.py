@@ -7,10 +7,11 @@ from argparse import Namespace
 import nbformat
 import numpy as np
 import pytest
-from edu_diffusion import cli, lessons, render
+from PIL import Image
+
+from edu_diffusion.cli import lessons, main, render
 from edu_diffusion.errors import EduError
 from edu_diffusion.figures import pipeline_map
-from PIL import Image
 
 SHOWN = """
 from edu_diffusion.figures import pipeline_map
@@ -110,8 +111,8 @@ def test_the_verb(monkeypatch, capsys, tmp_path):
     write(tmp_path / "00_start.ipynb", "1")
     monkeypatch.setattr(lessons, "source", lambda: tmp_path)
     monkeypatch.setattr(render, "render", lambda path: 123_456)
-    args, rest = cli.understand(["render", "00_start"])
+    args, rest = main.understand(["render", "00_start"])
     args.run(args, rest)
     assert "00_start.ipynb 123 KB" in capsys.readouterr().out
     with pytest.raises(EduError):
-        render.main(Namespace(lessons=["x"]))
+        render.run(Namespace(lessons=["x"]))

@@ -11,10 +11,12 @@ from diffusers.loaders import single_file_utils as library
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from edu_diffusion import cli, install, models
+from edu_diffusion import models
+from edu_diffusion.cli import main
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
-from edu_diffusion.models import check, single_file
+from edu_diffusion.install import environment
+from edu_diffusion.models import single_file, validate
 
 BASE = files.PACKAGE / "checkpoints" / "base"
 UNET, VAE, TEXT = (single_file.PREFIX[part] for part in ("unet", "vae", "text_encoder"))
@@ -53,7 +55,7 @@ def test_a_file_is_whole_again_as_a_folder(file, tmp_path):
     again, once = files.checksums(tmp_path / "again"), files.checksums(tmp_path / "once")
     text = "text_encoder/model.safetensors"
     assert {**again, text: ""} == {**once, text: ""}
-    again, once = (check.modern(load_file(tmp_path / name / text)) for name in ("again", "once"))
+    again, once = (validate.modern(load_file(tmp_path / name / text)) for name in ("again", "once"))
     assert again.keys() == once.keys() and all(torch.equal(again[name], once[name]) for name in once)
 
 
@@ -236,8 +238,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
 
 
 def test_the_verb_export(monkeypatch, capsys, tmp_path, file):
-    monkeypatch.setattr(install, "ensure", lambda arguments, test=False: None)
-    assert cli.main(["export", "base", str(tmp_path / "base.safetensors")]) == 0
+    monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
+    assert main.main(["export", "base", str(tmp_path / "base.safetensors")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'base.safetensors'} (17.2 MB)\n"
     assert files.sha256(tmp_path / "base.safetensors") == files.sha256(file)
-    assert cli.main(["export", "base", str(tmp_path / "base.bin")]) == 2
+    assert main.main(["export", "base", str(tmp_path / "base.bin")]) == 2

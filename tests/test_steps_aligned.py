@@ -107,6 +107,6 @@ def test_a_learners_own_normalisation_runs_in_the_loop():
 
 def test_both_at_once_and_only_where_they_belong():
     pipe = pipeline()
-    with steps.aligned(pipe.unet, 3) as unet, steps.hypernetwork(unet, {}):
+    with steps.aligned(pipe.unet, 3) as unet, steps.with_hypernetwork(unet, {}):
         kinds = {name: type(p) for name, p in unet.attn_processors.items()}
     assert kinds == {name: steps.HyperProcessor if ".attn2." in name else steps.AlignedProcessor for name in kinds}

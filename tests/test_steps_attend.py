@@ -5,9 +5,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import Transformer2DModel
 from diffusers.models.attention import BasicTransformerBlock, FeedForward
-from diffusers.models.attention_processor import (
-    Attention, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor,
-)
+from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0, SlicedAttnProcessor
 from tiny import twin
 from torch.testing import assert_close
 
@@ -35,14 +33,14 @@ def built(cls, *args, seed=0, **settings):
 @pytest.mark.parametrize("heads, d", [((), 8), ((4,), 3)])
 def test_attention(B, N, M, seed, heads, d):
     q, k, v = random(B, *heads, N, d, seed=seed), random(B, *heads, M, d, seed=7), random(B, *heads, M, 6)
-    assert_close(steps.attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+    assert_close(steps.multi_head_attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
     bias = random(N, M, seed=3)
-    assert_close(steps.attention(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
+    assert_close(steps.multi_head_attention(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias))
 
 
 def test_attention_with_large_scores():
     q = torch.tensor([[1e4, 0.0], [0.0, 1e4]])
-    assert_close(steps.attention(q, q, torch.eye(2)), torch.eye(2))
+    assert_close(steps.multi_head_attention(q, q, torch.eye(2)), torch.eye(2))
 
 
 @twin("attend")

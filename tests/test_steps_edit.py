@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from diffusers import (
-    DDIMInverseScheduler, DDIMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline,
-)
+from diffusers import DDIMInverseScheduler, DDIMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from tiny import twin
@@ -16,7 +14,7 @@ from torch.testing import assert_close
 
 import edu_diffusion
 from edu_diffusion import models, steps
-from edu_diffusion.steps.generate import timesteps
+from edu_diffusion.steps.text_to_image import timesteps
 
 BASE = Path(edu_diffusion.__file__).parent / "checkpoints" / "base"
 needs_base = pytest.mark.skipif(not BASE.exists(), reason="checkpoints/base is not there yet")

@@ -7,8 +7,14 @@ import pytest
 import tiny
 import torch
 from diffusers import (
-    DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler,
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    PNDMScheduler,
 )
 from diffusers.configuration_utils import FrozenDict
 from diffusers.image_processor import VaeImageProcessor
@@ -35,6 +41,18 @@ def test_generate(pipe, count, g):
     assert_close(got, vanilla(pipe, PROMPT, [3], **settings))
     picture = steps.to_uint8(steps.decode(pipe, got))[0].numpy()
     assert np.array_equal(picture, vanilla(pipe, PROMPT, [3], "pil", **settings)[0])
+
+
+@twin("draw")
+@twin("final")
+@pytest.mark.parametrize("batch", [None, 1, 2])
+def test_draw_in_batches_of_any_size(pipe, batch):
+    prompts, seeds = [PROMPT, "a dog", "a cat"], [5, 6, 7]
+    want = vanilla(pipe, prompts, seeds, "pt", num_inference_steps=2, guidance_scale=2.0)
+    assert_close(steps.draw(pipe, prompts, seed=5, batch=batch, steps=2, guidance=2.0) / 2 + 0.5, want)
+    assert_close(steps.final(pipe, steps.generate(pipe, prompts, seed=5, steps=2, guidance=2.0)) / 2 + 0.5, want)
+    with pytest.raises(ValueError, match="prompt"):
+        steps.draw(pipe, [])
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])

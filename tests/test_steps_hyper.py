@@ -64,9 +64,9 @@ def test_hypernetwork():
     pipe, nets = pipeline(), networks(32, dtype=torch.float32)
     processors = dict(pipe.unet.attn_processors)
     base = vanilla(pipe, "a red cat", num_inference_steps=2)
-    with steps.hypernetwork(pipe.unet, nets, 0):
+    with steps.with_hypernetwork(pipe.unet, nets, 0):
         assert torch.equal(vanilla(pipe, "a red cat", num_inference_steps=2), base)
-    with steps.hypernetwork(pipe.unet, nets, 2.0) as unet:
+    with steps.with_hypernetwork(pipe.unet, nets, 2.0) as unet:
         changed = vanilla(pipe, "a red cat", num_inference_steps=2, guidance_scale=steps.GUIDANCE)
         kinds = {name for name, p in unet.attn_processors.items() if isinstance(p, steps.HyperProcessor)}
         *_, last = steps.generate(pipe, "a red cat", steps=2)
@@ -80,5 +80,5 @@ def test_hypernetwork():
 def test_what_it_does_not_cover():
     pipe = pipeline()
     pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn2.rescale_output_factor = 2.0
-    with pytest.raises(ValueError, match="rescale_output_factor"), steps.hypernetwork(pipe.unet, networks(32)):
+    with pytest.raises(ValueError, match="rescale_output_factor"), steps.with_hypernetwork(pipe.unet, networks(32)):
         pass

@@ -58,9 +58,9 @@ def test_todays_form(B, size, seed):
     net = steps.build_lenet().double()
     net.load_state_dict(dict(zip(net.state_dict(), want.state_dict().values(), strict=True)))
     x = digits(B, size, seed)
-    assert_close(steps.lenet(net, x), want(x))
+    assert_close(steps.lenet_forward(net, x), want(x))
     assert_close(net(x), want(x))
-    assert steps.lenet(net, x).shape == (B, 10)
+    assert steps.lenet_forward(net, x).shape == (B, 10)
 
 
 @twin("build_lenet_1998", "lenet_1998")
@@ -99,7 +99,7 @@ def test_codes_are_fixed_and_far_apart():
 
 
 @pytest.mark.parametrize("build, read", [
-    (steps.build_lenet, steps.lenet), (steps.build_lenet_1998, lambda net, x: -steps.lenet_1998(net, x)),
+    (steps.build_lenet, steps.lenet_forward), (steps.build_lenet_1998, lambda net, x: -steps.lenet_1998(net, x)),
 ])
 def test_it_learns(build, read):
     """Sixty steps are enough to tell ten random pictures apart, each with noise on it."""

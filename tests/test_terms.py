@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edu_diffusion.widgets.parts import PARTS
+from edu_diffusion.widgets.pipeline_map.boxes import PARTS
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 COLUMNS = ["term", "sentence", "symbol", "lesson"]

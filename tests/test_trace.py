@@ -17,7 +17,7 @@ from torch.testing import assert_close
 
 import edu_diffusion
 from edu_diffusion import steps, trace
-from edu_diffusion.trace.nested import tensors
+from edu_diffusion.trace.tree import tensors
 
 BASE = Path(edu_diffusion.__file__).parent / "checkpoints" / "base"
 needs_base = pytest.mark.skipif(not BASE.exists(), reason="checkpoints/base is not there yet")

@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 from edu_diffusion import models, train
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
-from edu_diffusion.judge import load_judge
-from edu_diffusion.train import loop
+from edu_diffusion.metrics import load_judge
 from edu_diffusion.train import latent as latent_recipe
-from edu_diffusion.train.latent import drop, noisier, zero_residuals
+from edu_diffusion.train import loop, losses
+from edu_diffusion.train.latent import zero_residuals
+from edu_diffusion.train.losses import drop_captions, sample_timesteps
 from edu_diffusion.train.parts import Parts
 from edu_diffusion.train.vae import by_sprite
 
@@ -166,7 +167,7 @@ def test_the_latents_are_scaled_to_one(runs):
 
 
 def test_noisy_levels_are_drawn_more_often():
-    even, noisy, noisiest = (noisier(20_000, torch.Generator().manual_seed(0), k) for k in (1, 2, 3))
+    even, noisy, noisiest = (sample_timesteps(20_000, torch.Generator().manual_seed(0), k) for k in (1, 2, 3))
     assert abs(even.mean() - 1 / 2) < 0.01 and abs((even < 0.4).float().mean() - 0.4) < 0.01
     assert abs(noisy.mean() - 2 / 3) < 0.01 and abs((noisy < 0.4).float().mean() - 0.16) < 0.01
     assert abs(noisiest.mean() - 3 / 4) < 0.01 and abs((noisiest < 0.5).float().mean() - 1 / 8) < 0.01
@@ -187,7 +188,7 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     seeds = []
     noise = []
     batch = scenes.batch
-    errors = latent_recipe.errors
+    errors = losses.errors
     monkeypatch.setattr(scenes, "batch", lambda n, seed, *args, **kw: seeds.append(seed) or batch(n, seed, *args, **kw))
     monkeypatch.setattr(latent_recipe, "errors", lambda unet, z_0, c, abar, rng, levels: (
         noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels)))
@@ -233,7 +234,7 @@ def test_latent_needs_the_other_two(tmp_path):
 
 
 def test_an_empty_caption_in_ten():
-    captions = drop(["x"] * 5000, torch.Generator().manual_seed(0))
+    captions = drop_captions(["x"] * 5000, torch.Generator().manual_seed(0))
     assert 0.08 < captions.count("") / 5000 < 0.12
 
 

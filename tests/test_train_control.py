@@ -7,11 +7,13 @@ import tiny
 import torch
 from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 
-from edu_diffusion import cli, models, steps, train, training
+from edu_diffusion import models, steps, train
+from edu_diffusion.cli import main
+from edu_diffusion.cli import train as training
 from edu_diffusion.data import conditions, files, scenes, words
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import Control
-from edu_diffusion.train import adapt
+from edu_diffusion.train import frozen
 from edu_diffusion.train.control import due, examples, reduced
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
@@ -79,8 +81,8 @@ def test_zero_convolutions_move_first(base, run):
 
 def test_the_base_stays_and_that_is_asserted(base, monkeypatch):
     seen = []
-    original = adapt.Frozen.unchanged
-    monkeypatch.setattr(adapt.Frozen, "unchanged", lambda self: seen.append(self) or original(self))
+    original = frozen.Frozen.unchanged
+    monkeypatch.setattr(frozen.Frozen, "unchanged", lambda self: seen.append(self) or original(self))
     list(control(base, steps=1))
     assert len(seen) == 1
     with torch.no_grad():
@@ -133,8 +135,8 @@ def test_pictures_without_a_spec_lose_their_captions():
 
 @pytest.mark.parametrize("kind", ["canny", "pose"])
 def test_the_network_reads_reduced_captions(base, monkeypatch, kind):
-    read, text = [], adapt.Frozen.text
-    monkeypatch.setattr(adapt.Frozen, "text", lambda self, captions: (read.extend(captions), text(self, captions))[1])
+    read, text = [], frozen.Frozen.text
+    monkeypatch.setattr(frozen.Frozen, "text", lambda self, captions: (read.extend(captions), text(self, captions))[1])
     list(control(base, steps=1, batch=100, kind=kind))
     assert len(read) == 100 and read.count("") > 15
     assert sum(caption.startswith("a thing on a") for caption in read) > 25 if kind == "canny" else read.count("") > 60
@@ -210,7 +212,7 @@ def test_saved_and_loaded_it_is_the_same_in_half_precision(run, tmp_path):
 # ---------------------------------------------------------------- the command line
 
 def arguments(*words):
-    return cli.parser().parse_args(["train", *words])
+    return main.parser().parse_args(["train", *words])
 
 
 def test_the_kind_is_an_option_of_this_recipe_alone():
@@ -222,7 +224,7 @@ def test_the_kind_is_an_option_of_this_recipe_alone():
 
 
 def test_every_kind_lives_in_a_folder_of_its_own(base, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(training.install, "home", lambda: tmp_path)
+    monkeypatch.setattr(training.environment, "home", lambda: tmp_path)
     taken = []
 
     def recipe(run, kind="canny"):

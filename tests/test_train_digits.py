@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from edu_diffusion import train
 from edu_diffusion.data import digits
-from edu_diffusion.steps import build_lenet, lenet, q_sample
+from edu_diffusion.steps import build_lenet, lenet_forward, q_sample
 from edu_diffusion.train import ddpm, loop
 from edu_diffusion.train import lenet as reading
 
@@ -34,7 +34,7 @@ def test_the_loss_is_the_one_that_is_given():
         assert x_0.shape == eps.shape == model(x_0, t).shape == (4, 1, 8, 8)
         assert t.shape == (4,) and len(abar) == 1000
         return 0 * model(x_0, t).mean() + 7
-    *_, last = ddpm.ddpm(minutes=None, steps=2, batch=4, device="cpu", loss=mine)
+    *_, last = ddpm.train_ddpm(minutes=None, steps=2, batch=4, device="cpu", loss=mine)
     assert last.loss == 7
 
 
@@ -93,7 +93,7 @@ def test_lenet_reads_97_percent_of_the_test_digits_and_is_kept(tmp_path):
     again.load_state_dict(load_file(tmp_path / "model" / "lenet.safetensors"))
     x = digits.digits("test").images[:20]
     torch.testing.assert_close(again(x), net(x))
-    torch.testing.assert_close(lenet(net, x), net(x))
+    torch.testing.assert_close(lenet_forward(net, x), net(x))
 
 
 def test_moved_digits_stay_the_same_digits():

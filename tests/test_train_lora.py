@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from edu_diffusion import models, steps, train
 from edu_diffusion.data import newstyle, scenes
 from edu_diffusion.errors import EduError
-from edu_diffusion.models.adapters import FILE
-from edu_diffusion.train.adapt import Frozen, adapt
+from edu_diffusion.models.locate import LORA
+from edu_diffusion.train.frozen import Frozen, adapt
 from edu_diffusion.train.lora import layers, with_lora
 
 PROMPT = "a red cat"
@@ -39,7 +39,8 @@ def run(base, tmp_path_factory):
 
 def test_noisy_says_how_often_the_noisy_levels_are_drawn(base, monkeypatch):
     asked = []
-    monkeypatch.setattr("edu_diffusion.train.lora.noisier", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
+    monkeypatch.setattr("edu_diffusion.train.lora.sample_timesteps",
+                        lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
     next(train.RECIPES["lora"](**BRIEF, model=base))
     next(train.RECIPES["lora"](**BRIEF, model=base, noisy=1))
     assert asked == [3, 1]
@@ -51,7 +52,7 @@ def draw(pipe):
 
 def grown(folder, factor=30):
     """The adapter of a folder, made stronger, so that a difference is seen after two steps."""
-    state = load_file(folder / FILE)
+    state = load_file(folder / LORA)
     return {name: w * factor for name, w in state.items()}
 
 
@@ -68,7 +69,7 @@ def test_vanilla_draws_what_the_recipe_draws(base, run):
 def test_weight_0_is_the_base_bit_for_bit(base, run, tmp_path):
     pipe = models.load(base, "cpu")
     before = draw(pipe)
-    save_file(grown(run[0]), tmp_path / FILE)
+    save_file(grown(run[0]), tmp_path / LORA)
     models.load_lora(pipe, tmp_path, "mine", weight=0)
     assert torch.equal(draw(pipe), before)
     pipe.set_adapters("mine", 1.0)
@@ -80,9 +81,9 @@ def test_weight_0_is_the_base_bit_for_bit(base, run, tmp_path):
 def test_two_at_once_keep_their_weights(base, run):
     pipe = models.load(base, "cpu")
     models.load_lora(pipe, run[0], "one", weight=0.5)
-    models.load_lora(pipe, run[0] / FILE, "two", weight=1.5)
+    models.load_lora(pipe, run[0] / LORA, "two", weight=1.5)
     assert pipe.get_active_adapters() == ["one", "two"]
-    assert models.adapters.present(pipe) == {"one": 0.5, "two": 1.5}
+    assert models.lora.present(pipe) == {"one": 0.5, "two": 1.5}
     both = draw(pipe)
     pipe.delete_adapters("two")
     pipe.set_adapters("one", 2.0)  # the same adapter twice: the weights add up
@@ -92,7 +93,7 @@ def test_two_at_once_keep_their_weights(base, run):
 
 
 def test_a_friends_file_in_kohyas_format(base, run, tmp_path):
-    ours, theirs = {}, load_file(run[0] / FILE)
+    ours, theirs = {}, load_file(run[0] / LORA)
     for name, w in theirs.items():
         layer, which = name.removeprefix("unet.").removesuffix(".weight").rsplit(".lora_", 1)
         if ".attentions." in layer:
@@ -100,10 +101,10 @@ def test_a_friends_file_in_kohyas_format(base, run, tmp_path):
             ours[f"{key}.lora_{'down' if which == 'A' else 'up'}.weight"] = w
             ours[f"{key}.alpha"] = torch.tensor(3.0)
     save_file(ours, tmp_path / "friend.safetensors")
-    save_file({n: w for n, w in theirs.items() if ".attentions." in n}, tmp_path / FILE)
+    save_file({n: w for n, w in theirs.items() if ".attentions." in n}, tmp_path / LORA)
     one, other = (models.load(base, "cpu") for _ in range(2))
     models.load_lora(one, tmp_path / "friend.safetensors")
-    other.load_lora_weights(tmp_path, weight_name=FILE)
+    other.load_lora_weights(tmp_path, weight_name=LORA)
     other.set_adapters(other.get_active_adapters(), 1.5)  # without metadata the library takes alpha = rank: 3 / 2
     assert_close(draw(one), draw(other), rtol=1e-3, atol=1e-3)
 
@@ -118,7 +119,7 @@ def test_a_friends_file_in_kohyas_format(base, run, tmp_path):
     (lambda s: {**s, "unet.conv_in.weight": torch.zeros(2, 2)}, "is not a LoRA .*conv_in"),
 ])
 def test_what_does_not_fit_is_refused_and_the_pipeline_stays(base, run, tmp_path, change, message):
-    save_file({n: w.contiguous() for n, w in change(load_file(run[0] / FILE)).items()}, tmp_path / FILE)
+    save_file({n: w.contiguous() for n, w in change(load_file(run[0] / LORA)).items()}, tmp_path / LORA)
     pipe = models.load(base, "cpu")
     before = draw(pipe)
     with pytest.raises(EduError, match=message):
@@ -138,7 +139,7 @@ def test_files_that_are_none(base, tmp_path, name, message):
 def test_the_card_and_the_file(run):
     folder, last = run
     card = json.loads((folder / "card.json").read_text())
-    state = load_file(folder / FILE)
+    state = load_file(folder / LORA)
     assert card["trained"] == sum(w.numel() for w in state.values()) and card["steps"] == last.step == 2
     assert {name: card[name] for name in ("rank", "alpha", "lr", "noisy")} == {"rank": 2, "alpha": 3, "lr": 0.05, "noisy": 3}
     assert {w.dtype for w in state.values()} == {torch.float16}
@@ -182,19 +183,19 @@ def test_hyper_trains_its_networks_alone_and_comes_back_from_its_file(base, tmp_
     loaded = models.load_hyper(tmp_path / "model", pipe)
     assert list(loaded) == [pipe.unet.config.cross_attention_dim]
     before = draw(pipe)
-    with steps.hypernetwork(pipe.unet, last.model):
+    with steps.with_hypernetwork(pipe.unet, last.model):
         trained = draw(pipe)
-    with steps.hypernetwork(pipe.unet, loaded):
+    with steps.with_hypernetwork(pipe.unet, loaded):
         assert_close(draw(pipe), trained, rtol=2e-3, atol=2e-3)
     assert not torch.equal(trained, before) and torch.equal(draw(pipe), before)
-    names = set(load_file(tmp_path / "model" / models.hyper.FILE))
+    names = set(load_file(tmp_path / "model" / models.locate.HYPERNETWORK))
     assert {"32.k.linear.0.weight", "32.v.linear.2.bias"} <= names and len(names) == 8
 
 
 def test_a_new_hypernetwork_changes_nothing(base):
     pipe = models.load(base, "cpu")
     before = draw(pipe)
-    with steps.hypernetwork(pipe.unet, models.build_hyper([32])):
+    with steps.with_hypernetwork(pipe.unet, models.build_hyper([32])):
         assert_close(draw(pipe), before, rtol=1e-3, atol=1e-3)
 
 

@@ -13,7 +13,7 @@ from edu_diffusion.data import files, scenes, subject
 from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
 from edu_diffusion.train import dreambooth, inversion
-from edu_diffusion.train.adapt import Frozen
+from edu_diffusion.train.frozen import Frozen
 from edu_diffusion.train.inversion import FILE, meaning, text, with_word
 
 

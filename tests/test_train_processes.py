@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from edu_diffusion.errors import EduError
 from edu_diffusion.train import processes
-from edu_diffusion.train.latent import latent
+from edu_diffusion.train.latent import train_latent
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,8 @@ def settings(start, run, **more):
 def gradients_of(rank, start, run):
     """The gradients of the first step in the process of that rank."""
     seen = []
-    list(latent(**settings(start, run, batch=2, steps=1, rank=rank, together=lambda some: seen.extend(g.clone() for g in some))))
+    more = {"batch": 2, "steps": 1, "rank": rank, "together": lambda some: seen.extend(g.clone() for g in some)}
+    list(train_latent(**settings(start, run, **more)))
     return seen
 
 
@@ -48,7 +49,7 @@ def test_the_step_is_that_of_the_mean_gradient(start, both, tmp_path):
         for mine, a, b in zip(some, one, other, strict=True):
             mine.copy_((a + b) / 2)
 
-    list(latent(**settings(start, tmp_path / "alone", batch=2, steps=1, together=averaged)))
+    list(train_latent(**settings(start, tmp_path / "alone", batch=2, steps=1, together=averaged)))
     expected, found = seen_by_optimiser(tmp_path / "alone"), seen_by_optimiser(both[0])
     assert (found - expected).norm() < 0.02 * expected.norm()
 

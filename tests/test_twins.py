@@ -1,6 +1,6 @@
 """Every public step has a docstring that names its source and its twin, and a test that compares the two.
 
-A test says that it is the one with `@twin("ddim_step")` (from tiny.py) or `@pytest.mark.twin("ddim_step")`.
+A test says that it is the one with `@twin("ddim_step")`, which is `pytest.mark.twin`.
 """
 
 import ast

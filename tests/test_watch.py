@@ -4,9 +4,10 @@ import sys
 from argparse import Namespace
 
 import pytest
+
 from edu_diffusion import figures, widgets
 
-MODULE = sys.modules["edu_diffusion.widgets.watch"]  # in the package the function has taken the module's name
+MODULE = sys.modules["edu_diffusion.widgets.live"]  # in the package the function has taken the module's name
 
 
 class Handle:

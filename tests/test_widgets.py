@@ -9,12 +9,13 @@ import pytest
 import tiny
 import torch
 import traitlets
+from ipywidgets import HTML, BoundedIntText, Image, Output
+
 from edu_diffusion import figures
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import decode, generate
 from edu_diffusion.widgets import Explore, PromptWidget, Slider, explore
 from edu_diffusion.widgets.prompt import evenly, film
-from ipywidgets import BoundedIntText, HTML, Image, Output
 
 LIVE = "application/vnd.jupyter.widget-view+json"
 

@@ -5,12 +5,13 @@ import html
 import pytest
 import tiny
 import torch
+from ipywidgets import HTML
+from traitlets import Bytes, HasTraits
+
 from edu_diffusion import figures, models
 from edu_diffusion.steps import Control, decode, generate
 from edu_diffusion.widgets import ControlExplorer
 from edu_diffusion.widgets.control import as_condition
-from ipywidgets import HTML
-from traitlets import Bytes, HasTraits
 
 CONDITIONS = {name: torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(i)).round() * 0.9
               for i, name in enumerate(("one", "two"))}

@@ -6,16 +6,17 @@ import threading
 import pytest
 import tiny
 import torch
+from ipywidgets import HTML, Image, Output
+
 from edu_diffusion import models
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import GUIDANCE, decode, generate
 from edu_diffusion.widgets import GuidanceExplorer, LatentExplorer, TimelineExplorer, explore
+from edu_diffusion.widgets.cache import Kept, content, other_words
 from edu_diffusion.widgets.guidance import both
-from edu_diffusion.widgets.kept import Kept, content, other_words
-from edu_diffusion.widgets.latents import eight_bits, half
 from edu_diffusion.widgets.timeline import SECOND
-from ipywidgets import HTML, Image, Output
+from edu_diffusion.widgets.vae import eight_bits, half
 
 STEPS = 4
 PICTURES = {name: torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(i)) * 2 - 1
@@ -288,7 +289,7 @@ def test_adding_to_a_latent_decodes_the_next_values_ahead(pipe, count):
 
 
 def test_a_large_model_decodes_nothing_ahead(pipe, count, monkeypatch):
-    monkeypatch.setattr("edu_diffusion.widgets.kept.SMALL", 3)
+    monkeypatch.setattr("edu_diffusion.widgets.cache.SMALL", 3)
     timeline(pipe).redraw()
     assert count.decoded == 3, "what is shown: the noisy picture, the guess, the end"
 

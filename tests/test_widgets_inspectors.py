@@ -19,7 +19,7 @@ from edu_diffusion.figures.unet import without
 from edu_diffusion.widgets import explore
 from edu_diffusion.widgets.attention import AttentionExplorer, Gaze
 from edu_diffusion.widgets.clip import VIEWS, ClipExplorer, Pairs, differing, swapped
-from edu_diffusion.widgets.runs import small
+from edu_diffusion.widgets.recorded import small
 from edu_diffusion.widgets.unet import COSTS, GIVES, WITHOUT, Inside, UNetInspector, output, skips
 
 CHECKPOINTS = Path(edu_diffusion.__file__).parent / "checkpoints"

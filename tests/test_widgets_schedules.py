@@ -5,14 +5,15 @@ import html
 import numpy as np
 import pytest
 import torch
+from ipywidgets import HTML, Image, Output
+from PIL import Image as Pillow
+
 from edu_diffusion import figures, steps
 from edu_diffusion.data import photos
 from edu_diffusion.errors import EduError
-from edu_diffusion.figures.noising import QUANTITIES
+from edu_diffusion.figures.noise_stages import QUANTITIES
 from edu_diffusion.widgets import ScheduleExplorer
 from edu_diffusion.widgets.schedules import schedules
-from ipywidgets import HTML, Image, Output
-from PIL import Image as Pillow
 
 OWN = torch.linspace(-1, 1, 3 * 32 * 32).reshape(3, 32, 32)
 

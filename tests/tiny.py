@@ -13,9 +13,7 @@ MERGES = [("c", "a"), ("ca", "t</w>"), ("d", "o"), ("do", "g</w>"), ("r", "e"), 
 TOKENS = 16
 
 
-def twin(*names):
-    """Mark a test as comparing these public steps with the library; test_twins.py reads the marks."""
-    return lambda test: test
+twin = pytest.mark.twin  # @twin("ddim_step"): this test compares that public step with the library, see test_twins.py
 
 
 def tokenizer():

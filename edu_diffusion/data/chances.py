@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 
 from . import words
-from .world import world
 
 SIZES = torch.tensor([0.2, 0.5, 0.3])  # small, medium, big
 CENTRE = 0.4  # the rest is spread evenly over the eight other places
@@ -32,15 +31,15 @@ VALUES = {"colour": list(words.COLOURS), "style": list(words.STYLES), "size": li
 
 
 @functools.cache
-def priors(held_out=()):
-    """The Priors; held_out: kinds of held-out pairs to allow nevertheless, of ("colour", "style")."""
-    n, places = len(world().concepts), len(words.PLACES)
+def priors(world, held_out=()):
+    """The Priors of a World; held_out: kinds of held-out pairs to allow nevertheless, of ("colour", "style")."""
+    n, places = len(world.concepts), len(words.PLACES)
     place = torch.tensor([CENTRE] + [(1 - CENTRE) / (places - 1)] * (places - 1))
-    found = Priors(even(world().colour_allowed, "colour" in held_out), even(world().style_allowed, "style" in held_out),
+    found = Priors(even(world.colour_allowed, "colour" in held_out), even(world.style_allowed, "style" in held_out),
                    SIZES.repeat(n, 1), place.repeat(n, 1))
-    for habit in world().habits:
+    for habit in world.habits:
         table = getattr(found, habit["attribute"])
-        row, i = world().by_id[habit["id"]].index, VALUES[habit["attribute"]].index(habit["value"])
+        row, i = world.by_id[habit["id"]].index, VALUES[habit["attribute"]].index(habit["value"])
         table[row] = leaning(table[row], i, float(habit["probability"]))
     return found
 
@@ -58,19 +57,19 @@ def leaning(p, i, chance):
 
 
 @functools.cache
-def joint():
+def joint(world):
     """P(concept, colour, style, size, place) of one core object: (core, 10, 3, 3, 9), float64, summing to 1."""
-    core = world().tier("core")
-    colour, style, size, place = (table[core].double() for table in priors())
+    core = world.tier("core")
+    colour, style, size, place = (table[core].double() for table in priors(world))
     where = place[:, None].repeat(1, len(SIZES), 1)
     where[:, BIG] = torch.eye(len(words.PLACES), dtype=torch.double)[0]
     apart = colour[:, :, None, None, None] * style[:, None, :, None, None]
     return apart * (size[:, :, None] * where)[:, None, None] / len(core)
 
 
-def posterior(name="", category="", colour="", style="", size="", place=""):
+def posterior(world, name="", category="", colour="", style="", size="", place=""):
     """P(scene | words): the joint weighted by the likelihood of these words for each scene; see conditional."""
-    p = joint() * about(name, category)[:, None, None, None, None]
+    p = joint(world) * about(world, name, category)[:, None, None, None, None]
     for attribute, word, axis in (("colour", colour, 1), ("style", style, 2), ("size", size, 3), ("place", place, 4)):
         if word:
             fit = torch.tensor(fits(attribute, word), dtype=torch.double)
@@ -85,34 +84,34 @@ def fits(attribute, word):
     return [float(value == word) for value in VALUES[attribute]]
 
 
-def about(name, category):
+def about(world, name, category):
     """P(what is said of the object | concept), up to a factor: (core,). A name, or without one a category, or "a thing"."""
-    core = world().tier("core").tolist()
+    core = world.tier("core").tolist()
     if name:
-        return torch.tensor([float(name in (c.name, *c.aliases)) for c in map(world().concepts.__getitem__, core)]).double()
-    kinds = torch.tensor([1.0 + len(world().categories_of(i)) for i in core]).double()
-    belongs = torch.isin(torch.tensor(core), world().members(category)) if category else torch.ones_like(kinds)
+        return torch.tensor([float(name in (c.name, *c.aliases)) for c in map(world.concepts.__getitem__, core)]).double()
+    kinds = torch.tensor([1.0 + len(world.categories_of(i)) for i in core]).double()
+    belongs = torch.isin(torch.tensor(core), world.members(category)) if category else torch.ones_like(kinds)
     return belongs / kinds
 
 
-def conditional(**said):
+def conditional(world, **said):
     """P(attribute | words) for every attribute, exactly: {"concept": (core,), "category": (categories,), "colour": (10,), ...}.
 
     P(a | words) = sum over scenes with a of P(words | scene) P(scene) / P(words); said: name, category, colour, style, size,
     place, as words ("big" is the word). A category's entry is the probability that the object belongs to it: these may
     add up to more than 1.
     """
-    p = posterior(**said)
+    p = posterior(world, **said)
     axes = dict(zip(("concept", "colour", "style", "size", "place"), range(5), strict=True))
     found = {name: p.sum([i for i in range(5) if i != axis]) for name, axis in axes.items()}
-    core = world().tier("core")
-    belongs = torch.stack([torch.isin(core, world().members(name)) for name in world().categories]).double()
+    core = world.tier("core")
+    belongs = torch.stack([torch.isin(core, world.members(name)) for name in world.categories]).double()
     return {name: row.float() for name, row in (found | {"category": belongs @ found["concept"]}).items()}
 
 
-def sample(n, rng, **said):
+def sample(world, n, rng, **said):
     """n samples from the exact conditional: (concept, colour, style, size, place), LongTensors (n,)."""
-    p = posterior(**said)
+    p = posterior(world, **said)
     cells = torch.multinomial(p.flatten(), n, replacement=True, generator=rng)
     found = list(torch.unravel_index(cells, p.shape))
-    return world().tier("core")[found[0]], *found[1:]
+    return world.tier("core")[found[0]], *found[1:]

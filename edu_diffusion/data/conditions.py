@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 
 from ..errors import EduError
-from . import scenes, stick
-from .edges import canny, grow
+from . import pose, scenes
+from .canny import canny, grow
 from .world import world
 
 __all__ = ["CATEGORIES", "KINDS", "Conditioned", "batch", "canny", "depth", "foreground", "of_pictures", "of_scenes",
@@ -49,7 +49,7 @@ def batch(kind, n, seed=0, tier="core", **more):
     Returns Conditioned.
     """
     if known(kind) == "pose":
-        some = stick.batch(n, seed)
+        some = pose.batch(n, seed)
         return Conditioned(some.images, some.captions, some.skeletons)
     some = scenes.batch(n, seed, tier, **more)
     return Conditioned(some.images, some.captions, of_scenes(kind, some))
@@ -73,7 +73,7 @@ def of_pictures(kind, images):
     if known(kind) == "canny":
         return canny(images)
     if kind == "pose":
-        return stick.dots(stick.find(images))
+        return pose.dots(pose.find(images))
     mask = foreground(images)
     return (mask if kind == "segmentation" else nearness(mask) * mask).float().repeat(1, 3, 1, 1)
 

@@ -80,7 +80,7 @@ def mixed(n, seed=0, wide=0.5, **more):
 
 def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0):
     """Random attributes, sampled from the world's priors."""
-    pool, prior = world().tier(tier), chances.priors(tuple(held_out))
+    pool, prior = world().tier(tier), chances.priors(world(), tuple(held_out))
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
     colour = _choose(prior.colour, concept, rng)
     style = _choose_style(prior.style, styles, concept, rng)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ..errors import EduError
-from . import files, phrases, words
+from . import chances, files, phrases, words
 
 CELL = 64
 FULL = ("full", "heldout_colour", "heldout_style")  # splits of prompts.csv whose prompts name every attribute
@@ -86,13 +86,11 @@ class World:
 
     def conditional(self, **said):
         """The probability of every attribute given these words, see chances.conditional."""
-        from .chances import conditional
-        return conditional(**said)
+        return chances.conditional(self, **said)
 
     def sample(self, n, rng, **said):
         """Scenes sampled from that distribution, see chances.sample."""
-        from .chances import sample
-        return sample(n, rng, **said)
+        return chances.sample(self, n, rng, **said)
 
     def sprites(self, style, size=CELL):
         """Every concept's sprite in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.

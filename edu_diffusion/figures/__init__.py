@@ -3,31 +3,31 @@
 They use only numpy and matplotlib, never pyplot. Every function returns a Picture, except `source`, which shows code.
 """
 
-from .compared import compared
-from .digits import digits
 from .attention import attention_overlay
-from .control import controlled, convergence
 from .clip import caption_growth, caption_neighbours, similarity_map, swapped_word
+from .code import source
+from .comparison import compared
+from .control import controlled, convergence
+from .digit_images import digits
 from .edit import dial, edited
-from .effect import effect
+from .effects import effect
 from .features import block_bars, feature_maps
 from .film import contact_sheet, film_strip, row
-from .guidance import guidance
-from .histogram import histogram
-from .latents import Coded, edited_latent, reconstructions, ways
+from .guidance_panels import guidance
+from .histograms import histogram
 from .lora import adapted, change_bars
+from .loss_curve import training
 from .map import course_map, pipeline_map
-from .nearest import nearest
-from .noising import noising
-from .orders import order, orders
-from .picture import Picture, picture, to_png
+from .moments import Moment, timeline
+from .neighbours import nearest
+from .noise_stages import noising
+from .order_plots import order, orders
 from .points import clouds
-from .schedules import level, schedules
-from .source import source
+from .rendering import Picture, picture, to_png
+from .schedule_plots import level, schedules
 from .tensors import channels, maps, tokens
-from .timeline import Moment, timeline
-from .training import training
 from .unet import time_embedding, without
+from .vae import Coded, edited_latent, reconstructions, ways
 
 __all__ = [
     "Picture", "attention_overlay", "block_bars", "channels", "clouds", "contact_sheet", "course_map",

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 from .artists import paste, resized
-from .picture import picture
+from .rendering import picture
 from .style import AMOUNT, GAP, QUIET, SMALL, array, canvas, coloured, rgb, write
 
 __all__ = ["attention_overlay"]

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.patches import Rectangle
 
-from .picture import picture
-from .schedules import plot
+from .rendering import picture
+from .schedule_plots import plot
 from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, panel, rgb, write
 
 __all__ = ["caption_growth", "caption_neighbours", "similarity_map", "swapped_word"]

@@ -2,8 +2,8 @@
 
 import textwrap
 
-from .picture import picture
-from .schedules import plot
+from .rendering import picture
+from .schedule_plots import plot
 from .style import BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, rgb, show, write
 
 __all__ = ["controlled", "convergence"]

@@ -4,10 +4,10 @@ import textwrap
 
 import numpy as np
 
-from .picture import picture
-from .schedules import plot
+from .moments import EDGE, fitted
+from .rendering import picture
+from .schedule_plots import plot
 from .style import AMOUNT, BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, place, write
-from .timeline import EDGE, fitted
 
 __all__ = ["edited", "dial"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .artists import paste, resized
-from .picture import picture
+from .rendering import picture
 from .style import BLUE, GAP, GREEN, INK, ORANGE, QUIET, SIGNED, SMALL, array, canvas, coloured, panel, write
 
 __all__ = ["block_bars", "feature_maps"]

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from .picture import picture
+from .rendering import picture
 from .style import GAP, QUIET, SMALL, canvas, rgb, show, write
 
 __all__ = ["contact_sheet", "film_strip", "row"]

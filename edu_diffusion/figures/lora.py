@@ -1,6 +1,6 @@
 """The effect of an adapter: the picture without it and with it, and how much each block's output changes."""
 
-from .picture import picture
+from .rendering import picture
 from .style import BLUE, GAP, INK, LIGHT, QUIET, SMALL, canvas, panel, rgb, show, write
 
 __all__ = ["adapted", "change_bars"]

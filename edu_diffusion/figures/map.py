@@ -2,7 +2,7 @@
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from .picture import picture
+from .rendering import picture
 from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 
 __all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .picture import picture
+from .rendering import picture
 from .style import BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, SMALL, array, canvas, panel, write
 
 __all__ = ["clouds"]

@@ -9,10 +9,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from .features import feature_maps
 from .map import sheet
-from .picture import picture
-from .style import (
-    BLUE, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, place, write,
-)
+from .rendering import picture
+from .style import BLUE, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, place, write
 
 __all__ = ["grid", "run_map", "tensor", "token_strip"]
 

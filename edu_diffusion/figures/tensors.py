@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .picture import picture
+from .rendering import picture
 from .style import AMOUNT, GAP, QUIET, SIGNED, SMALL, TEXT, array, canvas, place, show, write
 
 __all__ = ["channels", "maps", "tokens"]

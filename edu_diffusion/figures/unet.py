@@ -3,7 +3,7 @@
 import numpy as np
 
 from .attention import place as where
-from .picture import picture
+from .rendering import picture
 from .style import AMOUNT, GAP, INK, QUIET, SIGNED, SMALL, array, canvas, place, rgb, show, write
 
 __all__ = ["time_embedding", "without"]

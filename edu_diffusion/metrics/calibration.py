@@ -12,15 +12,17 @@ import torch
 
 from ..data import scenes
 from ..data.world import prompts, world
-from ..judge.evaluate import draw, possible, said, through_vae
-from ..judge.marks import mean, paired, read
+from .accuracy import read
+from .sampling import draw, through_vae
+from .statistics import mean, paired
+from .text_to_image import possible, said
 
 PARTS = ("colour", "style", "size", "place")
 PROMPTS = 20  # the first open prompts
 UNIT = "TV"
 
 
-def calibration(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=20, batch=None):
+def calibration_scores(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=20, batch=None):
     """Distance of the generated from the true distribution: {name: score}, means over prompts, intervals by prompt.
 
     rows: prompts; None is the first PROMPTS open ones of the core. seeds: images per prompt. calibration: the mean over a

@@ -6,9 +6,10 @@ import torch
 
 from ..data import chances, words
 from ..data.world import prompts, world
-from ..judge.distance import features
-from ..judge.evaluate import GUIDANCE, draw
-from ..judge.marks import mean, paired, read, right, score
+from .accuracy import read, right
+from .frechet import features
+from .sampling import GUIDANCE, draw
+from .statistics import mean, paired, score
 from .variety import within
 
 CANDIDATES = (1.5, 2, 2.5, 3, 4)

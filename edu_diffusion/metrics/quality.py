@@ -10,15 +10,16 @@ from torch.nn.functional import max_pool2d
 
 from ..data import jpeg, scenes
 from ..data.world import prompts
-from ..judge.evaluate import GUIDANCE, draw, through_vae
-from ..judge.marks import mean, read, score
+from .accuracy import read
+from .sampling import GUIDANCE, draw, through_vae
+from .statistics import mean, score
 
 LEVELS = 127.5  # grey levels in a unit of [-1, 1]
 APART = 4  # minimum distance of background pixels from the sprite
 ENOUGH = 64  # minimum number of background pixels for an image to be counted
 
 
-def quality(pipe, judge, guidance=GUIDANCE, rows=None, seeds=(0,), n_steps=20, batch=None, limit=None):
+def quality_scores(pipe, judge, guidance=GUIDANCE, rows=None, seeds=(0,), n_steps=20, batch=None, limit=None):
     """Scores of images of prompts that name everything: {name: score}; _vae: the same of real scenes through the VAE.
 
     quality_as_asked: the share of images whose concept, style, size and place match the true scene by the judge;

@@ -3,8 +3,9 @@
 import torch
 
 from ..data import scenes
-from ..judge.distance import RESAMPLES, excesses, features, interval
-from ..judge.evaluate import SETS, draw
+from .frechet import RESAMPLES, excesses, features, interval
+from .sampling import draw
+from .text_to_image import SETS
 
 COUNTS = (1, 4, 10, 20, 50)
 USUAL = 20  # the others are compared with it

@@ -2,13 +2,13 @@
 
 import torch
 
-from ..judge.distance import features
-from ..judge.evaluate import draw
-from ..judge.marks import mean
 from .calibration import open_prompts, real
+from .frechet import features
+from .sampling import draw
+from .statistics import mean
 
 
-def variety(pipe, judge, guidance=1.0, rows=None, seeds=8, n_steps=20, batch=None):
+def variety_scores(pipe, judge, guidance=1.0, rows=None, seeds=8, n_steps=20, batch=None):
     """Root mean square distance between two images of one prompt, averaged over all pairs of seeds and then over prompts.
 
     Returns {name: score}, intervals by prompt. variety_pixels: in units of [-1, 1]; variety_features: in the judge's

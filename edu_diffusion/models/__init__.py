@@ -1,32 +1,33 @@
 """The tiny Stable Diffusion: building, loading, validating and saving it.
 
+    locate.py        from a name to a path: shipped names, folders, files and hub ids
     build.py         configurations of library classes
     checkpoint.py    load from a name, folder, file or hub id; save
-    check.py         validate files, with clear error messages
+    validate.py      validate files, with clear error messages
     single_file.py   one .safetensors file with the original key names: read and write
     clip.py          CLIP with both encoders
     vocabulary.py    extend a tokenizer, and the embedding table of its text encoder
-    adapters.py      load a LoRA into a pipeline
-    hyper.py         hypernetworks: build, load, save
+    lora.py          load a LoRA into a pipeline
+    hypernetwork.py  hypernetworks: build, load, save
     control.py       ControlNets: build, load, save
     device.py        cuda, mps or cpu
+    silence.py       keep the libraries from printing what this package reports itself
 """
 
-from .adapters import load_lora
-from .build import (
-    PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae,
-)
-from .checkpoint import load, locate, save, to_single_file
+from .build import PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae
+from .checkpoint import load, save, to_single_file
 from .clip import load_clip
 from .control import build_controlnet, control_card, load_control, save_control
 from .device import autocast, hardware, pick_device
-from .hyper import build_hyper, load_hyper, save_hyper
+from .hypernetwork import build_hyper, load_hyper, save_hyper
+from .locate import path_of
+from .lora import load_lora
 from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
 
 __all__ = [
     "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
-    "build_unet", "build_vae", "grow_text_model", "grow_tokenizer", "hardware", "load", "load_clip", "locate", "pick_device",
+    "build_unet", "build_vae", "grow_text_model", "grow_tokenizer", "hardware", "load", "load_clip", "path_of", "pick_device",
     "quiet", "save", "to_single_file", "build_hyper", "load_hyper", "load_lora", "save_hyper",
     "build_controlnet", "control_card", "load_control", "save_control",
 ]

@@ -1,18 +1,17 @@
 """Load and save pipelines: from a shipped name, a folder, a single file or a hub id."""
 
-import contextlib
 import copy
 import os
 import pathlib
-import re
 
 import torch
 
 from ..data import files
 from ..errors import EduError
-from . import check, single_file
+from . import single_file, validate
 from .build import PARTS, assemble
 from .device import pick_device
+from .locate import path_of
 from .silence import quiet
 
 
@@ -29,10 +28,10 @@ def load(name="base", device=None, dtype=torch.float32, online=False, config=Non
     if config and not path.is_file():
         raise EduError(f"config= is for a single file, which {str(name)!r} is not: leave it out.")
     if path.is_file():
-        pipe = single_file.read(path, dtype, config and locate(config, online))
+        pipe = single_file.read(path, dtype, config and path_of(config, online))
     else:
-        pipe = read(locate(name, online), dtype)
-    check.words(name, pipe.tokenizer, pipe.text_encoder.config)
+        pipe = read(path_of(name, online), dtype)
+    validate.words(name, pipe.tokenizer, pipe.text_encoder.config)
     pipe.set_progress_bar_config(disable=True)
     with quiet():  # diffusers warns that a CPU cannot compute in fp16; today's PyTorch can
         return pipe.to(device)
@@ -41,55 +40,10 @@ def load(name="base", device=None, dtype=torch.float32, online=False, config=Non
 def read(root, dtype):
     """The pipeline in a folder."""
     from diffusers import StableDiffusionPipeline
-    check.folder(root)
-    with quiet(), check.in_words(root):
+    validate.folder(root)
+    with quiet(), validate.in_words(root):
         return StableDiffusionPipeline.from_pretrained(
             root, dtype=dtype, local_files_only=True, use_safetensors=True)
-
-
-def locate(name, online=False):
-    """The folder of a shipped checkpoint's name, a path or a hub id (see load).
-
-    Raises EduError when there is none.
-    """
-    path = pathlib.Path(name)
-    shipped = files.PACKAGE / "checkpoints" / str(name)
-    if path.is_dir() or shipped.is_dir():
-        return path if path.is_dir() else shipped
-    if path.is_file():
-        raise EduError(f"{name} is a file; expected a folder.")
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", str(name)):
-        return from_hub(str(name), online)
-    names = sorted(p.parent.name for p in (files.PACKAGE / "checkpoints").glob("*/model_index.json"))
-    raise EduError(f"There is no model {str(name)!r}: give a folder, a .safetensors file, a hub id such as "
-                   f"'owner/name', or one of the shipped checkpoints {names}.")
-
-
-def from_hub(name, online):
-    """The local folder of a hub id, downloaded first if online; pickles are never downloaded."""
-    from diffusers import StableDiffusionPipeline
-    try:
-        with network(online):
-            found = StableDiffusionPipeline.download(name, local_files_only=not online, use_safetensors=True)
-            return pathlib.Path(found)
-    except Exception as error:  # any failure of network or hub
-        if not online:
-            raise EduError(f"There is no folder {name!r} here and no such hub id in the local cache; "
-                           f"load({name!r}, online=True) downloads it from the hub.") from error
-        raise EduError(f"{name!r} could not be downloaded from the hub ({check.first_line(error)}); "
-                       f"check the id and the network.") from error
-
-
-@contextlib.contextmanager
-def network(online):
-    """Allow the hub library to use the network inside the block, if asked; this package sets it to offline."""
-    from huggingface_hub import constants
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before and not online
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
 
 
 def save(pipe, target, card=None):

@@ -1,16 +1,14 @@
 """ControlNets: built as a copy of a U-Net, loaded from a name or folder, saved in the library's format."""
 
-import pathlib
-
 import torch
 
 from ..data import files
 from ..errors import EduError
-from . import check
+from . import validate
 from .device import pick_device
+from .locate import NETWORK, control_folder
 from .silence import quiet
 
-WEIGHTS = "diffusion_pytorch_model.safetensors"
 WIDTHS = (16, 32, 64)  # channels of the condition's convolutions; each entry but the first halves the size: 64 x 64 -> 16 x 16
 
 
@@ -32,33 +30,17 @@ def load_control(name, device=None, dtype=torch.float32):
     """
     from diffusers import ControlNetModel
     root = control_folder(name)
-    with check.in_words(root):
+    with validate.in_words(root):
         config = ControlNetModel.load_config(root)
     if config.get("_class_name") != "ControlNetModel":
         raise EduError(f"{root} holds a {config.get('_class_name')}; expected a ControlNetModel.")
-    with check.in_words(root), torch.device("meta"):
+    with validate.in_words(root), torch.device("meta"):
         blank = ControlNetModel.from_config(config)
-    found = check.header(root / WEIGHTS)
-    check.tensors(root, check.shapes(blank), found)
-    with quiet(), check.in_words(root):
+    found = validate.header(root / NETWORK)
+    validate.tensors(root, validate.shapes(blank), found)
+    with quiet(), validate.in_words(root):
         net = ControlNetModel.from_pretrained(root, dtype=dtype, local_files_only=True, use_safetensors=True)
         return net.eval().to(pick_device(device))
-
-
-def control_folder(name):
-    """The folder of a ControlNet. Raises EduError when there is none."""
-    path, shipped = pathlib.Path(name), files.PACKAGE / "checkpoints" / str(name)
-    root = path if path.is_dir() else shipped
-    if (root / "model_index.json").exists():
-        raise EduError(f"{root} holds a whole pipeline; expected the folder of a ControlNet.")
-    if not (root / "config.json").is_file():
-        names = sorted(p.parent.name for p in (files.PACKAGE / "checkpoints").glob("*/config.json") if is_control(p))
-        raise EduError(f"There is no ControlNet {str(name)!r}: give a folder with config.json and {WEIGHTS}, or one of "
-                       f"the shipped ones {names}.")
-    if not (root / WEIGHTS).is_file():
-        pickles = [p.name for p in root.iterdir() if p.suffix in check.PICKLES]
-        raise EduError(f"{root} lacks {WEIGHTS}" + (f"; {pickles[0]} is {check.WHY_NOT}." if pickles else "."))
-    return root
 
 
 def control_card(name):
@@ -66,12 +48,7 @@ def control_card(name):
     path = control_folder(name) / "card.json"
     if not path.is_file():
         raise EduError(f"{path.parent} has no card.json; only models trained by this package have one.")
-    return check.read_json(path)
-
-
-def is_control(path):
-    """Whether a config.json is a ControlNet's."""
-    return check.read_json(path).get("_class_name") == "ControlNetModel"
+    return validate.read_json(path)
 
 
 def save_control(net, target, card=None):

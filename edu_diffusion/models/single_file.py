@@ -16,12 +16,12 @@ import tempfile
 
 from ..data import files
 from ..errors import EduError
-from . import check
+from . import validate
 from .build import PARTS, assemble
 from .silence import quiet
 
 KEY = "edu_diffusion"  # one entry only: safetensors writes several in random order
-SETTINGS = (*check.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
+SETTINGS = (*validate.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.",
           "text_encoder": "cond_stage_model.transformer.text_model."}
 UNET = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
@@ -41,11 +41,11 @@ def write(pipe, path, dtype):
     import safetensors.torch
     with tempfile.TemporaryDirectory() as folder:
         texts = settings(pipe, pathlib.Path(folder))
-        blanks = check.configuration(pathlib.Path(folder))
+        blanks = validate.configuration(pathlib.Path(folder))
     all_tensors = {}
     for part, blank in blanks.items():
         where = f"The pipeline's {part} (an adapter must be fused or unloaded first)"
-        check.tensors(where, check.shapes(blank), check.shapes(getattr(pipe, part)))
+        validate.tensors(where, validate.shapes(blank), validate.shapes(getattr(pipe, part)))
         state = getattr(pipe, part).state_dict()
         all_tensors |= {original: as_kept(original, state[name].to("cpu", dtype)).contiguous()
                         for name, original in original_names(part, blank).items()}
@@ -76,17 +76,17 @@ def read(path, dtype, root=None):
     """
     from diffusers import StableDiffusionPipeline
     if path.suffix != ".safetensors":
-        why = check.WHY_NOT if path.suffix in check.PICKLES else "not a .safetensors file, but must be one"
+        why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{path} is {why}.")
-    found = known(check.header(path))
+    found = known(validate.header(path))
     with contextlib.nullcontext(root) if root else own_settings(path) as folder:
         wanted = {}
-        for part, blank in check.configuration(folder).items():
+        for part, blank in validate.configuration(folder).items():
             state = blank.state_dict()
             wanted |= {original: tuple(as_kept(original, state[name]).shape)
                        for name, original in original_names(part, blank).items()}
-        check.tensors(path, wanted, found)
-        with quiet(), check.in_words(path):
+        validate.tensors(path, wanted, found)
+        with quiet(), validate.in_words(path):
             return StableDiffusionPipeline.from_single_file(
                 str(path), config=str(folder), dtype=dtype, local_files_only=True)
 
@@ -99,7 +99,7 @@ def own_settings(path):
         text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise EduError(f"{path} does not contain its configuration: pass config= with the folder of a model of the same kind.")
-    with check.in_words(path), tempfile.TemporaryDirectory() as folder:
+    with validate.in_words(path), tempfile.TemporaryDirectory() as folder:
         texts = json.loads(text)
         for name in texts.keys() & set(SETTINGS):
             target = pathlib.Path(folder, name)

@@ -22,28 +22,26 @@ the library's own function, its *twin*. The notation is the same everywhere:
 `abar_t` is one number for the whole batch, or a tensor (B,) with one number for each picture.
 """
 
-from .aligned import AlignedProcessor, adain, aligned, aligned_attend
-from .attend import attend, attention, feed_forward, spatial_transformer, transformer_block
+from .attention import attend, feed_forward, multi_head_attention, spatial_transformer, transformer_block
+from .clip import contrastive_loss, similarity
 from .control import Control, condition_embedding, control_edit, control_forward, zero_conv
 from .denoise import ddim_step, ddim_timesteps, eps_from_v, eps_from_x0, predict_x0, to_eps, to_x0, x0_from_v
-from .edit import blend, encode, from_strength, grow, img2img, inpaint, invert, latent_mask, paste
+from .edit import blend, from_strength, grow, img2img, inpaint, invert, latent_mask, paste
 from .exact import dataset_x0, mixture_posterior, mixture_x0
 from .flow import flow_euler_step, flow_sample
-from .generate import State, decode, embed, generate, initial_noise, to_uint8
-from .guide import GUIDANCE, STEPS, guidance_at, guide
-from .hyper import HyperProcessor, hyper, hyper_attend, hypernetwork
-from .latent import kl_to_unit, sample_latent
-from .lenet import build_lenet, build_lenet_1998, lenet, lenet_1998
+from .guidance import GUIDANCE, STEPS, guidance_at, guide
+from .hypernetwork import HyperProcessor, hyper, hyper_attend, with_hypernetwork
+from .latents import decode, embed, encode, to_uint8
+from .lenet import build_lenet, build_lenet_1998, lenet_1998, lenet_forward
 from .levels import abar_from_sigma, karras_levels, karras_sigmas, sigma, spaced_levels, t_from_sigma
 from .lora import lora_delta, lora_init, lora_linear, lora_merge
-from .noise import (
-    abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity,
-    zero_terminal_snr,
-)
-from .sample import SampleState, sample
+from .noise import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity, zero_terminal_snr
 from .samplers import ddpm_step, dpmpp_2m_step, euler_ancestral_step, euler_step, heun_step
-from .text import contrastive_loss, similarity
+from .sampling import SampleState, sample
+from .style_aligned import AlignedProcessor, adain, aligned, aligned_attend
+from .text_to_image import State, draw, final, generate, initial_noise
 from .unet import down_block, mid_block, resnet_block, timestep_embedding, unet_forward, up_block
+from .vae import kl_to_unit, sample_latent
 
 __all__ = [
     # noise
@@ -55,7 +53,7 @@ __all__ = [
     "sigma", "abar_from_sigma", "t_from_sigma", "karras_sigmas", "spaced_levels", "karras_levels",
     # samplers
     "ddpm_step", "euler_step", "euler_ancestral_step", "heun_step", "dpmpp_2m_step",
-    # sample
+    # sampling
     "SampleState", "sample",
     # flow
     "flow_sample", "flow_euler_step",
@@ -65,24 +63,24 @@ __all__ = [
     "unet_forward", "timestep_embedding", "resnet_block", "down_block", "mid_block", "up_block",
     # control
     "Control", "zero_conv", "condition_embedding", "control_forward", "control_edit",
-    # attend
-    "attention", "attend", "feed_forward", "transformer_block", "spatial_transformer",
-    # guide
+    # attention
+    "multi_head_attention", "attend", "feed_forward", "transformer_block", "spatial_transformer",
+    # guidance
     "GUIDANCE", "STEPS", "guide", "guidance_at",
-    # latent
+    # vae and latents
     "sample_latent", "kl_to_unit",
-    # text
+    # clip
     "similarity", "contrastive_loss",
     # lenet
-    "build_lenet", "lenet", "build_lenet_1998", "lenet_1998",
+    "build_lenet", "lenet_forward", "build_lenet_1998", "lenet_1998",
     # lora
     "lora_init", "lora_delta", "lora_linear", "lora_merge",
-    # hyper
-    "hyper", "hyper_attend", "hypernetwork", "HyperProcessor",
-    # aligned
+    # hypernetwork
+    "hyper", "hyper_attend", "with_hypernetwork", "HyperProcessor",
+    # style_aligned
     "adain", "aligned_attend", "aligned", "AlignedProcessor",
-    # generate
-    "State", "generate", "embed", "initial_noise", "decode", "to_uint8",
+    # text_to_image
+    "State", "generate", "draw", "final", "embed", "initial_noise", "decode", "to_uint8",
     # edit
     "img2img", "inpaint", "invert", "from_strength", "blend", "paste", "grow", "latent_mask", "encode",
 ]

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .check import number
-from .covered import covered, matching
+from .supported import covered, matching
 from .unet import down_block, mid_block, time_embedding
+from .validate import number
 
 __all__ = ["Control", "condition_embedding", "control_edit", "control_forward", "zero_conv"]
 

@@ -1,7 +1,7 @@
 """Denoising: from the model's prediction to the predicted clean image x_0, and one DDIM step towards it."""
 
-from .check import known_prediction_type, whole
 from .noise import per_picture, q_sample
+from .validate import known_prediction_type, whole
 
 __all__ = [
     "ddim_step", "ddim_timesteps", "eps_from_v", "eps_from_x0", "predict_x0", "to_eps", "to_x0", "x0_from_v",

@@ -9,14 +9,14 @@ from itertools import islice
 
 import torch
 
-from .check import checked, number, sound, texts
 from .denoise import ddim_step, to_eps, to_x0
-from .generate import State, draws, embed, generate, in_use, level, predict, timesteps
-from .guide import GUIDANCE, STEPS
-from .latent import sample_latent
+from .guidance import GUIDANCE, STEPS
+from .latents import embed, encode
 from .noise import q_sample
+from .text_to_image import State, draws, generate, level, predict, timesteps
+from .validate import checked, number, sound, texts
 
-__all__ = ["blend", "encode", "from_strength", "grow", "img2img", "inpaint", "invert", "latent_mask", "paste"]
+__all__ = ["blend", "from_strength", "grow", "img2img", "inpaint", "invert", "latent_mask", "paste"]
 
 
 @torch.no_grad()
@@ -156,21 +156,6 @@ def latent_mask(mask, factor):
     Twin: diffusers.StableDiffusionInpaintPipeline.prepare_mask_latents.
     """
     return (mask[..., ::factor, ::factor] >= 0.5).float()
-
-
-@torch.no_grad()
-def encode(pipe, x_0, eps=None):
-    """Encode pictures as clean latents: with eps, sampled from the encoder's distribution; without it, its mean.
-
-    z_0 = scaling_factor sample_latent(mean, logvar, eps)
-
-    x_0: (B, 3, H, W) in [-1, 1]. eps: (B, 4, h, w), standard normal, or None. Returns (B, 4, h, w).
-    Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.encode.
-    """
-    with in_use(pipe.vae):
-        answer = pipe.vae.encode(x_0.to(pipe.vae.device, pipe.vae.dtype), return_dict=False)[0]
-    z_0 = answer.mean if eps is None else sample_latent(answer.mean, answer.logvar, eps)
-    return z_0 * pipe.vae.config.scaling_factor
 
 
 def begun(pipe, x_0, seeds):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Upsample
 
-__all__ = ["build_lenet", "build_lenet_1998", "lenet", "lenet_1998"]
+__all__ = ["build_lenet", "build_lenet_1998", "lenet_forward", "lenet_1998"]
 
 # Which of S2's six maps each of C3's sixteen is connected to (the paper's table I).
 C3_SEES = [
@@ -34,7 +34,7 @@ def build_lenet():
     ))
 
 
-def lenet(net, x):
+def lenet_forward(net, x):
     """Classify digits: find strokes, halve the size, find shapes made of strokes, halve again, and decide.
 
     out(relu(F6(relu(C5(pool(relu(C3(pool(relu(C1(x)))))))))))

@@ -7,7 +7,7 @@ the same bit for bit.
 
 from contextlib import contextmanager
 
-from .covered import covered
+from .supported import covered
 
 __all__ = []
 

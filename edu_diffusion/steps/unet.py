@@ -14,8 +14,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from .attend import spatial_transformer
-from .covered import careful, covered, matching
+from .attention import spatial_transformer
+from .supported import careful, covered, matching
 
 __all__ = ["down_block", "mid_block", "resnet_block", "timestep_embedding", "unet_forward", "up_block"]
 

@@ -23,13 +23,13 @@ so are GPUs.
     nested.py      tensors in tuples, lists and dictionaries
 """
 
-from .ablate import ablate
+from .ablation import ablate
 from .attention import attention_maps, cross_attention, heat_maps, record_attention, resolutions
-from .hold import hold_norms
 from .names import modules
-from .profile import Profile, Share, profile
-from .record import Call, Trace, record
-from .words import by_word, words
+from .norms import hold_norms
+from .profiling import Profile, Share, profile
+from .prompt_words import by_word, words
+from .recording import Call, Trace, record
 
 __all__ = [
     # names

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from .names import matching, modules
-from .record import record
+from .recording import record
 
 __all__ = ["attention_maps", "cross_attention", "heat_maps", "record_attention", "resolutions"]
 

@@ -5,14 +5,14 @@ import shutil
 
 from ..data import files
 from ..errors import EduError
-from .clip import clip
-from .latent import latent
-from .vae import vae
+from .clip import train_clip
+from .latent import train_latent
+from .vae import train_vae
 
-SHARES = {vae: 0.2, clip: 0.1, latent: 0.7}  # of the minutes
+SHARES = {train_vae: 0.2, train_clip: 0.1, train_latent: 0.7}  # of the minutes
 
 
-def base(minutes=60.0, steps=None, run=None, device=None, seed=0):
+def train_base(minutes=60.0, steps=None, run=None, device=None, seed=0):
     """Train vae, clip and latent; each yields its own Progress, whose `left` includes the recipes still to come.
 
     steps: of each recipe. The pipeline is saved in <run>/model, the recipes' own runs beside it; an interrupted run

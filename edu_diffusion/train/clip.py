@@ -12,14 +12,14 @@ from ..data.world import world
 from ..models import TOKENS, build_clip, build_tokenizer, load_clip, pick_device
 from ..models.vocabulary import grow_text_model, grow_tokenizer
 from ..steps import contrastive_loss
-from .keep import keep
 from .loop import fit
+from .save import keep
 
 VOCABULARY = 3072  # maximum number of tokens
 NAMED = ("concept", "colour")  # what every caption names; the other attributes are optional
 
 
-def clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, start=None):
+def train_clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, start=None):
     """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
 
     start: a CLIP to continue from, "clip" for the shipped one or a folder, extended if its prompts are shorter; None: a new one.

@@ -16,23 +16,23 @@ import torch
 from .. import models
 from ..data import conditions, files, scenes, words
 from ..errors import EduError
-from ..judge.control import COUNTS, held_out, quick
-from .adapt import Frozen, trained
-from .latent import latent_loss
+from ..metrics.control import COUNTS, held_out, quick
+from .frozen import Frozen, trained
 from .loop import about, fit, generator, plain_attention
+from .losses import latent_loss
 
 NOTES = "kind.json"  # in the run folder
 EMPTY, GROUND = 0.3, 0.45  # shares of captions that are empty, and that name only the background's colour
 SEEN = 6  # held-out images that are sampled now and then, to see when the ControlNet converges
 
 
-def control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
+def train_control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
             lr=1e-3, curve=None):
     """Train a ControlNet, a copy of the base, to follow a condition. Yields Progress; its model is the ControlNetModel.
 
     kind: "canny", "segmentation", "depth" or "pose". model: the base, anything that models.load takes. start: a
     ControlNet (name or folder) to continue from; None: a fresh copy.
-    curve: a list that collects rows [step, seconds, loss, score], see judge/control.py for the scores.
+    curve: a list that collects rows [step, seconds, loss, score], see metrics/control.py for the scores.
     The finished run holds a vanilla ControlNetModel in <run>/model, and the curve in its card.json.
     """
     conditions.known(kind)

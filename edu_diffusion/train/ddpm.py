@@ -9,8 +9,8 @@ import torch
 from ..data import digits
 from ..models import pick_device
 from ..steps import abar, guide, linear_betas, q_sample, sample, spaced_levels
-from .keep import keep
 from .loop import fit, generator
+from .save import keep
 
 ANY = digits.CLASSES  # the null label: no class
 DROPPED = 0.1  # share of labels replaced by ANY
@@ -29,7 +29,7 @@ def noise_loss(model, x_0, eps, t, abar):
     return (model(x_t, t) - eps).square().mean()
 
 
-def ddpm(minutes=1.0, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, loss=noise_loss):
+def train_ddpm(minutes=1.0, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, loss=noise_loss):
     """Train a U-Net on the training digits. Yields Progress; its model is the UNet2DModel, see `predictor`.
 
     loss: a function like noise_loss, for instance your own. The finished run holds <run>/model/unet and

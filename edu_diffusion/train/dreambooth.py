@@ -11,9 +11,9 @@ import torch
 
 from ..data import subject
 from ..steps import generate
-from .adapt import Frozen, adapt, finish
-from .latent import errors
+from .frozen import Frozen, adapt, finish
 from .loop import generator
+from .losses import errors
 
 
 def prior_loss(own, prior, weight):
@@ -27,7 +27,7 @@ def prior_loss(own, prior, weight):
     return own.square().mean() + weight * prior.square().mean()
 
 
-def dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", prior=True, weight=4.0, batch=4,
+def train_dreambooth(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", prior=True, weight=4.0, batch=4,
                lr=1e-4, pictures=60, name=f"{subject.TOKEN} {subject.CLASS}", loss=prior_loss):
     """Fine-tune the U-Net on a subject. Yields Progress; its model is the pipeline, which then generates "a zib robot ...".
 

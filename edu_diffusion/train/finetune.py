@@ -7,13 +7,13 @@ catastrophic forgetting, unless prior= adds DreamBooth's prior-preservation loss
 import torch
 
 from ..data import newstyle, scenes, words
-from .adapt import Frozen, adapt, finish
 from .dreambooth import choose, drawn, prior_loss
-from .latent import drop, errors
+from .frozen import Frozen, adapt, finish
 from .loop import generator
+from .losses import drop_captions, errors
 
 
-def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE, prior=0.0,
+def train_finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE, prior=0.0,
              pictures=120, batch=16, lr=2e-4, examples=None):
     """Train the whole U-Net on core scenes in one style. Yields Progress; its model is the pipeline.
 
@@ -27,7 +27,7 @@ def finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base
 
     def loss(step):
         seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
-        parts = [(base.latents(seen.images), base.text(drop(seen.captions, rng)))]
+        parts = [(base.latents(seen.images), base.text(drop_captions(seen.captions, rng)))]
         parts += [choose(*kept, batch, rng)] if prior else []
         wrong = errors(base.pipe.unet, *(torch.cat(part) for part in zip(*parts)), base.abar, rng)
         return prior_loss(wrong[:batch], wrong[batch:], prior) if prior else wrong.square().mean()

@@ -13,9 +13,9 @@ from .. import models
 from ..data import files, newstyle, scenes, subject, words
 from ..data.world import world
 from ..errors import EduError
-from .adapt import Frozen, adapt
-from .latent import latent_loss
+from .frozen import Frozen, adapt
 from .loop import about, generator
+from .losses import latent_loss
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion expects in a folder
 KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji"),
@@ -25,7 +25,7 @@ PLACED = (("medium", "centre"), ("big", "centre"), ("small", "left"), ("medium",
           ("small", "bottom right"), ("medium", "left"), ("big", "centre"), ("small", "top left"))
 
 
-def inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
+def train_inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
               start=None, thing="fox", batch=16, lr=1e-2):
     """Learn one word. Yields Progress; its model is a pipeline that knows the word.
 

@@ -9,14 +9,14 @@ import torch
 from torch.nn.functional import cross_entropy, interpolate
 
 from ..data import scenes
-from ..judge import Judge, load_judge, save_judge
+from ..metrics import Judge, load_judge, save_judge
 from ..models import pick_device
 from .loop import about, fit, generator
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",),
+def train_judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",),
           start=None):
     """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
 

@@ -14,16 +14,15 @@ import torch
 
 from .. import models
 from ..data import scenes
-from ..steps import q_sample, velocity
 from .loop import about, fit, generator, plain_attention
+from .losses import drop_captions, latent_loss, sample_timesteps
 from .parts import Parts, beside
 
-DROPPED = 0.1  # share of captions left empty
 UNNAMED = 1 - scenes.NAMED["concept"]  # share of captions that name no concept
 RANK = 10_000  # distance between the seeds of two processes
 
 
-def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
+def train_latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
            vae=None, clip=None, start=None, noisy=1, pool=800, many=scenes.MANY, unnamed=UNNAMED, rank=0, together=None):
     """Train the U-Net, and fine-tune CLIP's text encoder with it. Yields Progress; its model holds both.
 
@@ -43,7 +42,7 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     unet = plain_attention((parts.unet() if start else zero_residuals(models.build_unet())).to(device))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": parts.text_encoder}).train()
     abar = models.build_scheduler().alphas_cumprod.to(device)
-    levels, own = functools.partial(noisier, k=noisy), seed + rank * RANK
+    levels, own = functools.partial(sample_timesteps, k=noisy), seed + rank * RANK
 
     @functools.lru_cache(pool)
     def examples(number):
@@ -53,7 +52,7 @@ def latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr
     def loss(step):
         rng, (z_0, spec) = generator(own, step), examples(step % pool if pool else step)
         captions = [scenes.say(spec, i, rng, unnamed=unnamed) for i in range(len(z_0))]
-        return latent_loss(unet, z_0, parts.text(drop(captions, rng)), abar, rng, levels)
+        return latent_loss(unet, z_0, parts.text(drop_captions(captions, rng)), abar, rng, levels)
 
     def probe():
         z_0, c = torch.randn(8, 4, 16, 16, device=device), torch.randn(8, models.TOKENS, models.WIDTH, device=device)
@@ -74,30 +73,6 @@ def facts(pipe, runs, device):
     sizes = {f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
              for part in ("vae", "text_encoder", "unet")}
     return {"hardware": models.hardware(device)} | made | sizes
-
-
-def noisier(n, rng, k=2):
-    """n timesteps as fractions of the schedule, 1 being pure noise, (n,): each the maximum of k uniform ones, by one sample."""
-    return torch.rand(n, generator=rng) ** (1 / k)
-
-
-def latent_loss(unet, z_0, c, abar, rng, levels=noisier):
-    """Mean squared error of the predicted velocity; z_0 (B, 4, 16, 16), c (B, tokens, width)."""
-    return errors(unet, z_0, c, abar, rng, levels).square().mean()
-
-
-def errors(unet, z_0, c, abar, rng, levels=noisier):
-    """Predicted minus true velocity, (B, 4, h, w), at random timesteps; levels: a function like noisier."""
-    t = (levels(len(z_0), rng) * len(abar)).long().to(z_0.device)
-    eps = torch.randn(z_0.shape, generator=rng).to(z_0)
-    z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])
-    return unet(z_t, t, c).sample.float() - v
-
-
-def drop(captions, rng, share=DROPPED):
-    """This share of the captions replaced by the empty one."""
-    empty = torch.rand(len(captions), generator=rng) < share
-    return ["" if gone else text for text, gone in zip(captions, empty)]
 
 
 def zero_residuals(unet):

@@ -22,7 +22,7 @@ MOST = 0.3  # maximum rotation in radians, shear, and twice the fraction of stre
 GRAIN = 0.5  # maximum standard deviation of the noise
 
 
-def lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, most=MOST, grain=GRAIN):
+def train_lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, most=MOST, grain=GRAIN):
     """Train LeNet-5 on the training digits. Yields Progress; its model reads (B, 1, H, W) in [-1, 1].
 
     most, grain: strength of the augmentation, see `moved`, and of the noise; 0: none.

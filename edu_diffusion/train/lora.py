@@ -13,15 +13,15 @@ import torch
 
 from ..data import files, newstyle, scenes, words
 from ..errors import EduError
-from .adapt import Frozen, adapt, trained
-from .latent import drop, noisier
+from .frozen import Frozen, adapt, trained
 from .loop import about, generator
+from .losses import drop_captions, sample_timesteps
 
 WHERE = {"attention": ("Linear",), "all": ("Linear", "Conv2d")}
 BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
-def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
+def train_lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
          style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3):
     """Train a LoRA on a style. Yields Progress; its model is the pipeline with the LoRA in it.
 
@@ -35,11 +35,11 @@ def lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", r
     base = Frozen(model, device)
     unet = with_lora(base.pipe.unet, rank, alpha or rank, where, seed)
     examples = examples or (lambda n, seed: newstyle.batch(n, seed, style))
-    levels = functools.partial(noisier, k=noisy)
+    levels = functools.partial(sample_timesteps, k=noisy)
 
     def loss(step):
         seen, rng = examples(batch, seed * 1_000_003 + step), generator(seed, step)
-        return base.loss(seen.images, drop(seen.captions, rng), rng, levels)
+        return base.loss(seen.images, drop_captions(seen.captions, rng), rng, levels)
 
     yield from adapt(base, unet, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run)
     if run is not None:

@@ -6,7 +6,7 @@ import torch
 
 from .. import models
 from ..errors import EduError
-from ..models import check
+from ..models import validate
 from ..steps import encode
 
 
@@ -30,12 +30,12 @@ class Parts:
     def __init__(self, vae, clip, device, start="base"):
         from diffusers import AutoencoderKL
         from transformers import CLIPTokenizer
-        base = self.base = models.locate(start) if None in (vae, clip) else None
+        base = self.base = models.path_of(start) if None in (vae, clip) else None
         vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
         text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
             pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
         if base:
-            check.folder(base)
+            validate.folder(base)
         with models.quiet():
             self.vae = AutoencoderKL.from_pretrained(vae, dtype=torch.float32, use_safetensors=True).to(device).eval()
             self.text_encoder = text_encoder_of(text).to(device)

@@ -9,13 +9,13 @@ import torch
 from ..data import scenes
 from ..models import build_vae, load, pick_device
 from ..steps import kl_to_unit, sample_latent
-from .keep import keep
 from .loop import fit, generator, plain_attention
+from .save import keep
 
 KL = 2e-4
 
 
-def vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None):
+def train_vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None):
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
 
     When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.

@@ -1,25 +1,25 @@
 """Widgets: controls plus a picture. Each is a pure figure function, shown by the common mechanism in explore.py."""
 
 from .attention import AttentionExplorer
-from .control import ControlExplorer
 from .clip import ClipExplorer
+from .control import ControlExplorer
 from .edit import EditExplorer
 from .explore import Explore
 from .guidance import GuidanceExplorer
-from .latents import LatentExplorer
-from .pipeline import PipelineMap
+from .live import watch
 from .lora import LoraExplorer
 from .pad import Pad
-from .personal import PersonalExplorer
+from .pipeline_map.widget import PipelineMap
 from .prompt import PromptWidget
 from .schedules import ScheduleExplorer
+from .side_by_side import SideBySide
 from .slider import Slider
 from .timeline import TimelineExplorer
 from .unet import UNetInspector
-from .watch import watch
+from .vae import LatentExplorer
 
 __all__ = [
-    "PersonalExplorer",
+    "SideBySide",
     "AttentionExplorer", "ClipExplorer", "UNetInspector",
     "ControlExplorer", "EditExplorer", "Pad",
     "Explore", "GuidanceExplorer", "LatentExplorer", "PromptWidget", "TimelineExplorer", "watch",

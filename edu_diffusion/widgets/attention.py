@@ -7,7 +7,7 @@ from ..steps import GUIDANCE
 from ..trace import by_word, cross_attention, heat_maps, modules, record_attention, words
 from .explore import Explore
 from .prompt import MOST_SEED, cut
-from .runs import Runs, small
+from .recorded import Runs, small
 
 __all__ = ["AttentionExplorer"]
 

@@ -3,9 +3,9 @@
 from ipywidgets import BoundedIntText, Dropdown, Layout, Text
 
 from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
-from ..steps.generate import in_use
+from ..steps.latents import in_use
+from .cache import version
 from .explore import Explore
-from .kept import version
 from .prompt import cut
 
 __all__ = ["ClipExplorer"]

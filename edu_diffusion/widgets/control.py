@@ -5,8 +5,8 @@ from ipywidgets import Dropdown, Layout
 from ..data import conditions
 from ..figures.control import controlled
 from ..steps import GUIDANCE, Control, decode, generate
+from .cache import Kept
 from .explore import Explore
-from .kept import Kept
 from .prompt import MOST_SEED, cut
 from .timeline import number, whole, words
 

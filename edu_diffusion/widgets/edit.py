@@ -7,12 +7,12 @@ from ..data.pictures import read_picture
 from ..errors import EduError
 from ..figures import edited, row
 from ..steps import GUIDANCE, STEPS, decode, grow, img2img, inpaint, paste
+from .cache import version
 from .explore import Explore
-from .kept import version
-from .latents import edge, resized
 from .pad import Pad
 from .prompt import MOST_SEED, cut
 from .timeline import choice, dragged, number, whole, words
+from .vae import edge, resized
 
 __all__ = ["EditExplorer"]
 

@@ -4,9 +4,9 @@ from traitlets import dlink
 
 from ..figures import guidance as figure
 from ..steps import GUIDANCE, STEPS, guidance_at, guide, to_eps, to_x0
-from ..steps.generate import level, predict
+from ..steps.text_to_image import level, predict
+from .cache import Kept
 from .explore import Explore
-from .kept import Kept
 from .prompt import MOST_SEED, cut
 from .timeline import dragged, whole, words
 

@@ -1,5 +1,5 @@
 // Gives an explorer its keys: JupyterLab would take the arrows of a drop-down list to go from cell to cell. It passes
-// over what carries this attribute, and its cell never sees what does not bubble. (slider.js, pad.js and pipeline.js
+// over what carries this attribute, and its cell never sees what does not bubble. (slider.js, pad.js and widget.js
 // do the same.)
 
 function render({ el }) {

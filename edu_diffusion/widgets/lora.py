@@ -3,9 +3,10 @@
 from ..figures import adapted
 from ..steps import GUIDANCE, decode, generate
 from ..trace import record
+from .cache import version
 from .explore import Explore
 from .prompt import MOST_SEED, cut
-from .runs import RUNNING, small, version
+from .recorded import RUNNING, small
 from .timeline import dragged, whole, words
 from .unet import blocks, short
 

@@ -3,10 +3,8 @@
 from ..data.photos import NAMES, photo
 from ..data.pictures import noise_like, own_picture
 from ..errors import EduError
-from ..figures.noising import QUANTITIES, noising
-from ..steps import (
-    abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, zero_terminal_snr,
-)
+from ..figures.noise_stages import QUANTITIES, noising
+from ..steps import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, zero_terminal_snr
 from .explore import Explore
 from .timeline import choice, dragged, whole
 

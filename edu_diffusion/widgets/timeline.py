@@ -1,14 +1,12 @@
 """The timeline of the reverse process: the steps of a run, alone or beside a second run that differs in one setting."""
 
-from ipywidgets import (
-    BoundedFloatText, BoundedIntText, Dropdown, HBox, Layout, Play, Text, ToggleButton, VBox,
-)
+from ipywidgets import BoundedFloatText, BoundedIntText, Dropdown, HBox, Layout, Play, Text, ToggleButton, VBox
 from traitlets import dlink, link
 
 from ..figures import Moment, timeline
 from ..steps import GUIDANCE, STEPS, dpmpp_2m_step, euler_ancestral_step
+from .cache import Kept, other_words
 from .explore import Explore
-from .kept import Kept, other_words
 from .prompt import MOST_SEED, cut
 from .slider import Slider
 

@@ -8,7 +8,7 @@ from ..steps import GUIDANCE
 from ..trace import ablate, modules, profile, record
 from .explore import Explore
 from .prompt import MOST_SEED, cut
-from .runs import RUNNING, Runs, said, small
+from .recorded import RUNNING, Runs, said, small
 from .timeline import dragged
 
 __all__ = ["UNetInspector"]

@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the program's parts, and the
 from gpu import base, checks, compose, control, pool, sight, towers  # noqa: E402
 from gpu.learn import Out, learn  # noqa: E402
 
-from edu_diffusion import judge, models  # noqa: E402
+from edu_diffusion import metrics, models  # noqa: E402
 
 SECONDS = {"clip": 30, "base": 280, "judge": 35, "canny": 25, "segmentation": 25, "checks": 35, "measures": 85}
 SMOKE = dict.fromkeys(SECONDS, 1.5) | {"checks": 12, "measures": 15}
@@ -126,7 +126,7 @@ def stage(name, shared, args, out, seconds):
         return facts
     if name == "checks":
         return checks.check(parts.pipe(), args.device, out, seconds, args.smoke)
-    seen = shared.get("judge") or judge.load_judge(args.device)
+    seen = shared.get("judge") or metrics.load_judge(args.device)
     return checks.measure(parts.pipe(), seen, shared["nets"], out, seconds, args.smoke)
 
 

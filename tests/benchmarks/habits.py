@@ -44,7 +44,7 @@ def every_scene(core):
 
 def weights(cells, **said):
     """The scenes' weights given words: (K,), summing to 1."""
-    w = chances.posterior(**said)[tuple(cells.T)].float()
+    w = chances.posterior(world(), **said)[tuple(cells.T)].float()
     return w / w.sum()
 
 

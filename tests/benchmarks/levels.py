@@ -11,7 +11,7 @@ import sys
 
 import torch
 
-from edu_diffusion import judge, models, steps
+from edu_diffusion import metrics, models, steps
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts
 
@@ -31,21 +31,21 @@ def drawn(pipe, rows, strength, guidance):
 
 
 def line(network, label, pictures, rows):
-    right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)
-    near = judge.nearest_as_asked(pictures, rows)[0] == spec.concept
+    right, spec = metrics.right(network, pictures, rows), scenes.spec_of(rows)
+    near = metrics.nearest_as_asked(pictures, rows)[0] == spec.concept
     shares = (right["concept"], right["style"], near)
     print(f"{label:>8}" + "".join(f"{100 * share.float().mean():14.1f}" for share in shares), flush=True)
 
 
-def main(guidance=judge.GUIDANCE):
+def main(guidance=metrics.GUIDANCE):
     pipe = models.load("base")
-    network = judge.load_judge()
+    network = metrics.load_judge()
     rows = prompts("core")[::2][:160]
     print(f"{'t':>8}{'concept':>14}{'style':>14}{'nearest':>14}   (%, n = {len(rows)})")
     for strength in STRENGTHS:
         pictures, t = drawn(pipe, rows, strength, guidance)
         line(network, f"{t}", pictures, rows)
-    line(network, "noise", judge.draw(pipe, rows, guidance=guidance), rows)
+    line(network, "noise", metrics.draw(pipe, rows, guidance=guidance), rows)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ import torch
 
 from edu_diffusion import models
 from edu_diffusion.data import scenes
-from edu_diffusion.train.latent import drop, latent_loss
 from edu_diffusion.train.loop import fit, generator, plain_attention
+from edu_diffusion.train.losses import drop_captions, latent_loss
 from edu_diffusion.train.parts import Parts
 from edu_diffusion.train.processes import join, mean
 
@@ -68,7 +68,7 @@ class Learner:
 
     def loss(self, data, index, rng):
         z_0, spec = data[0][index], scenes.Spec(*(values[index] for values in data[1]))
-        captions = drop([scenes.say(spec, i, rng) for i in range(len(z_0))], rng)
+        captions = drop_captions([scenes.say(spec, i, rng) for i in range(len(z_0))], rng)
         return latent_loss(self.unet, z_0, self.parts.text(captions), self.abar, rng)
 
     def train(self, data, way, seed=0, steps=None, seconds=None, together=None):

@@ -15,13 +15,14 @@ import time
 
 import torch
 
-from edu_diffusion import judge, models
+from edu_diffusion import metrics, models
 from edu_diffusion.data import files, scenes
-from edu_diffusion.judge.distance import features
+from edu_diffusion.metrics.frechet import features
 from edu_diffusion.steps import abar, ddim_step, sample, scaled_linear_betas, spaced_levels, to_eps
-from edu_diffusion.train.latent import Parts, drop, latent_loss, zero_residuals
+from edu_diffusion.train.latent import zero_residuals
 from edu_diffusion.train.loop import fit, generator, plain_attention
-from edu_diffusion.train.parts import text_encoder_of
+from edu_diffusion.train.losses import drop_captions, latent_loss
+from edu_diffusion.train.parts import Parts, text_encoder_of
 
 BATCH, STEPS = 32, 20
 LEVELS = abar(scaled_linear_betas())
@@ -64,7 +65,7 @@ SIDES = {"latents": Latents, "pixels": Pixels}
 def train(kind, minutes, lr):
     """Train one side to a deadline; returns (space, U-Net, text encoder's parts)."""
     parts = Parts(None, None, torch.device("cpu"))
-    parts.text_encoder = text_encoder_of(models.locate("clip"))
+    parts.text_encoder = text_encoder_of(models.path_of("clip"))
     space = kind(parts)
     torch.manual_seed(0)
     unet = plain_attention(zero_residuals(kind.build()))
@@ -72,7 +73,7 @@ def train(kind, minutes, lr):
 
     def loss(step):
         rng, scene = generator(0, step), scenes.batch(BATCH, step)
-        return latent_loss(unet, space.encode(scene.images), parts.text(drop(scene.captions, rng)), LEVELS, rng)
+        return latent_loss(unet, space.encode(scene.images), parts.text(drop_captions(scene.captions, rng)), LEVELS, rng)
 
     for progress in fit(both, loss, minutes=minutes, lr=lr):
         pass
@@ -96,12 +97,12 @@ def measure(kind, minutes, lr, real, captions, network):
     space, unet, parts, count = train(kind, minutes, lr)
     drawn = [draw(space, unet, parts, captions[i:i + 50]) for i in range(0, len(captions), 50)]
     images = torch.cat([pictures for pictures, _ in drawn])
-    return judge.frechet(features(network, real), features(network, images)), count, drawn[0][1]
+    return metrics.frechet_distance(features(network, real), features(network, images)), count, drawn[0][1]
 
 
 def main():
     args = parser().parse_args()
-    network = judge.load_judge("cpu")
+    network = metrics.load_judge("cpu")
     one = scenes.batch(2000, 31)
     other = scenes.batch(args.pictures, 32)
     for kind in [SIDES[args.only]] if args.only else SIDES.values():
@@ -113,7 +114,7 @@ def main():
             far, count, seconds = measure(kind, minutes, best, one.images, other.captions, network)
             print(f"  {minutes:g} min, {count} steps: distance {far:.2f}, {seconds:.3f} s a picture", flush=True)
     card = json.loads((files.folder("checkpoints", "base") / "card.json").read_text(encoding="utf-8"))
-    floor = judge.frechet(features(network, one.images), features(network, other.images))
+    floor = metrics.frechet_distance(features(network, one.images), features(network, other.images))
     print(f"the VAE took {card['vae_minutes']} minutes once; real scenes are {floor:.2f} apart")
 
 

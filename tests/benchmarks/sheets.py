@@ -87,8 +87,8 @@ def img2img(args, pipe):
     prompt = "a soccer ball"
     rows = []
     for strength in (0.2, 0.4, 0.6, 0.8, 1.0):
-        *_, last = steps.img2img(pipe, [prompt] * SEEDS, given.to(pipe.device), strength=strength)
-        rows.append(Row(f'"{prompt}"\n\nstrength {strength:g}', finished(pipe, last), given[0]))
+        drawn = steps.final(pipe, steps.img2img(pipe, [prompt] * SEEDS, given.to(pipe.device), strength=strength))
+        rows.append(Row(f'"{prompt}"\n\nstrength {strength:g}', drawn.cpu(), given[0]))
     return "img2img: the picture at the left made noisy, then drawn on from there; strength is how noisy", rows
 
 
@@ -97,12 +97,7 @@ SHEETS = {"seeds": seeds, "steps": step_counts, "guidance": guidance, "control":
 
 def draw(pipe, prompt, n=SEEDS, **settings):
     """Images of one prompt, seeds 0 to n - 1: (n, 3, 64, 64) in [-1, 1]."""
-    *_, last = steps.generate(pipe, [prompt] * n, **settings)
-    return finished(pipe, last)
-
-
-def finished(pipe, state):
-    return steps.decode(pipe, state.z_s).float().cpu()
+    return steps.draw(pipe, [prompt] * n, **settings).cpu()
 
 
 def tomato():

@@ -13,14 +13,14 @@ import sys
 
 import torch
 
-from edu_diffusion import judge, models, train
+from edu_diffusion import metrics, models, train
 from edu_diffusion.data import scenes
 from edu_diffusion.data.world import prompts
 
 
 def line(label, **hits):
     for name, hit in hits.items():
-        s = judge.score(hit)
+        s = metrics.score(hit)
         print(f"{label:45}{name:21}{100 * s['value']:6.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]  n={s['n']}", flush=True)
 
 
@@ -29,23 +29,23 @@ def named(label, network):
     for split in ("full", "heldout_style"):
         rows = [row for row in prompts("core", split) if row["style"]]
         real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
-        right = judge.right(network, real, rows)
+        right = metrics.right(network, real, rows)
         line(f"{label}, {split}", style=right["style"], concept=right["concept"], both=right["pair"])
 
 
 def drawn(network, seeds=(0, 1000, 2000)):
     """Images that the base generates for held-out pairs of concept and style."""
     pipe, rows = models.load("base", "cpu"), prompts("core", "heldout_style")
-    pictures, rows = torch.cat([judge.draw(pipe, rows, seed) for seed in seeds]), rows * len(seeds)
-    right, spec = judge.right(network, pictures, rows), scenes.spec_of(rows)
-    concept, style, _ = judge.nearest_as_asked(pictures, rows)
+    pictures, rows = torch.cat([metrics.draw(pipe, rows, seed) for seed in seeds]), rows * len(seeds)
+    right, spec = metrics.right(network, pictures, rows), scenes.spec_of(rows)
+    concept, style, _ = metrics.nearest_as_asked(pictures, rows)
     near = concept == spec.concept
     line("drawn, heldout_style", concept=right["concept"], style=right["style"], both=right["pair"],
          nearest_asked=near & (style == spec.style), nearest_other_style=near & (style != spec.style))
 
 
 def main(minutes=15.0):
-    shipped = judge.load_judge("cpu")
+    shipped = metrics.load_judge("cpu")
     for progress in train.RECIPES["judge"](minutes=minutes, device="cpu", held_out=()):
         pass
     print(f"{minutes} minutes, {progress.step} steps")

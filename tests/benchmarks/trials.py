@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import torch
 
-from edu_diffusion import judge, models
+from edu_diffusion import metrics, models
 from edu_diffusion.data import scenes
-from edu_diffusion.judge.distance import features
+from edu_diffusion.metrics.frechet import features
 from edu_diffusion.steps import abar, cosine_betas, q_sample, scaled_linear_betas, snr, to_eps, to_x0, velocity
-from edu_diffusion.train.latent import drop, noisier, zero_residuals
+from edu_diffusion.train.latent import zero_residuals
 from edu_diffusion.train.loop import fit, generator, plain_attention
+from edu_diffusion.train.losses import drop_captions, sample_timesteps
 from edu_diffusion.train.parts import encode_text, text_encoder_of
 from edu_diffusion.train.vae import latent_std, vae_loss
 
@@ -33,7 +34,7 @@ SHAPES = {"16 x 16 x 4, as shipped": {}, "16 x 16 x 8": {"latent_channels": 8},
 
 
 def even(n, rng):
-    return noisier(n, rng, k=1)
+    return sample_timesteps(n, rng, k=1)
 
 
 def logit_normal(n, rng):
@@ -72,7 +73,7 @@ TRIALS = {
     "v, AdamW 2e-3, batch 32, evenly drawn levels": Trial(), "the same, another seed": Trial(seed=1),
     "AdamW 7e-4": Trial(lr=7e-4), "AdamW 4e-3": Trial(lr=4e-3), "batch 16": Trial(batch=16), "batch 64": Trial(batch=64),
     "eps": Trial(target="epsilon"), "x_0": Trial(target="sample"), "min-SNR 5": Trial(weight=min_snr_5),
-    "logit-normal levels": Trial(levels=logit_normal), "the noisier of two levels": Trial(levels=noisier),
+    "logit-normal levels": Trial(levels=logit_normal), "the noisier of two levels": Trial(levels=sample_timesteps),
     "cosine schedule": Trial(abar=abar(cosine_betas())),
     "nothing begun at zero": Trial(begun=lambda unet: unet),
     "the output alone begun at zero": Trial(begun=zero_output),
@@ -95,14 +96,14 @@ def train(trial, seconds, pool, tokenizer):
     It starts with CLIP's text encoder, before any fine-tuning with a U-Net.
     """
     torch.manual_seed(trial.seed)
-    text_encoder = text_encoder_of(models.locate("clip"))
+    text_encoder = text_encoder_of(models.path_of("clip"))
     unet = plain_attention(trial.begun(resized(trial.unet)))
     both = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder.requires_grad_(not trial.frozen)}).train()
     last = [p.detach().clone() for p in both.parameters()]
 
     def loss(step):
         rng, (z_0, captions) = generator(trial.seed, step), pool[step % len(pool)]
-        c = encode_text(tokenizer, text_encoder, drop(captions[:trial.batch], rng, trial.dropped))
+        c = encode_text(tokenizer, text_encoder, drop_captions(captions[:trial.batch], rng, trial.dropped))
         t = (trial.levels(trial.batch, rng) * len(trial.abar)).long()
         eps = torch.randn(z_0[:trial.batch].shape, generator=rng)
         error = unet_error(trial, unet, z_0[:trial.batch], eps, t, c)
@@ -168,7 +169,7 @@ def compare(args):
 def shapes(args):
     """The second table."""
     print("\n| latent | VAE parameters | its steps | dB on unseen concepts | U-Net steps | Fréchet distance |\n|" + "---|" * 6)
-    network = judge.load_judge("cpu")
+    network = metrics.load_judge("cpu")
     real = scenes.batch(2000, 31).images
     tokenizer = models.load("base", "cpu").tokenizer
     for name, changes in SHAPES.items():
@@ -180,9 +181,9 @@ def shapes(args):
         both, steps, _ = train(trial, args.seconds, encoded(vae), tokenizer)
         pipe = models.assemble(vae, both["text_encoder"], tokenizer, both["unet"])
         captions = [{"prompt": c} for c in scenes.batch(args.pictures, 32).captions]
-        far = judge.frechet(features(network, real), features(network, judge.draw(pipe, captions, guidance=1.0)))
+        far = metrics.frechet_distance(features(network, real), features(network, metrics.draw(pipe, captions, guidance=1.0)))
         size = sum(p.numel() for p in vae.parameters())
-        db = judge.psnr(pipe)["vae_psnr_unseen"]["value"]
+        db = metrics.psnr(pipe)["vae_psnr_unseen"]["value"]
         print(f"| {name} | {size:,} | {vae_steps} | {db} | {steps} | {far:.2f} |", flush=True)
 
 

@@ -18,7 +18,7 @@ import sys
 
 import torch
 
-from edu_diffusion import judge, models
+from edu_diffusion import metrics, models
 from edu_diffusion.data import scenes, words
 from edu_diffusion.data.world import world
 from edu_diffusion.steps import ddim_step, sample, spaced_levels, to_eps
@@ -54,10 +54,10 @@ def asked(left, right):
 
 
 @torch.no_grad()
-def drawn(pipe, captions, where, seed, g=judge.GUIDANCE):
+def drawn(pipe, captions, where, seed, g=metrics.GUIDANCE):
     """Images of the captions, guided by every list of them at once, each where its mask is 1."""
     texts = [encode_text(pipe.tokenizer, pipe.text_encoder, list(some)) for some in ([""] * len(captions[0]), *captions)]
-    levels = spaced_levels(pipe.scheduler.alphas_cumprod, judge.STEPS)
+    levels = spaced_levels(pipe.scheduler.alphas_cumprod, metrics.STEPS)
     share = dict(levels)
 
     def model(x, t):
@@ -81,21 +81,21 @@ def line(network, label, images, both_rows):
     """How often each half is right, and both, by the judge; and both by the nearest reference."""
     named, near = [], []
     for half, rows in zip(halves(images), both_rows):
-        named.append(judge.right(network, half, rows)["concept"])
-        near.append(judge.nearest_as_asked(half, rows)[0] == scenes.spec_of(rows).concept)
+        named.append(metrics.right(network, half, rows)["concept"])
+        near.append(metrics.nearest_as_asked(half, rows)[0] == scenes.spec_of(rows).concept)
     shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest reference": near[0] & near[1]}
     said = "   ".join(f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
-                      for name, s in ((name, judge.score(hit)) for name, hit in shares.items()))
+                      for name, s in ((name, metrics.score(hit)) for name, hit in shares.items()))
     print(f"{label:22}{said}", flush=True)
 
 
 def main(n=160):
     pipe = models.load("base", "cpu")
-    network = judge.load_judge("cpu")
+    network = metrics.load_judge("cpu")
     both = pairs(n)
     real = [scenes.render(scenes.spec_of(rows))[0] for rows in both]
     joined = torch.cat([real[0][..., :32], real[1][..., 32:]], dim=-1)
-    line(network, "real, through the VAE", judge.through_vae(pipe, joined), both)
+    line(network, "real, through the VAE", metrics.through_vae(pipe, joined), both)
     for way, (captions, where) in asked(*both).items():
         parts = [drawn(pipe, [some[i:i + BATCH] for some in captions], where, i) for i in range(0, n, BATCH)]
         line(network, way, torch.cat(parts), both)

@@ -12,7 +12,9 @@ import time
 import urllib.error
 import urllib.request
 
-from edu_diffusion import cli, install
+from edu_diffusion.cli import test
+from edu_diffusion.cli.lab import lab_command, lab_environment
+from edu_diffusion.install import environment as install
 
 HERE = "127.0.0.1"
 
@@ -28,15 +30,15 @@ def environment(folder):
     own = {name: str(folder / name.lower()) for name in (
         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
         "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
-    quiet = {"JUPYTER_CONFIG_PATH": cli.lab_environment()["JUPYTER_CONFIG_PATH"]}
-    return cli.test_environment(install.clone_root()) | own | quiet
+    quiet = {"JUPYTER_CONFIG_PATH": lab_environment()["JUPYTER_CONFIG_PATH"]}
+    return test.test_environment(install.clone_root()) | own | quiet
 
 
 @contextlib.contextmanager
 def lab(notebooks, settings):
     """Start JupyterLab as `edu-diffusion lab` does; yields its Server."""
     port, token = free_port(), secrets.token_hex(16)
-    command = [*cli.lab_command(notebooks, ["--no-browser"]), f"--ServerApp.port={port}",
+    command = [*lab_command(notebooks, ["--no-browser"]), f"--ServerApp.port={port}",
                "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", *as_root()]
     with started(command, notebooks, settings, port, f"/api?token={token}"):
         yield Server(port, token)

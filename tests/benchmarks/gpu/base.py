@@ -44,8 +44,8 @@ class Parts:
 
 def part_folder(start, part):
     """The folder of a part: in `start` if that has one, else the shipped base's."""
-    own = models.locate(start) / part
-    return own if own.is_dir() else models.locate("base") / part
+    own = models.path_of(start) / part
+    return own if own.is_dir() else models.path_of("base") / part
 
 
 def forward(unet):

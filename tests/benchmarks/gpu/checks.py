@@ -11,22 +11,22 @@ import traceback
 
 import torch
 
-from edu_diffusion import judge as judges
+from edu_diffusion import metrics as judges
 from edu_diffusion.data.world import prompts
 
 NEAR = 2 / 255  # of the pictures' range: how far cpu and device may differ on average
 MEASURES = {  # name: (function, its arguments, those of a quick look, seconds at most)
-    "evaluate": ("edu_diffusion.judge:evaluate", {}, {"limit": 2, "seeds": (0,)}, 40),
-    "calibration": ("edu_diffusion.metrics:calibration", {}, {"seeds": 3}, 40),
+    "evaluate": ("edu_diffusion.metrics:evaluate", {}, {"limit": 2, "seeds": (0,)}, 40),
+    "calibration": ("edu_diffusion.metrics:calibration_scores", {}, {"seeds": 3}, 40),
     "by_steps": ("edu_diffusion.metrics:by_steps", {}, {"n": 250, "counts": (1, 20), "resamples": 2}, 40),
-    "quality": ("edu_diffusion.metrics:quality", {"seeds": (0, 1000, 2000)}, {"limit": 40}, 20),
+    "quality": ("edu_diffusion.metrics:quality_scores", {"seeds": (0, 1000, 2000)}, {"limit": 40}, 20),
     "choose": ("edu_diffusion.metrics:choose", {}, {"limit": 2}, 20),
-    "canny": ("edu_diffusion.judge:control_scores", {"seeds": (0,)}, {"seeds": (0,), "limit": 2}, 40),
-    "segmentation": ("edu_diffusion.judge:control_scores", {"seeds": (0,)}, {"seeds": (0,), "limit": 2}, 40),
-    "variety": ("edu_diffusion.metrics:variety", {}, {"seeds": 2}, 20),
+    "canny": ("edu_diffusion.metrics:control_scores", {"seeds": (0,)}, {"seeds": (0,), "limit": 2}, 40),
+    "segmentation": ("edu_diffusion.metrics:control_scores", {"seeds": (0,)}, {"seeds": (0,), "limit": 2}, 40),
+    "variety": ("edu_diffusion.metrics:variety_scores", {}, {"seeds": 2}, 20),
     "effect": ("edu_diffusion.metrics:effect", {}, {"limit": 2, "seeds": 2}, 20),
     "habits": ("edu_diffusion.metrics:habits", {"seeds": 32}, {"seeds": 2}, 30),
-    "evaluate_wide": ("edu_diffusion.judge:evaluate", {"tier": "wide", "seeds": (0,)},
+    "evaluate_wide": ("edu_diffusion.metrics:evaluate", {"tier": "wide", "seeds": (0,)},
                       {"tier": "wide", "seeds": (0,), "limit": 2}, 40),
 }
 QUICK = ("lenet", "control", "lora")  # the recipes of a quick look

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cross_entropy, interpolate
 
-from edu_diffusion import judge
+from edu_diffusion import metrics
 from edu_diffusion.data import chances, scenes
 from edu_diffusion.data.world import world
 from edu_diffusion.train.judge import PARTS
@@ -17,7 +17,7 @@ class Draws:
 
     def __init__(self, device):
         self.pools = [world().tier(tier).to(device) for tier in ("core", "wide")]
-        self.colours = (chances.priors(("style",)).colour > 0).float().to(device)
+        self.colours = (chances.priors(world(), ("style",)).colour > 0).float().to(device)
         sizes, places = len(scenes.SIZES), len(scenes.PLACES)
         spec = scenes.Spec(*torch.zeros(5, sizes * places, dtype=torch.long), torch.ones(sizes * places).long(),
                            torch.full((sizes * places,), -1))
@@ -41,7 +41,7 @@ class Draws:
 
 def train(cells, out, args, seconds):
     """The stage; continues from the shipped judge. Returns (facts, the Judge)."""
-    model, draws = judge.load_judge(args.device).train(), Draws(args.device)
+    model, draws = metrics.load_judge(args.device).train(), Draws(args.device)
 
     def loss():
         layout = draws.layout(args.batch)

@@ -42,8 +42,8 @@ def begun(start, tokenizer):
     """A CLIPModel for this tokenizer, initialised from the trained one where shapes match: of a longer table, the first rows."""
     from safetensors.torch import load_file
     model = models.build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
-    beside = pathlib.Path(models.locate(start)).parent / "clip" / "model.safetensors"
-    known = load_file(beside if beside.is_file() else models.locate("clip") / "model.safetensors")
+    beside = pathlib.Path(models.path_of(start)).parent / "clip" / "model.safetensors"
+    known = load_file(beside if beside.is_file() else models.path_of("clip") / "model.safetensors")
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if name in known and known[name].shape[1:] == value.shape[1:]:

@@ -1,0 +1,120 @@
+"""The command `generate`: read the settings from the command line or a PNG file, check them, write an image to a PNG file."""
+
+import math
+import time
+import warnings
+
+from edu_diffusion.errors import EduError
+
+from . import infotext
+
+NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model")
+
+
+def run(args, rest=()):
+    """Generate the image that the arguments ask for, and print where it is."""
+    path, seconds = make(args)
+    print(f"{path} ({seconds:.1f} s)")
+
+
+def make(args):
+    """Generate the image that the arguments ask for; return its path and the seconds that sampling took."""
+    given = checked(gather(args))
+    check_places(args)
+    from edu_diffusion import models
+    settings = defaults() | given
+    pipe = models.load(settings["model"], args.device)
+    settings, expected = settings | {"hash": infotext.weights_hash(pipe)}, settings.get("hash")
+    for sentence in notices(pipe, settings, expected):
+        print(sentence)
+    begin = time.perf_counter()
+    pixels = draw(pipe, settings)
+    seconds = time.perf_counter() - begin
+    path = args.out or infotext.free_file()
+    infotext.write(path, pixels, settings | {"model": model_name(settings["model"])}, args.scale)
+    return path, seconds
+
+
+def defaults():
+    """Return the default settings, all but the prompt; called late, since importing `steps` loads torch, which takes seconds."""
+    from edu_diffusion import steps
+    return {"negative": "", "seed": 0, "steps": steps.STEPS, "guidance": steps.GUIDANCE, "model": "base"}
+
+
+def gather(args):
+    """Merge the settings: those stored in the PNG file, then those from the command line."""
+    stored = infotext.read(args.source) if args.source else {}
+    given = {name: getattr(args, name) for name in NAMES if getattr(args, name) is not None}
+    if "prompt" not in stored | given:
+        raise EduError('generate needs a prompt, such as: generate "a cat face on a blue background"')
+    if stored.get("model", "base") != "base" and "model" not in given:
+        raise EduError(
+            f"the picture was generated with a model called {stored['model']}; say where it is with --model"
+        )
+    return stored | given
+
+
+def checked(settings):
+    """Return the given settings, prompts on one line. Raises EduError for a value out of range."""
+    steps, seed, guidance = (settings.get(name, 1) for name in ("steps", "seed", "guidance"))
+    if not 1 <= steps <= 1000:
+        raise EduError(f"steps must be 1 to 1000, not {steps}; 20 is a good start")
+    if not 0 <= seed < 2**63:
+        raise EduError(f"the seed must be 0 to 2**63 - 1, not {seed}; each seed gives another image")
+    if not (math.isfinite(guidance) and 0 <= guidance <= 30):
+        raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, more follows the prompt more closely")
+    return settings | {name: one_line(settings[name]) for name in ("prompt", "negative") if name in settings}
+
+
+def one_line(prompt):
+    """Return a prompt with single spaces: the tokenizer sees no difference, and the text chunk needs one line."""
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EduError("the prompt has an invalid character (half of a surrogate pair); type it again") from error
+    if "\0" in prompt:
+        raise EduError("the prompt has a null character, which text must not contain; type it again")
+    return " ".join(prompt.split())
+
+
+def check_places(args):
+    """Refuse paths that cannot be written before any time is spent on sampling."""
+    if not 1 <= args.scale <= 64:
+        raise EduError(f"scale must be 1 to 64, not {args.scale}; 8 gives an image of 512 x 512")
+    if args.out and args.out.suffix.lower() != ".png":
+        raise EduError(f"the image is saved as a PNG file, so --out must end in .png, not {args.out.name}")
+    if args.out and not args.out.parent.is_dir():
+        raise EduError(f"there is no folder {args.out.parent}; create it first or choose another --out")
+
+
+def notices(pipe, settings, expected):
+    """Yield a warning for everything that makes the image differ from what its settings say."""
+    if expected and expected != settings["hash"]:
+        yield f"The picture was made with other weights ({expected}, not {settings['hash']}): the new one will differ."
+    for name in ("prompt", "negative"):
+        words = dropped(pipe.tokenizer, settings[name])
+        if words:
+            yield (
+                f"The {name} is longer than the {pipe.tokenizer.model_max_length - 2} tokens that the text encoder reads; "
+                f"dropped: {words}"
+            )
+
+
+def dropped(tokenizer, prompt):
+    """Return the end of a prompt that exceeds the text encoder's maximum length, or an empty string."""
+    tokens = tokenizer.tokenize(prompt)[tokenizer.model_max_length - 2:]
+    return tokenizer.decode(tokenizer.convert_tokens_to_ids(tokens)).strip()
+
+
+def draw(pipe, settings):
+    """Run the readable sampling loop; return (H, W, 3) uint8. `notices` has reported dropped words already."""
+    from edu_diffusion import steps
+    wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The prompt ", UserWarning)
+        return steps.to_uint8(steps.draw(pipe, settings["prompt"], **wanted))[0].numpy()
+
+
+def model_name(model):
+    """Return the last part of a model's path: an image file should not reveal the names of its author's folders."""
+    return str(model).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

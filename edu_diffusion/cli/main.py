@@ -1,0 +1,87 @@
+"""The command line: `python3 -m edu_diffusion VERB`, or `edu-diffusion VERB` where the package is installed.
+
+Standard library only until a command runs; `install.ensure` then makes sure that the packages are installed.
+"""
+
+import argparse
+import importlib
+import sys
+
+from edu_diffusion import __version__
+from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment as install
+
+from .options import compare_options, generate_options, release_options, train_options
+
+PASSING = ("lab", "test", "judge")  # these commands pass unknown options on to another program
+
+
+def main(arguments=None):
+    """Run one command; return 0 for success, 1 for a failure, 2 for a usage error, 130 for Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        args, rest = understand(arguments)
+        warn_if_too_new(sys.version_info)
+        install.ensure(arguments, test=args.verb == "test")
+        return args.run(args, rest) or 0
+    except EduError as error:
+        print(f"edu_diffusion: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nedu_diffusion: stopped", file=sys.stderr)
+        return 130
+
+
+def understand(arguments):
+    """Return the parsed arguments and, for the commands that pass options on, the unknown ones."""
+    commands = parser()
+    args, rest = commands.parse_known_args(arguments)
+    if rest and args.verb not in PASSING:
+        commands.error(f"{args.verb} does not know {' '.join(rest)}; its options are listed by: {args.verb} --help")
+    return args, rest
+
+
+def warn_if_too_new(version):
+    if tuple(version[:2]) > (3, 13):
+        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying anyway.",
+              file=sys.stderr)
+
+
+def parser():
+    """Build the argument parser; each subcommand names the function that runs it."""
+    top = argparse.ArgumentParser(
+        prog="edu_diffusion",
+        allow_abbrev=False,
+        description="Learn Stable Diffusion by building it. The first start installs the packages.",
+    )
+    top.add_argument("--version", action="version", version=f"edu_diffusion {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, text, **options):
+        added = verbs.add_parser(name, help=text, description=text, allow_abbrev=False, **options)
+        added.set_defaults(run=command(name))
+        return added
+
+    lab_ = verb("lab", "open the lessons in JupyterLab; further options go to JupyterLab")
+    lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
+    verb("test", "run all tests and all lessons; further options go to pytest")
+    generate_options(verb("generate", "generate an image from a prompt"))
+    train_options(verb("train", "train a part of the model, or an adapter for it"))
+    verb("judge", "evaluate a model; judge --help lists the options", add_help=False)
+    compare_options(verb("compare", "fine-tune the model with every method (LoRA, DreamBooth, ...) and compare them"))
+    release_options(verb("release", "retrain and replace the shipped checkpoints, for maintainers"))
+    export_ = verb("export", "export a model as one .safetensors file with the original key names")
+    export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
+    export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
+    verb("doctor", "check the installation and suggest a fix for each problem")
+    render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers"
+    )
+    render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
+    return top
+
+
+def command(name):
+    """The function run(args, rest) of a verb, whose file is imported when it runs: most need the heavy libraries."""
+    def run(args, rest):
+        return importlib.import_module(f".{name}", __package__).run(args, rest)
+    return run

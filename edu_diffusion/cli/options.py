@@ -1,0 +1,69 @@
+"""The options of the commands that have many; standard library only, like main.py."""
+
+from pathlib import Path
+
+
+def generate_options(command):
+    add = command.add_argument
+    add("prompt", nargs="?", metavar="PROMPT", help='what to generate, such as "a cat face on a blue background"')
+    add(
+        "--from",
+        dest="source",
+        metavar="PNG",
+        help="generate this image again from the settings stored in it; further options override them",
+    )
+    add("--seed", type=int, help="seed of the initial noise, 0 to 2**63 - 1 (default 0)")
+    add("--steps", type=int, help="number of denoising steps, 1 to 1000 (default 20)")
+    add(
+        "--guidance",
+        type=float,
+        help="guidance scale, 0 to 30: higher follows the prompt more closely, 1 is no guidance (default: `steps.GUIDANCE`)",
+    )
+    add("--negative", metavar="PROMPT", help="negative prompt: what to avoid")
+    add("--model", help="a model's name, folder or .safetensors file (default base)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add("--scale", type=int, default=1, help="enlarge: each pixel becomes a square of N x N (default 1)")
+    add(
+        "--out",
+        type=Path,
+        metavar="PNG",
+        help="the file to write (default picture.png, or the next free name)",
+    )
+
+
+def train_options(command):
+    add = command.add_argument
+    add("recipe", metavar="RECIPE", help="what to train; a wrong name lists them all")
+    add("--minutes", type=float, help="training time (default: the recipe's own)")
+    add("--out", type=Path, metavar="FOLDER", help="folder of the training run (default runs/RECIPE, or RECIPE-KIND)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing"),
+        help="for control: the kind of condition, canny (default), segmentation, depth or pose; for inversion: what the new "
+             "word stands for, the subject (default), the style, or a core concept (thing)")
+    begin = command.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--resume", action="store_true", help="continue the training run in the folder; fail if there is none"
+    )
+    begin.add_argument("--fresh", action="store_true", help="move an earlier training run aside and start over")
+
+
+def release_options(command):
+    add = command.add_argument
+    add("stages", nargs="*", metavar="STAGE", help="such as canny (default: all, in order); a wrong name lists them")
+    add("--out", type=Path, metavar="FOLDER", help="folder for training runs and their evaluation (default runs/release)")
+    add("--steps", type=int, help="training steps of each stage (default: the stage's own number)")
+    add("--processes", type=int, default=1, help="train the base in this many processes, faster on some CPUs (default 1)")
+    add("--only-judge", action="store_true", help="only evaluate what is trained there: replace nothing")
+    add("--below-floors", action="store_true", help="ship a model that misses minimum scores, too; its card.json lists them")
+    add("--fresh", action="store_true", help="move earlier training runs aside and start over")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def compare_options(command):
+    add = command.add_argument
+    add("--seconds", type=float, default=60.0, help="training time of each run (default 60)")
+    add("--limit", type=int, default=80, help="number of prompts of each kind to evaluate with (default 80)")
+    add("--only", nargs="+", metavar="METHOD", help='some of the methods, such as LoRA "textual inversion"')
+    add("--model", default="base", help="the model to fine-tune: a name or folder (default base)")
+    add("--out", type=Path, metavar="FOLDER", help="folder for training runs and the table (default runs/compare)")
+    add("--device", help="cpu, cuda or mps (default: the fastest there is)")

@@ -1,0 +1,45 @@
+"""The verb `test`: run the tests of a clone, and its lessons as tests. Standard library only."""
+
+import os
+import subprocess
+import sys
+
+from edu_diffusion.errors import EduError
+from edu_diffusion.install import environment as install
+
+
+def run(args, rest=()):
+    """Run the tests, then the lessons; return the worse exit code ("no tests" only if both say so)."""
+    root = install.clone_root()
+    if root is None or not (root / "tests").is_dir():
+        raise EduError("the tests are in the repository, not in the installed package; clone it and run the tests there")
+    codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
+             for command in test_commands(root, rest)]
+    return max((code for code in codes if code != 5), default=5)
+
+
+def test_commands(root, rest):
+    """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`."""
+    pytest = [sys.executable, "-m", "pytest"]
+    lessons = [
+        "--nbval-lax",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=300",
+        "--nbval-kernel-startup-timeout=120",
+    ]
+    if any(not word.startswith("-") and (root / word.split("::")[0]).exists() for word in rest):
+        return [pytest + lessons + rest]
+    notebooks = [pytest + lessons + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
+    return [pytest + ["tests"] + rest, *notebooks]
+
+
+def test_environment(root):
+    """Return the environment for tests: Python itself, in kernels too, refuses any connection to another machine."""
+    environment = install.child_environment(root)
+    blocked = str(root / "tests" / "offline")
+    return environment | {
+        "PYTHONPATH": os.pathsep.join([blocked, environment["PYTHONPATH"]]),
+        "HF_HUB_OFFLINE": "1",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLBACKEND": "agg",
+    }

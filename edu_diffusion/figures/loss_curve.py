@@ -1,0 +1,82 @@
+"""A training run in progress: the loss, the time, and samples of the current model."""
+
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+
+from .digit_images import mosaic
+from .rendering import picture
+from .schedule_plots import plot
+from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, write
+
+__all__ = ["training"]
+
+LEFT = 76  # pixels left of the curve, for its scale and label
+
+
+def training(history, baseline=None, marks=(), named="", images=None, columns=5):
+    """Show a time bar, the loss curve, and, if given, a second metric on its own axis and samples.
+
+    history: a list of Progress(step, loss, seconds, left, ...), the last one is the current one. baseline: (value,
+    words), a loss to compare with. marks: pairs (seconds, value) of another metric, called `named`. images:
+    (B, 1, H, W) in [-1, 1], samples of the current model. Returns a Picture.
+    """
+    now, wide = history[-1], 580
+    whole = now.seconds + now.left
+    done = now.seconds / whole if 0 < whole < float("inf") else 1.0
+    fig = canvas(wide + (0 if images is None else 290), 320)
+    bar(fig, LEFT, 22, wide - LEFT - 70, done)
+    words = f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}"
+    write(fig, LEFT, 46, words, SMALL, ha="left", color=QUIET)
+    axes = plot(fig, LEFT, 70, wide - LEFT - 70, 200)
+    curves(axes, history, baseline, whole)
+    if marks:
+        second(axes, marks, named)
+    if images is not None:
+        drawn = mosaic(images, columns)
+        scale = 270 // max(drawn.shape)
+        panel(fig, wide + GAP, 22, scale * drawn.shape[1], scale * drawn.shape[0]).imshow(
+            drawn, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    return picture(fig, described(now, done, baseline, marks, named, images))
+
+
+def bar(fig, x, y, width, done):
+    """Draw a bar for how much of the time has passed."""
+    axes = panel(fig, x, y - 8, width, 14)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.barh([0.5, 0.5], [1, done], height=1, color=[LIGHT, BLUE])
+    write(fig, x + width + 8, y, f"{done:.0%}", SMALL, ha="left")
+
+
+def curves(axes, history, baseline, whole):
+    """Plot the loss against the seconds, and the baseline."""
+    axes.plot([p.seconds for p in history], [p.loss for p in history], color=BLUE, linewidth=2)
+    top = max(p.loss for p in history)
+    if baseline:
+        value, words = baseline
+        top = max(top, value)
+        axes.axhline(value, color=INK, linestyle="--", linewidth=1)
+        axes.text(0.02, value, words, transform=axes.get_yaxis_transform(), fontsize=SMALL, va="bottom")
+    end = whole if whole < float("inf") else history[-1].seconds
+    axes.set(xlim=(0, max(end, 1e-3)), ylim=(0, 1.15 * top))
+    axes.set_xlabel("seconds", fontsize=SMALL)
+    axes.set_ylabel("loss", fontsize=SMALL, color=BLUE)
+
+
+def second(axes, marks, named):
+    """Plot another metric on a logarithmic scale at the right."""
+    other = axes.twinx()
+    other.spines[["top"]].set_visible(False)
+    other.semilogy(*zip(*marks), "o--", color=ORANGE, markeredgecolor=INK, linewidth=1)
+    other.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    other.yaxis.set_minor_locator(NullLocator())
+    other.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    other.tick_params(labelsize=SMALL, colors=QUIET)
+    other.set_ylabel(named, fontsize=SMALL, color=INK)
+
+
+def described(now, done, baseline, marks, named, images):
+    """Return the alt text."""
+    than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
+    other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
+    seen = f"; on the right {len(images)} samples of the current model" if images is not None else ""
+    return (f"Training run, {done:.0%} of its time passed: after {now.step} steps the loss is {now.loss:.3f}"
+            f"{than}{other}{seen}.")

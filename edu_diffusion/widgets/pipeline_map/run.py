@@ -1,0 +1,110 @@
+"""One recorded run of a pipeline, from the prompt to the picture: all data of its map."""
+
+from contextlib import nullcontext
+from typing import NamedTuple
+
+from ...errors import EduError
+from ...steps import GUIDANCE, Control, decode, generate
+from ...trace import record
+from ..recorded import RUNNING
+from ..unet import blocks
+
+__all__ = ["Journey", "journey", "names", "skip_pairs", "tensor"]
+
+TRACED = ("text_encoder", "unet", "vae.decoder")
+
+
+class Journey(NamedTuple):
+    """A finished run. tensor(journey, name, step) returns the tensor of a box of the map."""
+
+    pipe: object
+    prompt: str
+    guidance: float
+    ids: object  # (1, tokens), of the prompt
+    trace: object
+    states: list  # a State for each step
+    image: object  # (1, 3, H, W) in [-1, 1]
+    control: object  # the Control that conditioned it, or None
+    helper: object  # the trace of its ControlNet, or None
+
+
+def journey(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
+    """Run the readable loop and record it; yields a message at each step, and returns the Journey.
+
+    pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; for a
+    StableDiffusionControlNetPipeline, which has one, the condition is enough: (3, H, W) or (1, 3, H, W) in
+    [0, 1]. dtype: of the stored tensors, as for `record`; None is the model's own.
+    Raises EduError for a control that does not fit.
+    """
+    control = checked(pipe, control)
+    traced, states = [*TRACED, *(f"unet.{name}" for name in blocks(pipe.unet))], []
+    listening = record(control.net, dtype=dtype, inputs=False) if control else nullcontext()
+    with RUNNING, record(pipe, *traced, dtype=dtype, inputs=False) as trace, listening as helper:
+        for state in generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance, control=control):
+            states.append(state)
+            yield f"Step {len(states)} of {steps}"
+        image = decode(pipe, states[-1].z_s)
+    ids = pipe.tokenizer(pipe.maybe_convert_prompt(prompt, pipe.tokenizer), padding="max_length",
+                         truncation=True, return_tensors="pt").input_ids
+    return Journey(pipe, prompt, guidance, ids, trace, states, image, control, helper)
+
+
+def checked(pipe, control):
+    """Return a Control, or None. Raises EduError for a condition that does not fit or is missing."""
+    net = getattr(pipe, "controlnet", None)
+    if isinstance(control, Control):
+        net, control = control.net, control
+    elif control is not None and net is None:
+        raise EduError("This pipeline has no ControlNet; give control=Control(net, condition) with one.")
+    elif control is not None or net is not None:
+        control = Control(net, batched(control))
+    if control and not hasattr(net, "controlnet_cond_embedding"):
+        raise EduError(f"The map shows one ControlNetModel, not a {type(net).__name__}.")
+    return control
+
+
+def batched(condition):
+    """Return (3, H, W) as (1, 3, H, W)."""
+    shape = tuple(getattr(condition, "shape", ()))
+    if len(shape) not in (3, 4) or shape[-3] != 3 or shape[:-3] not in ((), (1,)):
+        raise EduError(f"The condition has the shape {shape}; the pipeline's ControlNet needs one "
+                       "picture (3, height, width) with numbers from 0 to 1: give it as control=...")
+    return condition.reshape(1, *shape[-3:])
+
+
+def tensor(run, name, step):
+    """Return the tensor of a box of the map at a step, the whole batch; the prompt's own comes last.
+
+    name: of a box, see figures.pipeline. step: from 0. The box "prompt" has no tensor: None.
+    """
+    state = run.states[step]
+    direct = {"prompt": None, "tokenizer": run.ids, "noise": run.states[0].z_t, "z_t": state.z_t,
+              "guidance": state.eps, "scheduler": state.z_s, "picture": run.image}
+    if name in direct:
+        return direct[name]
+    if name == "text_encoder":
+        return list(run.trace[name].values())[-1].output  # with guidance the negative prompt comes first
+    if name == "condition":
+        return run.control.condition
+    if name == "controlnet":
+        return run.helper.call("", step).output
+    if name == "vae":
+        return run.trace.call("vae.decoder", 0).output
+    return run.trace.call("unet" if name == "unet" else f"unet.{name}", step).output
+
+
+def names(unet):
+    """Return the names of a U-Net's down blocks, and of its up blocks."""
+    return tuple([f"{way}_blocks.{i}" for i, _ in enumerate(getattr(unet, f"{way}_blocks"))]
+                 for way in ("down", "up"))
+
+
+def skip_pairs(unet):
+    """Return (block that makes it, block that takes it) for every skip: they are taken in reverse order."""
+    down, up = names(unet)
+    made, taken = ["conv_in"], []
+    for name, block in zip(down, unet.down_blocks):
+        made += [name] * (len(block.resnets) + len(block.downsamplers or []))
+    for name, block in zip(up, unet.up_blocks):
+        taken += [name] * len(block.resnets)
+    return list(zip(made, reversed(taken), strict=True))
