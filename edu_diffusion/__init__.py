@@ -1,5 +1,11 @@
 """edu_diffusion: the whole Stable Diffusion stack, small enough to train on a laptop.
 
+    import edu_diffusion as ed
+    pipe = ed.load("base")                                      # a StableDiffusionPipeline
+    images = ed.draw(pipe, ["a cat", "a big dog"], seed=0)      # (2, 3, 64, 64) in [-1, 1]
+    for state in ed.generate(pipe, "a cat"):                    # the same, step by step
+        ...
+
 Where things are, from the readable to the practical:
 
     steps/        the mathematics: short functions on torch tensors, each tested against the library's own
@@ -15,16 +21,42 @@ Where things are, from the readable to the practical:
     install/      the first start: the environment, the build of torch, pip
     cli/          python3 -m edu_diffusion VERB: one file for each verb
 
-Importing this package takes milliseconds; the heavy libraries are imported where they are used.
-This file, errors.py and __main__.py also parse on an old Python, so that it prints a message instead of a traceback.
+Importing this package takes milliseconds and changes nothing in the process: what is named below, and the folders above, are
+imported when they are first used. This file, errors.py and __main__.py also parse on an old Python, so that it prints a
+message instead of a traceback.
 """
 
-import os
+import importlib
 
 __version__ = "0.1.0"
 
-# Nothing here needs the network: without these, a missing file means minutes of retries, and usage is reported.
-for _name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-    os.environ.setdefault(_name, "1")
-# Otherwise learners are greeted by notes on optional packages; we report what matters (missing weights, truncated prompts).
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+ROOMS = ("steps", "data", "models", "train", "metrics", "compare", "figures", "widgets", "exercises", "trace")
+
+# The public face: name -> where it is defined.
+FACE = {
+    "load": "models", "load_lora": "models", "load_control": "models", "load_clip": "models", "load_hyper": "models",
+    "draw": "steps", "generate": "steps", "encode": "steps", "decode": "steps", "embed": "steps",
+    "record": "trace", "check": "exercises", "verdict": "exercises", "watch": "widgets",
+    "train_base": "train.base", "train_clip": "train.clip", "train_control": "train.control", "train_ddpm": "train.ddpm",
+    "train_dreambooth": "train.dreambooth", "train_finetune": "train.finetune", "train_hyper": "train.hypernetwork",
+    "train_inversion": "train.inversion", "train_judge": "train.judge", "train_latent": "train.latent",
+    "train_lenet": "train.lenet", "train_lora": "train.lora", "train_vae": "train.vae",
+    "AttentionExplorer": "widgets", "ClipExplorer": "widgets", "ControlExplorer": "widgets", "EditExplorer": "widgets",
+    "Explore": "widgets", "GuidanceExplorer": "widgets", "LatentExplorer": "widgets", "LoraExplorer": "widgets",
+    "Pad": "widgets", "PipelineMap": "widgets", "PromptWidget": "widgets", "ScheduleExplorer": "widgets",
+    "SideBySide": "widgets", "TimelineExplorer": "widgets", "UNetInspector": "widgets",
+}
+
+__all__ = ["__version__"] + sorted(FACE) + list(ROOMS)
+
+
+def __getattr__(name):
+    if name in FACE:
+        return getattr(importlib.import_module("." + FACE[name], __name__), name)
+    if name in ROOMS:
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError("edu_diffusion has no %r; it has %s" % (name, ", ".join(__all__)))
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

@@ -228,6 +228,7 @@ def recipes(monkeypatch):
         calls.append((run.name, minutes, device))
         run.mkdir(parents=True, exist_ok=True)
         (run / "state").write_text("x")
+        (run / "state.safetensors").write_bytes(b"")
         yield Progress(1, 0.5, 30.0, 30.0, None)
         if minutes == 9:
             raise KeyboardInterrupt
@@ -247,9 +248,17 @@ def test_a_training_runs_and_shows_its_end(run, recipes, tmp_path):
     assert "100%  step 2  loss 0.2500  0:00 left" in err
 
 
-def test_ctrl_c_says_how_to_go_on(run, recipes):
+def stop():
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_says_how_to_go_on(run, recipes, monkeypatch):
     code, out, _ = run("train", "toy", "--minutes", 9, "--out", "here")
     assert code == 130 and 'python3 -m edu_diffusion train toy --resume --out "here"' in out
+    (Path("here") / "state.safetensors").unlink()
+    monkeypatch.setattr(runs, "follow", lambda reports: next(reports) and Path("here", "state.safetensors").unlink() or stop())
+    code, out, _ = run("train", "toy", "--minutes", 9, "--out", "here")
+    assert code == 130 and "nothing to resume" in out and "--resume" not in out
 
 
 def test_resume_and_fresh(run, recipes, tmp_path):
@@ -283,9 +292,13 @@ class Terminal(io.StringIO):
 REPORTS = [Progress(step, 0.5, float(step), 4.0 - step, None) for step in range(5)]
 
 
+def reports():
+    yield from REPORTS
+
+
 def test_a_terminal_gets_one_bar_and_a_file_gets_lines():
     terminal, file = Terminal(), io.StringIO()
-    assert runs.follow(iter(REPORTS), terminal) is REPORTS[-1] and runs.follow(iter(REPORTS), file) is REPORTS[-1]
+    assert runs.follow(reports(), terminal) is REPORTS[-1] and runs.follow(reports(), file) is REPORTS[-1]
     assert "\r" in terminal.getvalue() and terminal.getvalue().count("\n") == 1
     assert "100 %|" in terminal.getvalue() and "step 4  loss 0.5000  0:00 left" in terminal.getvalue()
     assert file.getvalue().splitlines() == ["  0%  step 0  loss 0.5000  0:04 left", "100%  step 4  loss 0.5000  0:00 left"]

@@ -32,7 +32,7 @@ MAKE = {
     "digits": lambda: figures.digits(GREY, range(12)),
     "clouds": lambda: figures.clouds([torch.randn(50, 2)] * 3, ["t = 0", "t = 1", "t = 2"], groups=range(50)),
     "schedules": lambda: figures.schedules(CURVES, mark=50),
-    "level": lambda: figures.level(X[0] * 3, CURVES, "bent", 40),
+    "noise level": lambda: figures.noise_level(X[0] * 3, CURVES, "bent", 40),
     "histogram": lambda: figures.histogram({"normal": torch.randn(500), "uniform": torch.rand(500)}),
     "training": lambda: figures.training(
         [History(i + 1, 1 / (i + 1), float(i), 9.0 - i) for i in range(5)], (1.0, "zero predictor"), [(1, 9.0), (4, 2.0)],
@@ -176,8 +176,8 @@ def test_points_are_where_they_are():
 def test_a_schedule_tells_where_signal_and_noise_are_equal():
     alt = figures.schedules({"half": torch.tensor([0.9, 0.6, 0.5, 0.1])}).alt
     assert "equal at t = 2" in alt and "at the end 0.1000 left" in alt
-    assert "signal 0.900, signal-to-noise ratio 9;" not in figures.level(X[0], {"a": [0.9, 0.5]}, "a", 1).alt
-    assert "t = 0: signal 0.900, signal-to-noise ratio 9." in figures.level(X[0], {"a": [0.9, 0.5]}, "a", 0).alt
+    assert "signal 0.900, signal-to-noise ratio 9;" not in figures.noise_level(X[0], {"a": [0.9, 0.5]}, "a", 1).alt
+    assert "t = 0: signal 0.900, signal-to-noise ratio 9." in figures.noise_level(X[0], {"a": [0.9, 0.5]}, "a", 0).alt
 
 
 def test_a_training_says_how_far_it_is():

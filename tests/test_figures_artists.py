@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edu_diffusion.figures.artists import inked, mark, paste, pixels_of, resized, worded
+from edu_diffusion.figures.artists import draw_text, mark, paste, pixels_of, resized, text_mask
 from edu_diffusion.figures.schedule_plots import plot
-from edu_diffusion.figures.static_layer import still
+from edu_diffusion.figures.static_layer import static_layer
 from edu_diffusion.figures.style import INK, canvas, coloured, write
 
 
@@ -38,16 +38,32 @@ def test_words_look_like_those_of_matplotlib(text, style):
     assert alike > (0.7 if "\n" in text else 0.85) and 0.98 < a.sum() / b.sum() < 1.02  # between pixels, not on them
 
 
-def test_a_number_takes_its_digits_from_what_is_kept():
-    inked.cache_clear()
-    one = inked("t = 123", 10, "left", "normal", "sans")
-    assert (one == inked("t = 123", 10, "right", "normal", "sans")).all(), "one line is alike, wherever it is put"
-    assert one.shape == inked("t = 321", 10, "left", "normal", "sans").shape
-    assert (one != inked("t = 321", 10, "left", "normal", "sans")).any()
+def ink(text, points=10, align="left"):
+    return np.asarray(text_mask(text, points, align))
+
+
+def test_a_line_has_its_place_whatever_its_letters_and_wherever_it_is_put():
+    one, other = ink("t = 123"), ink("t = 321")
+    assert (one == ink("t = 123", align="right")).all()
+    assert one.shape == other.shape and (one != other).any(), "digits are equally wide"
+    assert len(ink("e")) == len(ink("gl")) and not ink("e")[:3].any() and ink("gl")[:3].any()
+
+
+@pytest.mark.parametrize("letter", "fjrJTgp")
+def test_letters_are_smooth_and_none_is_cut(letter):
+    alone, inside = (ink(text, 11).astype(int) for text in (letter, f" {letter} "))
+    assert alone.sum() == inside.sum(), "a letter that leans out of its width"
+    assert ((inside > 0) & (inside < 255)).any(), "soft edges"
+
+
+def test_no_text_draws_nothing():
+    fig = canvas(20, 20)
+    write(fig, 10, 10, "")
+    assert (pixels_of(fig) == 255).all()
 
 
 def test_lines_begin_where_they_are_told():
-    left, right = (inked("a\nlonger", 10, side, "normal", "sans") for side in ("left", "right"))
+    left, right = (ink("a\nlonger", align=side) for side in ("left", "right"))
     half = left.shape[0] // 2
     assert left[:half, :10].any() and not left[:half, -10:].any()
     assert right[:half, -10:].any() and not right[:half, :10].any()
@@ -77,7 +93,7 @@ def test_a_mark_lands_on_its_curve():
             axes.plot(x, x**2, color="red", linewidth=1)
             axes.set_yscale(scale)
             return axes
-        base, fig = still(("a mark", scale), 300, 150, paint), canvas(300, 150)
+        base, fig = static_layer(("a mark", scale), 300, 150, paint), canvas(300, 150)
         paste(fig, base.pixels, 0, 0)
         across, down = (round(value) for value in base.at(x[30], x[30] ** 2))
         near = pixels_of(fig)[down - 2:down + 3, across - 2:across + 3, :3].reshape(-1, 3).astype(int)
@@ -92,21 +108,24 @@ def test_what_does_not_change_is_painted_once():
     def paint(sheet):
         made.append(sheet)
         return plot(sheet, 20, 10, 60, 40)
-    one = still(("once", 1), 100, 80, paint)
-    assert still(("once", 1), 100, 80, paint) is one and len(made) == 1
+    one = static_layer(("once", 1), 100, 80, paint)
+    assert static_layer(("once", 1), 100, 80, paint) is one and len(made) == 1
     for other in range(20):
-        still(("once", other + 2), 100, 80, paint)
-    assert still(("once", 1), 100, 80, paint) is not one, "only the last ones are kept"
+        static_layer(("once", other + 2), 100, 80, paint)
+    assert static_layer(("once", 1), 100, 80, paint) is not one, "only the last ones are kept"
 
 
 def test_an_unknown_side_is_refused():
-    with pytest.raises(KeyError):
-        worded(canvas(10, 10), 0, 0, "a", 10, INK, ha="middle")
+    with pytest.raises((KeyError, ValueError)):
+        draw_text(canvas(10, 10), 0, 0, "a", 10, INK, ha="middle")
 
 
-@pytest.mark.parametrize("points", [6, 7, 8, 9, 10, 11])
-def test_a_text_of_many_lines_has_room_for_the_last(points):
-    """Lines begin at rounded heights, and the page must end where the last of them does."""
-    for n in range(1, 12):
-        ink = inked("\n".join(["a big door"] * n), points, "center", "normal", "sans")
-        assert ink.any() and ink.shape[0] >= n * 5
+@pytest.mark.parametrize("points", [6, 7.5, 9.5, 11])
+def test_a_text_of_many_lines_has_room_for_all(points):
+    """Every line is drawn whole, below the one before it."""
+    line = ink("a big door", points)
+    for n in (2, 3, 11):
+        page = ink("\n".join(["a big door"] * n), points)
+        begin = (len(page) - len(line)) // (n - 1)
+        assert all((page[i * begin:i * begin + len(line)] >= line).all() for i in range(n)), n
+        assert begin >= len(line) and page.shape == (begin * (n - 1) + len(line), line.shape[1])

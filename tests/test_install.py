@@ -1,7 +1,6 @@
 """Installation: decisions, messages, and recovery after an interruption. Nothing is downloaded."""
 
 import ast
-import io
 import os
 import re
 import subprocess
@@ -19,8 +18,8 @@ from packaging.utils import canonicalize_name
 from edu_diffusion import __main__, __version__
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
-from edu_diffusion.install import pip as pip_progress
 from edu_diffusion.install import torch_build
+from edu_diffusion.install.pip import Pip
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -182,18 +181,13 @@ class FakePip:
 
     def __init__(self, fails=None):
         self.fails, self.asked = fails, []
-        self.display = pip_progress.Display(io.StringIO())
 
     def __call__(self, what, *arguments, may_fail=False):
         self.asked.append(arguments)
         return what != self.fails
 
-    @property
-    def said(self):
-        return self.display.stream.getvalue()
 
-
-PLAIN = (*pip_progress.INSTALL, "-c", "constraints.txt", "torch==2.13.0")
+PLAIN = ("install", "-c", "constraints.txt", "torch==2.13.0")
 
 
 def found(*names, url="file:///nowhere"):
@@ -201,8 +195,8 @@ def found(*names, url="file:///nowhere"):
 
 
 @pytest.fixture
-def choose(tmp_path, monkeypatch):
-    """Run install_torch for a machine; return the fake pip."""
+def choose(tmp_path, monkeypatch, capsys):
+    """Run install_torch for a machine; return the fake pip, and what was said."""
     (tmp_path / "constraints.txt").write_text("# pins\nsympy==1.14.0\ntorch==2.13.0\n")
 
     def run(resolved, nvidia, fails=None, platform="linux"):
@@ -212,34 +206,33 @@ def choose(tmp_path, monkeypatch):
         monkeypatch.setattr(torch_build, "file_size", lambda url: 500_000_000)
         monkeypatch.setattr(sys, "platform", platform)
         torch_build.install_torch(tmp_path, pip)
-        return pip
+        return pip.asked, capsys.readouterr().err
     return run
 
 
 def test_a_build_without_cuda_that_pip_finds_itself_is_preferred(choose):
-    pip = choose(found("torch", "sympy"), nvidia=False)
-    assert pip.asked == [PLAIN] and pip.said == ""
+    assert choose(found("torch", "sympy"), nvidia=False) == ([PLAIN], "")
 
 
 def test_without_a_card_the_cpu_index_is_asked(choose):
-    pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False)
-    assert len(pip.asked) == 1 and pip.asked[0][-2:] == (torch_build.CPU_INDEX, "torch==2.13.0")
-    assert pip.said == ""
+    asked, said = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False)
+    assert len(asked) == 1 and asked[0][-2:] == (torch_build.CPU_INDEX, "torch==2.13.0")
+    assert said == ""
 
 
 def test_if_only_cuda_can_be_had_the_gigabytes_are_named_first(choose):
-    pip = choose(found("torch", "nvidia-cudnn-cu13", "cuda-toolkit"), nvidia=False, fails="torch's CPU build")
-    assert "1.5 GB to download" in pip.said and "is not available" in pip.said
-    assert len(pip.asked) == 2 and pip.asked[1] == PLAIN
+    asked, said = choose(found("torch", "nvidia-cudnn-cu13", "cuda-toolkit"), nvidia=False, fails="torch's CPU build")
+    assert "1.5 GB to download" in said and "is not available" in said
+    assert len(asked) == 2 and asked[1] == PLAIN
 
 
 def test_with_a_card_the_plain_wheel_is_taken_and_its_size_named(choose):
-    pip = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=True)
-    assert pip.asked == [PLAIN] and "1.0 GB to download" in pip.said and "is not available" not in pip.said
+    asked, said = choose(found("torch", "nvidia-cudnn-cu13"), nvidia=True)
+    assert asked == [PLAIN] and "1.0 GB to download" in said and "is not available" not in said
 
 
 def test_other_systems_have_one_wheel(choose):
-    assert choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False, platform="darwin").asked == [PLAIN]
+    assert choose(found("torch", "nvidia-cudnn-cu13"), nvidia=False, platform="darwin")[0] == [PLAIN]
 
 
 def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
@@ -252,16 +245,13 @@ def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
 
 # ---------------------------------------------------------------- what pip says
 
-@pytest.mark.parametrize("line, expected", [
-    ("  Downloading torch-2.13.0-cp312-cp312-linux.whl (900.1 MB)", ("torch 2.13.0 (900.1 MB)", True)),
-    ("Using cached six-1.17.0-py2.py3-none-any.whl (11 kB)", ("six 1.17.0 (11 kB)", True)),
-    ("Downloading six-1.17.0-py2.py3-none-any.whl.metadata (1.7 kB)", None),
-    ("Processing /w/torch-2.13.0%2Bcpu-cp311-cp311-linux.whl", ("torch 2.13.0+cpu", True)),
-    ("Progress 45000000 of 900000000", ("45 of 900 MB", False)),
-    ("Installing collected packages: a, b, c", ("unpacking 3 packages", True)),
-    ("Collecting six", None), ("Progress 5 of 0", None), ("", None)])
-def test_pips_lines_are_reduced(line, expected):
-    assert pip_progress.news(line) == expected
+@pytest.fixture
+def scripted(tmp_path):
+    """Make a Pip that runs a script of ours instead of pip."""
+    def make(*lines):
+        (tmp_path / "pip.py").write_text("\n".join(["import sys", *lines]), encoding="utf-8")  # `-m pip` finds it first
+        return Pip(sys.executable, tmp_path, tmp_path / "log")
+    return make
 
 
 @pytest.mark.parametrize(
@@ -270,56 +260,80 @@ def test_pips_lines_are_reduced(line, expected):
         (
             "WARNING: Retrying ... NewConnectionError('[Errno -3] Temporary failure in name resolution')\n"
             "ERROR: No matching distribution found for pip",
-            "no network",
+            "no network.*set HTTPS_PROXY",
         ),
         (
             "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-            "the disk is full",
+            "the disk is full.*free about 2 GB",
         ),
-        ("ERROR: something else\n\n", "failed \\(ERROR: something else\\)"),
+        ("ERROR: something else\n\n", "failed \\(ERROR: something else\\); the full output is in .*log$"),
+        ("", "failed \\(no output\\)"),
     ],
 )
-def test_a_failed_pip_is_one_sentence(tmp_path, output, expected):
-    script = tmp_path / "pip.py"
-    script.write_text(f"import sys\nprint({output!r})\nsys.exit(1)")
-    pip = pip_progress.Pip(sys.executable, tmp_path, tmp_path / "log", pip_progress.Display(io.StringIO()))
-    pip_run = pip.run
-    pip.run = lambda command: pip_run([sys.executable, str(script)])
+def test_a_failed_pip_is_one_sentence(scripted, output, expected, capfd):
+    pip = scripted(f"print({output!r}, file=sys.stderr)", "sys.exit(1)")
     with pytest.raises(EduError, match=expected) as caught:
         pip("torch", "install", "torch")
     assert "\n" not in str(caught.value)
-    assert output.strip() in (tmp_path / "log").read_text()
+    assert output in capfd.readouterr().err, "pip's own words stay on the screen"
     assert pip("torch", "install", "torch", may_fail=True) is False
 
 
-def test_without_a_terminal_there_are_plain_lines_once_each(tmp_path):
-    stream = io.StringIO()
-    pip = pip_progress.Pip(sys.executable, tmp_path, tmp_path / "log", pip_progress.Display(stream))
-    for line in ("Downloading a-1-py3-none-any.whl (1 kB)", "Progress 1 of 2", "Collecting b",
-                 "Downloading a-1-py3-none-any.whl (1 kB)"):
-        pip.tell(line)
-    assert stream.getvalue() == "  a 1 (1 kB)\n"
+def test_pip_is_announced_and_its_words_are_shown_but_not_on_stdout(scripted, capfd):
+    pip = scripted("print('Downloading a-1.whl (190 MB): 45 of 190 MB')", "print('WARNING: Retrying é', file=sys.stderr)",
+                   "print(sys.argv[1:])")
+    assert pip("torch", "install", "torch") is True
+    told = capfd.readouterr()
+    assert told.out == "", "a command's output may be read by a program"
+    assert told.err.startswith("Installing torch:\n")
+    assert "45 of 190 MB\n" in told.err and "WARNING: Retrying é\n" in told.err
+    assert str(["--log", str(pip.log), "install", "torch"]) in told.err
 
 
-def test_in_a_terminal_one_line_is_rewritten():
-    stream = io.StringIO()
-    stream.isatty = lambda: True
-    display = pip_progress.Display(stream)
-    display.show("torch 2.13.0 (190 MB)")
-    display.show("45 of 190 MB", stays=False)
-    display.say("Installed.")
-    assert "0:00  45 of 190 MB" in stream.getvalue() and stream.getvalue().count("\n") == 1
+def test_a_retry_is_shown_while_pip_goes_on(scripted, tmp_path, monkeypatch):
+    """The script waits until its warning was shown, and fails if that does not happen."""
+    class Screen:
+        fileno = sys.__stderr__.fileno
+
+        def write(self, text):
+            if "Retrying" in text:
+                (tmp_path / "shown").touch()
+
+        def flush(self):
+            pass
+    monkeypatch.setattr(sys, "stderr", Screen())
+    pip = scripted("import os, time", "print('WARNING: Retrying', file=sys.stderr)", "for _ in range(200):",
+                   "    os.path.exists('shown') and sys.exit()", "    time.sleep(0.05)", "sys.exit(1)")
+    assert pip("torch", may_fail=True)
 
 
-def test_no_network_stops_the_installation_with_a_sentence(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals in the standard library")
+def test_in_a_terminal_pip_can_draw_its_progress_bar(scripted, monkeypatch):
+    _, theirs = os.openpty()
+    with open(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert scripted("sys.exit(not sys.stdout.isatty())")("torch", may_fail=True)
+
+
+def test_the_users_settings_do_not_lead_pip_elsewhere(scripted, monkeypatch):
+    for name, value in (("PIP_USER", "1"), ("PIP_QUIET", "3"), ("PIP_INDEX_URL", "https://mirror")):
+        monkeypatch.setenv(name, value)
+    wanted = {"PIP_USER": "0", "PIP_QUIET": "0", "PIP_NO_INPUT": "1", "PIP_INDEX_URL": "https://mirror"}
+    assert scripted("import os", f"sys.exit(not {wanted!r}.items() <= os.environ.items())")("pip", may_fail=True)
+
+
+def test_no_network_stops_the_installation_with_a_sentence(tmp_path, capfd):
+    """With a real pip: it says that it tries again, and logs more than it shows."""
     venv = tmp_path / ".venv"
     install.build_venv(venv)
-    pip = pip_progress.Pip(install.venv_python(venv), tmp_path, tmp_path / "log",
-                           pip_progress.Display(io.StringIO()))
+    pip = Pip(install.venv_python(venv), tmp_path, tmp_path / "log")
     arguments = ("install", "--isolated", "--retries", "1", "--timeout", "2", "--no-cache-dir",
                  "--index-url", "http://127.0.0.1:9/simple", "edu-diffusion-needs-nothing-like-this")
     with pytest.raises(EduError, match="no network"):
         pip("pip", *arguments)
+    told, log = capfd.readouterr().err, (tmp_path / "log").read_text(encoding="utf-8")
+    assert "Retrying" in told and "Traceback" not in told
+    assert "Retrying" in log and "Traceback" in log
 
 
 # ---------------------------------------------------------------- the pinned set and the wheel

@@ -22,7 +22,7 @@ TABLE = {
     "trace": (set(), {"torch"}),
     "install": ({"errors"}, set()),
     "data": ({"errors"}, {"torch", "numpy", "PIL"}),
-    "figures": ({"errors"}, {"numpy", "matplotlib"}),
+    "figures": ({"errors"}, {"numpy", "matplotlib", "PIL"}),
     "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors",
                                     "huggingface_hub"}),
     "metrics": ({"models", "data", "steps", "errors"}, COMPUTE),

@@ -106,9 +106,9 @@ WEIGHTS = {"unet": "unet/diffusion_pytorch_model.safetensors",
 
 @pytest.fixture
 def copy(folder, tmp_path):
-    """A copy of the folder to break: links, which `put` replaces."""
+    """A copy of the folder to break, without its checksums: links, which `put` replaces."""
     link = os.symlink if os.name == "posix" else shutil.copy2
-    return shutil.copytree(folder, tmp_path / "copy", copy_function=link)
+    return shutil.copytree(folder, tmp_path / "copy", copy_function=link, ignore=shutil.ignore_patterns("card.json"))
 
 
 def put(path, content):
@@ -353,18 +353,8 @@ def test_quiet_puts_things_back():
     from transformers.utils import logging
     before = logging.get_verbosity()
     with pytest.raises(ZeroDivisionError), models.quiet():
+        with models.quiet():
+            pass
+        assert not logging.is_progress_bar_enabled() and logging.get_verbosity() == logging.ERROR
         1 / 0
     assert logging.get_verbosity() == before
-
-
-def test_a_failed_save_leaves_the_old_folder(tmp_path):
-    target = tmp_path / "kept"
-    target.mkdir()
-    (target / "old").write_text("old")
-    with pytest.raises(RuntimeError), files.staged(target) as stage:
-        (stage / "new").write_text("new")
-        raise RuntimeError
-    assert [p.name for p in tmp_path.iterdir()] == ["kept"] and (target / "old").exists()
-    with files.staged(target) as stage:
-        (stage / "new").write_text("new")
-    assert [p.name for p in target.iterdir()] == ["new"] and [p.name for p in tmp_path.iterdir()] == ["kept"]

@@ -27,10 +27,12 @@ from edu_diffusion.figures.run_map import tensor as drawn
 from edu_diffusion.steps import Control
 from edu_diffusion.trace.ablation import skip_places
 from edu_diffusion.widgets import PipelineMap
+from edu_diffusion.widgets.blocks import down_and_up
 from edu_diffusion.widgets.pipeline_map.boxes import PARTS, part
 from edu_diffusion.widgets.pipeline_map.details import details, laid_out, pieces
-from edu_diffusion.widgets.pipeline_map.run import journey, names, skip_pairs, tensor
-from edu_diffusion.widgets.pipeline_map.widget import asked, marked, returned
+from edu_diffusion.widgets.pipeline_map.run import record_run, skip_pairs, tensor
+from edu_diffusion.widgets.pipeline_map.widget import exam_boxes, marked
+from edu_diffusion.widgets.progress import finished
 
 SCRIPT = Path(edu_diffusion.__file__).parent / "widgets" / "pipeline_map" / "widget.js"
 PROMPT, STEPS = "a red cat", 2
@@ -56,12 +58,12 @@ PIPES = {"tiny": (tiny.pipeline, None), "sd15": (tiny.sd15, None), "controlled":
 @pytest.fixture(scope="module", params=PIPES)
 def run(request):
     build, condition = PIPES[request.param]
-    return returned(journey(build(), PROMPT, steps=STEPS, guidance=3.0, control=condition))
+    return finished(record_run(build(), PROMPT, steps=STEPS, guidance=3.0, control=condition))
 
 
 @pytest.fixture(scope="module")
 def small():
-    return returned(journey(tiny.pipeline(), PROMPT, steps=STEPS, guidance=3.0))
+    return finished(record_run(tiny.pipeline(), PROMPT, steps=STEPS, guidance=3.0))
 
 
 def facts(run, name, step=0):
@@ -87,7 +89,7 @@ def test_every_block_of_the_model_has_its_box_and_the_shape_of_the_trace(run):
 @torch.no_grad()
 def test_the_skips_go_where_the_tensors_go(run):
     unet, pairs = run.pipe.unet, skip_pairs(run.pipe.unet)
-    down, up = names(unet)
+    down, up = down_and_up(unet)
     z_t, c = run.states[0].z_t, run.trace.call("text_encoder", 1).output
     with trace.record(unet, "conv_in", *down, *up) as seen:
         unet(z_t, 1, c)
@@ -160,7 +162,7 @@ def test_the_tensors_follow_from_each_other(run):
 
 
 def test_a_map_of_one_answer_when_there_is_no_guidance():
-    run = returned(journey(tiny.pipeline(), PROMPT, steps=1, guidance=1))
+    run = finished(record_run(tiny.pipeline(), PROMPT, steps=1, guidance=1))
     alt = details(run, "unet").picture.alt
     assert facts(run, "unet")["shape"] == "1 x 4 x 8 x 8"
     assert "with the prompt" in alt and "without" not in alt
@@ -186,14 +188,14 @@ def test_every_part_has_a_lesson_and_its_line_is_code_not_docstring():
 
 def test_a_controlled_run_draws_what_the_library_draws():
     pipe = controlled()
-    run = returned(journey(pipe, PROMPT, steps=STEPS, guidance=3.0, control=CONDITION))
+    run = finished(record_run(pipe, PROMPT, steps=STEPS, guidance=3.0, control=CONDITION))
     library = tiny.vanilla(pipe, PROMPT, image=CONDITION[None], num_inference_steps=STEPS, guidance_scale=3.0)
     assert_close(run.states[-1].z_s, library)
     other = tiny.pipeline()  # the same weights, and the ControlNet beside it
     control = Control(pipe.controlnet, CONDITION[None])
-    beside = returned(journey(other, PROMPT, steps=STEPS, guidance=3.0, control=control))
+    beside = finished(record_run(other, PROMPT, steps=STEPS, guidance=3.0, control=control))
     assert torch.equal(beside.image, run.image) and laid_out(beside) == laid_out(run)
-    without = returned(journey(tiny.pipeline(), PROMPT, steps=STEPS, guidance=3.0))
+    without = finished(record_run(tiny.pipeline(), PROMPT, steps=STEPS, guidance=3.0))
     assert (without.states[-1].z_s - library).abs().max() > 1e-3, "it has an effect"
     net = sum(p.numel() for p in pipe.controlnet.parameters())
     assert facts(run, "controlnet")["parameters"] == f"{net:,}"
@@ -209,7 +211,7 @@ def test_a_controlled_run_draws_what_the_library_draws():
 ])
 def test_a_condition_that_does_not_fit_is_a_sentence(build, condition, words):
     with pytest.raises(EduError, match=words):
-        returned(journey(build(), PROMPT, steps=1, control=condition))
+        finished(record_run(build(), PROMPT, steps=1, control=condition))
 
 
 # ---------------------------------------------------------------- the widget
@@ -276,7 +278,8 @@ def test_words_of_the_prompt_stay_words():
 def test_the_exam_counts_the_right_labels():
     widget = PipelineMap(tiny.pipeline(), PROMPT, steps=1, exam=True)
     widget.redraw()
-    truth = {box.name: box.label for box in asked(widget._diagram)}
+    diagram = laid_out(widget.run)
+    truth = {box.name: box.label for box in exam_boxes(diagram)}
     assert sorted(widget.choices) == sorted(truth.values()) and widget.choices != list(truth.values())
     assert len(set(truth.values())) == len(truth), "no label fits two boxes"
     assert widget.marks["words"] == f"0 of {len(truth)} are right; {len(truth)} have no label yet."
@@ -285,7 +288,7 @@ def test_the_exam_counts_the_right_labels():
     assert widget.marks["words"] == f"1 of {len(truth)} are right; {len(truth) - 2} have no label yet."
     widget.answers = truth
     assert widget.marks["words"] == f"{len(truth)} of {len(truth)} are right."
-    assert marked(widget._diagram, {"down_blocks.0": "down 0", "x": "y"})["right"] == []
+    assert marked(diagram, {"down_blocks.0": "down 0", "x": "y"})["right"] == []
 
 
 def test_the_script_adds_words_only_as_text_and_asks_nobody():

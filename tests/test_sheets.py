@@ -41,7 +41,7 @@ def sheets(monkeypatch):
         module.asked.append((prompts[0], len(prompts), {"strength": strength}))
         yield None
     monkeypatch.setattr(module, "draw", draw)
-    monkeypatch.setattr(module, "finished", lambda pipe, state: torch.zeros(8, 3, 64, 64))
+    monkeypatch.setattr(module.steps, "final", lambda pipe, states: list(states) and torch.zeros(8, 3, 64, 64))
     monkeypatch.setattr(module.steps, "img2img", img2img)
     monkeypatch.setattr(module.models, "load_control", lambda name, device: name)
     monkeypatch.setattr(module.models, "load_lora", lambda pipe, name: pipe)

@@ -28,7 +28,7 @@ def built(cls, *args, seed=0, **settings):
     return module
 
 
-@twin("attention")
+@twin("multi_head_attention")
 @SIZES
 @pytest.mark.parametrize("heads, d", [((), 8), ((4,), 3)])
 def test_attention(B, N, M, seed, heads, d):

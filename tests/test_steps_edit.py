@@ -96,7 +96,7 @@ def test_the_shipped_base(base, strength, seed):
 @needs_base
 def test_the_shipped_base_on_a_grown_canvas(base):
     x = pixels(height=64, width=64)
-    canvas, mask = steps.grow(x, left=16, right=16)
+    canvas, mask = steps.expand_canvas(x, left=16, right=16)
     got = last(steps.inpaint(base, "a cat face", 2 * canvas - 1, mask, seed=2, steps=6))
     want = library(StableDiffusionInpaintPipeline, base, "a cat face", [2], image=canvas, mask_image=mask,
                    height=64, width=96, strength=1.0, **named(6, negative=""))
@@ -238,11 +238,11 @@ def test_paste(seed):
     assert steps.to_uint8(got)[0].numpy().tobytes() == want.tobytes()
 
 
-@twin("grow")
+@twin("expand_canvas")
 @pytest.mark.parametrize("left, right, top, bottom", [(4, 8, 0, 0), (0, 0, 4, 4), (8, 0, 12, 4)])
-def test_grow(left, right, top, bottom):
+def test_expand_canvas(left, right, top, bottom):
     x = pixels(2, 8, 12)
-    canvas, mask = steps.grow(x, left, right, top, bottom)
+    canvas, mask = steps.expand_canvas(x, left, right, top, bottom)
     assert torch.equal(canvas, torch.nn.functional.pad(x, (left, right, top, bottom), mode="replicate"))
     inner = slice(top, top + 8), slice(left, left + 12)
     assert mask.shape == (1, 1, *canvas.shape[2:]) and not mask[..., *inner].any()

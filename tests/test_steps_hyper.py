@@ -58,7 +58,7 @@ def test_other_widths_are_left_alone():
     assert_close(steps.hyper_attend(attn, x, c, networks(12)), attn(x, c))
 
 
-@twin("hypernetwork")
+@twin("with_hypernetwork")
 def test_hypernetwork():
     """In the readable loop and in the library's pipeline; strength 0, and afterwards, it is the base bit for bit."""
     pipe, nets = pipeline(), networks(32, dtype=torch.float32)

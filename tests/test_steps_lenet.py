@@ -50,7 +50,7 @@ def dense_1998(net):
     ).double()
 
 
-@twin("build_lenet", "lenet")
+@twin("build_lenet", "lenet_forward")
 @SIZES
 def test_todays_form(B, size, seed):
     torch.manual_seed(seed)

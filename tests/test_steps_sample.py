@@ -65,14 +65,14 @@ def test_states_tell_the_whole_story():
 def test_what_a_step_may_ask_for():
     seen = []
 
-    def mine(x_t, eps, abar_t, abar_s, before, *, noise, ask):
-        seen.append((abar_t, before, noise, ask(x_t)))
+    def mine(x_t, eps, abar_t, abar_s, previous, *, noise, model):
+        seen.append((abar_t, previous, noise, model(x_t)))
         return steps.ddim_step(x_t, eps, abar_t, abar_s)
 
     states = run(mine, seed=5)
     assert seen[0][1] is None
-    for (_, before, *_), last, (_, abar_last) in zip(seen[1:], states, LEVELS, strict=False):
-        assert before[0] is last.x_0 and before[1] == abar_last
+    for (_, previous, *_), last, (_, abar_last) in zip(seen[1:], states, LEVELS, strict=False):
+        assert previous[0] is last.x_0 and previous[1] == abar_last
     generator = torch.Generator().manual_seed(5)
     for (abar_t, _, drawn, asked), state, (_, level) in zip(seen, states, LEVELS, strict=False):
         assert abar_t == level
@@ -88,7 +88,7 @@ def test_names_of_the_first_four_are_the_learners_own():
 def test_what_a_partial_has_settled_stays():
     fixed = partial(steps.ddpm_step, noise=torch.zeros(2, 1, 4, 4))
     assert_close(run(fixed, seed=1)[-1].x_s, run(fixed, seed=2)[-1].x_s)
-    first_order = partial(steps.dpmpp_2m_step, before=None)
+    first_order = partial(steps.dpmpp_2m_step, previous=None)
     assert_close(run(first_order)[-1].x_s, run()[-1].x_s)
 
 
@@ -130,7 +130,7 @@ def test_levels_of_ones_own():
     ({"levels": LEVELS[::-1]}, "from the noisiest to the cleanest"),
     ({"levels": LEVELS[:1]}, "at least two pairs"),
     ({"step": 3}, "step is 3; it must be a function"),
-    ({"step": lambda x, eps, a, b, eta: x}, "step has the argument 'eta'; .* it may take only noise, before and ask"),
+    ({"step": lambda x, eps, a, b, eta: x}, "step has the argument 'eta'; .* it may take only noise, previous and model"),
     ({"step": lambda *_: None}, "step returned NoneType; it must return a tensor like its x_t"),
     ({"step": lambda x, *_: x[:1]}, r"step returned \(1, 1, 4, 4\), torch.float32"),
     ({"step": lambda x, *_: x / 0}, r"Step 1 \(t = 999\) gave NaN or infinite numbers"),

@@ -102,15 +102,15 @@ def test_dpmpp_2m(kind, count):
 @pytest.mark.parametrize("count", [2, 14, 15, 20])
 @pytest.mark.parametrize("lower", [True, False])
 def test_dpmpp_2m_that_ends_with_a_little_noise(count, lower):
-    """The library's lower_order_final is our before=None in the last of fewer than 15 steps."""
+    """The library's lower_order_final is our previous=None in the last of fewer than 15 steps."""
     scheduler = diffusers.DPMSolverMultistepScheduler(
         **TRAILING, final_sigmas_type="sigma_min", lower_order_final=lower
     )
     levels = [*steps.spaced_levels(ABAR, count)[:-1], (0, ABAR[0].item())]
 
-    def step(x_t, eps, abar_t, abar_s, before):
+    def step(x_t, eps, abar_t, abar_s, previous):
         first_order = lower and count < 15 and abar_s == levels[-1][1]
-        return steps.dpmpp_2m_step(x_t, eps, abar_t, abar_s, None if first_order else before)
+        return steps.dpmpp_2m_step(x_t, eps, abar_t, abar_s, None if first_order else previous)
 
     got, want = paths(step, scheduler, count, "epsilon", levels, of_y=False)
     assert_close(got, want, **CLOSE)

@@ -173,10 +173,10 @@ def test_noisy_levels_are_drawn_more_often():
     assert abs(noisiest.mean() - 3 / 4) < 0.01 and abs((noisiest < 0.5).float().mean() - 1 / 8) < 0.01
 
 
-def test_a_later_sitting_draws_the_levels_it_is_told(runs, monkeypatch):
+def test_a_later_run_draws_the_timesteps_it_is_told(runs, monkeypatch):
     root, _ = runs
     asked = []
-    monkeypatch.setattr(latent_recipe, "noisier", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
+    monkeypatch.setattr(latent_recipe, "sample_timesteps", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
     next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", noisy=3, device="cpu"))
     next(train.RECIPES["latent"](steps=1, batch=2, start=root / "latent" / "model", device="cpu"))
     assert asked == [3, 1]
@@ -190,7 +190,7 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     batch = scenes.batch
     errors = losses.errors
     monkeypatch.setattr(scenes, "batch", lambda n, seed, *args, **kw: seeds.append(seed) or batch(n, seed, *args, **kw))
-    monkeypatch.setattr(latent_recipe, "errors", lambda unet, z_0, c, abar, rng, levels: (
+    monkeypatch.setattr(losses, "errors", lambda unet, z_0, c, abar, rng, levels: (
         noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels)))
     list(train.RECIPES["latent"](steps=5, batch=2, start="base", pool=pool, device="cpu"))
     assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
@@ -208,7 +208,7 @@ def test_latent_sees_the_whole_vocabulary_and_several_things_when_asked(monkeypa
 def test_a_scene_gets_a_new_caption_each_time_it_comes(monkeypatch):
     said, encode = [], Parts.text
     monkeypatch.setattr(Parts, "text", lambda self, captions: said.append(captions) or encode(self, captions))
-    monkeypatch.setattr(latent_recipe, "drop", lambda captions, rng: captions)
+    monkeypatch.setattr(latent_recipe, "drop_captions", lambda captions, rng: captions)
     for _ in train.RECIPES["latent"](steps=3, batch=4, start="base", device="cpu", pool=1):
         pass
     assert len({tuple(captions) for captions in said}) == 3
@@ -249,7 +249,8 @@ def test_the_recipe_base_makes_every_part_and_a_pipeline(tmp_path):
     for progress in train.RECIPES["base"](minutes=600, steps=1, run=tmp_path, device="cpu"):
         seen.append(progress.left)
     assert len(seen) == 3 and seen[0] > seen[1] > seen[2] == 0
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "latent", "model", "vae"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".in-use", "clip", "latent", "model", "settings.json", "vae"]
     assert models.load(tmp_path / "model", "cpu").unet.config.sample_size == 16
 
 

@@ -105,7 +105,7 @@ def test_going_on_from_another_one(base, run):
 
 
 def test_a_run_of_another_kind_is_not_continued(base, run):
-    with pytest.raises(EduError, match="a training run on canny, not pose"):
+    with pytest.raises(EduError, match="was started with kind='canny', and cannot go on with kind='pose'"):
         next(control(base, kind="pose", run=run[0]))
     with pytest.raises(EduError, match="no condition 'lines'"):
         next(control(base, kind="lines"))
@@ -196,6 +196,7 @@ def test_a_controlnet_with_the_wrong_tensors_is_refused(run, tmp_path):
     config = json.loads((tmp_path / "net" / "config.json").read_text())
     config["conditioning_embedding_out_channels"] = [16, 32]
     files.write_json(tmp_path / "net" / "config.json", config)
+    (tmp_path / "net" / "card.json").unlink()  # changed on purpose
     with pytest.raises(EduError, match="does not match its configuration"):
         models.load_control(tmp_path / "net")
 

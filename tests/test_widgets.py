@@ -1,15 +1,18 @@
 """Widgets without a browser: values in, pictures out, two requests at once, mistakes."""
 
+import ast
 import json
 import threading
 import time
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import tiny
 import torch
 import traitlets
-from ipywidgets import HTML, BoundedIntText, Image, Output
+from ipywidgets import BoundedIntText, Image, Output
+from widget_tools import descendants, operable, screen, shown_html
 
 from edu_diffusion import figures
 from edu_diffusion.errors import EduError
@@ -38,14 +41,14 @@ def browser(monkeypatch):
 def test_a_new_value_is_drawn():
     widget = Explore(grey, number=number())
     assert widget.picture is None, "nothing is drawn before it is shown"
-    widget._controls["number"].value = 7
-    assert widget.picture.alt == "the number 7" and 'alt="the number 7"' in widget._screen.value
+    widget.controls["number"].value = 7
+    assert widget.picture.alt == "the number 7" and 'alt="the number 7"' in shown_html(widget)
 
 
 def test_the_same_picture_without_a_browser():
     widget = Explore(grey, number=number(5))
     assert widget.figure().png == b"\x89PNG 5"
-    assert widget.picture is None and widget._screen.value == "", "nothing is shown"
+    assert widget.picture is None and screen(widget).value == "" == widget.message, "nothing is shown"
 
 
 def test_the_mime_bundle_has_the_live_widget_and_the_plain_picture():
@@ -60,7 +63,7 @@ def test_the_button_draws_and_an_unchanged_value_is_not_drawn_again():
     widget.button.click()
     widget.button.click()
     assert drawn == [1]
-    widget._controls["number"].value = 2
+    widget.controls["number"].value = 2
     assert drawn == [1, 2]
 
 
@@ -69,12 +72,12 @@ def test_a_generator_says_what_it_is_doing():
 
     def draw(number):
         yield "Step 1 <of> 2"
-        said.append(widget._words.value)
+        said.extend([widget.message, shown_html(widget)])
         yield grey(number)
     widget = Explore(draw, number=number())
     widget.redraw()
-    assert "Step 1 &lt;of&gt; 2" in said[0] and 'role="status"' in said[0]
-    assert "Step" not in widget._words.value and widget.figure().alt == "the number 1"
+    assert said[0] == "Step 1 <of> 2" and "Step 1 &lt;of&gt; 2" in said[1] and 'role="status"' in said[1]
+    assert widget.message == "" and widget.figure().alt == "the number 1"
 
 
 def test_long_work_has_a_progress_bar_and_can_be_stopped():
@@ -83,9 +86,9 @@ def test_long_work_has_a_progress_bar_and_can_be_stopped():
     def draw(number):
         for i in range(1, 4):
             yield f"Step {i} of 3"
-            seen.append((widget._words.value, widget.stop.layout.display))
+            seen.append((shown_html(widget), widget.stop.layout.display))
         yield grey(number)
-        seen.append((widget._words.value, widget.stop.layout.display))
+        seen.append((shown_html(widget), widget.stop.layout.display))
     widget = Explore(draw, number=number())
     assert widget.stop.layout.display == "none" and widget.stop in descendants(widget)
     widget.redraw()
@@ -97,18 +100,18 @@ def test_stop_ends_the_work_within_one_step_and_the_picture_stays(browser):
     slow = Slow()
     widget = Explore(slow, number=number(9))
     widget.redraw()
-    widget._controls["number"].value = 2
+    widget.controls["number"].value = 2
     while slow.taken.get(2, 0) < 3:
         time.sleep(0.001)
     taken = slow.taken[2]
     widget.stop.click()
     widget.wait()
     assert slow.taken[2] <= taken + 2 and not slow.running
-    assert "Stopped." in widget._words.value and widget.picture.alt == "the number 9"
+    assert widget.message == "Stopped." and widget.picture.alt == "the number 9"
     assert widget.stop.layout.display == "none"
-    widget._controls["number"].value = 9
+    widget.controls["number"].value = 9
     widget.wait()
-    assert "Stopped." not in widget._words.value, "and it can be asked again"
+    assert widget.message == "", "and it can be asked again"
 
 
 @pytest.mark.parametrize("error", [EduError("the seed must be whole"), ValueError("the seed must be whole")])
@@ -120,22 +123,22 @@ def test_a_mistake_of_the_user_is_a_sentence_in_the_widget(error, monkeypatch):
     widget = Explore(draw, number=number())
     widget.redraw()
     monkeypatch.setattr(explore, "asked_in_browser", lambda: True)
-    widget._controls["number"].value = 9
+    widget.controls["number"].value = 9
     widget.wait()
-    assert "the seed must be whole" in widget._words.value and 'role="alert"' in widget._words.value
+    assert widget.message == "the seed must be whole" and 'role="alert"' in shown_html(widget)
     assert widget.picture.alt == "the number 1", "the last picture stays"
-    widget._controls["number"].value = 1
+    widget.controls["number"].value = 1
     widget.wait()
-    assert "seed" not in widget._words.value, "and the sentence goes with the next picture"
+    assert widget.message == "", "and the sentence goes with the next picture"
 
 
 def test_a_mistake_in_a_cell_fails_the_cell(monkeypatch):
     """A sentence alone would be overlooked by those who run all cells, such as nbval."""
     widget, told = Explore(refuse, number=number()), []
-    for ask in (widget.redraw, lambda: setattr(widget._controls["number"], "value", 2), widget._repr_mimebundle_):
+    for ask in (widget.redraw, lambda: setattr(widget.controls["number"], "value", 2), widget._repr_mimebundle_):
         with pytest.raises(ValueError, match="a whole number"):
             ask()
-        assert "a whole number" in widget._words.value and 'role="alert"' in widget._words.value
+        assert widget.message == "the seed is not a whole number" and 'role="alert"' in shown_html(widget)
     shell = Namespace(showtraceback=lambda exception_only: told.append(exception_only))
     monkeypatch.setattr(explore, "get_ipython", lambda: shell)
     data, _ = widget._repr_mimebundle_()
@@ -153,14 +156,14 @@ def test_an_interrupt_is_told_and_goes_on(monkeypatch):
     widget = Explore(draw, number=number())
     with pytest.raises(KeyboardInterrupt):
         widget.redraw()
-    assert "Stopped." in widget._words.value
+    assert widget.message == "Stopped."
 
 
 def test_an_error_of_the_program_is_shown_and_raised():
     widget = Explore(lambda number: 1 / (number - 9), number=number(8))
     with pytest.raises(ZeroDivisionError):
-        widget._controls["number"].value = 9
-    assert "ZeroDivisionError: division by zero" in widget._words.value
+        widget.controls["number"].value = 9
+    assert widget.message == "ZeroDivisionError: division by zero"
     with pytest.raises(ZeroDivisionError):
         widget.redraw()
     assert free(), "the lock is free again"
@@ -179,7 +182,7 @@ def free():
 def test_a_figure_waits_for_a_drawing_that_runs(browser):
     slow = Slow()
     widget, other = Explore(slow, number=number()), Explore(slow, number=number(9))
-    widget._controls["number"].value = 2
+    widget.controls["number"].value = 2
     while not slow.running:
         time.sleep(0.001)
     assert other.figure().alt == "the number 9" and slow.most == 1
@@ -196,11 +199,11 @@ def test_a_picture_that_is_ready_is_shown_although_a_newer_one_is_wanted(browser
         go.wait(60)
         return grey(number)
     widget = Explore(draw, number=number())
-    widget._screen.observe(lambda change: shown.append(widget.picture.alt), "value")
-    widget._controls["number"].value = 2
+    screen(widget).observe(lambda change: shown.append(widget.picture.alt), "value")
+    widget.controls["number"].value = 2
     assert begun.wait(60)
-    widget._controls["number"].value = 3
-    widget._controls["number"].value = 4
+    widget.controls["number"].value = 3
+    widget.controls["number"].value = 4
     go.set()
     widget.wait()
     assert shown == ["the number 2", "the number 4"]
@@ -234,7 +237,7 @@ def test_the_last_value_wins_and_no_two_drawings_mix(browser):
     slow = Slow()
     widget = Explore(slow, number=number())
     for value in (2, 3, 4, 5, 9):
-        widget._controls["number"].value = value
+        widget.controls["number"].value = value
     widget.wait()
     assert slow.most == 1
     assert widget.picture.alt == "the number 9"
@@ -243,11 +246,11 @@ def test_the_last_value_wins_and_no_two_drawings_mix(browser):
 def test_a_newer_request_stops_the_older_within_one_step(browser):
     slow = Slow()
     widget = Explore(slow, number=number())
-    widget._controls["number"].value = 2
+    widget.controls["number"].value = 2
     while slow.taken.get(2, 0) < 3:
         time.sleep(0.001)
     taken = slow.taken[2]
-    widget._controls["number"].value = 9
+    widget.controls["number"].value = 9
     widget.wait()
     assert slow.taken[2] <= taken + 2 and slow.taken[9] == 2
     assert widget.picture.alt == "the number 9" and not slow.running
@@ -256,23 +259,34 @@ def test_a_newer_request_stops_the_older_within_one_step(browser):
 def test_requests_from_many_threads_at_once(browser):
     slow = Slow(3)
     widget = Explore(slow, number=number())
-    threads = [threading.Thread(target=setattr, args=(widget._controls["number"], "value", v)) for v in range(2, 30)]
+    threads = [threading.Thread(target=setattr, args=(widget.controls["number"], "value", v)) for v in range(2, 30)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     widget.wait()
     assert slow.most == 1
-    assert widget.picture.alt == f"the number {widget._controls['number'].value}"
+    assert widget.picture.alt == f"the number {widget.controls['number'].value}"
 
 
-def test_a_call_that_nobody_wants_any_more_draws_nothing():
+def test_an_outdated_request_draws_nothing(browser):
     drawn = []
     widget = Explore(lambda number: drawn.append(number) or grey(number), number=number())
-    stale = widget._next()
-    widget._next()
-    widget._paint(stale)
-    assert drawn == []
+    with explore.DRAWING:  # both requests must wait
+        widget.controls["number"].value = 2
+        widget.controls["number"].value = 3
+    widget.wait()
+    assert drawn == [3]
+
+
+def test_controls_and_message_are_public_and_cannot_be_replaced():
+    mine = number()
+    widget = Explore(grey, number=mine)
+    assert dict(widget.controls) == {"number": mine} and widget.message == ""
+    with pytest.raises(TypeError):
+        widget.controls["number"] = number()
+    with pytest.raises(AttributeError):
+        widget.message = "Done."
 
 
 @pytest.mark.parametrize("kind, asked", [("comm_msg", True), ("execute_request", False), (None, False)])
@@ -284,6 +298,32 @@ def test_who_asks_is_told_by_the_message_that_the_kernel_answers(monkeypatch, ki
 
 def test_without_a_kernel_nobody_asks_in_a_browser():
     assert explore.asked_in_browser() is False
+
+
+# ---------------------------------------------------------------- one mechanism each
+
+ROOM = Path(explore.__file__).parent
+
+
+def imported(path):
+    """{module: names} of all that a file imports."""
+    found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {node.module: {alias.name for alias in node.names} for node in found if node.module}
+
+
+EXPLORERS = {path.stem: imported(path) for path in sorted(ROOM.glob("*.py")) if "(Explore):" in path.read_text()}
+
+
+def test_no_file_but_the_rooms_face_imports_from_an_explorers_file():
+    assert len(EXPLORERS) == 12
+    others = [path for path in ROOM.rglob("*.py") if path != ROOM / "__init__.py"]
+    assert not [(path.name, module) for path in others for module in imported(path) if module in EXPLORERS]
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_explorers_take_their_controls_from_one_place(name):
+    own = EXPLORERS[name].get("ipywidgets", set())
+    assert own <= {"HBox", "VBox", "Layout", "Play", "ToggleButton"}
 
 
 # ---------------------------------------------------------------- the slider
@@ -341,16 +381,9 @@ def pipe():
     return tiny.pipeline()
 
 
-def descendants(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from descendants(child)
-
-
 def test_every_control_has_a_name_to_be_read_aloud(pipe):
     widget = PromptWidget(pipe)
-    controls = [w for w in descendants(widget) if hasattr(w, "description") and not isinstance(w, HTML)]
-    assert [c.description for c in controls] == ["Prompt", "Seed", "Steps", "Guidance", "Draw", "Stop"]
+    assert [control.description for control in operable(widget)] == ["Prompt", "Seed", "Steps", "Guidance", "Draw"]
     assert not [w for w in descendants(widget) if isinstance(w, (Output, Image))]
 
 
@@ -374,14 +407,14 @@ def test_each_control_changes_the_picture(pipe):
     widget.redraw()
     seen = {widget.picture.png}
     for name, value in {"prompt": "red dog", "seed": 1, "steps": 3, "guidance": 1.0}.items():
-        widget._controls[name].value = value
+        widget.controls[name].value = value
         seen.add(widget.picture.png)
     assert len(seen) == 5
 
 
 def test_values_beyond_the_limits_are_brought_back(pipe):
     widget = PromptWidget(pipe, "a cat", steps=1)
-    seed, steps, guidance = (widget._controls[name] for name in ("seed", "steps", "guidance"))
+    seed, steps, guidance = (widget.controls[name] for name in ("seed", "steps", "guidance"))
     steps.value, seed.value, guidance.value = 0, -5, 1e9
     assert (steps.value, seed.value, guidance.value) == (1, 0, 30)
 
@@ -392,11 +425,11 @@ def test_any_prompt_gives_a_picture_or_a_sentence(pipe, prompt):
     if len(prompt) > 100:
         with pytest.warns(UserWarning, match="tokens"):
             widget.redraw()
-        assert "The prompt has 500 tokens; only the first 14 are read." in widget._words.value
+        assert widget.message == "The prompt has 500 tokens; only the first 14 are read."
     else:
         widget.redraw()
-        assert "tokens" not in widget._words.value
-    assert widget.picture and "<b>" not in widget._screen.value
+        assert widget.message == ""
+    assert widget.picture and "<b>" not in shown_html(widget)
 
 
 def test_the_moments_of_a_film():

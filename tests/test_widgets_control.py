@@ -7,6 +7,7 @@ import tiny
 import torch
 from ipywidgets import HTML
 from traitlets import Bytes, HasTraits
+from widget_tools import descendants, shown_html
 
 from edu_diffusion import figures, models
 from edu_diffusion.steps import Control, decode, generate
@@ -57,7 +58,7 @@ def test_the_picture_is_the_condition_and_both_drawings(pipe, net):
                               drawn(pipe, CONDITIONS["one"], net, weight=0.6, start=0.5),
                               '"a cat", seed 0; canny from one, weight 0.6, steps 50% to 100%.', scale=8)
     assert widget.picture.png == want.png and widget.picture.alt == want.alt
-    assert f'alt="{html.escape(want.alt, quote=True)}"' in widget._screen.value
+    assert f'alt="{html.escape(want.alt, quote=True)}"' in shown_html(widget)
 
 
 @pytest.mark.parametrize("change", [{"weight": 0.3}, {"end": 0.5}, {"shown": "two"}, {"seed": 4}, {"prompt": "a dog"}])
@@ -65,22 +66,31 @@ def test_every_control_counts(pipe, net, change):
     widget = explorer(pipe, net)
     before = widget.figure().png
     for name, value in change.items():
-        widget._controls[name].value = value
+        widget.controls[name].value = value
     assert widget.picture.png != before
 
 
 def test_every_control_has_a_name_of_its_own(pipe, net):
     widget = explorer(pipe, {"canny": net, "depth": net})
-    names = [control.description for control in widget._controls.values()]
+    names = [control.description for control in widget.controls.values()]
     assert all(names) and len(set(names)) == len(names) == 7
     assert not isinstance(widget.children[0], HTML) and widget.button.description == "Draw"
+
+
+def test_both_runs_report_their_steps(pipe, net):
+    widget, seen = explorer(pipe, net), []
+    note = lambda _: seen.append((widget.message, "<progress" in shown_html(widget)))
+    next(part for part in descendants(widget) if isinstance(part, HTML)).observe(note, "value")
+    widget.redraw()
+    steps = [message for message, bar in seen if bar]
+    assert steps == ["Step 1 of 2", "Step 2 of 2", "With the condition: step 1 of 2", "With the condition: step 2 of 2"]
 
 
 def test_a_mistake_is_shown_as_a_sentence(pipe, net):
     widget = explorer(pipe, net, start=0.8, end=0.2)
     with pytest.raises(ValueError, match="0 <= start < end"):
         widget.redraw()
-    assert "role=\"alert\"" in widget._words.value and "0 &lt;= start &lt; end" in widget._words.value
+    assert 'role="alert"' in shown_html(widget) and "0 <= start < end" in widget.message
     with pytest.raises(ValueError, match="no condition 'lines'"):
         ControlExplorer(pipe, {"lines": net}, CONDITIONS)
 

@@ -23,10 +23,6 @@ def explorer(pipe, **values):
     return EditExplorer(pipe, **{"picture": PICTURE, "prompt": "a red cat", "steps": 4, "strength": 0.5, **values})
 
 
-def control(widget, name):
-    return widget._controls[name]
-
-
 @pytest.mark.parametrize("way, words", [
     (edit.WHOLE, r'The whole picture, "a red cat", strength 0.5, seed 0\..*\d on average\.'),
     (edit.PAINTED, "What is painted.*inside the mask, exactly 0 outside it"),
@@ -63,7 +59,7 @@ def test_a_wider_canvas_is_half_as_wide_again_and_holds_the_picture(pipe, monkey
 def test_nothing_painted_is_no_mistake(pipe):
     widget = explorer(pipe, way=edit.PAINTED)
     widget.redraw()
-    assert "Paint over the area to be regenerated." in widget._words.value
+    assert widget.message == "Paint over the area to be regenerated."
 
 
 def test_painting_draws_anew_and_the_same_again_costs_nothing(pipe):
@@ -91,12 +87,12 @@ def test_other_weights_are_asked_anew(pipe):
 def test_the_surface_is_there_only_where_it_counts(pipe):
     widget = explorer(pipe)
     assert widget.pad in widget.children and widget.pad.layout.display == "none"
-    control(widget, "way").value = edit.PAINTED
+    widget.controls["way"].value = edit.PAINTED
     assert widget.pad.layout.display == ""
 
 
 def test_every_control_has_a_name(pipe):
-    names = [c.description for c in explorer(pipe)._controls.values()]
+    names = [c.description for c in explorer(pipe).controls.values()]
     assert all(names) and len(set(names)) == len(names)
 
 

@@ -6,15 +6,17 @@ import threading
 import pytest
 import tiny
 import torch
-from ipywidgets import HTML, Image, Output
+from ipywidgets import Image, Output
+from widget_tools import descendants, operable, shown_html
 
 from edu_diffusion import models
 from edu_diffusion.data import scenes
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import GUIDANCE, decode, generate
 from edu_diffusion.widgets import GuidanceExplorer, LatentExplorer, TimelineExplorer, explore
-from edu_diffusion.widgets.cache import Kept, content, other_words
+from edu_diffusion.widgets.cached_runs import CachedRuns, content, other_words
 from edu_diffusion.widgets.guidance import both
+from edu_diffusion.widgets.progress import finished
 from edu_diffusion.widgets.timeline import SECOND
 from edu_diffusion.widgets.vae import eight_bits, half
 
@@ -66,12 +68,6 @@ def latents(pipe, **values):
 ALL = {"timeline": timeline, "guidance": guidance, "latents": latents}
 
 
-def descendants(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from descendants(child)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_the_live_picture_is_the_one_without_a_kernel(pipe, name):
     widget = ALL[name](pipe)
@@ -79,18 +75,16 @@ def test_the_live_picture_is_the_one_without_a_kernel(pipe, name):
     assert widget.picture is None, "nothing is shown by figure()"
     widget.redraw()
     assert widget.picture.png == plain.png
-    assert f'alt="{html.escape(plain.alt, quote=True)}"' in widget._screen.value
+    assert f'alt="{html.escape(plain.alt, quote=True)}"' in shown_html(widget)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_control_has_a_name_of_its_own(pipe, name):
     widget = ALL[name](pipe)
-    controls = [w for w in descendants(widget) if hasattr(w, "description") and not isinstance(w, HTML)
-                and w.layout.display != "none"]
-    names = [control.description for control in controls]
+    names = [control.description for control in operable(widget)]
     assert all(names) and len(set(names)) == len(names)
     assert not [w for w in descendants(widget) if isinstance(w, (Output, Image))]
-    assert set(widget._controls.values()) <= set(descendants(widget)), "no control is left out"
+    assert set(widget.controls.values()) <= set(descendants(widget)), "no control is left out"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -137,12 +131,12 @@ def test_scrubbing_asks_the_unet_nothing_and_decodes_once(pipe, count):
     assert count.unet == STEPS
     assert count.decoded == 2 * STEPS, "what the slider will ask for is there before it is moved"
     for step in (2, 3, 4):
-        widget._controls["step"].value = step
+        widget.controls["step"].value = step
         seen.add(widget.picture.alt)
     assert (count.unet, count.text) == calls and len(seen) == 4
     decoded = count.decoded
     assert decoded == 2 * STEPS, "two pictures at every step; the end is the last guess"
-    widget._controls["step"].value = 1
+    widget.controls["step"].value = 1
     assert count.decoded == decoded and "Step 1 of 4" in widget.picture.alt
 
 
@@ -154,28 +148,28 @@ def test_a_second_run_computes_only_what_the_first_did_not(pipe, count, second, 
     widget = timeline(pipe, other_seed=1, other_sampler="Euler ancestral", since=3)
     widget.redraw()
     before = count.unet
-    widget._controls["second"].value = second
+    widget.controls["second"].value = second
     assert count.unet - before == calls
     assert told in widget.picture.alt and "The two predicted x_0 differ by" in widget.picture.alt
 
 
 def test_a_prompt_swapped_midway_begins_like_the_first_and_ends_otherwise(pipe):
-    kept = Kept(pipe)
+    runs = CachedRuns(pipe)
     plain = list(generate(pipe, "a cat", steps=STEPS))
-    swapped = list(generate(kept.view(other_words(kept.embed("red dog"), plain[2].t)), "a cat", steps=STEPS))
+    swapped = list(generate(runs.view(other_words(runs.embed("red dog"), plain[2].t)), "a cat", steps=STEPS))
     assert all(torch.equal(swapped[i].z_t, plain[i].z_t) for i in range(3))
     assert not torch.equal(swapped[2].eps_c, plain[2].eps_c) and torch.equal(swapped[2].eps_u, plain[2].eps_u)
     other = list(generate(pipe, "red dog", steps=STEPS))
-    whole = list(generate(kept.view(other_words(kept.embed("red dog"))), "a cat", steps=STEPS))
+    whole = list(generate(runs.view(other_words(runs.embed("red dog"))), "a cat", steps=STEPS))
     assert torch.equal(whole[-1].z_s, other[-1].z_s), "swapped from the start it is the other prompt's run"
 
 
 def test_only_the_controls_that_the_second_run_needs_are_shown(pipe):
     widget = timeline(pipe)
     for second, wanted in SECOND.items():
-        widget._controls["second"].value = second
+        widget.controls["second"].value = second
         shown = [n for n in ("other_prompt", "other_seed", "other_sampler", "since")
-                 if widget._controls[n].layout.display != "none"]
+                 if widget.controls[n].layout.display != "none"]
         assert sorted(shown) == sorted(wanted)
 
 
@@ -184,7 +178,7 @@ def test_playing_moves_the_step_and_nothing_moves_unasked(pipe):
     assert not widget.player.playing and widget.player.layout.display == "none"
     widget.redraw()
     widget.player.value = 3  # what the browser does when it plays
-    assert widget._controls["step"].value == 3 and "Step 3 of 4" in widget.picture.alt
+    assert widget.controls["step"].value == 3 and "Step 3 of 4" in widget.picture.alt
     widget.toggle.value = True
     assert widget.player.playing
     widget.player.playing = False  # at the end
@@ -193,8 +187,8 @@ def test_playing_moves_the_step_and_nothing_moves_unasked(pipe):
 
 def test_fewer_steps_bring_the_step_back(pipe):
     widget = timeline(pipe, step=4)
-    widget._controls["steps"].value = 2
-    assert widget._controls["step"].value == 2 == widget.player.max and "Step 2 of 2" in widget.picture.alt
+    widget.controls["steps"].value = 2
+    assert widget.controls["step"].value == 2 == widget.player.max and "Step 2 of 2" in widget.picture.alt
 
 
 def test_the_last_value_wins_while_a_run_is_computed(pipe, count, monkeypatch):
@@ -207,17 +201,17 @@ def test_the_last_value_wins_while_a_run_is_computed(pipe, count, monkeypatch):
 
     pipe.unet.register_forward_hook(hold)
     widget = timeline(pipe, steps=20)
-    widget._controls["seed"].value = 5
+    widget.controls["seed"].value = 5
     assert begun.wait(60)
     for seed in (6, 7):
-        widget._controls["seed"].value = seed
+        widget.controls["seed"].value = seed
     go.set()
     widget.wait()
     assert "seed 7" in widget.picture.alt
     assert count.unet <= 1 + 20, "the run for seed 5 stopped within a step, seed 6 was never begun"
 
 
-# ---------------------------------------------------------------- what is kept
+# ---------------------------------------------------------------- what is cached
 
 def test_weights_that_changed_are_noticed(pipe, count):
     widget = timeline(pipe)
@@ -234,17 +228,28 @@ def test_weights_that_changed_are_noticed(pipe, count):
     assert count.unet == before + STEPS and widget.picture.png != second
 
 
-def test_what_is_kept_is_limited_and_forgotten(pipe, count):
-    kept = Kept(pipe, most=3 * 4 * 4 * 8 * 8)
+def test_a_text_encoder_that_was_trained_is_noticed(pipe, count):
+    runs = CachedRuns(pipe)
+    run = lambda: finished(runs.run("a cat", steps=1))[-1].z_s
+    c, z = runs.embed("a cat"), run()
+    assert runs.embed("a cat") is c and torch.equal(run(), z) and count.unet == 1
+    with torch.no_grad():
+        pipe.text_encoder.get_input_embeddings().weight.mul_(2)
+    assert not torch.equal(runs.embed("a cat"), c) and not torch.equal(run(), z)
+
+
+def test_what_is_stored_is_limited_and_can_be_forgotten(pipe, count):
+    runs = CachedRuns(pipe, most=3 * 4 * 4 * 8 * 8)
     z = [torch.full((1, 4, 8, 8), float(i)) for i in range(9)]
     for one in z:
-        kept.pictures(one)
-    assert kept._bytes <= 3 * 32 * 32 * 4 and len(kept._answers) == 1, "one picture is always kept"
-    kept.pictures(z[-1])
-    assert count.decoded == 9
-    kept.forget()
-    kept.pictures(z[-1])
-    assert count.decoded == 10
+        runs.pictures(one)
+    runs.pictures(z[-1])
+    assert count.decoded == 9, "the newest picture is always stored"
+    runs.pictures(z[-2])
+    assert count.decoded == 10, "and no other, where there is no room"
+    runs.forget()
+    runs.pictures(z[-2])
+    assert count.decoded == 11
 
 
 def test_content_tells_tensors_apart():
@@ -253,10 +258,10 @@ def test_content_tells_tensors_apart():
     assert content(z) != content(z.half()), "another precision is another question"
 
 
-def test_kept_answers_are_the_same_to_the_bit(pipe):
-    kept = Kept(pipe)
+def test_cached_outputs_are_the_same_to_the_bit(pipe):
+    runs = CachedRuns(pipe)
     for _ in range(2):
-        for mine, theirs in zip(generate(kept.view(), "a cat", steps=STEPS), generate(pipe, "a cat", steps=STEPS)):
+        for mine, theirs in zip(generate(runs.view(), "a cat", steps=STEPS), generate(pipe, "a cat", steps=STEPS)):
             assert all(torch.equal(a, b) for a, b in zip(mine[3:], theirs[3:]))
 
 
@@ -265,7 +270,7 @@ def test_kept_answers_are_the_same_to_the_bit(pipe):
 def test_guidance_shows_both_predictions_of_the_run(pipe):
     widget = guidance(pipe, guidance=3.0)
     state = list(generate(pipe, "a cat", steps=STEPS, guidance=3.0))[1]
-    (eps_u, eps_c, eps), (_, _, z_0) = both(widget.kept.view(), widget.kept.embed("", "a cat"), state, 3.0)
+    (eps_u, eps_c, eps), (_, _, z_0) = both(widget.runs.view(), widget.runs.embed("", "a cat"), state, 3.0)
     for mine, theirs in ((eps_u, state.eps_u), (eps_c, state.eps_c), (eps, state.eps), (z_0, state.z_0)):
         torch.testing.assert_close(mine, theirs)
 
@@ -275,8 +280,23 @@ def test_guidance_decodes_ahead_what_its_slider_asks_for(pipe, count):
     widget.redraw()
     decoded = count.decoded
     for step in (1, 3, 4):
-        widget._controls["step"].value = step
+        widget.controls["step"].value = step
     assert count.decoded == decoded >= 2 * STEPS + 1
+
+
+def test_what_guidance_has_prepared_is_not_gone_through_again(pipe, monkeypatch):
+    widget, calls = guidance(pipe), []
+    monkeypatch.setattr("edu_diffusion.widgets.guidance.both", lambda *given: calls.append(1) or both(*given))
+    widget.redraw()
+    assert len(calls) == 1 + STEPS, "for the picture, and for each step of the slider"
+    widget.controls["step"].value = 3
+    assert len(calls) == 2 + STEPS
+    with torch.no_grad():
+        pipe.unet.conv_out.bias.add_(0.5)
+    widget.redraw()
+    assert len(calls) == 3 + 2 * STEPS, "with other weights everything is prepared anew"
+    widget.controls["guidance"].value = 2.0
+    assert len(calls) == 4 + 3 * STEPS, "and for another question"
 
 
 def test_adding_to_a_latent_decodes_the_next_values_ahead(pipe, count):
@@ -284,12 +304,12 @@ def test_adding_to_a_latent_decodes_the_next_values_ahead(pipe, count):
     widget.redraw()
     decoded, first = count.decoded, widget.picture.alt
     assert decoded == 4, "the picture, the edited one, and one further either way"
-    widget._controls["add"].value += 0.5
+    widget.controls["add"].value += 0.5
     assert count.decoded == decoded + 1 and widget.picture.alt != first, "one further still"
 
 
 def test_a_large_model_decodes_nothing_ahead(pipe, count, monkeypatch):
-    monkeypatch.setattr("edu_diffusion.widgets.cache.SMALL", 3)
+    monkeypatch.setattr("edu_diffusion.widgets.cached_runs.SMALL", 3)
     timeline(pipe).redraw()
     assert count.decoded == 3, "what is shown: the noisy picture, the guess, the end"
 
@@ -298,9 +318,9 @@ def test_guidance_at_a_step_costs_one_call_for_each_step_and_scrubbing_none(pipe
     widget = guidance(pipe)
     widget.redraw()
     assert count.unet == STEPS
-    widget._controls["step"].value = 4
+    widget.controls["step"].value = 4
     assert count.unet == STEPS and "step 4 of 4" in widget.picture.alt
-    widget._controls["guidance"].value = 2.0
+    widget.controls["guidance"].value = 2.0
     assert count.unet == 2 * STEPS - 1, "the first step's predictions are there"
     assert "g = 2" in widget.picture.alt
 
@@ -310,7 +330,7 @@ def test_outside_the_interval_both_predictions_are_asked_for_the_step_shown_only
     widget.redraw()
     assert count.unet == STEPS + 1
     assert "not used at this step" in widget.picture.alt and "only from t = 0 to 600" in widget.picture.alt
-    widget._controls["high"].value = 999
+    widget.controls["high"].value = 999
     assert "only" not in widget.picture.alt
 
 
@@ -318,7 +338,7 @@ def test_an_interval_the_wrong_way_round_is_a_sentence_in_the_widget(pipe):
     widget = guidance(pipe, low=900, high=200)
     with pytest.raises(ValueError, match="the lower first"):
         widget.redraw()
-    assert "the lower first" in widget._words.value and 'role="alert"' in widget._words.value
+    assert "the lower first" in widget.message and 'role="alert"' in shown_html(widget)
     with pytest.raises(ValueError, match="the lower first"):
         widget.figure()
 
@@ -340,11 +360,11 @@ VIEW = {"the channels": "+1 is added to channel 0", "between two pictures": "Fro
 @pytest.mark.parametrize("show", VIEW)
 def test_every_view_of_the_latents(pipe, count, show):
     widget = latents(pipe)
-    widget._controls["show"].value = show
+    widget.controls["show"].value = show
     assert VIEW[show] in (widget.figure().alt if show == "the channels" else widget.picture.alt)
     assert (count.unet > 0) is (show == "between two prompts")
     assert count.encoded <= 2
-    visible = [name for name, control in widget._controls.items() if control.layout.display != "none"]
+    visible = [name for name, control in widget.controls.items() if control.layout.display != "none"]
     assert "show" in visible and ("prompt" in visible) is (show == "between two prompts")
 
 
@@ -352,25 +372,36 @@ def test_an_edit_changes_one_channel_and_the_picture_tells(pipe, count):
     widget = latents(pipe)
     widget.redraw()
     encoded, first = count.encoded, widget.picture.alt
-    widget._controls["channel"].value = 3
+    widget.controls["channel"].value = 3
     assert "added to channel 3" in widget.picture.alt != first and count.encoded == encoded
-    widget._controls["where"].value = "the left half"
+    widget.controls["where"].value = "the left half"
     assert "channel 3, the left half" in widget.picture.alt
-    widget._controls["add"].value = 0
+    widget.controls["add"].value = 0
     assert "added" not in widget.picture.alt
 
 
 def test_a_mixture_of_prompts_begins_and_ends_with_the_prompts_own_pictures(pipe, count):
     widget = latents(pipe, show="between two prompts")
     widget.redraw()
-    kept = widget.kept.run("a cat", other_words(widget.kept.embed("a cat")), ("red dog", 0), seed=0, steps=STEPS,
-                           guidance=GUIDANCE)
-    with pytest.raises(StopIteration) as ended:
-        next(kept)
-    assert torch.equal(ended.value.value[-1].z_s, list(generate(pipe, "a cat", steps=STEPS))[-1].z_s)
     before = count.unet
-    widget._controls["share"].value = 0.2
+    states = finished(widget.runs.run("a cat", other_words(widget.runs.embed("a cat")), ("red dog", 0), seed=0,
+                                      steps=STEPS, guidance=GUIDANCE))
+    assert count.unet == before, "this run is there"
+    assert torch.equal(states[-1].z_s, list(generate(pipe, "a cat", steps=STEPS))[-1].z_s)
+    before = count.unet
+    widget.controls["share"].value = 0.2
     assert count.unet == before + STEPS, "the ends are there"
+
+
+@pytest.mark.parametrize("show", ["the channels", "bytes against JPEG"])
+def test_a_picture_is_encoded_again_by_a_vae_that_was_trained(pipe, count, show):
+    widget = latents(pipe, show=show)
+    first = widget.figure().png
+    assert widget.figure().png == first and count.encoded == 1
+    with torch.no_grad():
+        pipe.vae.encoder.conv_in.weight.mul_(2)
+        pipe.vae.decoder.conv_out.bias.add_(0.1)
+    assert widget.figure().png != first and count.encoded == 2
 
 
 def test_latents_are_the_means_scaled(pipe):
@@ -395,7 +426,7 @@ def test_bytes_are_counted_and_nothing_is_lost_to_eight_bits_but_rounding():
 def test_own_pictures_of_any_size_and_a_wrong_one(pipe):
     widget = latents(pipe, pictures={"mine": torch.zeros(1, 3, 100, 80)})
     assert widget.pictures["mine"][0].shape == (3, 32, 32)
-    assert "mine" in widget._controls["picture"].options and widget.figure().alt
+    assert "mine" in widget.controls["picture"].options and widget.figure().alt
     with pytest.raises(EduError, match="'grey' has the shape"):
         latents(pipe, pictures={"grey": torch.zeros(1, 32, 32)})
 

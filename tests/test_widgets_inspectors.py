@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from ipywidgets import HTML, Image, Output
+from ipywidgets import Image, Output
 from torch.testing import assert_close
 from transformers import CLIPConfig, CLIPModel
+from widget_tools import descendants, operable, shown_html
 
 import edu_diffusion
 from edu_diffusion import figures, steps, trace
 from edu_diffusion.figures.unet import without
 from edu_diffusion.widgets import explore
-from edu_diffusion.widgets.attention import AttentionExplorer, Gaze
+from edu_diffusion.widgets.attention import AttentionExplorer, RecordedAttention
 from edu_diffusion.widgets.clip import VIEWS, ClipExplorer, Pairs, differing, swapped
-from edu_diffusion.widgets.recorded import small
-from edu_diffusion.widgets.unet import COSTS, GIVES, WITHOUT, Inside, UNetInspector, output, skips
+from edu_diffusion.widgets.images import small
+from edu_diffusion.widgets.progress import finished
+from edu_diffusion.widgets.unet import COSTS, OUTPUT, WITHOUT, RecordedUNet, UNetInspector, output, skips
 
 CHECKPOINTS = Path(edu_diffusion.__file__).parent / "checkpoints"
 PROMPT = "a red cat"
@@ -73,23 +75,13 @@ def calls(change):
 
 def put(widget, name, value):
     """Set a control; returns how many calls that took."""
-    return calls(lambda: setattr(widget._controls[name], "value", value))
+    return calls(lambda: setattr(widget.controls[name], "value", value))
 
 
 def hooks(pipe):
-    kept = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs",
+    lists = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs",
             "_forward_pre_hooks_with_kwargs")
-    return sum(len(getattr(module, name)) for module in trace.modules(pipe).values() for name in kept)
-
-
-def controls(widget):
-    """What a person can operate: all that is shown and is no box and no text."""
-    if widget.layout.display == "none":
-        return []
-    inner = [child for child in getattr(widget, "children", ())]
-    found = [widget] if hasattr(widget, "description") and not isinstance(widget, HTML) else []
-    assert not isinstance(widget, (Output, Image))
-    return found + [control for child in inner for control in controls(child)]
+    return sum(len(getattr(module, name)) for module in trace.modules(pipe).values() for name in lists)
 
 
 # ---------------------------------------------------------------- the U-Net
@@ -103,15 +95,17 @@ def test_one_run_and_nothing_is_computed_twice(pipe):
     assert put(widget, "block", "time_embedding") == 0
     assert "marked is step 2" in widget.picture.alt
     assert calls(widget.figure) == 0, "the same picture without a kernel, from the same trace"
-    assert put(widget, "view", COSTS) == 7 and put(widget, "view", GIVES) == put(widget, "view", COSTS) == 0
+    assert put(widget, "view", COSTS) == 7 and put(widget, "view", OUTPUT) == put(widget, "view", COSTS) == 0
     assert put(widget, "view", WITHOUT) == 2, "one call a step"
-    assert put(widget, "view", GIVES) == put(widget, "view", WITHOUT) == 0
+    assert put(widget, "view", OUTPUT) == put(widget, "view", WITHOUT) == 0
+    assert put(widget, "block", "skip.0") == put(widget, "block", "skip.1") == 2, "another block"
+    assert put(widget, "block", "skip.0") == 0
     assert put(widget, "seed", 1) == 4, "another run, and another without the block"
     assert hooks(pipe) == before
 
 
 def test_every_block_and_skip_is_in_the_trace(pipe):
-    inside = Inside(pipe, 1, 4.0)
+    inside = RecordedUNet(pipe, 1, 4.0)
     run = explore_run(inside.runs)
     sizes = [output(run.trace, block, 0).shape for block in [*inside.blocks, *inside.skips]]
     assert [len(size) for size in sizes] == [1] + [3] * (len(sizes) - 1), "a vector for the time, else maps"
@@ -120,26 +114,21 @@ def test_every_block_and_skip_is_in_the_trace(pipe):
 
 
 def test_the_skips_are_those_of_the_readable_unet(pipe):
-    inside, kept = Inside(pipe, 1, 4.0), {}
+    inside, made = RecordedUNet(pipe, 1, 4.0), {}
     run = explore_run(inside.runs)
     given = run.trace.call("unet").inputs
     with torch.no_grad():
         steps.unet_forward(pipe.unet, given["sample"], given["timestep"], given["encoder_hidden_states"],
-                           edit=lambda name, x: kept.setdefault(name, x))
+                           edit=lambda name, x: made.setdefault(name, x))
     found = skips(run.trace, 0)
-    assert len(found) == len(inside.skips) == sum(name.startswith("skip") for name in kept)
+    assert len(found) == len(inside.skips) == sum(name.startswith("skip") for name in made)
     for name, skip in zip(inside.skips, found):
-        assert_close(skip, kept[name])
+        assert_close(skip, made[name])
 
 
 def explore_run(runs, prompt=PROMPT, seed=0):
     """The Run, without the sentences."""
-    asked = runs.ask(prompt, seed)
-    while True:
-        try:
-            assert next(asked).startswith("Step ")
-        except StopIteration as end:
-            return end.value
+    return finished(runs.ask(prompt, seed))
 
 
 def test_the_feature_map_is_that_of_the_prompt(sd15):
@@ -176,8 +165,8 @@ def decoded(pipe):
 
 
 def test_a_stopped_run_leaves_no_hook_and_keeps_nothing(sd15):
-    before, inside = hooks(sd15), Inside(sd15, 5, 4.0)
-    for view in (GIVES, WITHOUT):
+    before, inside = hooks(sd15), RecordedUNet(sd15, 5, 4.0)
+    for view in (OUTPUT, WITHOUT):
         drawing = inside.draw(PROMPT, 0, view, "mid_block", 1)
         assert next(drawing) == "Step 1 of 5" and len(COUNTED) == 1
         drawing.close()
@@ -187,21 +176,23 @@ def test_a_stopped_run_leaves_no_hook_and_keeps_nothing(sd15):
     drawing = inside.draw(PROMPT, 0, WITHOUT, "mid_block", 1)
     assert next(drawing) == "Step 1 of 5", "now without the block"
     drawing.close()
-    assert hooks(sd15) == before and not explore_run(inside.runs).later
+    assert hooks(sd15) == before
+    COUNTED.clear()
+    assert next(inside.draw(PROMPT, 0, WITHOUT, "mid_block", 1)) == "Step 1 of 5" and len(COUNTED) == 1, "from the start"
 
 
 def test_the_last_value_wins(sd15, browser):
     widget = UNetInspector(sd15, PROMPT, steps=3)
     for seed in range(1, 6):
-        widget._controls["seed"].value = seed
-    widget._controls["block"].value = "skip.0"
+        widget.controls["seed"].value = seed
+    widget.controls["block"].value = "skip.0"
     widget.wait()
     assert "of skip.0 at step 1 of 3" in widget.picture.alt
     assert widget.picture.png == UNetInspector(sd15, PROMPT, seed=5, steps=3, block="skip.0").figure().png
 
 
 def test_two_threads_get_the_run_that_each_asked_for(sd15):
-    inside, got = Inside(sd15, 2, 4.0), {}
+    inside, got = RecordedUNet(sd15, 2, 4.0), {}
 
     def ask(seed):
         got[seed] = explore_run(inside.runs, seed=seed)
@@ -212,7 +203,7 @@ def test_two_threads_get_the_run_that_each_asked_for(sd15):
         thread.join()
     assert sorted(got) == [1, 2, 3]
     for seed, run in got.items():
-        assert_close(run.image, explore_run(Inside(sd15, 2, 4.0).runs, seed=seed).image)
+        assert_close(run.image, explore_run(RecordedUNet(sd15, 2, 4.0).runs, seed=seed).image)
         assert run.trace.calls["unet.mid_block"] == 2
 
 
@@ -225,6 +216,10 @@ def test_training_on_makes_the_old_run_worthless():
     with torch.no_grad():
         pipe.unet.conv_in.weight.mul_(2)
     assert calls(widget.figure) == 1 and widget.figure().png != first.png
+    put(widget, "view", WITHOUT)
+    with torch.no_grad():
+        pipe.unet.conv_in.weight.mul_(2)
+    assert calls(widget.figure) == 2, "the run, and the one without the block"
 
 
 def test_what_goes_wrong_is_a_sentence_in_the_widget():
@@ -237,10 +232,10 @@ def test_what_goes_wrong_is_a_sentence_in_the_widget():
         weight.fill_(float("nan"))
         with pytest.raises(ValueError):
             put(widget, "seed", 7)
-        assert 'role="alert"' in widget._words.value and widget.picture is shown
+        assert 'role="alert"' in shown_html(widget) and widget.picture is shown
         weight.fill_(0)
         put(widget, "seed", 8)
-        assert 'role="alert"' not in widget._words.value and widget.picture is not shown
+        assert 'role="alert"' not in shown_html(widget) and widget.picture is not shown
 
 
 def test_a_long_prompt_is_drawn_and_told(sd15):
@@ -248,7 +243,7 @@ def test_a_long_prompt_is_drawn_and_told(sd15):
                    AttentionExplorer(sd15, "cat " * 40, steps=1)):
         with pytest.warns(UserWarning, match="tokens"):
             widget.redraw()
-        assert "only the first 14 are read" in widget._words.value and widget.picture
+        assert "only the first 14 are read" in widget.message and widget.picture
 
 
 @pytest.mark.parametrize("shape, edge, expected", [((64, 64), 128, (64, 64)), ((64, 32), 16, (16, 8)),
@@ -264,7 +259,7 @@ def test_large_pictures_are_made_small(shape, edge, expected):
 # ---------------------------------------------------------------- attention
 
 def test_resolutions_are_those_of_the_trace(pipe):
-    gaze = Gaze(pipe, 1, 4.0)
+    gaze = RecordedAttention(pipe, 1, 4.0)
     run = explore_run(gaze.runs)
     told = {name: size for size, names in gaze.layers.items() for name in names}
     assert told == trace.resolutions(run.trace)
@@ -274,7 +269,7 @@ def test_resolutions_are_those_of_the_trace(pipe):
 def test_every_control_of_the_attention_explorer_changes_the_picture_without_a_run(pipe):
     widget = AttentionExplorer(pipe, PROMPT, steps=2)
     assert calls(widget.redraw) == 2
-    sizes = [label for label, _ in widget._controls["resolution"].options][1:]
+    sizes = [label for label, _ in widget.controls["resolution"].options][1:]
     assert f"Attention at the mean of 2 steps, {' and '.join(sizes)}, all heads." in widget.picture.alt
     assert '"red" up to' in widget.picture.alt and "<start>" not in widget.picture.alt
     seen = {widget.picture.alt}
@@ -288,7 +283,7 @@ def test_every_control_of_the_attention_explorer_changes_the_picture_without_a_r
 
 
 def test_heats_are_those_of_the_trace(sd15):
-    gaze = Gaze(sd15, 2, 4.0)
+    gaze = RecordedAttention(sd15, 2, 4.0)
     run = explore_run(gaze.runs)
     spans, heats = gaze.heats(run, PROMPT, (32, 32), 1, 0, 3)
     fine = next(iter(gaze.layers.values()))
@@ -307,8 +302,8 @@ def test_without_guidance_and_without_words(sd15):
 def test_a_head_that_not_all_layers_have_is_a_sentence(sd15):
     widget = AttentionExplorer(sd15, PROMPT, steps=1)
     with pytest.raises(ValueError, match="has the heads 0 to 7"):  # the first option is taken at once
-        widget._controls["head"].options = [("8", 8), *widget._controls["head"].options]
-    assert "has the heads 0 to 7" in widget._words.value
+        widget.controls["head"].options = [("8", 8), *widget.controls["head"].options]
+    assert "has the heads 0 to 7" in widget.message
 
 
 # ---------------------------------------------------------------- CLIP
@@ -359,7 +354,6 @@ def test_the_cosines_are_the_models_own(world):
         logits = clip(input_ids=ids, pixel_values=images).logits_per_text
         scale = clip.logit_scale.exp()
     read = pairs(world)
-    read.current()
     assert_close(read.texts(captions) @ read.pictures().T, logits / scale, atol=1e-5, rtol=1e-4)
 
 
@@ -382,7 +376,6 @@ def test_every_view_is_drawn_and_nothing_is_read_twice(world):
 
 def test_a_growing_caption_is_what_is_read_of_its_beginnings(world):
     read = pairs(world)
-    read.current()
     pieces, texts = read.growing("a red cat")
     assert pieces == ["<start>", "a", "red", "cat"]
     assert_close(texts, read.texts(["", "a", "a red", "a red cat"]), atol=1e-5, rtol=1e-4)
@@ -393,14 +386,12 @@ def test_a_growing_caption_where_padding_is_no_end(random_clip):
     tokenizer.pad_token = "z"
     assert tokenizer.pad_token_id != tokenizer.eos_token_id
     read = pairs((random_clip[0], tokenizer, *random_clip[2:]))
-    read.current()
     assert_close(read.growing("a cat")[1], read.texts(["", "a", "a cat"]), atol=1e-5, rtol=1e-4)
 
 
 def test_neighbours_are_the_nearest(shipped_clip):
     alt = ClipExplorer(*shipped_clip, view=VIEWS[1], caption=shipped_clip[2][5]).figure().alt
     read = pairs(shipped_clip)
-    read.current()
     cosines = (read.texts([shipped_clip[2][5]]) @ read.pictures().T)[0]
     best = cosines.sort(descending=True)[0][:8]
     assert ", ".join(f"{x:.2f}" for x in best) in alt
@@ -426,20 +417,20 @@ def test_a_wrong_word_is_a_sentence_and_the_picture_stays(random_clip):
     shown = widget.picture
     with pytest.raises(ValueError, match="no word"):
         put(widget, "word", "horse")
-    assert "The caption has no word &#x27;horse&#x27;" in widget._words.value and widget.picture is shown
+    assert "The caption has no word 'horse'" in widget.message and widget.picture is shown
     put(widget, "word", "red")
-    assert 'role="alert"' not in widget._words.value
+    assert 'role="alert"' not in shown_html(widget)
     assert '"a red cat" becomes "a dog cat"' in widget.picture.alt
 
 
 def test_captions_too_long_or_empty(random_clip):
     widget = ClipExplorer(*random_clip, view=VIEWS[2], caption="cat " * 30)
     widget.redraw()
-    assert "The prompt has 30 tokens" in widget._words.value and "15 tokens" in widget.picture.alt
+    assert "The prompt has 30 tokens" in widget.message and "15 tokens" in widget.picture.alt
     for view in VIEWS[:3]:
         put(widget, "view", view)
         put(widget, "caption", "")
-        assert 'role="alert"' not in widget._words.value
+        assert 'role="alert"' not in shown_html(widget)
     assert ClipExplorer(*random_clip[:2], ["cat"], random_clip[3][:1], view=VIEWS[1]).figure().png
 
 
@@ -452,12 +443,13 @@ def test_pictures_that_the_model_wants_in_another_form(random_clip):
         ClipExplorer(clip, tokenizer, captions, images[:3])
 
 
-def test_a_clip_trained_on_is_read_again(random_clip):
-    widget = ClipExplorer(*random_clip)
-    first = widget.figure()
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_clip_trained_on_is_read_again(random_clip, view):
+    widget = ClipExplorer(*random_clip, view=view)
+    needed, first = calls(widget.figure), widget.figure()
     with torch.no_grad():
         random_clip[0].text_projection.weight.neg_()
-    assert calls(widget.figure) == 2 and widget.figure().alt != first.alt
+    assert calls(widget.figure) == needed > 1 and widget.figure().alt != first.alt
     with torch.no_grad():
         random_clip[0].text_projection.weight.neg_()
 
@@ -465,12 +457,13 @@ def test_a_clip_trained_on_is_read_again(random_clip):
 # ---------------------------------------------------------------- all three
 
 def test_every_control_has_a_name_to_be_read_aloud(sd15, random_clip):
-    assert [c.description for c in controls(UNetInspector(sd15))] == [
+    assert [c.description for c in operable(UNetInspector(sd15))] == [
         "Prompt", "Seed", "Show", "Block or skip", "Step"]
-    assert [c.description for c in controls(AttentionExplorer(sd15))] == [
+    assert [c.description for c in operable(AttentionExplorer(sd15))] == [
         "Prompt", "Seed", "Step", "Resolution", "Head", "Include start and end tokens", "All words on one scale"]
-    assert [c.description for c in controls(ClipExplorer(*random_clip))] == [
-        "Show", "Caption", "Picture", "Word", "Becomes"]
+    clip = ClipExplorer(*random_clip)
+    assert [c.description for c in operable(clip)] == ["Show", "Caption", "Picture", "Word", "Becomes"]
+    assert not [part for part in descendants(clip) if isinstance(part, (Output, Image))]
 
 
 def test_a_place_without_a_kernel_gets_the_same_picture(random_clip):

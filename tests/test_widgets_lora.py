@@ -11,6 +11,7 @@ from edu_diffusion.steps import decode, generate
 from edu_diffusion.trace import record
 from edu_diffusion.widgets import LoraExplorer
 from edu_diffusion.widgets.lora import changes
+from edu_diffusion.widgets.progress import finished
 
 PICTURE = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -33,32 +34,41 @@ def test_a_dial_for_each_adapter_and_the_base_beside_it():
     assert [explorer.values[f"weight_{i}"] for i in range(2)] == [0, 0]
     nothing = explorer.figure()
     assert "ink 0, wash 0" in nothing.alt and "up.0 0%" in nothing.alt
-    explorer._controls["weight_1"].value = 1.5
+    explorer.controls["weight_1"].value = 1.5
     assert "ink 0, wash 1.5" in explorer.picture.alt and "down.0 0%" in explorer.picture.alt
     assert "up.0 0%" not in explorer.picture.alt and explorer.picture.png != nothing.png
-    assert "Step" not in explorer._words.value
+    assert explorer.message == ""
 
 
 def test_the_picture_is_the_pipelines_own_and_the_weights_stay():
     pipe = adapted_pipeline("ink")
     explorer = LoraExplorer(pipe, "a cat", steps=2)
-    image, trace = drawn(explorer.run("a cat", 0, [0.5]))
+    image, trace = finished(explorer.run("a cat", 0, [0.5]))
     pipe.set_adapters("ink", 0.5)
     *_, last = generate(pipe, "a cat", steps=2)
     assert torch.equal(image, decode(pipe, last.z_s)[0]) and "mid_block" in trace
-    base = drawn(explorer.run("a cat", 0, [0.0]))[1]
+    base = finished(explorer.run("a cat", 0, [0.0]))[1]
     moved = changes(base, trace)
     assert list(moved) == ["down_blocks.0", "down_blocks.1", "mid_block", "up_blocks.0", "up_blocks.1"]
     assert moved["down_blocks.0"] == 0 < moved["mid_block"]  # there is no attention in the first block
 
 
-def drawn(running):
-    """What a generator returns."""
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return end.value
+def test_the_base_model_runs_once_for_a_prompt_a_seed_and_weights():
+    pipe, calls = adapted_pipeline("ink"), []
+    pipe.unet.register_forward_pre_hook(lambda *_: calls.append(1))
+    explorer = LoraExplorer(pipe, "a cat", steps=2)
+
+    def taken(change):
+        calls.clear()
+        change()
+        return len(calls)
+    dial, seed = explorer.controls["weight_0"], explorer.controls["seed"]
+    assert taken(explorer.redraw) == 4, "without the adapter, and with it"
+    assert taken(lambda: setattr(dial, "value", 0.5)) == 2
+    assert taken(lambda: setattr(seed, "value", 3)) == 4
+    with torch.no_grad():
+        pipe.unet.conv_out.bias.add_(1)
+    assert taken(explorer.redraw) == 4
 
 
 def test_changes_are_relative():

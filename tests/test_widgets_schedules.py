@@ -5,8 +5,9 @@ import html
 import numpy as np
 import pytest
 import torch
-from ipywidgets import HTML, Image, Output
+from ipywidgets import Image, Output
 from PIL import Image as Pillow
+from widget_tools import descendants, operable, shown_html
 
 from edu_diffusion import figures, steps
 from edu_diffusion.data import photos
@@ -16,12 +17,6 @@ from edu_diffusion.widgets import ScheduleExplorer
 from edu_diffusion.widgets.schedules import schedules
 
 OWN = torch.linspace(-1, 1, 3 * 32 * 32).reshape(3, 32, 32)
-
-
-def descendants(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from descendants(child)
 
 
 def test_it_shows_the_formula_for_every_schedule():
@@ -39,19 +34,18 @@ def test_the_live_picture_is_the_one_without_a_kernel():
     assert widget.picture is None, "nothing is shown by figure()"
     widget.redraw()
     assert widget.picture.png == plain.png
-    assert f'alt="{html.escape(plain.alt, quote=True)}"' in widget._screen.value
+    assert f'alt="{html.escape(plain.alt, quote=True)}"' in shown_html(widget)
 
 
 def test_every_control_has_a_name_and_changes_the_picture():
     widget = ScheduleExplorer()
-    controls = [w for w in descendants(widget) if hasattr(w, "description") and not isinstance(w, HTML)]
-    names = [control.description for control in controls]
+    names = [control.description for control in operable(widget)]
     assert all(names) and len(set(names)) == len(names)
     assert not [w for w in descendants(widget) if isinstance(w, (Output, Image))]
     widget.redraw()
     seen = {widget.picture.png}
     for name, value in {"t": 700, "show": QUANTITIES[1], "picture": "rocket", "seed": 1}.items():
-        widget._controls[name].value = value
+        widget.controls[name].value = value
         seen.add(widget.picture.png)
     assert len(seen) == 5
 
@@ -70,7 +64,7 @@ def test_own_picture_as_a_tensor_or_a_file(tmp_path):
     x = torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
     found = [ScheduleExplorer(picture) for picture in (tmp_path / "mine.png", str(tmp_path / "mine.png"), x, x[None])]
     assert len({widget.figure().png for widget in found}) == 1
-    assert found[0]._controls["picture"].options[:2] == ("my own", "cat")
+    assert found[0].controls["picture"].options[:2] == ("my own", "cat")
     assert found[0].figure().png != ScheduleExplorer("cat").figure().png
     small = ScheduleExplorer(tmp_path / "mine.png", size=24)
     assert {x_0.shape for x_0 in small.pictures.values()} == {(1, 3, 24, 24)}
@@ -85,7 +79,7 @@ def test_own_schedules_and_an_own_function():
 
     widget = ScheduleExplorer(OWN, t=5, betas={"mine": [0.1] * 10}, noise=noise)
     assert "mine: 0.531" in widget.figure().alt and seen == [pytest.approx(0.9**6)]
-    assert widget._controls["t"].max == 9
+    assert widget.controls["t"].max == 9
 
 
 @pytest.mark.parametrize("wrong, words", [

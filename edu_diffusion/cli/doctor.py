@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edu_diffusion.data.files import sha256
+from edu_diffusion.data.checksums import damaged
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
 
@@ -181,16 +181,6 @@ def data():
         return False, "data: there is none", WHOLE
     wrong = [name for file in lists for name in damaged(file.parent, json.loads(file.read_bytes()))]
     return summary("data", wrong, [file.parent.name for file in lists])
-
-
-def damaged(folder, hashes):
-    """Return the files that are missing or differ from their sha256. `hashes`: {relative name: sha256}."""
-    def sound(path, expected):
-        return path.is_file() and sha256(path) == expected
-
-    return [
-        f"{folder.name}/{name}" for name, expected in hashes.items() if not sound(folder / name, expected)
-    ]
 
 
 def summary(what, wrong, good):

@@ -1,5 +1,6 @@
 """The command `generate`: read the settings from the command line or a PNG file, check them, write an image to a PNG file."""
 
+import contextlib
 import math
 import time
 import warnings
@@ -30,8 +31,8 @@ def make(args):
     begin = time.perf_counter()
     pixels = draw(pipe, settings)
     seconds = time.perf_counter() - begin
-    path = args.out or infotext.free_file()
-    infotext.write(path, pixels, settings | {"model": model_name(settings["model"])}, args.scale)
+    with contextlib.nullcontext(args.out) if args.out else infotext.reserved() as path:
+        infotext.write(path, pixels, settings | {"model": model_name(settings["model"])}, args.scale)
     return path, seconds
 
 

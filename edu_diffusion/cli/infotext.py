@@ -7,12 +7,15 @@ The text chunk `parameters` has the format that AUTOMATIC1111's web interface ma
     Steps: 20, Sampler: DDIM, CFG scale: 4.0, Seed: 7, Size: 64x64, Model: base, Model hash: ..., Version: ...
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
 
 from edu_diffusion import __version__
+from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
 KEY = "parameters"
@@ -65,15 +68,16 @@ def fields(found):
 
 
 def write(path, pixels, settings, scale=1):
-    """Write an image with its settings. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
+    """Write an image with its settings, atomically. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
     height, width = pixels.shape[:2]
     info = PngInfo()
     info.add_text(KEY, describe(settings, (width, height)))
-    picture = Image.fromarray(pixels).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+    picture, file = Image.fromarray(pixels), io.BytesIO()
+    picture.resize((width * scale, height * scale), Image.Resampling.NEAREST).save(file, format="PNG", pnginfo=info)
     try:
-        picture.save(path, format="PNG", pnginfo=info)
+        files.write_bytes(path, file.getvalue())
     except OSError as error:
         raise EduError(f"{path} cannot be written ({error.strerror or error}); "
                        f"choose another place with --out") from error
@@ -109,7 +113,27 @@ def weights_hash(pipe):
     return total.hexdigest()[:10]
 
 
-def free_file(stem="picture"):
-    """Return picture.png, or picture-2.png and so on: no file is overwritten unless asked for."""
+@contextlib.contextmanager
+def reserved(stem="picture"):
+    """Reserve picture.png, or picture-2.png and so on, with an empty file: nothing is overwritten, even by two programs at once.
+
+    Yields its path; if the block fails, the empty file is removed.
+    """
     names = [f"{stem}.png", *(f"{stem}-{number}.png" for number in range(2, 100_000))]
-    return next(Path(name) for name in names if not Path(name).exists())
+    path = next(path for path in map(Path, names) if reserve(path))
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def reserve(path):
+    """Create an empty file; False if there is a file of that name. Raises EduError where nothing can be written."""
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise EduError(f"{path} cannot be written ({error.strerror}); choose another place with --out") from error
+    return True

@@ -5,10 +5,11 @@ Standard library only until a command runs; `install.ensure` then makes sure tha
 
 import argparse
 import importlib
+import os
 import sys
+import traceback
 
 from edu_diffusion import __version__
-from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
 
 from .options import compare_options, generate_options, release_options, train_options
@@ -16,20 +17,52 @@ from .options import compare_options, generate_options, release_options, train_o
 PASSING = ("lab", "test", "judge")  # these commands pass unknown options on to another program
 
 
+BUG = "this is a fault in edu_diffusion, not yours; please report it with the lines above, as CONTRIBUTING.md says"
+
+
 def main(arguments=None):
-    """Run one command; return 0 for success, 1 for a failure, 2 for a usage error, 130 for Ctrl-C."""
+    """Run one command; return 0 for success, 1 for a failure, 2 for a user's mistake, 130 for Ctrl-C, 141 for a closed pipe."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal or pipe that cannot show a letter gets its code
+            stream.reconfigure(errors="backslashreplace")
     try:
         args, rest = understand(arguments)
         warn_if_too_new(sys.version_info)
         install.ensure(arguments, test=args.verb == "test")
+        os.environ.update({**install.QUIET, **os.environ})
         return args.run(args, rest) or 0
-    except EduError as error:
-        print(f"edu_diffusion: {error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more: end without a word
+        return 141
     except KeyboardInterrupt:
         print("\nedu_diffusion: stopped", file=sys.stderr)
         return 130
+    except Exception as error:
+        return explained(error)
+
+
+def explained(error):
+    """Print an exception as one sentence and return 2; one that nobody foresaw with its traceback, and return 1."""
+    sentence = in_words(error)
+    if sentence is None:
+        traceback.print_exception(error)
+        print(f"edu_diffusion: {BUG}", file=sys.stderr)
+        return 1
+    print(f"edu_diffusion: {sentence}", file=sys.stderr)
+    return 2
+
+
+def in_words(error):
+    """The sentence for an exception that has one: our own, the operating system's, a damaged weight file; None for others."""
+    if type(error).__module__.startswith("edu_diffusion."):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; make the place writable, free some space, or name another one"
+    if type(error).__name__ == "SafetensorError":
+        return f"a weight file is damaged ({error}); python3 -m edu_diffusion doctor says which"
+    return None
 
 
 def understand(arguments):

@@ -1,6 +1,9 @@
 """A training run seen from a terminal: its progress, and its folder."""
 
+import contextlib
+import signal
 import sys
+import threading
 import time
 
 from edu_diffusion.data import files
@@ -20,12 +23,31 @@ def follow(reports, stream=None, every=10.0):
     show = bar(stream) if stream.isatty() else lines(stream, every)
     last = None
     try:
-        for last in reports:
-            show(last, done=False)
+        with contextlib.closing(reports), terminable():  # closing a recipe's generator saves its state
+            for last in reports:
+                show(last, done=False)
     finally:
         if last is not None:
             show(last, done=True)
     return last
+
+
+@contextlib.contextmanager
+def terminable():
+    """Treat SIGTERM, by which a computer is shut down or a job ended, like Ctrl-C; only the main thread gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def interrupted(number, frame):
+    """A signal handler that does what Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def bar(stream):

@@ -16,7 +16,7 @@ def ship(model, target, facts):
     facts: further entries for card.json. README.md is written from the numbers where the checkpoint has a template.
     The configurations still say float32, the precision that the libraries compute in by default.
     """
-    with files.artefact(target, card(model) | facts) as stage:
+    with files.staged(target, card(model) | facts) as stage:
         for path in sorted(p for p in model.rglob("*") if p.is_file() and p.name != "card.json"):
             new = stage / path.relative_to(model)
             new.parent.mkdir(parents=True, exist_ok=True)

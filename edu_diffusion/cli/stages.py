@@ -50,8 +50,9 @@ def train(name, run, steps, device=None, processes=1):
     train_one(stage.recipe, run, steps, **settings)
     if name == "clip":
         flatten(run / "model")
-    if not (run / "model" / "card.json").is_file():
-        files.write_json(run / "model" / "card.json", {"seed": settings.get("seed", 0)} | how_long([run]))
+    facts = files.card_of(run / "model")
+    if set(facts) <= {"sha256"}:  # a recipe that leaves no facts of its own
+        files.write_json(run / "model" / "card.json", {"seed": settings.get("seed", 0)} | how_long([run]) | facts)
 
 
 def train_one(recipe, run, steps, processes=1, **settings):
@@ -110,7 +111,7 @@ def of_the_past(start):
 def gather(model, target, facts):
     """Copy a run's pipeline to where it is evaluated, unless it is there already: an evaluation beside it is kept."""
     if not target.is_dir() or files.checksums(target) != files.checksums(model):
-        with files.artefact(target, facts) as stage:
+        with files.staged(target, facts) as stage:
             shutil.copytree(model, stage, dirs_exist_ok=True)
 
 
@@ -126,7 +127,7 @@ def flatten(model):
 
 def how_long(folders):
     """{"steps": ..., "minutes": ...} of several training runs together."""
-    from edu_diffusion.train.loop import about
+    from edu_diffusion.train.state import about
     every = [about(run) for run in folders]
     return {key: round(sum(one[key] for one in every), 1) for key in ("steps", "minutes")}
 

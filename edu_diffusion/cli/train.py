@@ -20,8 +20,11 @@ def run(args, rest=()):
     try:
         runs.follow(recipe(run=folder, **given))
     except KeyboardInterrupt:
+        if not any(folder.rglob("state.safetensors")):
+            print("Stopped before the end of the first step: there is nothing to resume.")
+            raise
         print(
-            f"Stopped. To resume from the last saved state: python3 -m edu_diffusion train {args.recipe} --resume"
+            f"Stopped, and saved. To resume: python3 -m edu_diffusion train {args.recipe} --resume"
             + "".join(f" --kind {name}" for name in kind.values())
             + (f' --out "{folder}"' if args.out else "")
         )

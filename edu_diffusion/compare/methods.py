@@ -9,11 +9,15 @@ All learn the same two things: a drawing style (data/newstyle.py) and a subject 
 import contextlib
 import copy
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from edu_diffusion.data import words
 from edu_diffusion.errors import EduError
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusionPipeline
 
 
 class Method(NamedTuple):
@@ -101,7 +105,7 @@ METHODS = {
 }
 
 
-def chosen(names):
+def chosen(names: Sequence[str] | None) -> dict[str, Method]:
     """The methods with these names, or all. Raises EduError for an unknown name."""
     unknown = [name for name in names or () if name not in METHODS]
     if unknown:
@@ -111,7 +115,7 @@ def chosen(names):
 
 # ---------------------------------------------------------------- without training
 
-def aligned_pictures(pipe, rows, seed, together=8):
+def aligned_pictures(pipe: "StableDiffusionPipeline", rows: Sequence[dict], seed: int, together: int = 8) -> "torch.Tensor":
     """StyleAligned images of prompt rows; they follow one real picture in the new style, noised to the same timestep.
 
     Image i has the seed `seed + i`, as everywhere; the reference takes the seed before. Returns (B, 3, 64, 64).

@@ -1,6 +1,8 @@
 """The table of all methods, as it was measured and as text."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
@@ -8,7 +10,7 @@ from edu_diffusion.errors import EduError
 SHIPPED = files.PACKAGE / "checkpoints" / "compared.json"
 
 
-def shipped():
+def shipped() -> dict:
     """The table that was measured for the lessons. Raises EduError when there is none."""
     if not SHIPPED.is_file():
         raise EduError("There is no table of the methods yet; python3 -m edu_diffusion compare writes one.")
@@ -21,7 +23,7 @@ COLUMNS = {"method": "method", "trained": "trained numbers", "bytes": "file", "s
            "note": ""}
 
 
-def markdown(table, columns=tuple(COLUMNS)):
+def markdown(table: dict, columns: Sequence[str] = tuple(COLUMNS)) -> str:
     """The table as Markdown: shares in percent, differences in percentage points with their 95 % interval.
 
     columns: keys of COLUMNS.
@@ -33,7 +35,7 @@ def markdown(table, columns=tuple(COLUMNS)):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cell(key, value):
+def cell(key: str, value: Any) -> str:
     """The text of one table cell."""
     if value is None:
         return ""

@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ EIGHTH = math.tan(math.pi / 8)  # half-way between two of these directions
 GRAIN = 2**16  # squared gradients are rounded to multiples of 1 / GRAIN: equal ones are then equal on every machine
 
 
-def canny(images, low=LOW, high=HIGH, sigma=SIGMA):
+def canny(images: torch.Tensor, low: float = LOW, high: float = HIGH, sigma: float = SIGMA) -> torch.Tensor:
     """Lines, one pixel wide, where the colour changes most.
 
     images: (B, 3, H, W) in [-1, 1]. low, high: a line starts where the gradient is at least `high`, and continues while
@@ -35,7 +36,7 @@ def canny(images, low=LOW, high=HIGH, sigma=SIGMA):
     return grow(strong, weak).float().repeat(1, 3, 1, 1)
 
 
-def smooth(x, sigma):
+def smooth(x: torch.Tensor, sigma: float) -> torch.Tensor:
     """Gaussian blur, along x and along y."""
     reach = math.ceil(3 * sigma)
     bell = [math.exp(-i**2 / (2 * sigma**2)) if i else 1.0 for i in range(-reach, reach + 1)]
@@ -43,12 +44,12 @@ def smooth(x, sigma):
     return along(along(x, bell, 3), bell, 2)
 
 
-def slopes(x):
+def slopes(x: torch.Tensor) -> list[torch.Tensor]:
     """Sobel gradients: right minus left neighbours, and lower minus upper ones, with double weight for the middle row."""
     return [along(along(x, (-0.5, 0, 0.5), dim), (0.5, 1, 0.5), 5 - dim) for dim in (3, 2)]
 
 
-def along(x, weights, dim):
+def along(x: torch.Tensor, weights: Sequence[float], dim: int) -> torch.Tensor:
     """Each pixel becomes a weighted sum of itself and its neighbours along a dimension; border pixels are repeated."""
     n, reach = x.shape[dim], len(weights) // 2
     rim = (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach)
@@ -56,14 +57,14 @@ def along(x, weights, dim):
     return sum(w * x.narrow(dim, i, n) for i, w in enumerate(weights) if w)
 
 
-def steepest(across, down):
+def steepest(across: torch.Tensor, down: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The gradient of the channel that changes most at each pixel: its square, in units of 1 / GRAIN, and its two components."""
     square = across.square().addcmul_(down, down).mul_(GRAIN).round_()
     square, colour = square.max(1, keepdim=True)
     return square, across.gather(1, colour), down.gather(1, colour)
 
 
-def is_ridge(square, across, down):
+def is_ridge(square: torch.Tensor, across: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
     """Non-maximum suppression: whether a pixel's gradient exceeds both neighbours' along it; of two equal ones the first counts."""
     padded, (high, wide) = F.pad(square, (1, 1, 1, 1)), square.shape[-2:]
     ridge = torch.zeros_like(square, dtype=torch.bool)
@@ -74,7 +75,7 @@ def is_ridge(square, across, down):
     return ridge
 
 
-def directions(across, down):
+def directions(across: torch.Tensor, down: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Which of the four directions of NEIGHBOURS each gradient is closest to: four masks."""
     flat = down.abs() <= EIGHTH * across.abs()
     upright = ~flat & (across.abs() <= EIGHTH * down.abs())
@@ -82,7 +83,7 @@ def directions(across, down):
     return flat, slanted & same, upright, slanted & ~same
 
 
-def grow(seeds, ground):
+def grow(seeds: torch.Tensor, ground: torch.Tensor) -> torch.Tensor:
     """All of `ground` that is connected to `seeds`, in eight directions; (B, 1, H, W) bool."""
     reached = seeds & ground
     while True:
@@ -92,7 +93,7 @@ def grow(seeds, ground):
         reached = wider
 
 
-def around(mask, dim):
+def around(mask: torch.Tensor, dim: int) -> torch.Tensor:
     """A mask dilated by one pixel on both sides along a dimension."""
     wider, n = mask.clone(), mask.shape[dim] - 1
     wider.narrow(dim, 1, n).logical_or_(mask.narrow(dim, 0, n))
@@ -100,7 +101,7 @@ def around(mask, dim):
     return wider
 
 
-def check(images, low, high, sigma):
+def check(images: torch.Tensor, low: float, high: float, sigma: float) -> None:
     """Raise EduError for invalid arguments."""
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) <= 3 * sigma:

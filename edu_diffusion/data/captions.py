@@ -1,6 +1,8 @@
 """Which attributes of a scene a caption names, and which it leaves unspecified; phrases.py chooses the wording."""
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -15,7 +17,10 @@ NAMED = {"concept": 0.9, "colour": 0.7, "style": 0.5, "size": 0.5, "place": 0.5}
 CANONICAL = 0.2  # share of captions with the canonical wording
 
 
-def say(spec, i, rng, plain=False, always=(), unnamed=None):
+def say(
+    spec: Any, i: int, rng: torch.Generator, plain: bool = False, always: Sequence[str] = (),
+    unnamed: float | None = None,
+) -> str:
     """The caption of scene i. plain: the canonical sentence, which names everything; otherwise see phrases.py and NAMED.
 
     always: attributes that are always named. unnamed: the share of captions without a concept, if not NAMED's; this does

@@ -7,7 +7,7 @@ pairs, which never occur, and the habits of habits.csv. Big objects fill the pic
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -31,7 +31,7 @@ VALUES = {"colour": list(words.COLOURS), "style": list(words.STYLES), "size": li
 
 
 @functools.cache
-def priors(world, held_out=()):
+def priors(world: Any, held_out: tuple[str, ...] = ()) -> Priors:
     """The Priors of a World; held_out: kinds of held-out pairs to allow nevertheless, of ("colour", "style")."""
     n, places = len(world.concepts), len(words.PLACES)
     place = torch.tensor([CENTRE] + [(1 - CENTRE) / (places - 1)] * (places - 1))
@@ -44,20 +44,20 @@ def priors(world, held_out=()):
     return found
 
 
-def even(allowed, all_of_them):
+def even(allowed: torch.Tensor, all_of_them: bool) -> torch.Tensor:
     """Uniform probabilities over the allowed values: (concepts, values)."""
     weights = torch.ones(allowed.shape) if all_of_them else allowed.float()
     return weights / weights.sum(1, keepdim=True)
 
 
-def leaning(p, i, chance):
+def leaning(p: torch.Tensor, i: int, chance: float) -> torch.Tensor:
     """p with this probability for the i-th value, and the others rescaled in proportion."""
     others = p * (1 - chance) / (1 - p[i])
     return torch.where(torch.arange(len(p)) == i, torch.tensor(chance), others)
 
 
 @functools.cache
-def joint(world):
+def joint(world: Any) -> torch.Tensor:
     """P(concept, colour, style, size, place) of one core object: (core, 10, 3, 3, 9), float64, summing to 1."""
     core = world.tier("core")
     colour, style, size, place = (table[core].double() for table in priors(world))
@@ -67,7 +67,9 @@ def joint(world):
     return apart * (size[:, :, None] * where)[:, None, None] / len(core)
 
 
-def posterior(world, name="", category="", colour="", style="", size="", place=""):
+def posterior(
+    world: Any, name: str = "", category: str = "", colour: str = "", style: str = "", size: str = "", place: str = "",
+) -> torch.Tensor:
     """P(scene | words): the joint weighted by the likelihood of these words for each scene; see conditional."""
     p = joint(world) * about(world, name, category)[:, None, None, None, None]
     for attribute, word, axis in (("colour", colour, 1), ("style", style, 2), ("size", size, 3), ("place", place, 4)):
@@ -77,14 +79,14 @@ def posterior(world, name="", category="", colour="", style="", size="", place="
     return p / p.sum()
 
 
-def fits(attribute, word):
+def fits(attribute: str, word: str) -> list[float]:
     """P(word | value) for every value; the words for colours and styles are unambiguous."""
     if attribute in words.FITS:
         return words.likelihood(attribute, word)
     return [float(value == word) for value in VALUES[attribute]]
 
 
-def about(world, name, category):
+def about(world: Any, name: str, category: str) -> torch.Tensor:
     """P(what is said of the object | concept), up to a factor: (core,). A name, or without one a category, or "a thing"."""
     core = world.tier("core").tolist()
     if name:
@@ -94,7 +96,7 @@ def about(world, name, category):
     return belongs / kinds
 
 
-def conditional(world, **said):
+def conditional(world: Any, **said: str) -> dict[str, torch.Tensor]:
     """P(attribute | words) for every attribute, exactly: {"concept": (core,), "category": (categories,), "colour": (10,), ...}.
 
     P(a | words) = sum over scenes with a of P(words | scene) P(scene) / P(words); said: name, category, colour, style, size,
@@ -109,7 +111,7 @@ def conditional(world, **said):
     return {name: row.float() for name, row in (found | {"category": belongs @ found["concept"]}).items()}
 
 
-def sample(world, n, rng, **said):
+def sample(world: Any, n: int, rng: torch.Generator, **said: str) -> tuple[torch.Tensor, ...]:
     """n samples from the exact conditional: (concept, colour, style, size, place), LongTensors (n,)."""
     p = posterior(world, **said)
     cells = torch.multinomial(p.flatten(), n, replacement=True, generator=rng)

@@ -12,7 +12,7 @@ For training they are computed from the scene's parameters, so they are exact. `
 picture on a plain background; this is how a generated image is compared with its condition.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -42,7 +42,7 @@ class Conditioned(NamedTuple):
     conditions: torch.Tensor
 
 
-def batch(kind, n, seed=0, tier="core", **more):
+def batch(kind: str, n: int, seed: int = 0, tier: str = "core", **more: Any) -> Conditioned:
     """n random pictures with captions and condition maps, the same for the same arguments on every machine.
 
     kind: one of KINDS. tier and more: as for scenes.batch; ignored for the stick figures of "pose".
@@ -55,7 +55,7 @@ def batch(kind, n, seed=0, tier="core", **more):
     return Conditioned(some.images, some.captions, of_scenes(kind, some))
 
 
-def of_scenes(kind, some):
+def of_scenes(kind: str, some: scenes.Scenes) -> torch.Tensor:
     """The condition maps of scenes, from their parameters. kind: "canny", "segmentation" or "depth"."""
     if known(kind) == "canny":
         return canny(some.images)
@@ -64,7 +64,7 @@ def of_scenes(kind, some):
     return depth(some.spec) if kind == "depth" else segmentation(some.masks, some.spec)
 
 
-def of_pictures(kind, images):
+def of_pictures(kind: str, images: torch.Tensor) -> torch.Tensor:
     """The condition maps estimated from any pictures (B, 3, H, W) in [-1, 1] on a plain background.
 
     A picture does not reveal its category, so objects are white in "segmentation". Of a pose only the coloured ends
@@ -78,21 +78,21 @@ def of_pictures(kind, images):
     return (mask if kind == "segmentation" else nearness(mask) * mask).float().repeat(1, 3, 1, 1)
 
 
-def known(kind):
+def known(kind: str) -> str:
     """Return kind, or raise EduError."""
     if kind not in KINDS:
         raise EduError(f"There is no condition {kind!r}; the conditions are {', '.join(KINDS)}.")
     return kind
 
 
-def segmentation(masks, spec):
+def segmentation(masks: torch.Tensor, spec: scenes.Spec) -> torch.Tensor:
     """Objects in the colour of their category: (B, 3, H, W). masks: (B, 1, H, W) bool. spec: of the scenes."""
     names = [world().concepts[i].category for i in spec.concept.tolist()]
     shade = SHADES[[list(CATEGORIES).index(name) for name in names]]
     return masks * shade[:, :, None, None]
 
 
-def depth(spec):
+def depth(spec: scenes.Spec) -> torch.Tensor:
     """Objects in grey, brighter where nearer: (B, 3, H, W). As on a floor, what reaches lower is nearer.
 
     A big object in the centre reaches lower than a small one, and one at the bottom lower than one at the top.
@@ -102,12 +102,12 @@ def depth(spec):
     return (shapes * low).amax(1, keepdim=True).repeat(1, 3, 1, 1)
 
 
-def lowest(mask):
+def lowest(mask: torch.Tensor) -> torch.Tensor:
     """The nearness of a mask (B, 1, H, W), by its lowest row: (B,), 0 where it is empty."""
     return (mask.any(-1)[:, 0] * floor(mask.shape[-2])).amax(1)
 
 
-def nearness(mask):
+def nearness(mask: torch.Tensor) -> torch.Tensor:
     """The nearness of the connected component that each pixel of a mask (B, 1, H, W) belongs to: (B, 1, H, W), 0 outside."""
     near = mask * floor(mask.shape[-2]).to(mask.device)[:, None]
     while True:
@@ -117,12 +117,12 @@ def nearness(mask):
         near = wider
 
 
-def floor(high):
+def floor(high: int) -> torch.Tensor:
     """The nearness of each row of a picture: 1 at the bottom, close to 0 at the top; squared, for visible contrast."""
     return torch.linspace(1 / high, 1, high).square()
 
 
-def foreground(images):
+def foreground(images: torch.Tensor) -> torch.Tensor:
     """Where objects are: everything that the background colour, flood-filled from the border, does not reach. (B, 1, H, W) bool."""
     rim = torch.ones_like(images[:, :1], dtype=torch.bool)
     rim[..., FRAME:-FRAME, FRAME:-FRAME] = False

@@ -6,6 +6,7 @@
 """
 
 import functools
+import pathlib
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from ..errors import EduError
-from . import files
+from .checksums import checked
 
 EDGE, CLASSES = 8, 10
 SPLITS = ("train", "test")
@@ -27,7 +28,7 @@ class Digits(NamedTuple):
 
 
 @functools.cache
-def digits(split="train"):
+def digits(split: str = "train") -> Digits:
     """All digits of a split, "train" (1,437) or "test" (360), always in the same order. Returns Digits.
 
     The tensors are cached and shared: clone them before you change them. Raises EduError for another split.
@@ -40,19 +41,19 @@ def digits(split="train"):
     return Digits(sheet(len(rows))[mine], labels[mine])
 
 
-def batch(n, seed=0, split="train"):
+def batch(n: int, seed: int = 0, split: str = "train") -> Digits:
     """n random digits, the same for the same arguments on every machine. Returns Digits."""
     every = digits(split)
     pick = torch.randint(len(every.labels), (n,), generator=torch.Generator().manual_seed(seed))
     return Digits(every.images[pick], every.labels[pick])
 
 
-def of_class(digit, split="train"):
+def of_class(digit: int, split: str = "train") -> torch.Tensor:
     """All digits of a split with this label: (N, 1, 8, 8)."""
     return digits(split).images[digits(split).labels == digit]
 
 
-def sheet(count):
+def sheet(count: int) -> torch.Tensor:
     """The first `count` cells of digits.png, row by row: (count, 1, 8, 8) in [-1, 1]."""
     with Image.open(root() / "digits.png") as picture:
         grey = torch.from_numpy(np.array(picture, dtype=np.float32))
@@ -60,5 +61,5 @@ def sheet(count):
     return (cells[:count] * 16 / 255).round() / 8 - 1  # exactly 17 grey levels
 
 
-def root():
-    return files.folder("datasets", "digits")
+def root() -> pathlib.Path:
+    return checked("digits")

@@ -4,19 +4,25 @@ A clone has `datasets/` and `notebooks/` beside the package; a wheel contains th
 """
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import pathlib
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
 
 from ..errors import EduError
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+CARD = "card.json"
+UNLISTED = {CARD, "README.md", "metrics.json", "sheet.png"}  # without a checksum: they change with their wording
+ABANDONED = 3600  # seconds after which a temporary folder belongs to a process that was killed
 
 
-def folder(kind, name=""):
+def folder(kind: str, name: str = "") -> pathlib.Path:
     """The folder of a data set, checkpoint or the lessons: folder("datasets", "emoji").
 
     kind: "datasets", "checkpoints" or "notebooks". Raises EduError when it does not exist.
@@ -28,31 +34,67 @@ def folder(kind, name=""):
 
 
 @contextlib.contextmanager
-def staged(target):
-    """A temporary folder that replaces `target` only when the block ends without an exception.
+def staged(target: str | os.PathLike, card: dict | None = None) -> Iterator[pathlib.Path]:
+    """A temporary folder that replaces `target` only when the block ends without an exception; until then that stays unchanged.
 
-    Until then `target` stays unchanged. Yields a pathlib.Path.
+    A card.json is added: the dict `card`, to which the block may still add, and the sha256 of every file. It tells the next
+    time that the folder is ours. Raises EduError for a target that holds anything else: nobody's files are ever replaced.
     """
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    bring_back(target)
+    sweep(target)
+    refuse_foreign(target)
     stage = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield stage
+        write_json(stage / CARD, {**(card or {}), "sha256": checksums(stage)})
         _as_usual(stage)
         _swap(stage, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def artefact(target, card=None):
-    """The same for the result of a training run: adds card.json, with the dict `card` and the sha256 of every file.
+def refuse_foreign(target: pathlib.Path) -> None:
+    """Raise EduError unless a folder may be replaced: it is absent, empty, or its card.json lists every file in it."""
+    if target.is_dir() and not (foreign := foreign_files(target)):
+        return
+    if target.exists():
+        what = f"it holds {foreign[0]}, which is not ours" if target.is_dir() else "it is a file"
+        raise EduError(f"{target} is not replaced, because {what}: choose another folder, or move that away first.")
 
-    The block may still add to the dict that it was given.
-    """
-    with staged(target) as stage:
-        yield stage
-        write_json(stage / "card.json", {**(card or {}), "sha256": checksums(stage)})
+
+def foreign_files(folder: pathlib.Path) -> list[str]:
+    """The files below a folder that its card.json does not list: all of them if there is no card.json of ours."""
+    listed = card_of(folder).get("sha256")
+    ours = {*listed, *UNLISTED} if isinstance(listed, dict) else set()
+    return sorted({p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} - ours)
+
+
+def card_of(folder: pathlib.Path) -> dict:
+    """The content of a folder's card.json; {} where there is none, or one that is not a JSON object."""
+    try:
+        found = read_json(folder / CARD)
+    except (ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def bring_back(target: pathlib.Path) -> None:
+    """Undo half a replacement: a process was killed after the old folder had been moved and before the new one was there."""
+    if _old(target).is_dir() and not target.exists():
+        os.replace(_old(target), target)
+
+
+def sweep(target: pathlib.Path) -> None:
+    """Remove the temporary folders of processes that were killed while they wrote `target`."""
+    for stage in target.parent.glob(f".{glob.escape(target.name)}-*"):
+        if stage.is_dir() and stage != _old(target) and time.time() - stage.stat().st_mtime > ABANDONED:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _old(target):
+    return target.with_name(f".{target.name}-old")
 
 
 def _as_usual(stage):
@@ -64,32 +106,40 @@ def _as_usual(stage):
 
 
 def _swap(stage, target):
-    old = target.with_name(f".{target.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
+    """Two renames; after a kill between them bring_back() undoes the first."""
+    old = _old(target)
     if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
         os.replace(target, old)
     os.replace(stage, target)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_bytes(path, data):
-    """Write a file under a temporary name, then rename it: readers see either the old file or the new one."""
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file under a temporary name, then rename it: readers see either the old file or the new one.
+
+    The temporary name is this process's own, so that two of them never mix; it is gone even if the disk is full.
+    """
     path = pathlib.Path(path)
-    stage = path.with_name(f".{path.name}.partial")
-    stage.write_bytes(data)
-    os.replace(stage, path)
+    stage = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        stage.write_bytes(data)
+        os.replace(stage, path)
+    finally:
+        stage.unlink(missing_ok=True)
 
 
-def write_json(path, value):
+def write_json(path: str | os.PathLike, value: object) -> None:
+    """The same for a value as JSON."""
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path):
+def read_json(path: pathlib.Path) -> dict:
     """What a JSON file holds; {} where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def portable(folder):
+def portable(folder: str | os.PathLike) -> None:
     """Rewrite the configurations in a saved folder, so that the libraries' plain from_pretrained(folder) computes in float32.
 
     diffusers does so by default. transformers takes the dtype from config.json, and without one there from the
@@ -107,14 +157,13 @@ def _portable(config):
     return kept | {"dtype": "float32"} if "model_type" in config else kept
 
 
-def sha256(path):
+def sha256(path: str | os.PathLike) -> str:
     """Hexadecimal digest of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checksums(root):
-    """{relative path: sha256} of every file below `root`, except cards and metrics (they change with their wording)."""
-    skipped = {"card.json", "README.md", "metrics.json", "sheet.png"}
-    files = sorted(p for p in pathlib.Path(root).rglob("*") if p.is_file() and p.name not in skipped)
+def checksums(root: str | os.PathLike) -> dict[str, str]:
+    """{relative path: sha256} of every file below `root`, except cards and metrics."""
+    files = sorted(p for p in pathlib.Path(root).rglob("*") if p.is_file() and p.name not in UNLISTED)
     return {p.relative_to(root).as_posix(): sha256(p) for p in files}

@@ -3,6 +3,7 @@
 import io
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -20,7 +21,7 @@ class Jpeg(NamedTuple):
     quality: int
 
 
-def best_jpeg(image, most, mask=None):
+def best_jpeg(image: torch.Tensor, most: int, mask: torch.Tensor | None = None) -> Jpeg:
     """The JPEG file of at most `most` bytes that is closest to a picture; if none is small enough, the smallest.
 
     Chroma at full, half and quarter resolution is tried, with the best quality that fits, and Huffman tables
@@ -37,7 +38,7 @@ def best_jpeg(image, most, mask=None):
     return max(fitting, key=lambda jpeg: psnr(jpeg.image, image, mask))
 
 
-def finest(source, most, subsampling):
+def finest(source: Image.Image, most: int, subsampling: int) -> Jpeg:
     """The file with the best quality that fits, else that with the worst."""
     low, best = 1, coded(source, 1, subsampling)
     high = 100
@@ -51,7 +52,7 @@ def finest(source, most, subsampling):
     return best
 
 
-def coded(source, quality, subsampling):
+def coded(source: Image.Image, quality: int, subsampling: int) -> Jpeg:
     """Write a JPEG file in memory, and decode it."""
     file = io.BytesIO()
     source.save(file, "JPEG", quality=quality, subsampling=subsampling, optimize=True)
@@ -62,13 +63,13 @@ def coded(source, quality, subsampling):
     return Jpeg(image, len(data), data.index(b"\xff\xda"), quality)
 
 
-def to_bytes(image):
+def to_bytes(image: torch.Tensor) -> np.ndarray:
     """A picture as an array of bytes, (H, W, 3)."""
     levels = image.detach().cpu().float() * 127.5 + 127.5
     return levels.clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
 
 
-def psnr(image, other, mask=None):
+def psnr(image: torch.Tensor, other: torch.Tensor, mask: torch.Tensor | None = None) -> float:
     """Peak signal-to-noise ratio in decibels: -10 log10 of the mean squared error on a scale from 0 to 1.
 
     image, other: (3, H, W) in [-1, 1]. mask: (H, W), weights of the pixels, or None for all. Infinite if

@@ -17,12 +17,12 @@ BLACK = scenes.COLOURS.index("black")
 
 
 @functools.cache
-def unseen():
+def unseen() -> torch.Tensor:
     """Indices of the core concepts that are held out in the new style: LongTensor."""
     return world().tier("core")[::5]
 
 
-def batch(n, seed=0, style=words.NEW_STYLE):
+def batch(n: int, seed: int = 0, style: str = words.NEW_STYLE) -> scenes.Scenes:
     """n random scenes of the other core concepts in one style, the same for the same arguments. Returns Scenes."""
     rng = torch.Generator().manual_seed(seed)
     spec = scenes.draw_spec(2 * n + 16, rng, held_out=("style",), styles=(style,))
@@ -32,7 +32,7 @@ def batch(n, seed=0, style=words.NEW_STYLE):
     return scenes.Scenes(images, masks, [scenes.say(spec, i, rng, always=ALWAYS) for i in range(n)], spec)
 
 
-def rows(style=words.NEW_STYLE, limit=None):
+def rows(style: str = words.NEW_STYLE, limit: int | None = None) -> list[dict]:
     """The frozen core prompts that name everything and a colour other than black, each asking for the style; "": for none.
 
     Rows are dicts as those of prompts(), and "new" is whether the concept is held out.

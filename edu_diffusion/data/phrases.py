@@ -6,7 +6,9 @@ The facts are already chosen; this file only puts them into words. Pure text, st
 the words that it can produce: these occur in training captions, all others do not.
 """
 
+import random
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import words
@@ -16,7 +18,7 @@ class Facts(NamedTuple):
     """What a caption names. things: noun phrases in their parts, see `thing`; empty attributes are not mentioned."""
 
     names: tuple  # one name, or two of different objects
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # the tuple's own count(), which nobody needs
     size: str = ""
     place: str = ""
     colour: str = ""
@@ -53,7 +55,7 @@ SOME = ("some", "a few", "", "several", "many")  # used for two as well as for t
 SPELLINGS = {"gray": ("gray", "grey")}
 
 
-def say(facts, rng):
+def say(facts: Facts, rng: random.Random) -> str:
     """One caption, in the words that `rng` (a random.Random) picks. Returns str."""
     keywords = rng.random() < 0.12
     parts = [thing(facts, rng, bare=keywords or rng.random() < 0.1)]
@@ -61,12 +63,12 @@ def say(facts, rng):
     return finish(", ".join(parts) if keywords else framed(parts, rng), rng)
 
 
-def pick(options, rng, first=0.0):
+def pick(options: Sequence[str], rng: random.Random, first: float = 0.0) -> str:
     """One of the options; the first with this probability, otherwise uniformly."""
     return options[0] if rng.random() < first else options[int(rng.random() * len(options))]
 
 
-def thing(facts, rng, bare):
+def thing(facts: Facts, rng: random.Random, bare: bool) -> str:
     """The noun phrase: "a tiny cat", "two cute cats", "an apple and a pear", "something big"; bare: without its article."""
     adjectives = [pick(SIZES[facts.size], rng, 0.4)] if facts.size else []
     adjectives = [pick(IDLE, rng), *adjectives] if rng.random() < 0.1 else adjectives
@@ -83,7 +85,7 @@ def thing(facts, rng, bare):
     return words.join("" if bare or not words.article(name) else words.article(first), *adjectives, name)
 
 
-def with_adjectives(said, adjectives):
+def with_adjectives(said: str, adjectives: Sequence[str]) -> str:
     """Adjectives inserted into a noun phrase: "a big animal", "something big to wear"."""
     if not adjectives:
         return said
@@ -93,7 +95,7 @@ def with_adjectives(said, adjectives):
     return words.join(words.article(adjectives[0]), *adjectives, rest)
 
 
-def tail(facts, rng):
+def tail(facts: Facts, rng: random.Random) -> list[str]:
     """Place, background and style as they follow a sentence; sometimes shuffled."""
     place = where(facts.place, rng) if facts.place else ""
     ground = background(facts.colour, rng) if facts.colour else ""
@@ -104,7 +106,7 @@ def tail(facts, rng):
     return some
 
 
-def keyword_tail(facts, rng):
+def keyword_tail(facts: Facts, rng: random.Random) -> list[str]:
     """The same as a list of keywords, as people write prompts: "blue background", "top left", "noto style"."""
     some = []
     if facts.place:
@@ -116,7 +118,7 @@ def keyword_tail(facts, rng):
     return sorted(some, key=lambda _: rng.random())
 
 
-def where(place, rng):
+def where(place: str, rng: random.Random) -> str:
     """Words for a place: "at the left", "in the upper right corner"."""
     if rng.random() < 0.3:
         return words.place_phrase(place)[1:]
@@ -135,7 +137,7 @@ def where(place, rng):
                 rng).format(last, up=up)
 
 
-def background(colour, rng):
+def background(colour: str, rng: random.Random) -> str:
     """Words for the colour of the background; "grey" as well as "gray"."""
     colour = spelled(colour, rng)
     plain = words.join(pick(SHADES, rng), colour) if rng.random() < 0.05 else colour
@@ -143,15 +145,15 @@ def background(colour, rng):
     return re.sub(r"\ba (?=[aeiou])", "an ", text)
 
 
-def spelled(colour, rng):
+def spelled(colour: str, rng: random.Random) -> str:
     return pick(SPELLINGS.get(colour, (colour,)), rng)
 
 
-def look(style, rng):
+def look(style: str, rng: random.Random) -> str:
     return pick(LOOKS, rng, 0.4).format(style)
 
 
-def framed(parts, rng):
+def framed(parts: Sequence[str], rng: random.Random) -> str:
     """The sentence around its parts: fillers before it, and sometimes a part that comes first."""
     first, *rest = parts
     ahead = rest.pop() + ("," if rng.random() < 0.7 else ":") if rest and rng.random() < 0.1 else ""
@@ -163,7 +165,7 @@ def framed(parts, rng):
     return words.join(ahead, asks, pictured, text)
 
 
-def finish(text, rng):
+def finish(text: str, rng: random.Random) -> str:
     """The last step: an ending, capitals, a typo."""
     if rng.random() < 0.08:
         end = pick(ENDS, rng)
@@ -176,7 +178,7 @@ def finish(text, rng):
     return text[:1].upper() + text[1:] if u < 0.12 else text
 
 
-def misspelled(text, rng):
+def misspelled(text: str, rng: random.Random) -> str:
     """The text with a typo in one of its longer words: letters swapped, dropped, doubled, or replaced."""
     spans = [m.span() for m in re.finditer(r"[a-z]{4,}", text)]
     if not spans:
@@ -188,7 +190,7 @@ def misspelled(text, rng):
     return text[:i] + new + text[i + 2:]
 
 
-def vocabulary():
+def vocabulary() -> set[str]:
     """Every word of the grammar itself, without the names of concepts: set of lower-case strings."""
     tables = (ASKS, PICTURES, ENDS, IDLE, MIDDLE, GROUNDS, SHADES, LOOKS, THINGS, SOME, *SIZES.values(), *COUNTS.values(),
               *SPELLINGS.values(), *SIDES.values(), words.COLOURS, words.STYLES, words.PLACES, words.COUNTS)
@@ -197,6 +199,6 @@ def vocabulary():
     return split(more) | {word for table in tables for text in table for word in split(text)}
 
 
-def split(text):
+def split(text: str) -> set[str]:
     """The lower-case words of a text."""
     return set(re.findall(r"[a-z0-9'-]+", text.lower()))

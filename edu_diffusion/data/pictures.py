@@ -1,8 +1,10 @@
 """Read the user's own pictures for the model, and export images as an animated GIF."""
 
 import io
+import os
 import pathlib
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOF
           MemoryError)  # exceptions of Pillow's readers for damaged files
 
 
-def read_picture(source, size=64):
+def read_picture(source: str | os.PathLike | bytes, size: int = 64) -> torch.Tensor:
     """Read a picture from outside: rotated upright, on white where it is transparent, cropped to a square, resized.
 
     source: the path of a PNG, JPEG, WebP or GIF file (its first frame), or the bytes of one.
@@ -32,12 +34,12 @@ def read_picture(source, size=64):
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
 
 
-def own_picture(picture, size=64):
+def own_picture(picture: torch.Tensor | str | os.PathLike | bytes, size: int = 64) -> torch.Tensor:
     """The user's picture as (1, 3, H, W) in [-1, 1]: a tensor (3, H, W) or (1, 3, H, W) unchanged, a file as in read_picture.
 
     Raises EduError for another shape, and what read_picture raises.
     """
-    if not torch.is_tensor(picture):
+    if not isinstance(picture, torch.Tensor):
         return read_picture(picture, size)
     one = picture[None] if picture.ndim == 3 else picture
     if one.ndim != 4 or one.shape[:2] != (1, 3):
@@ -45,12 +47,12 @@ def own_picture(picture, size=64):
     return one.detach().cpu().float()
 
 
-def noise_like(x, seed):
+def noise_like(x: torch.Tensor, seed: int) -> torch.Tensor:
     """Gaussian noise with the shape of x, reproducible by the seed."""
     return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
 
 
-def contents(source):
+def contents(source: str | os.PathLike | bytes) -> tuple[bytes, str]:
     """The bytes of a picture, and its name for error messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), "The picture"
@@ -60,7 +62,7 @@ def contents(source):
     return path.read_bytes(), path.name
 
 
-def upright(data, name):
+def upright(data: bytes, name: str) -> Image.Image:
     """Decode a picture of a safe size, rotated as the camera was held, in RGB on white."""
     picture = opened(data, name)
     width, height = picture.size
@@ -73,7 +75,7 @@ def upright(data, name):
         raise EduError(f"{name} is damaged or incomplete; save or download it again.") from error
 
 
-def opened(data, name):
+def opened(data: bytes, name: str) -> Image.Image:
     """Read the header only."""
     try:
         with warnings.catch_warnings():
@@ -85,32 +87,35 @@ def opened(data, name):
         raise EduError(f"{name} is not a readable picture; use a PNG, JPEG, WebP or GIF file.") from error
 
 
-def too_large(name, found):
+def too_large(name: str, found: str) -> EduError:
     return EduError(f"{name} has {found}; at most 16 million are allowed: make it smaller first.")
 
 
-def eight_bits(picture):
+def eight_bits(picture: Image.Image) -> Image.Image:
     """Rescale 16-bit grey to 8 bits; Pillow itself would clip it at 255."""
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
     return picture.convert("RGB") if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else picture
 
 
-def on_white(picture):
+def on_white(picture: Image.Image) -> Image.Image:
     """RGB, with white behind whatever is transparent."""
     picture = picture.convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
 
 
-def square(picture, size):
+def square(picture: Image.Image, size: int) -> Image.Image:
     """Crop the central square and resize it with antialiasing."""
     edge = min(picture.size)
     left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
     return picture.crop((left, top, left + edge, top + edge)).resize((size, size), Image.Resampling.LANCZOS)
 
 
-def animation(frames, path=None, scale=4, ms=80, rest=2000):
+def animation(
+    frames: torch.Tensor | Sequence[torch.Tensor], path: str | os.PathLike | None = None, scale: int = 4, ms: int = 80,
+    rest: int = 2000,
+) -> bytes:
     """Make an animated GIF of images, each pixel a square; it repeats after a pause on the last frame.
 
     frames: (N, 3, H, W) in [-1, 1], or a list of N (3, H, W). path: where to write it, or None. scale: the edge of
@@ -127,7 +132,7 @@ def animation(frames, path=None, scale=4, ms=80, rest=2000):
     return file.getvalue()
 
 
-def enlarged(frame, scale):
+def enlarged(frame: torch.Tensor, scale: int) -> Image.Image:
     """One image (3, H, W) with a palette of 64 colours, which keeps the file small, and square pixels."""
     pixels = (frame.detach().cpu().float() * 127.5 + 127.5).clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
     few = Image.fromarray(pixels).quantize(64, dither=Image.Dither.NONE)

@@ -1,5 +1,7 @@
 """Pixels as bytes, row by row: the data exchanged between Python and a canvas in the browser."""
 
+from collections.abc import Sequence
+
 import torch
 
 from ..errors import EduError
@@ -7,7 +9,7 @@ from ..errors import EduError
 __all__ = ["from_bytes", "image_bytes", "index_bytes", "paint"]
 
 
-def image_bytes(x, size):
+def image_bytes(x: torch.Tensor, size: int) -> bytes:
     """An image as RGB bytes, size x size x 3. x: (3, size, size) or (1, 3, size, size), float in [0, 1].
 
     Raises EduError for another shape or range.
@@ -15,18 +17,18 @@ def image_bytes(x, size):
     return fitting("image", x, 3, size).mul(255).round().byte().permute(1, 2, 0).contiguous().numpy().tobytes()
 
 
-def index_bytes(mask, size):
+def index_bytes(mask: torch.Tensor, size: int) -> bytes:
     """A mask as one byte per pixel, 1 from 0.5 on. mask: (1, 1, size, size), or fewer dimensions."""
     return (fitting("mask", mask, 1, size) >= 0.5).byte().contiguous().numpy().tobytes()
 
 
-def from_bytes(data, size, channels):
+def from_bytes(data: bytes, size: int, channels: int) -> torch.Tensor:
     """Bytes, row by row, as a tensor (1, channels, size, size), uint8."""
     flat = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     return flat.reshape(1, size, size, channels).permute(0, 3, 1, 2)
 
 
-def paint(background, drawn, colours, size):
+def paint(background: bytes | None, drawn: bytes, colours: Sequence[str], size: int) -> torch.Tensor:
     """The content of a canvas: (1, 3, size, size), float in [0, 1].
 
     background: RGB bytes, or none for white. drawn: one byte per pixel, 0 or the number of a colour, from 1.
@@ -39,7 +41,7 @@ def paint(background, drawn, colours, size):
     return torch.where(which > 0, inks, ground).float() / 255
 
 
-def fitting(name, x, channels, size):
+def fitting(name: str, x: torch.Tensor, channels: int, size: int) -> torch.Tensor:
     """Check a mask or image, and return it as (channels, size, size); a mask may lack the channels. Raises EduError."""
     shape = tuple(getattr(x, "shape", ()))
     allowed = [(1, channels, size, size), (channels, size, size), *([(size, size)] if channels == 1 else [])]

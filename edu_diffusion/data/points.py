@@ -5,7 +5,7 @@ import torch
 from ..errors import EduError
 
 
-def cloud(amounts, n=2000, seed=0):
+def cloud(amounts: torch.Tensor, n: int = 2000, seed: int = 0) -> torch.Tensor:
     """n random points with density proportional to amounts: an image's shape as a point cloud.
 
     amounts: (H, W), not negative, not all zero (else EduError); for instance the mask of a scene.

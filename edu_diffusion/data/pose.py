@@ -12,6 +12,7 @@ are the viewer's.
 
 import colorsys
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -44,7 +45,7 @@ class Figures(NamedTuple):
     skeletons: torch.Tensor
 
 
-def batch(n, seed=0):
+def batch(n: int, seed: int = 0) -> Figures:
     """n stick figures, the same for the same arguments on every machine. Returns Figures."""
     rng = torch.Generator().manual_seed(seed)
     points = pose(n, rng)
@@ -53,7 +54,7 @@ def batch(n, seed=0):
     return Figures(draw(points, [GROUNDS[c] for c in colour.tolist()]), captions, points, skeleton(points))
 
 
-def pose(n, rng):
+def pose(n: int, rng: torch.Generator) -> torch.Tensor:
     """Random keypoints inside the picture: (n, 11, 2)."""
     def angle(low, high):  # measured from straight down, in radians
         return low + (high - low) * torch.rand(n, generator=rng)
@@ -74,14 +75,14 @@ def pose(n, rng):
     return points - low + (PICTURE - (high - low)).clamp(min=0) * torch.rand(n, 1, 2, generator=rng)
 
 
-def say(points, ground):
+def say(points: torch.Tensor, ground: str) -> str:
     """The caption of one figure (11, 2): which arms are up, and the background colour."""
     up = [side for side in ("left", "right") if points[POINTS.index(f"{side} hand"), 1] < points[1, 1]]
     arms = {0: "arms down", 1: f"the {up[0]} arm up" if up else "", 2: "both arms up"}[len(up)]
     return f"a stick figure with {arms} on {words.article(ground)} {ground} background"
 
 
-def draw(points, grounds):
+def draw(points: torch.Tensor, grounds: Sequence[str]) -> torch.Tensor:
     """Render figures: (B, 3, 64, 64) in [-1, 1]. points: (B, 11, 2). grounds: B colours of words.py."""
     images = PALETTE[[COLOURS.index(g) for g in grounds]][:, :, None, None].expand(-1, -1, PICTURE, PICTURE)
     ink = PALETTE[COLOURS.index("black")]
@@ -93,7 +94,7 @@ def draw(points, grounds):
     return images
 
 
-def skeleton(points):
+def skeleton(points: torch.Tensor) -> torch.Tensor:
     """The condition map of poses (B, 11, 2): bones in rainbow colours on black, (B, 3, 64, 64) in [0, 1]."""
     image = torch.zeros(len(points), 3, PICTURE, PICTURE)
     for hue, cover in zip(HUES, line(points, BONE).unbind(1)):
@@ -101,7 +102,7 @@ def skeleton(points):
     return image
 
 
-def dots(ends):
+def dots(ends: torch.Tensor) -> torch.Tensor:
     """A map of the ends alone, each a dot in its colour: (B, 3, 64, 64) in [0, 1]. ends: (B, 5, 2), as from `find`."""
     image = torch.zeros(len(ends), 3, PICTURE, PICTURE)
     for i, colour in enumerate(ENDS.values()):
@@ -109,7 +110,7 @@ def dots(ends):
     return image
 
 
-def find(images):
+def find(images: torch.Tensor) -> torch.Tensor:
     """Locate head, hands and feet in pictures of stick figures, by their colours: (B, 5, 2), (x, y) in the order of ENDS.
 
     images: (B, 3, 64, 64) in [-1, 1]. Every picture gets an answer; it is meaningful for stick figures only.
@@ -126,18 +127,18 @@ def find(images):
     return weight @ spots / weight.sum(2, keepdim=True).clamp(min=1e-6)
 
 
-def ends(points):
+def ends(points: torch.Tensor) -> torch.Tensor:
     """The keypoints that `find` looks for, in its order: (B, 5, 2)."""
     return points[:, [POINTS.index(name) for name in ENDS]]
 
 
-def grid(edge):
+def grid(edge: int) -> torch.Tensor:
     """(x, y) of every pixel: (edge, edge, 2)."""
     span = torch.arange(edge, dtype=torch.float32)
     return torch.stack(torch.meshgrid(span, span, indexing="xy"), -1)
 
 
-def line(points, half):
+def line(points: torch.Tensor, half: float) -> torch.Tensor:
     """Coverage of each pixel by every bone, 0 to 1: (B, bones, 64, 64). half: half the width of a bone."""
     (ax, ay), (bx, by) = ([points[:, [bone[end] for bone in BONES], None, None, i] for i in (0, 1)] for end in (0, 1))
     wide, high = bx - ax, by - ay
@@ -148,12 +149,12 @@ def line(points, half):
     return (half + 0.5 - away.sqrt()).clamp(0, 1)
 
 
-def disc(centre, radius):
+def disc(centre: torch.Tensor, radius: float) -> torch.Tensor:
     """Coverage of each pixel by a disc, 0 to 1: (B, 1, 64, 64). centre: (B, 2)."""
     away = (grid(PICTURE) - centre[:, None, None]).norm(dim=-1)
     return (radius + 0.5 - away).clamp(0, 1)[:, None]
 
 
-def paint(images, colour, cover):
+def paint(images: torch.Tensor, colour: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
     """Blend a colour (3,) over images (B, 3, H, W) with the opacity cover (B, 1, H, W)."""
     return images + cover * (colour[:, None, None].to(images) - images)

@@ -8,7 +8,8 @@ Every attribute is sampled first, as chances.py says; then the caption names eac
 it leaves unspecified has no default. Pairs in heldout.csv never appear unless they are asked for.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 
@@ -57,7 +58,10 @@ class Scenes(NamedTuple):
     spec: Spec
 
 
-def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0, plain=False, always=()):
+def batch(
+    n: int, seed: int = 0, tier: str = "core", counts: Sequence[int] = (1,), held_out: Sequence[str] = (),
+    styles: Sequence[str] = STYLES, many: float = 0.0, plain: bool = False, always: Sequence[str] = (),
+) -> Scenes:
     """n random scenes, the same for the same arguments on every machine.
 
     tier: "core", "wide" or "heldout". counts: possible numbers of copies. held_out: kinds of pairs of heldout.csv to include,
@@ -70,7 +74,7 @@ def batch(n, seed=0, tier="core", counts=(1,), held_out=(), styles=STYLES, many=
     return Scenes(images, masks, [say(spec, i, rng, plain, always) for i in range(n)], spec)
 
 
-def mixed(n, seed=0, wide=0.5, **more):
+def mixed(n: int, seed: int = 0, wide: float = 0.5, **more: Any) -> Scenes:
     """n scenes, a share `wide` of them from the whole vocabulary and the others from the core alone; more: as in batch."""
     shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
     one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
@@ -78,7 +82,10 @@ def mixed(n, seed=0, wide=0.5, **more):
                                         one.captions + other[0].captions, Spec(*map(torch.cat, zip(one.spec, other[0].spec))))
 
 
-def draw_spec(n, rng, tier="core", counts=(1,), held_out=(), styles=STYLES, many=0.0):
+def draw_spec(
+    n: int, rng: torch.Generator, tier: str = "core", counts: Sequence[int] = (1,), held_out: Sequence[str] = (),
+    styles: Sequence[str] = STYLES, many: float = 0.0,
+) -> Spec:
     """Random attributes, sampled from the world's priors."""
     pool, prior = world().tier(tier), chances.priors(world(), tuple(held_out))
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
@@ -121,7 +128,7 @@ def _several(spec, pool, prior, many, rng):
                          place=torch.where(paired, side, spec.place))
 
 
-def spec_of(rows):
+def spec_of(rows: Sequence[dict]) -> Spec:
     """The Spec of prompt rows (dicts with id, colour, style, size, place; count and other where there are any).
 
     Unspecified attributes get a placeholder for rendering, which is not the right answer: white, twemoji, medium, centre.
@@ -137,7 +144,7 @@ def spec_of(rows):
     return Spec(*map(torch.tensor, (concept, colour, style, size, place, count, other)))
 
 
-def render(spec, rng=None):
+def render(spec: Spec, rng: torch.Generator | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Render the scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64).
 
     rng jitters the background by up to 6 grey levels; None: the exact palette colour.
@@ -150,7 +157,7 @@ def render(spec, rng=None):
     return images, masks
 
 
-def copies(spec):
+def copies(spec: Spec) -> torch.Tensor:
     """The shape of each copy separately, ignoring occlusion: (B, copies, 64, 64) bool."""
     masks = torch.zeros(int(_pieces(spec).max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
     corners = _corners(spec)

@@ -9,6 +9,7 @@ outline by up to about a pixel, so that no line is perfectly straight.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -24,17 +25,17 @@ POINTS = 240  # on an outline
 CATEGORY = "objects"  # a filled shape has this category's colour
 
 
-def masks(names=None):
+def masks(names: str | Sequence[str] | None = None) -> torch.Tensor:
     """The filled shapes: (B, 1, 64, 64) bool. names: one of NAMES or a list of them; None: all."""
     return torch.stack([inside(wobbled(along(SHAPES[name]()), NAMES.index(name)))[None] for name in known(names)])
 
 
-def filled(names=None):
+def filled(names: str | Sequence[str] | None = None) -> torch.Tensor:
     """The shapes in the colour of a category, on black, like a segmentation map: (B, 3, 64, 64). names: as in masks."""
     return masks(names) * torch.tensor(CATEGORIES[CATEGORY])[:, None, None]
 
 
-def outline(names=None):
+def outline(names: str | Sequence[str] | None = None) -> torch.Tensor:
     """The shapes' outermost pixels, white on black: closed lines, one pixel wide, (B, 3, 64, 64). names: as in masks.
 
     Canny's detector would leave gaps at sharp corners.
@@ -44,7 +45,7 @@ def outline(names=None):
     return (shape & ~torch.stack(inner).all(0)).float().repeat(1, 3, 1, 1)
 
 
-def known(names):
+def known(names: str | Sequence[str] | None) -> list[str]:
     """The names as a list. Raises EduError for an unknown one."""
     names = [names] if isinstance(names, str) else list(NAMES if names is None else names)
     for name in names:
@@ -55,52 +56,52 @@ def known(names):
 
 # ---------------------------------------------------------------- outlines: (x, y) in units of RADIUS, y downwards
 
-def circle():
+def circle() -> torch.Tensor:
     return arc(0, 1)
 
 
-def square():
+def square() -> torch.Tensor:
     return torch.tensor([(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)])
 
 
-def triangle():
+def triangle() -> torch.Tensor:
     return torch.tensor([(0, -1), (1.05, 0.85), (-1.05, 0.85)])
 
 
-def star():
+def star() -> torch.Tensor:
     """Five points: the corners of two pentagons, alternating."""
     return arc(0, 1, 11)[:10] * torch.tensor([1.1, 0.47] * 5)[:, None] + torch.tensor([0, 0.1])
 
 
-def heart():
+def heart() -> torch.Tensor:
     """x = 16 sin^3 a, y = 13 cos a - 5 cos 2a - 2 cos 3a - cos 4a, rescaled."""
     a = angles(0, 1)
     y = 13 * a.cos() - 5 * (2 * a).cos() - 2 * (3 * a).cos() - (4 * a).cos()
     return torch.stack([a.sin()**3, -(y + 2.5) / 15], 1)
 
 
-def cross():
+def cross() -> torch.Tensor:
     """The three corners of the upper arm, rotated by zero, one, two and three quarter turns."""
     arm = torch.tensor([(-0.35, -1), (0.35, -1), (0.35, -0.35)])
     return torch.cat([arm @ torch.tensor([(c, s), (-s, c)]) for c, s in ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))])
 
 
-def crescent():
+def crescent() -> torch.Tensor:
     """Most of a circle, and back along a smaller one to the right."""
     return torch.cat([arc(0.37, 1.13), 0.71 * arc(0.05, -0.55) + torch.tensor([0.51, 0])]) + torch.tensor([0.13, 0])
 
 
-def bar():
+def bar() -> torch.Tensor:
     return torch.tensor([(-1.05, -0.4), (1.05, -0.4), (1.05, 0.4), (-1.05, 0.4)])
 
 
-def arc(start, end, n=POINTS):
+def arc(start: float, end: float, n: int = POINTS) -> torch.Tensor:
     """n points of the unit circle, clockwise from the top: (n, 2). start, end: in whole turns."""
     a = angles(start, end, n)
     return torch.stack([a.sin(), -a.cos()], 1)
 
 
-def angles(start, end, n=POINTS):
+def angles(start: float, end: float, n: int = POINTS) -> torch.Tensor:
     """n angles in radians. start, end: in whole turns."""
     return 2 * math.pi * torch.linspace(start, end, n)
 
@@ -112,7 +113,7 @@ CONDITIONS = {"canny": outline, "segmentation": filled}  # kind: the function th
 
 # ---------------------------------------------------------------- from outline to pixels
 
-def along(corners, n=POINTS):
+def along(corners: torch.Tensor, n: int = POINTS) -> torch.Tensor:
     """n points at equal distances along a closed polygon: (k, 2) -> (n, 2), in units of RADIUS."""
     closed = torch.cat([corners, corners[:1]])
     length = torch.cat([torch.zeros(1), (closed[1:] - closed[:-1]).norm(dim=1).cumsum(0)])
@@ -122,7 +123,7 @@ def along(corners, n=POINTS):
     return closed[i] + part[:, None] * (closed[i + 1] - closed[i])
 
 
-def wobbled(points, number):
+def wobbled(points: torch.Tensor, number: int) -> torch.Tensor:
     """Points (n, 2) in pixels, moved by a sum of slow waves; number: the index of the shape, which sets the phase of its waves."""
     s = torch.arange(len(points)) / len(points)
     waves = [[high * torch.sin(2 * math.pi * (k * s + 0.37 * k * (number + 1) + turn)) for k, high in WOBBLE.items()]
@@ -130,7 +131,7 @@ def wobbled(points, number):
     return RADIUS * points + torch.stack([sum(some) for some in waves], 1) + (PICTURE - 1) / 2
 
 
-def inside(points):
+def inside(points: torch.Tensor) -> torch.Tensor:
     """The pixels inside a closed polygon (n, 2): (64, 64) bool. A ray to the right crosses its sides an odd number of times."""
     (ax, ay), (bx, by) = points.T[:, :, None, None], points.roll(-1, 0).T[:, :, None, None]
     y, x = torch.arange(PICTURE)[:, None], torch.arange(PICTURE)

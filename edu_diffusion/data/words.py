@@ -13,7 +13,7 @@ import csv
 import functools
 import re
 
-from . import files
+from .checksums import checked
 
 COLOURS = {  # the ten backgrounds, sRGB
     "white": (250, 250, 250), "black": (24, 24, 28), "gray": (140, 140, 146), "red": (214, 48, 49),
@@ -46,14 +46,14 @@ TEMPLATES = (  # the first is the canonical one
 )
 
 
-def article(name):
+def article(name: str) -> str:
     """"a", "an" or nothing: plural names such as "french fries" take none."""
     if is_plural(name):
         return ""
     return "an" if re.match(r"(?!un[iu]|ufo|eu|one)[aeiou]|8|11|hour", name.lower()) else "a"
 
 
-def noun_phrase(name, size="", count=1):
+def noun_phrase(name: str, size: str = "", count: int = 1) -> str:
     """"a cat face", "a medium-sized cat face", "two small cat faces"."""
     word = size_word(size)
     if count > 1:
@@ -61,19 +61,21 @@ def noun_phrase(name, size="", count=1):
     return join(article(word or name) if article(name) else "", word, name)
 
 
-def size_word(size):
+def size_word(size: str) -> str:
     """The canonical adjective of a size; "" for none."""
     return "medium-sized" if size == "medium" else size
 
 
-def place_phrase(place):
+def place_phrase(place: str) -> str:
     """The canonical words for a place, with a leading space; "" for none."""
     if not place:
         return ""
     return " in the middle" if place == "centre" else f" at the {place}"
 
 
-def caption(name, colour="", size="", place="", style="", count=1, template=0):
+def caption(
+    name: str, colour: str = "", size: str = "", place: str = "", style: str = "", count: int = 1, template: int = 0,
+) -> str:
     """The sentence that says exactly this; empty attributes are not mentioned.
 
     name: a concept's name or alias, or THING. template: index into TEMPLATES. Returns str.
@@ -81,7 +83,7 @@ def caption(name, colour="", size="", place="", style="", count=1, template=0):
     return sentence(noun_phrase(name, size, count), colour, place, style, template)
 
 
-def sentence(thing, colour="", place="", style="", template=0):
+def sentence(thing: str, colour: str = "", place: str = "", style: str = "", template: int = 0) -> str:
     """The same around a noun phrase: "an animal", "a cat face and a tree"."""
     return TEMPLATES[template].format(
         thing=thing,
@@ -94,25 +96,25 @@ def sentence(thing, colour="", place="", style="", template=0):
     )
 
 
-def join(*words):
+def join(*words: str) -> str:
     return " ".join(word for word in words if word)
 
 
 @functools.cache
-def irregular():
+def irregular() -> dict[str, str]:
     """Irregular plurals: {singular: plural}; a name that is plural already maps to itself."""
-    with open(files.folder("datasets", "emoji") / "plurals.csv", encoding="utf-8", newline="") as file:
+    with open(checked("emoji") / "plurals.csv", encoding="utf-8", newline="") as file:
         return {row["singular"]: row["plural"] for row in csv.DictReader(file)}
 
 
-def is_plural(name):
+def is_plural(name: str) -> bool:
     """Whether a name takes no article: "french fries", but not "glass" or "bus"."""
     if name in irregular():
         return irregular()[name] == name or irregular()[name].endswith(f"of {name}")
     return name.endswith("s") and not name.endswith(("ss", "us", "is", "as"))
 
 
-def plural(name):
+def plural(name: str) -> str:
     """"cat faces", "cherries", "boxes"; what is plural already stays."""
     if name in irregular():
         return irregular()[name]
@@ -123,7 +125,7 @@ def plural(name):
     return name[:-1] + "ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else name + "s"
 
 
-def likelihood(attribute, word):
+def likelihood(attribute: str, word: str) -> list[float]:
     """P(word | value) for every value, in the order of SIZES or PLACES: list of floats."""
     table = FITS[attribute]
     values = SIZES if attribute == "size" else PLACES
@@ -131,7 +133,7 @@ def likelihood(attribute, word):
     return [table[word].get(value, 0.0) / totals[value] for value in values]
 
 
-def choose_word(attribute, value, u):
+def choose_word(attribute: str, value: str, u: float) -> str:
     """The word for a value, where u, in [0, 1), decides among those that fit."""
     fitting = {word: row[value] for word, row in FITS[attribute].items() if value in row}
     left = u * sum(fitting.values())

@@ -5,6 +5,9 @@ Source: datasets/emoji (its README.md says where the sprites come from and under
 
 import csv
 import functools
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +15,8 @@ import torch
 from PIL import Image
 
 from ..errors import EduError
-from . import chances, files, phrases, words
+from . import chances, phrases, words
+from .checksums import checked
 
 CELL = 64
 FULL = ("full", "heldout_colour", "heldout_style")  # splits of prompts.csv whose prompts name every attribute
@@ -38,8 +42,8 @@ class World:
     (concepts, styles) booleans, False where a pair is held out of the generative models' training (the judge knows all sprites).
     """
 
-    def __init__(self, root=None):
-        self.root = root or files.folder("datasets", "emoji")
+    def __init__(self, root: pathlib.Path | None = None) -> None:
+        self.root = root or checked("emoji")
         self.concepts = [_concept(i, row) for i, row in enumerate(read_csv(self.root / "captions.csv"))]
         self.by_id = {c.id: c for c in self.concepts}
         self.colour_allowed = self._allowed("colour", list(words.COLOURS))
@@ -48,7 +52,7 @@ class World:
         self._memberships = read_csv(self.root / "categories.csv")
         self.said = {row["category"]: row["said"] for row in self._memberships}  # category -> "an animal", "something to wear"
         self.categories = list(self.said)
-        self._sprites = {}
+        self._sprites: dict[tuple[str, int], torch.Tensor] = {}
 
     def _allowed(self, kind, values):
         table = torch.ones(len(self.concepts), len(values), dtype=torch.bool)
@@ -57,16 +61,16 @@ class World:
                 table[self.by_id[row["id"]].index, values.index(row["value"])] = False
         return table
 
-    def tier(self, name):
+    def tier(self, name: str) -> torch.Tensor:
         """Indices of the concepts of a tier: "core", "wide" (core included), "heldout"; LongTensor."""
         members = {"core": {"core"}, "wide": {"core", "wide"}, "heldout": {"heldout"}}[name]
         return torch.tensor([c.index for c in self.concepts if c.tier in members])
 
-    def members(self, category):
+    def members(self, category: str) -> torch.Tensor:
         """Indices of the core concepts that belong to a category; LongTensor."""
         return torch.tensor([self.by_id[r["id"]].index for r in self._memberships if r["category"] == category])
 
-    def categories_of(self, index):
+    def categories_of(self, index: int) -> Sequence[str]:
         """The categories of a concept, by its index; () outside the core."""
         return self._by_concept.get(self.concepts[index].id, ())
 
@@ -78,21 +82,21 @@ class World:
         return found
 
     @functools.cached_property
-    def vocabulary(self):
+    def vocabulary(self) -> set[str]:
         """Every word that a training caption may contain, typos excluded: set of lower-case strings."""
         known = [name for c in self.concepts if c.tier != "heldout" for name in (c.name, *c.aliases)]
         names = [*known, *map(words.plural, known), *self.said.values()]
         return phrases.vocabulary() | {word for name in names for word in phrases.split(name)}
 
-    def conditional(self, **said):
+    def conditional(self, **said: str) -> dict[str, torch.Tensor]:
         """The probability of every attribute given these words, see chances.conditional."""
         return chances.conditional(self, **said)
 
-    def sample(self, n, rng, **said):
+    def sample(self, n: int, rng: torch.Generator, **said: str) -> tuple[torch.Tensor, ...]:
         """Scenes sampled from that distribution, see chances.sample."""
         return chances.sample(self, n, rng, **said)
 
-    def sprites(self, style, size=CELL):
+    def sprites(self, style: str, size: int = CELL) -> torch.Tensor:
         """Every concept's sprite in a style: (concepts, 4, size, size) uint8, colour times alpha, then alpha.
 
         Colour is premultiplied, so that a downscaled edge contains no colour from transparent pixels.
@@ -106,18 +110,18 @@ class World:
 
 
 @functools.cache
-def world():
+def world() -> World:
     """The one shared World, read on first use."""
     return World()
 
 
-def prompts(tier=None, split=None):
+def prompts(tier: str | None = None, split: str | Iterable[str] | None = None) -> list[dict[str, str]]:
     """Rows of the frozen prompt list (prompts.csv), as dicts; an empty attribute is unspecified, and not evaluated.
 
     tier: core or wide. split: a name, or several: full, open, category, unseen_wording, unknown_word, aliases,
     heldout_colour, heldout_style, counts, pairs.
     """
-    rows = read_csv(files.folder("datasets", "emoji") / "prompts.csv")
+    rows = read_csv(checked("emoji") / "prompts.csv")
     wanted, known = {split} if isinstance(split, str) else set(split or ()), {r["split"] for r in rows}
     if not wanted <= known:
         unknown, there = (", ".join(sorted(names)) for names in (wanted - known, known))
@@ -125,7 +129,7 @@ def prompts(tier=None, split=None):
     return [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
 
 
-def read_csv(path):
+def read_csv(path: str | os.PathLike) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -6,6 +6,8 @@
 Each exercise is declared once, as an Exercise; lessons, tests and graders take it from EXERCISES.
 """
 
+from collections.abc import Callable
+
 from ..errors import EduError
 from . import clip, control, denoise, edit, guidance, lora, noise, personalize, samplers, style, unet, vae
 from .exercise import Exercise, Verdict, judged
@@ -17,7 +19,7 @@ EXERCISES = {e.name: e for e in [*guidance.EXERCISES, *noise.EXERCISES, *denoise
                                  *lora.EXERCISES, *style.EXERCISES, *unet.EXERCISES, *control.EXERCISES]}
 
 
-def verdict(name, mine):
+def verdict(name: str, mine: Callable | None) -> Verdict:
     """Return the Verdict(right, words) on a learner's function; right is None while there is no function.
 
     name: of an exercise; an unknown one raises EduError. mine: the function; errors inside it are not raised.
@@ -27,6 +29,6 @@ def verdict(name, mine):
     return judged(EXERCISES[name], mine)
 
 
-def check(name, mine):
+def check(name: str, mine: Callable | None) -> None:
     """Print the verdict on a learner's function; mine: the function, or None while it is not written."""
     print(verdict(name, mine).words)

@@ -1,6 +1,6 @@
 """Figures of the lessons and widgets: functions of tensors that return a picture with its alt text.
 
-They use only numpy and matplotlib, never pyplot. Every function returns a Picture, except `source`, which shows code.
+They use only numpy, matplotlib and Pillow, never pyplot. Every function returns a Picture, except `source`, which shows code.
 """
 
 from .attention import attention_overlay
@@ -24,14 +24,14 @@ from .noise_stages import noising
 from .order_plots import order, orders
 from .points import clouds
 from .rendering import Picture, picture, to_png
-from .schedule_plots import level, schedules
+from .schedule_plots import noise_level, schedules
 from .tensors import channels, maps, tokens
 from .unet import time_embedding, without
 from .vae import Coded, edited_latent, reconstructions, ways
 
 __all__ = [
     "Picture", "attention_overlay", "block_bars", "channels", "clouds", "contact_sheet", "course_map",
-    "digits", "feature_maps", "film_strip", "histogram", "level", "maps", "nearest", "picture",
+    "digits", "feature_maps", "film_strip", "histogram", "maps", "nearest", "noise_level", "picture",
     "Coded", "Moment", "edited_latent", "guidance", "reconstructions", "timeline", "ways",  # explorers
     "caption_growth", "caption_neighbours", "similarity_map", "swapped_word", "time_embedding", "without",
     "effect", "noising", "order", "orders",  # lessons 03 and 07

@@ -1,6 +1,6 @@
 """Methods side by side: a dot for each score, and a line for its 95 % confidence interval."""
 
-from .artists import inked
+from .artists import text_mask
 from .rendering import picture
 from .style import BLUE, INK, LIGHT, QUIET, SMALL, canvas, panel, write
 
@@ -23,7 +23,7 @@ def compared(names, panels, unit=""):
     if wrong or not panels:
         raise ValueError(f"{wrong[0] if wrong else 'Nothing'!r} does not have one score for each of {len(names)} methods; "
                          "give None for a missing score.")
-    left = max(NAMES, *(2 * GAP + inked(name, SMALL, "right", "normal", "sans").shape[1] for name in names))
+    left = max(NAMES, *(2 * GAP + text_mask(name, SMALL).width for name in names))
     fig = canvas(left + len(panels) * WIDE, TOP + ROW * len(names) + 34)
     for i, name in enumerate(names):
         write(fig, left - GAP, TOP + ROW * (i + 0.5), name, SMALL, ha="right")

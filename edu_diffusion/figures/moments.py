@@ -25,20 +25,20 @@ class Moment(NamedTuple):
     result: object  # (3, H, W), the final picture
 
 
-def timeline(moments, levels, i, swap=None):
+def timeline(moments, timesteps, i, swap=None):
     """Show x_t at step i, the predicted x_0, the predicted noise and the final picture, one row for each run.
 
-    moments: one or two of Moment. levels: the timestep t of every step. i: the step shown, counted from 0.
+    moments: one or two of Moment. timesteps: the timestep t of every step. i: the step shown, counted from 0.
     swap: the step at which the second run's prompt was swapped, or None. Returns a Picture.
     """
-    if not moments or not 0 <= i < len(levels):
-        raise ValueError(f"There are {len(moments)} runs, and the step is {i} of {len(levels)}; "
-                         f"give at least one run, and a step from 0 to {len(levels) - 1}.")
+    if not moments or not 0 <= i < len(timesteps):
+        raise ValueError(f"There are {len(moments)} runs, and the step is {i} of {len(timesteps)}; "
+                         f"give at least one run, and a step from 0 to {len(timesteps) - 1}.")
     wide, high = fitted(moments[0].clean, EDGE)
     width, row = max(4 * (wide + GAP) + GAP, 560), high + 28
     fig = canvas(width, 88 + len(moments) * row)
-    write(fig, GAP, 12, f"step {i + 1} of {len(levels)}: timestep t = {levels[i]}", ha="left")
-    ruler(fig, GAP, 24, width - 2 * GAP, levels, i, swap)
+    write(fig, GAP, 12, f"step {i + 1} of {len(timesteps)}: timestep t = {timesteps[i]}", ha="left")
+    ruler(fig, GAP, 24, width - 2 * GAP, timesteps, i, swap)
     for c, title in enumerate(TITLES):
         write(fig, GAP + c * (wide + GAP) + wide / 2, 74, title, SMALL, color=QUIET)
     for r, moment in enumerate(moments):
@@ -52,7 +52,7 @@ def timeline(moments, levels, i, swap=None):
                 place(fig, pixels, x, y, wide, high)
         words = textwrap.shorten(f"{moment.words}; {told(moment)}", width // 7, placeholder="...")
         write(fig, GAP, y + high + 12, words, SMALL, ha="left")
-    return picture(fig, f"Step {i + 1} of {len(levels)}, timestep t = {levels[i]}. "
+    return picture(fig, f"Step {i + 1} of {len(timesteps)}, timestep t = {timesteps[i]}. "
                         + " ".join(f"{m.words}: the noisy picture; {told(m)}." for m in moments)
                         + apart(moments, swap))
 
@@ -76,9 +76,9 @@ def distance(a, b):
     return np.abs(array(a) - array(b)).mean()
 
 
-def ruler(fig, x, y, width, levels, i, swap):
+def ruler(fig, x, y, width, timesteps, i, swap):
     """Draw a line with a dot for every step, from noise to picture."""
-    n = len(levels)
+    n = len(timesteps)
     line, below = y + 13, y + 28
     steps = x + width * (np.arange(n) + 0.5) / n
     mark(fig, steps[[0, -1]], [line, line], color=LIGHT, linewidth=3, zorder=0)

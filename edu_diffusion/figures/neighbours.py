@@ -8,20 +8,20 @@ from .style import AMOUNT, GAP, SMALL, array, canvas, rgb, show, write
 __all__ = ["nearest"]
 
 
-def nearest(image, drawings, labels, scale=3):
+def nearest(image, references, labels, scale=3):
     """Show a picture, the reference pictures nearest to it, and the difference from the first of them.
 
-    image: (3, H, W) in [-1, 1], from the model. drawings: (N, 3, H, W), the nearest first. labels: N strings.
+    image: (3, H, W) in [-1, 1], from the model. references: (N, 3, H, W), the nearest first. labels: N strings.
     The difference is the mean over the colours of |image - reference|; its scale ends at 1, half the range.
     Returns a Picture.
     """
-    if len(drawings) != len(labels) or not len(labels):
-        raise ValueError(f"There are {len(drawings)} reference pictures and {len(labels)} labels; give one for each.")
+    if len(references) != len(labels) or not len(labels):
+        raise ValueError(f"There are {len(references)} reference pictures and {len(labels)} labels; give one for each.")
     edge, top = image.shape[-1] * scale, 30
     titles = ["the model's picture", "the difference", *labels]
     fig = canvas(len(titles) * (edge + GAP) + GAP, edge + top + GAP)
-    gap = np.abs(array(image) - array(drawings[0])).mean(0)
-    panels = [(rgb(image), {}), (gap, {"cmap": AMOUNT, "vmin": 0, "vmax": 1}), *((rgb(d), {}) for d in drawings)]
+    gap = np.abs(array(image) - array(references[0])).mean(0)
+    panels = [(rgb(image), {}), (gap, {"cmap": AMOUNT, "vmin": 0, "vmax": 1}), *((rgb(r), {}) for r in references)]
     for i, (title, (pixels, colours)) in enumerate(zip(titles, panels)):
         x = GAP + i * (edge + GAP)
         write(fig, x + edge / 2, top / 2, title, SMALL)

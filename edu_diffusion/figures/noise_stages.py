@@ -6,7 +6,7 @@ from .artists import DPI, mark, paste
 from .moments import fitted
 from .rendering import picture
 from .schedule_plots import FLOOR, LINES, plot, ratio
-from .static_layer import still
+from .static_layer import static_layer
 from .style import GAP, INK, QUIET, SMALL, array, canvas, place, write
 
 __all__ = ["QUANTITIES", "noising"]
@@ -47,7 +47,7 @@ def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
 def lines(fig, y, width, curves, t, quantity):
     """Draw the curves with their legend and the timestep. Only the timestep moves while a slider is dragged."""
     key = (quantity, width, *curves, *(curve.tobytes() for curve in curves.values()))
-    base = still(key, fig.get_figwidth() * DPI, BELOW, lambda sheet: plotted(sheet, width, curves, quantity))
+    base = static_layer(key, fig.get_figwidth() * DPI, BELOW, lambda sheet: plotted(sheet, width, curves, quantity))
     paste(fig, base.pixels, 0, y)
     (x, top), (_, bottom) = (base.at(t, end) for end in base.ends)
     mark(fig, [x, x], [y + top, y + bottom], color=QUIET, linewidth=1)

@@ -24,8 +24,8 @@ def run_map(diagram, details=None):
     diagram: see figures.pipeline. details: its Details, or None. Returns a Picture.
     """
     pixels = imread(io.BytesIO(details.picture.png)) if details and details.picture else np.zeros((0, 0, 3))
-    opened = told(details) if details else []
-    high = diagram.height + (19 * len(opened) + 20 if opened else 0)
+    lines = told(details) if details else []
+    high = diagram.height + (19 * len(lines) + 20 if lines else 0)
     wide = max(diagram.width, pixels.shape[1] + 2 * GAP)
     fig, axes = sheet(wide, high + pixels.shape[0] + GAP * bool(pixels.size))
     axes.add_patch(Rectangle(diagram.frame[:2], *diagram.frame[2:], facecolor=PAPER, edgecolor=QUIET))
@@ -33,7 +33,7 @@ def run_map(diagram, details=None):
         line(axes, arrow)
     for box in diagram.boxes:
         draw(axes, box, details is not None and box.name == details.name)
-    for i, text in enumerate(opened):
+    for i, text in enumerate(lines):
         write(fig, 30, diagram.height + 14 + 19 * i, text, TEXT if not i else SMALL, ha="left",
               weight="bold" if not i else "normal")
     if pixels.size:
@@ -53,9 +53,9 @@ def told(details):
 def described(diagram, details):
     """Return the alt text: the boxes with their shapes, then the text below."""
     boxes = ", ".join(f"{box.label} ({box.shape})" if box.shape else box.label for box in diagram.boxes)
-    opened = " ".join([f"Opened is {details.title}.", *told(details)[1:]]) if details else ""
+    inside = " ".join([f"Opened is {details.title}.", *told(details)[1:]]) if details else ""
     seen = f" {details.picture.alt}" if details and details.picture else ""
-    return f"Map of a run, from the prompt to the picture: {boxes}. {opened}{seen}"
+    return f"Map of a run, from the prompt to the picture: {boxes}. {inside}{seen}"
 
 
 def draw(axes, box, marked):

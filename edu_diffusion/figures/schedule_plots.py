@@ -5,7 +5,7 @@ import numpy as np
 from .rendering import picture
 from .style import BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, QUIET, SMALL, array, canvas, panel, rgb, show, write
 
-__all__ = ["level", "schedules"]
+__all__ = ["noise_level", "schedules"]
 
 LINES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (INK, (0, (5, 1, 1, 1, 1, 1)))]
 FLOOR = 1e-5  # a lower signal-to-noise ratio is drawn at this value
@@ -38,7 +38,7 @@ def schedules(abars, mark=None):
                         f"signal-to-noise ratio against the timestep t; all curves fall. {told}.")
 
 
-def level(image, abars, name, t, scale=3):
+def noise_level(image, abars, name, t, scale=3):
     """Show a noisy picture beside the curve of its schedule, with its timestep marked.
 
     image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the timestep. Returns a

@@ -7,13 +7,13 @@ import numpy as np
 from .artists import pixels_of
 from .style import canvas
 
-__all__ = ["Still", "still"]
+__all__ = ["StaticLayer", "static_layer"]
 
 MOST = 16  # how many static layers are cached
-KEPT = {}
+CACHE = {}
 
 
-class Still(NamedTuple):
+class StaticLayer(NamedTuple):
     """A static layer: the part of a figure that does not change from one picture to the next."""
 
     pixels: np.ndarray  # (H, W, 4), uint8
@@ -21,19 +21,19 @@ class Still(NamedTuple):
     ends: tuple  # the highest and the lowest y of its axes
 
 
-def still(key, wide, high, paint):
+def static_layer(key, wide, high, paint):
     """Return the static layer that paint(fig) draws on a page of wide x high pixels; paint returns its axes.
 
     key: everything it depends on, hashable: for an equal key it is drawn once, as long as it is in the cache.
     """
-    if key not in KEPT:
+    if key not in CACHE:
         fig = canvas(wide, high, "none")
         axes = paint(fig)
         pixels = pixels_of(fig).copy()
-        while len(KEPT) >= MOST:
-            KEPT.pop(next(iter(KEPT)), None)
-        KEPT[key] = Still(pixels, placing(axes, high), axes.get_ylim()[::-1])
-    return KEPT[key]
+        while len(CACHE) >= MOST:
+            CACHE.pop(next(iter(CACHE)), None)
+        CACHE[key] = StaticLayer(pixels, placing(axes, high), axes.get_ylim()[::-1])
+    return CACHE[key]
 
 
 def placing(axes, high):

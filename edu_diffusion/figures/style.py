@@ -1,13 +1,11 @@
 """The style of all figures: sizes, a colour-blind safe palette, sharp pixels."""
 
-from functools import lru_cache
-
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from .artists import DPI, paste, resized, worded
+from .artists import DPI, draw_text, paste, resized
 
 TEXT, SMALL = 11, 9.5  # points; at 100 dpi still legible when a page 1024 pixels wide shrinks the figure by a third
 INK, QUIET, PAPER = "#1a1a1a", "#5f6b76", "#ffffff"
@@ -52,20 +50,12 @@ def fill(fig, x, y, wide, high, colour):
 
 def coloured(values, cmap, vmin=0.0, vmax=1.0):
     """Return the colours (..., 3), uint8, of values from vmin to vmax; values beyond get the colour of that end."""
-    share = np.clip((array(values) - vmin) / (vmax - vmin), 0, 1)
-    colours = table(cmap)
-    return colours[np.minimum((share * len(colours)).astype(int), len(colours) - 1)]
-
-
-@lru_cache(maxsize=16)
-def table(cmap):
-    """Return all colours of a colour map: (N, 3), uint8."""
-    return colormaps[cmap](np.arange(colormaps[cmap].N), bytes=True)[:, :3]
+    return colormaps[cmap]((array(values) - vmin) / (vmax - vmin), bytes=True)[..., :3]
 
 
 def write(fig, x, y, text, size=TEXT, color=INK, **style):
-    """Write text at x, y pixels from the top-left corner of the figure; style: see `worded`. A $ stays a $."""
-    worded(fig, x, y, text, size, color, **style)
+    """Write text at x, y pixels from the top-left corner of the figure; style: see `draw_text`. A $ stays a $."""
+    draw_text(fig, x, y, text, size, color, **style)
 
 
 def array(x):

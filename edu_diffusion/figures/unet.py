@@ -35,13 +35,13 @@ def without(image, other, name, scale=4):
                         f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.")
 
 
-def time_embedding(rows, levels, step):
+def time_embedding(rows, timesteps, step):
     """Show the time embedding that every ResNet block receives: a row for each step, a column for each number.
 
-    rows: N vectors (width,). levels: their timesteps t. step: the row that is marked, from 0. Returns a Picture.
+    rows: N vectors (width,). timesteps: t of each. step: the row that is marked, from 0. Returns a Picture.
     """
-    if len(rows) != len(levels) or step not in range(len(rows)):
-        raise ValueError(f"There are {len(rows)} rows, {len(levels)} timesteps and the step {step}; "
+    if len(rows) != len(timesteps) or step not in range(len(rows)):
+        raise ValueError(f"There are {len(rows)} rows, {len(timesteps)} timesteps and the step {step}; "
                          "give one timestep for each row, and the number of a row.")
     values = np.stack([array(row) for row in rows])
     left, wide, high = 130, 850, 22
@@ -52,10 +52,10 @@ def time_embedding(rows, levels, step):
     write(fig, GAP, 14, f"time embedding: {size}", ha="left")
     write(fig, GAP, 34, note, SMALL, ha="left", color=QUIET)
     place(fig, values, left, 52, wide, high * len(values), SIGNED, -limit, limit)
-    for i, t in enumerate(levels):
+    for i, t in enumerate(timesteps):
         style = {"weight": "bold", "color": INK} if i == step else {"color": QUIET}
         write(fig, left - 10, 52 + high * (i + 0.5), f"step {i + 1}, t = {t}", SMALL, ha="right", **style)
     far = [float(np.linalg.norm(values[step] - row)) for row in values]
     return picture(fig, f"The time embedding, {size} as coloured cells, purple below zero and orange above; "
-                        f"marked is step {step + 1}, t = {levels[step]}. Farthest from it is step "
+                        f"marked is step {step + 1}, t = {timesteps[step]}. Farthest from it is step "
                         f"{int(np.argmax(far)) + 1}, at a distance of {max(far):.2g}.")

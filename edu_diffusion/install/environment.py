@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from edu_diffusion.errors import EduError
-from edu_diffusion.install.pip import INSTALL, Display, Pip
+from edu_diffusion.install.pip import Pip, say
 from edu_diffusion.install.torch_build import install_torch, installed_torch
 
 MODULES = (
@@ -39,6 +39,9 @@ MODULES = (
 TEST_MODULES = ("pytest", "pytest_timeout", "nbval", "nbformat")
 PIP = "pip==26.3"
 INSIDE = "EDU_DIFFUSION_INSIDE"
+# For the processes that we start: a missing file must not mean minutes of retries, nor usage be reported, nor learners be
+# greeted by notes on optional packages.
+QUIET = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TRANSFORMERS_VERBOSITY": "error"}
 UNFINISHED = "unfinished"
 
 
@@ -139,24 +142,23 @@ def child_environment(root):
     """
     paths = [str(root)] * (root is not None) + os.environ.get("PYTHONPATH", "").split(os.pathsep)
     unique = list(dict.fromkeys(path for path in paths if path))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(unique), "PYTHONUTF8": "1"}
+    return {**QUIET, **os.environ, "PYTHONPATH": os.pathsep.join(unique), "PYTHONUTF8": "1"}
 
 
 # ---------------------------------------------------------------- the installation
 
 def install(root, venv):
     """Create or complete the environment; its stamp says "unfinished" until the last step is done."""
-    display = Display()
     what = "Updating" if stamp(venv) not in (None, UNFINISHED) else "First start: installing into"
-    display.say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
+    say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
     make_venv(venv)
     stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
-    pip = Pip(venv_python(venv), root, venv / "install.log", display)
+    pip = Pip(venv_python(venv), root, venv / "install.log")
     pip("pip", "install", "--retries", "2", PIP)
     install_torch(root, pip)
-    pip("the packages", *INSTALL, "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", ".[test]")
+    pip("the packages", "install", "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", ".[test]")
     stamp_file(venv).write_text(fingerprint(root), encoding="utf-8")
-    display.say("Installed.")
+    say("Installed.")
 
 
 def make_venv(venv):

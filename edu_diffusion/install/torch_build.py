@@ -7,7 +7,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from edu_diffusion.install.pip import INSTALL
+from edu_diffusion.install.pip import say
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -15,7 +15,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 def install_torch(root, pip):
     """Install torch alone, by preference: what pip would choose if that needs no CUDA, then the CPU index.
 
-    `pip`: the environment's, see pip_progress.Pip. Raises EduError when no build can be installed.
+    `pip`: the environment's, see pip.Pip. Raises EduError when no build can be installed.
     """
     pin = torch_pin(root)
     found = resolve(pin, root, pip) if sys.platform.startswith("linux") else []
@@ -24,15 +24,15 @@ def install_torch(root, pip):
         return
     if cuda:
         why = "" if has_nvidia() else "torch's CPU build is not available here, only the one for NVIDIA cards: "
-        pip.display.say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
-                        f"Ctrl-C stops it; the next start tries again.")
-    pip("torch", *INSTALL, "-c", "constraints.txt", pin)
+        say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
+            f"Ctrl-C stops it; the next start tries again.")
+    pip("torch", "install", "-c", "constraints.txt", pin)
 
 
 def from_cpu_index(pin, pip):
     """Try the public index of builds without CUDA, with short timeouts; return success."""
     brief = ("--no-deps", "--retries", "1", "--timeout", "15")
-    return pip("torch's CPU build", *INSTALL, *brief, "--index-url", CPU_INDEX, pin, may_fail=True)
+    return pip("torch's CPU build", "install", *brief, "--index-url", CPU_INDEX, pin, may_fail=True)
 
 
 def installed_torch(pip):
@@ -54,7 +54,7 @@ def has_nvidia():
 def resolve(pin, root, pip):
     """Return pip's report (a list of what it would install) for one requirement, without downloading it."""
     report = root / ".venv" / "torch.json"
-    pip("torch (choosing a build)", "install", "--dry-run", "--ignore-installed", "-c", "constraints.txt",
+    pip("torch (choosing a build)", "install", "--quiet", "--dry-run", "--ignore-installed", "-c", "constraints.txt",
         "--report", str(report), pin)
     return json.loads(report.read_text(encoding="utf-8"))["install"]
 

@@ -5,25 +5,27 @@ reference (drawings.py) answers the same questions. What a prompt leaves unspeci
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 
 from ..data import scenes, words
 from ..data.world import world
 from . import parts
+from .judge import Judge
 from .nearest import ground, nearest_reference
 
 SIDES = ("left", "right", "top", "bottom")
 
 
-def background(images):
+def background(images: torch.Tensor) -> torch.Tensor:
     """Index of the palette colour nearest to the frame's median: (B, 3, 64, 64) -> (B,)."""
     distance = (ground(images)[:, None, :, 0, 0] - scenes.PALETTE.to(images)).square().sum(2)
     return distance.argmin(dim=1)
 
 
 @torch.no_grad()
-def read(judge, images):
+def read(judge: Judge, images: torch.Tensor) -> dict[str, torch.Tensor]:
     """Predictions of judge and frame: {"concept": (B, 5), best first; "colour", "style", "size", "place": (B,)}, on the CPU."""
     answers = answer(judge, images)
     best = {part: answers[part].argmax(1).cpu() for part in ("style", "size", "place")}
@@ -37,7 +39,9 @@ def read_nearest(images, styles=scenes.STYLES, tier="core"):
             "distance": distance}
 
 
-def right(judge, images, rows, found=None):
+def right(
+    judge: Judge, images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None,
+) -> dict[str, torch.Tensor]:
     """What is right in each image by the judge, by prompt rows: dict of (B,) booleans, on the CPU.
 
     "pair": concept, colour and style; "all": everything that was asked. Empty cells count as right. found: the result of
@@ -47,7 +51,9 @@ def right(judge, images, rows, found=None):
     return combined(verdict | several(verdict, images, rows, functools.partial(read, judge)))
 
 
-def right_by_nearest(images, rows, found=None, tier="core"):
+def right_by_nearest(
+    images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None, tier: str = "core",
+) -> dict[str, torch.Tensor]:
     """The same by the nearest reference. found: the result of read_nearest, if already known."""
     verdict = compared(found or read_nearest(images, tier=tier), rows)
     del verdict["top5"]

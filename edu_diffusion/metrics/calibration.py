@@ -7,22 +7,31 @@ prompt, through the VAE and read by the same judge, give the floor: finite sampl
 """
 
 import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..data import scenes
 from ..data.world import prompts, world
 from .accuracy import read
+from .judge import Judge
 from .sampling import draw, through_vae
 from .statistics import mean, paired
 from .text_to_image import possible, said
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 PARTS = ("colour", "style", "size", "place")
 PROMPTS = 20  # the first open prompts
 UNIT = "TV"
 
 
-def calibration_scores(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=20, batch=None):
+def calibration_scores(
+    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = 1.0, rows: Sequence[dict] | None = None,
+    seeds: int = 300, n_steps: int = 20, batch: int | None = None,
+) -> dict[str, dict]:
     """Distance of the generated from the true distribution: {name: score}, means over prompts, intervals by prompt.
 
     rows: prompts; None is the first PROMPTS open ones of the core. seeds: images per prompt. calibration: the mean over a
@@ -34,7 +43,7 @@ def calibration_scores(pipe, judge, guidance=1.0, rows=None, seeds=300, n_steps=
     return table(found)
 
 
-def open_prompts(limit=None):
+def open_prompts(limit: int | None = None) -> list[dict]:
     """The first open prompts of the core without held-out pairs, which the world does not contain; limit None is PROMPTS."""
     return [row for row in prompts("core", "open") if possible(row)][:limit or PROMPTS]
 
@@ -52,10 +61,11 @@ def real(pipe, row, n, seed=0):
     return through_vae(pipe, scenes.render(single(world().sample(n, rng, **said(row))), rng)[0])
 
 
-def single(parts):
+def single(parts: Sequence[torch.Tensor]) -> scenes.Spec:
     """The Spec of scenes with a single object. parts: concept, colour, style, size and place, each (n,)."""
-    one = torch.ones_like(parts[0])
-    return scenes.Spec(*parts, count=one, other=-one)
+    concept, colour, style, size, place = parts
+    one = torch.ones_like(concept)
+    return scenes.Spec(concept, colour, style, size, place, count=one, other=-one)
 
 
 def unsaid(row):

@@ -12,7 +12,8 @@ The ceiling is the real picture through the VAE: no latent diffusion model can f
 Hand-drawn shapes (data/shapes.py) are harder: no scene looks like them, so only the condition determines their shape.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,9 @@ from ..data import conditions, pose, scenes, shapes
 from ..data.world import world
 from .sampling import GUIDANCE, STEPS, through_vae
 from .statistics import mean, paired
+
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel, StableDiffusionPipeline
 
 SEED = 2**40  # of the cases: far beyond the seeds of any training
 MOST = 160  # cases
@@ -39,7 +43,10 @@ class Cases(NamedTuple):
     truth: torch.Tensor
 
 
-def scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
+def scores(
+    pipe: "StableDiffusionPipeline", controlnet: "ControlNetModel", kind: str, seeds: Sequence[int] = (0, 1000, 2000),
+    limit: int | None = None,
+) -> dict[str, dict]:
     """{name: score} of a ControlNet on held-out cases, the names beginning with the kind and the metric.
 
     kind: one of conditions.KINDS. limit: only the first cases. The plain name is the image with its condition;

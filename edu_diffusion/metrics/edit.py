@@ -5,15 +5,21 @@ next prompt of the list, inpainting for the next prompt's object in a box around
 scene on a wider canvas; inversion uses the prompt that describes the image. Differences are paired.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import steps
 from ..data import scenes, words
 from ..data.world import prompts, world
 from .accuracy import background, right
-from .judge import load_judge
+from .judge import Judge, load_judge
 from .sampling import GUIDANCE, STEPS, through_vae
 from .statistics import mean, paired, score
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 MARGIN = 16  # pixels added to the canvas, left and right
@@ -21,7 +27,10 @@ LONGER = 5  # times as many steps, for a more accurate inversion
 
 
 @torch.no_grad()
-def scores(pipe, seeds=(0, 1000, 2000), limit=None, judge=None, n_steps=STEPS):
+def scores(
+    pipe: "StableDiffusionPipeline", seeds: Sequence[int] = (0, 1000, 2000), limit: int | None = None,
+    judge: Judge | None = None, n_steps: int = STEPS,
+) -> dict[str, dict]:
     """All scores of editing with a pipeline: {name: score}.
 
     edit_distance_*: root mean square distance from the original, in [-1, 1], for each strength; edit_further_*: the increase
@@ -75,7 +84,7 @@ def exchanged(pipe, judge, rows, images, masks, seeds, given):
 
 def widened(pipe, rows, images, seeds, given):
     """Outpainting: the canvas extended left and right; the margin should have the background's colour."""
-    canvas, margin = steps.grow(images, left=MARGIN, right=MARGIN)
+    canvas, margin = steps.expand_canvas(images, left=MARGIN, right=MARGIN)
     drawn = torch.cat([ends(steps.inpaint, pipe, rows, seed, (canvas, margin), **given) for seed in seeds])
     many = canvas.repeat(len(seeds), 1, 1, 1)
     pasted = steps.paste(many, drawn, margin)

@@ -5,7 +5,7 @@ import torch
 RESAMPLES = 50  # bootstrap samples of the images, for an interval
 
 
-def frechet_distance(a, b):
+def frechet_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     """Squared Fréchet distance between the Gaussians fitted to two sets of features.
 
     d^2 = |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a^(1/2) C_b C_a^(1/2))^(1/2))
@@ -27,7 +27,7 @@ def root(matrix):
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
-def excess(real, drawn, other, resamples=RESAMPLES):
+def excess(real: torch.Tensor, drawn: torch.Tensor, other: torch.Tensor, resamples: int = RESAMPLES) -> dict:
     """{value, n, low, high}: how much farther the generated images are from real ones than other real ones are; 0 is best.
 
     excess = frechet(real, drawn) - frechet(real, other)

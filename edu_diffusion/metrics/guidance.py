@@ -1,6 +1,8 @@
 """Which guidance scale to use, and what guidance does to variety and to habits."""
 
 import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -8,15 +10,22 @@ from ..data import chances, words
 from ..data.world import prompts, world
 from .accuracy import read, right
 from .frechet import features
+from .judge import Judge
 from .sampling import GUIDANCE, draw
 from .statistics import mean, paired, score
 from .variety import within
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 CANDIDATES = (1.5, 2, 2.5, 3, 4)
 NEAR = 0.01  # accuracies this close to the best count as equal
 
 
-def choose(pipe, judge, candidates=CANDIDATES, seeds=(0,), limit=None, n_steps=20, batch=None):
+def choose(
+    pipe: "StableDiffusionPipeline", judge: Judge, candidates: Sequence[float] = CANDIDATES,
+    seeds: Sequence[int] = (0,), limit: int | None = None, n_steps: int = 20, batch: int | None = None,
+) -> dict[str, dict]:
     """The smallest guidance scale whose accuracy is within NEAR of the best: {"guidance_chosen": ..., ...}.
 
     On the core's prompts of the splits full and unseen_wording; limit: only the first of each. guidance_2_all: accuracy at 2.
@@ -30,7 +39,9 @@ def choose(pipe, judge, candidates=CANDIDATES, seeds=(0,), limit=None, n_steps=2
         "guidance_chosen": {"value": float(best), "n": len(rows) * len(seeds)}}
 
 
-def plain_call(pipe, judge, seed=0, limit=None, batch=None):
+def plain_call(
+    pipe: "StableDiffusionPipeline", judge: Judge, seed: int = 0, limit: int | None = None, batch: int | None = None,
+) -> dict[str, dict]:
     """The accuracy with the library's own defaults, on the prompts of choose(): {"plain_call_all": score}.
 
     Guidance scale and number of steps are the default arguments of StableDiffusionPipeline.
@@ -51,7 +62,10 @@ def smallest(share):
     return min(g for g, value in share.items() if value >= max(share.values()) - NEAR - 1e-9)
 
 
-def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batch=None):
+def effect(
+    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = GUIDANCE, seeds: int = 4, limit: int | None = None,
+    n_steps: int = 20, batch: int | None = None,
+) -> dict[str, dict]:
     """What guidance changes on the splits open and unseen_wording, with the same prompts and seeds at 1: {name: score}, by prompt.
 
     guided_accuracy: the share of images with everything right; guided_variety: distance between seeds in the judge's
@@ -59,7 +73,8 @@ def effect(pipe, judge, guidance=GUIDANCE, seeds=4, limit=None, n_steps=20, batc
     """
     rows = [r for split in ("open", "unseen_wording") for r in prompts("core", split)[:limit] for _ in range(seeds)]
     alone, guided = (measured(judge, draw(pipe, rows, 4_000_000, g, n_steps, batch), rows, seeds) for g in (1.0, guidance))
-    scores, average = {}, lambda values: mean(values, "RMS")
+    scores: dict[str, dict] = {}
+    average = lambda values: mean(values, "RMS")
     for name, unit, of in (("accuracy", "share", score), ("variety", "RMS", average)):
         scores |= {f"guided_{name}_alone": of(alone[name]), f"guided_{name}": of(guided[name]),
                    f"guided_{name}_gain": paired(alone[name], guided[name], unit)}
@@ -72,13 +87,16 @@ def measured(judge, images, rows, seeds):
             "variety": within(features(judge, images), seeds)}
 
 
-def habits(pipe, judge, guidance=GUIDANCE, seeds=64, rows=None, n_steps=20, batch=None):
+def habits(
+    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = GUIDANCE, seeds: int = 64,
+    rows: Sequence[dict] | None = None, n_steps: int = 20, batch: int | None = None,
+) -> dict[str, dict]:
     """How often a concept shows its habitual value when the prompt names only the concept, with and without guidance.
 
     habit: ghosts on black, and so on; control: as many concepts without habits, observed for the same values. _alone: at 1;
     _true: in the world; _gain: the effect of guidance, paired by concept and seed. Intervals by concept. rows: habits, None is all.
     """
-    scores = {}
+    scores: dict[str, dict] = {}
     for name, cases in (("habit", habit_cases(rows)), ("control", control_cases(rows))):
         alone, guided = (shown(judge, cases, pipe, g, seeds, n_steps, batch) for g in (1.0, guidance))
         true = torch.tensor([chance(*case) for case in cases])

@@ -1,5 +1,6 @@
 """The judge: a small residual classifier of an object's concept, style, size and place."""
 
+import os
 import pathlib
 
 import torch
@@ -29,7 +30,7 @@ class Block(nn.Module):
 class Judge(nn.Module):
     """Images (B, 3, 64, 64) -> logits for concept, style, size and place."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         layers, width = [], 3
         for wider in WIDTHS:
@@ -42,25 +43,25 @@ class Judge(nn.Module):
         self.size = nn.Linear(width * 16, len(scenes.SIZES))  # averaging would lose the position
         self.place = nn.Linear(width * 16, len(scenes.PLACES))
 
-    def features(self, x):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
         """The features before the classification layers: (B, 192)."""
         return self.body(x).mean(dim=(2, 3))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         h = self.body(x)
         mean, flat = h.mean(dim=(2, 3)), h.flatten(1)
         return {"concept": self.concept(mean * 4), "style": self.style(mean * 4),
                 "size": self.size(flat), "place": self.place(flat)}
 
 
-def save_judge(judge, target, card=None):
+def save_judge(judge: Judge, target: str | os.PathLike, card: dict | None = None) -> None:
     """Write model.safetensors (fp16) and card.json."""
     from safetensors.torch import save_file
-    with files.artefact(pathlib.Path(target) / "model", card) as stage:
+    with files.staged(pathlib.Path(target) / "model", card) as stage:
         save_file({k: v.half().contiguous() for k, v in judge.state_dict().items()}, stage / "model.safetensors")
 
 
-def load_judge(device=None, source="judge"):
+def load_judge(device: str | torch.device | None = None, source: str | os.PathLike = "judge") -> Judge:
     """The shipped judge, or that of a folder with its model.safetensors, in evaluation mode.
 
     Raises EduError when there is no such folder, or its content is not a judge of this vocabulary.

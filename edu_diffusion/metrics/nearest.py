@@ -4,6 +4,8 @@ It shares nothing with the classifier, so where both agree neither was fooled. A
 an image is nearest to the very sprite that was asked for, among all sprites, including those outside the training data.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn.functional import avg_pool2d
 
@@ -13,7 +15,9 @@ from ..data.world import world
 POOL = 2  # pixels are compared in blocks of POOL x POOL: a quarter of the numbers, and tolerant to shifts of a pixel
 
 
-def nearest_reference(images, styles=scenes.STYLES, tier="core", batch=1000):
+def nearest_reference(
+    images: torch.Tensor, styles: Sequence[str] = scenes.STYLES, tier: str = "core", batch: int = 1000,
+) -> tuple[torch.Tensor, ...]:
     """The nearest reference to each image, without knowing the prompt: concepts, styles, distances, sizes, places.
 
     Every sprite of the tier, in every style, size and place, is rendered on the image's own background and compared.
@@ -25,9 +29,11 @@ def nearest_reference(images, styles=scenes.STYLES, tier="core", batch=1000):
     return spec.concept, spec.style, distance, spec.size, spec.place
 
 
-def nearest_as_asked(images, rows, tier="core", styles=scenes.STYLES):
+def nearest_as_asked(
+    images: torch.Tensor, rows: Sequence[dict], tier: str = "core", styles: Sequence[str] = scenes.STYLES,
+) -> tuple[torch.Tensor, ...]:
     """The same, knowing where to look: only sprites of each prompt row's size and place. Returns concepts, styles, distances."""
-    found = [None] * len(rows)
+    found: list = [None] * len(rows)
     for size, place in sorted({(r["size"], r["place"]) for r in rows}):
         mine = [i for i, r in enumerate(rows) if (r["size"], r["place"]) == (size, place)]
         spec, distance = best(images[mine], [drawings(size or "medium", place or "centre", tier, styles)])

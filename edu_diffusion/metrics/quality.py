@@ -5,21 +5,31 @@
     colour_off      distance of the background from the palette's colour, in grey levels
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 from torch.nn.functional import max_pool2d
 
 from ..data import jpeg, scenes
 from ..data.world import prompts
 from .accuracy import read
+from .judge import Judge
 from .sampling import GUIDANCE, draw, through_vae
 from .statistics import mean, score
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 LEVELS = 127.5  # grey levels in a unit of [-1, 1]
 APART = 4  # minimum distance of background pixels from the sprite
 ENOUGH = 64  # minimum number of background pixels for an image to be counted
 
 
-def quality_scores(pipe, judge, guidance=GUIDANCE, rows=None, seeds=(0,), n_steps=20, batch=None, limit=None):
+def quality_scores(
+    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = GUIDANCE, rows: Sequence[dict] | None = None,
+    seeds: Sequence[int] = (0,), n_steps: int = 20, batch: int | None = None, limit: int | None = None,
+) -> dict[str, dict]:
     """Scores of images of prompts that name everything: {name: score}; _vae: the same of real scenes through the VAE.
 
     quality_as_asked: the share of images whose concept, style, size and place match the true scene by the judge;

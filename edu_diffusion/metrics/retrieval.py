@@ -4,6 +4,8 @@ The captions name everything, so that each is true only of its own image. Half o
 negatives, pairs that show the same concept on another background or in another style: recognising the concept is not enough.
 """
 
+from collections.abc import Callable
+
 import torch
 
 from ..data import scenes
@@ -12,12 +14,15 @@ POOL = 64
 
 
 @torch.no_grad()
-def recall(embed, tier="core", pools=10, seed=777):
+def recall(
+    embed: Callable[[list[str], torch.Tensor], tuple[torch.Tensor, torch.Tensor]], tier: str = "core", pools: int = 10,
+    seed: int = 777,
+) -> dict[str, torch.Tensor]:
     """Recall at 1, in both directions: {"text_to_image": (n,) bool, "image_to_text": (n,) bool}.
 
     embed(captions, images) -> text and image embeddings, (B, width) each.
     """
-    hits = {"text_to_image": [], "image_to_text": []}
+    hits: dict[str, list[torch.Tensor]] = {"text_to_image": [], "image_to_text": []}
     for i in range(pools):
         scene = pool(tier, seed + i)
         text, image = (torch.nn.functional.normalize(e, dim=1) for e in embed(scene.captions, scene.images))

@@ -1,5 +1,7 @@
 """The named scores of many images, for each split of the frozen prompts."""
 
+from collections.abc import Sequence
+
 import torch
 
 from ..data import words
@@ -23,7 +25,7 @@ def by_group(hits, keys):
     return sums / index.bincount()
 
 
-def summary(verdict, rows, suffix="", seeds=1):
+def summary(verdict: dict[str, torch.Tensor], rows: Sequence[dict], suffix: str = "", seeds: int = 1) -> dict[str, dict]:
     """The named scores of a verdict over prompt rows: shares by prompt, and for held-out pairs by pair.
 
     seeds: the rows repeat the same prompts this many times, one seed after the other. Intervals are over prompts: the
@@ -31,7 +33,7 @@ def summary(verdict, rows, suffix="", seeds=1):
     """
     split = {name: torch.tensor([r["split"] == name for r in rows]) for name in {r["split"] for r in rows}}
     of = lambda name, part: verdict[part][split[name]] if name in split and part in verdict else ()
-    hits = {f"full_{part}": of("full", part) for part in ("concept", "colour", "style", "size", "place", "all")}
+    hits: dict = {f"full_{part}": of("full", part) for part in ("concept", "colour", "style", "size", "place", "all")}
     hits |= {"concept_top1": of("full", "concept"), "concept_top5": of("full", "top5")}
     hits |= {part: of("full", part) for part in ("colour", "style", "size", "place")}
     hits |= {name: of(name, "all") for name in ("open", "unseen_wording", "unknown_word", "aliases")}

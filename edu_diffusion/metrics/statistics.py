@@ -5,7 +5,7 @@ import math
 import torch
 
 
-def score(hits):
+def score(hits: torch.Tensor) -> dict:
     """{value, n, low, high}: a share with its 95 % Wilson interval. hits: (n,) booleans, or the shares of n clusters."""
     n = len(hits)
     p = hits.float().mean().item()
@@ -15,7 +15,7 @@ def score(hits):
     return {"value": round(p, 4), "n": n, "low": round(max(0.0, low), 4), "high": round(high, 4)}
 
 
-def paired(before, after, unit=None):
+def paired(before: torch.Tensor, after: torch.Tensor, unit: str | None = None) -> dict:
     """{value, n, low, high}: the mean of after - before with its 95 % interval, and its unit if it is not a share.
 
     before, after: (n,) booleans or numbers for the same prompts and seeds, so that only the difference counts. The
@@ -31,7 +31,7 @@ def paired(before, after, unit=None):
     return {k: round(v, 4) for k, v in score.items()} | ({"unit": unit} if unit else {})
 
 
-def mean(values, unit=None):
+def mean(values: torch.Tensor, unit: str | None = None) -> dict:
     """The same for the mean of numbers, (n,)."""
     return paired(torch.zeros_like(values), values, unit)
 

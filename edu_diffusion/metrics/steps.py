@@ -1,17 +1,27 @@
 """The effect of the number of denoising steps: Fréchet distance between generated and real images."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from ..data import scenes
 from .frechet import RESAMPLES, excesses, features, interval
+from .judge import Judge
 from .sampling import draw
 from .text_to_image import SETS
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 COUNTS = (1, 4, 10, 20, 50)
 USUAL = 20  # the others are compared with it
 
 
-def by_steps(pipe, judge, counts=COUNTS, guidance=1.0, n=SETS, tier="core", resamples=RESAMPLES, batch=None):
+def by_steps(
+    pipe: "StableDiffusionPipeline", judge: Judge, counts: Sequence[int] = COUNTS, guidance: float = 1.0, n: int = SETS,
+    tier: str = "core", resamples: int = RESAMPLES, batch: int | None = None,
+) -> dict[str, dict]:
     """Fréchet excess over as many real scenes, for images generated from open captions in so many steps: {name: score}.
 
     counts: numbers of steps. guidance: 1 is none, since guidance changes the distribution on purpose. n: images of each.

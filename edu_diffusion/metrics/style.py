@@ -9,20 +9,31 @@ Before and after use the same prompts and seeds, and their difference is paired.
 """
 
 
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import models, steps
 from ..data import newstyle, scenes, words
 from ..data.world import prompts
 from .accuracy import right
+from .judge import Judge
 from .nearest import nearest_reference
 from .sampling import draw, through_vae
 from .statistics import paired, score
 
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
 SEEDS = (0, 1000, 2000)
 
 
-def lora_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, weight=1.0, style=words.NEW_STYLE):
+def lora_scores(
+    pipe: "StableDiffusionPipeline", folder: str | os.PathLike, seeds: Sequence[int] = SEEDS, limit: int | None = None,
+    judge: Judge | None = None, weight: float = 1.0, style: str = words.NEW_STYLE,
+) -> dict[str, dict]:
     """Scores of a LoRA on a pipeline that has none: {name: score}. The pipeline is left unchanged.
 
     folder: as models.load_lora takes it. limit: of the prompts in the style. judge: if given, also the share
@@ -38,7 +49,10 @@ def lora_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, weight=1.0, s
     return changes(before, after) | lost | ceiling(pipe, limit, style) | size(path, pipe.unet)
 
 
-def hyper_scores(pipe, folder, seeds=SEEDS, limit=None, judge=None, strength=1.0, style=words.NEW_STYLE):
+def hyper_scores(
+    pipe: "StableDiffusionPipeline", folder: str | os.PathLike, seeds: Sequence[int] = SEEDS, limit: int | None = None,
+    judge: Judge | None = None, strength: float = 1.0, style: str = words.NEW_STYLE,
+) -> dict[str, dict]:
     """Scores of a hypernetwork: {name: score}. folder: as models.load_hyper takes it; the rest as in lora_scores."""
     before = taken(pipe, seeds, limit, style)
     ordinary = judge and concepts(pipe, judge, seeds, limit)

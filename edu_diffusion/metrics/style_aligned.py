@@ -1,5 +1,8 @@
 """Do the images of a batch agree in style, with and without StyleAligned's shared attention?"""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from .. import steps
@@ -10,11 +13,16 @@ from .sampling import draw
 from .statistics import mean, paired, score
 from .style import SEEDS
 
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
 TOGETHER = 4  # images in a batch of StyleAligned
 WEIGHT = 2.0  # weight of the first image in its shared attention
 
 
-def aligned_scores(pipe, seeds=SEEDS, limit=None, weight=WEIGHT):
+def aligned_scores(
+    pipe: "StableDiffusionPipeline", seeds: Sequence[int] = SEEDS, limit: int | None = None, weight: float = WEIGHT,
+) -> dict[str, dict]:
     """Do the images of a batch agree in style, with and without shared attention? {name: score}
 
     A batch is TOGETHER prompts of different concepts without colour or style; only the first

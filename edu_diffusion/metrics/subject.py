@@ -4,15 +4,22 @@ Everything is a paired difference from the base: the same prompts, the same seed
 of a prompt count as one case.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import torch
 
 from ..data import newstyle, scenes, subject, words
 from ..data.world import prompts, world
 from .accuracy import right
 from .frechet import features
+from .judge import Judge
 from .sampling import draw, through_vae
 from .statistics import mean, paired, score
 from .style import named
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 UNIT = "cosine"
 CALLED = f"{subject.TOKEN} {subject.CLASS}"
@@ -24,24 +31,24 @@ class Likeness:
     So two unrelated images have a cosine of about 0. judge: a Judge. n: the number of scenes.
     """
 
-    def __init__(self, judge, n=400):
+    def __init__(self, judge: Judge, n: int = 400) -> None:
         self.judge = judge
         seen = features(judge, scenes.batch(n, 71).images)
         self.mean, self.spread = seen.mean(0), seen.std(0) + 1e-6
 
-    def look(self, images):
+    def look(self, images: torch.Tensor) -> torch.Tensor:
         """Features of length 1: (B, 3, 64, 64) -> (B, 192)."""
         return torch.nn.functional.normalize((features(self.judge, images.float()) - self.mean) / self.spread, dim=1)
 
-    def to_others(self, images, real):
+    def to_others(self, images: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         """Mean cosine of image i to all real scenes but the i-th, which has the same colour, size and place: (B,)."""
         return others(self.look(images) @ self.look(real).T)
 
-    def to_all(self, images, real):
+    def to_all(self, images: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         """Mean cosine of each image to all of some real scenes: (B,)."""
         return (self.look(images) @ self.look(real).T).mean(1)
 
-    def apart(self, images):
+    def apart(self, images: torch.Tensor) -> torch.Tensor:
         """Mean distance, 1 - cosine, of each image to the others: (B,)."""
         looks = self.look(images)
         return others(1 - looks @ looks.T)
@@ -52,7 +59,11 @@ def others(table):
     return (table.sum(1) - table.diagonal()) / (len(table) - 1)
 
 
-def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_class=30, seeds=(0,), limit=80, **how):
+def dreambooth_scores(
+    base: "StableDiffusionPipeline", pipe: "StableDiffusionPipeline", judge: Judge, name: str = CALLED,
+    rows: Sequence[dict] = subject.HELD_OUT, n_class: int = 30, seeds: Sequence[int] = (0,), limit: int | None = 80,
+    **how: Any,
+) -> dict[str, dict]:
     """What a model learned of the subject, and kept of its class and of everything else: {name: score}.
 
     base, pipe: pipelines before and after. name: what prompts call the subject. rows: its held-out scenes.
@@ -65,8 +76,11 @@ def dreambooth_scores(base, pipe, judge, name=CALLED, rows=subject.HELD_OUT, n_c
             | forgetting(base, pipe, judge, limit, seeds, **how))
 
 
-def inversion_scores(base, pipe, judge, word=f"<{subject.TOKEN}>", kind="subject", rows=subject.HELD_OUT, seeds=(0,),
-                     limit=80, thing=None, **how):
+def inversion_scores(
+    base: "StableDiffusionPipeline", pipe: "StableDiffusionPipeline", judge: Judge, word: str = f"<{subject.TOKEN}>",
+    kind: str = "subject", rows: Sequence[dict] = subject.HELD_OUT, seeds: Sequence[int] = (0,), limit: int | None = 80,
+    thing: str | None = None, **how: Any,
+) -> dict[str, dict]:
     """What a new word has come to mean: {name: score}. It cannot change anything else: prompts without it give the same images.
 
     pipe: the base with the word. kind: "subject", "style" or "thing", what the word was trained on. thing: the name

@@ -1,14 +1,21 @@
 """All scores of a pipeline on the frozen prompts, each with its ceiling: real scenes through the VAE."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from ..data import jpeg, scenes
 from ..data.world import prompts, world
 from .accuracy import alone, combined, read, read_nearest, right, right_by_nearest
 from .frechet import excess, features, frechet_distance
+from .judge import Judge
 from .sampling import draw, through_vae
 from .splits import quoted, summary
 from .statistics import mean, quantile, score
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 TAUGHT = "core"  # the tier that the judge was trained on
 SETS = 2000  # images in each set of a Fréchet distance
@@ -16,7 +23,10 @@ LOOSE = ("open", "category", "unseen_wording", "unknown_word")  # splits whose p
 BESIDE = ("heldout_style_pairs",)  # the judge was trained on these sprites; the nearest reference is reported too, but not quoted
 
 
-def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None, batch=None):
+def evaluate(
+    pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", seeds: Sequence[int] = (0, 1000, 2000),
+    limit: int | None = None, batch: int | None = None,
+) -> dict[str, dict]:
     """All scores but distances(): images generated for the prompts of a tier, and the reference scores of fixed().
 
     limit: only the first prompts of each split.
@@ -26,13 +36,15 @@ def evaluate(pipe, judge, tier="core", seeds=(0, 1000, 2000), limit=None, batch=
     return tiered(accuracy_scores(judge, pictures, rows * len(seeds), tier, len(seeds)), tier) | fixed(pipe, judge, tier, limit)
 
 
-def chosen(tier, limit=None):
+def chosen(tier: str, limit: int | None = None) -> list[dict]:
     """The prompts of a tier, the first `limit` of each split."""
     rows = prompts(tier)
     return [r for split in dict.fromkeys(r["split"] for r in rows) for r in [r for r in rows if r["split"] == split][:limit]]
 
 
-def accuracy_scores(judge, images, rows, tier="core", seeds=1):
+def accuracy_scores(
+    judge: Judge, images: torch.Tensor, rows: Sequence[dict], tier: str = "core", seeds: int = 1,
+) -> dict[str, dict]:
     """The shares of what is right: by the judge; by the nearest reference, "_nearest"; the one to quote, "_quoted".
 
     seeds: see summary.
@@ -75,7 +87,7 @@ def tiered(scores, tier):
     return {f"{tier}_{k}" if k.startswith("concept") else k: v for k, v in scores.items()}
 
 
-def fixed(pipe, judge, tier="core", limit=None):
+def fixed(pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", limit: int | None = None) -> dict[str, dict]:
     """What does not depend on sampling: the ceilings, the judges' accuracy on real scenes, and the VAE's own score."""
     rows = chosen(tier, limit)
     real = scenes.render(truth(rows), torch.Generator().manual_seed(7))[0]
@@ -134,7 +146,9 @@ def second_opinion(network, nearest, rows):
     return {name: score(h) for name, h in hits.items() if len(h)}
 
 
-def distances(pipe, judge, tier="core", n=SETS, batch=None):
+def distances(
+    pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", n: int = SETS, batch: int | None = None,
+) -> dict[str, dict]:
     """Fréchet distances to n real images: of n generated ones, of as many real ones (floor) and of those through the VAE.
 
     The generated images use the captions of those other real ones. frechet_excess: distance minus floor, with a bootstrap interval.
@@ -148,7 +162,7 @@ def distances(pipe, judge, tier="core", n=SETS, batch=None):
 
 
 @torch.no_grad()
-def psnr(pipe, n=200):
+def psnr(pipe: "StableDiffusionPipeline", n: int = 200) -> dict[str, dict]:
     """PSNR (dB) inside the sprite's mask on scenes of the 50 concepts held out of all training: mean and tenth percentile."""
     scene = scenes.batch(n, 123, "heldout")
     again = through_vae(pipe, scene.images)

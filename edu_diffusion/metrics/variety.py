@@ -1,14 +1,24 @@
 """How different are the images that one prompt gives with different seeds?"""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from .calibration import open_prompts, real
 from .frechet import features
+from .judge import Judge
 from .sampling import draw
 from .statistics import mean
 
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
-def variety_scores(pipe, judge, guidance=1.0, rows=None, seeds=8, n_steps=20, batch=None):
+
+def variety_scores(
+    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = 1.0, rows: Sequence[dict] | None = None,
+    seeds: int = 8, n_steps: int = 20, batch: int | None = None,
+) -> dict[str, dict]:
     """Root mean square distance between two images of one prompt, averaged over all pairs of seeds and then over prompts.
 
     Returns {name: score}, intervals by prompt. variety_pixels: in units of [-1, 1]; variety_features: in the judge's

@@ -4,12 +4,20 @@ Every object here is a genuine diffusers or transformers object; only the sizes 
 """
 
 import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .silence import pipeline_class
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, DDIMScheduler, SchedulerMixin, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 TOKENS, WIDTH = 48, 128  # tokens in a prompt, width of a text embedding (SD 1.5: 77 and 768)
 PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
 
-def build_vae():
+def build_vae() -> "AutoencoderKL":
     """AutoencoderKL, 0.7 M parameters: (3, 64, 64) <-> (4, 16, 16)."""
     from diffusers import AutoencoderKL
     return AutoencoderKL(
@@ -19,7 +27,7 @@ def build_vae():
         sample_size=64, scaling_factor=1.0)
 
 
-def build_clip(vocab_size, bos, eos):
+def build_clip(vocab_size: int, bos: int, eos: int) -> "CLIPModel":
     """CLIPModel: both encoders and their shared embedding space of width 128; an image is split into 8 x 8 patches."""
     from transformers import CLIPConfig, CLIPModel
     tower = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": 4,
@@ -30,7 +38,7 @@ def build_clip(vocab_size, bos, eos):
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH))
 
 
-def build_unet():
+def build_unet() -> "UNet2DConditionModel":
     """UNet2DConditionModel, 6.7 M parameters: cross-attention on the two lower of three resolution levels."""
     from diffusers import UNet2DConditionModel
     return UNet2DConditionModel(
@@ -41,7 +49,7 @@ def build_unet():
         attention_head_dim=4)  # the library's name; it is really the number of heads
 
 
-def build_scheduler():
+def build_scheduler() -> "DDIMScheduler":
     """DDIM with the original's noise schedule; the network predicts v; sampling starts at t = 999."""
     from diffusers import DDIMScheduler
     return DDIMScheduler(
@@ -50,7 +58,7 @@ def build_scheduler():
         clip_sample=False)
 
 
-def build_tokenizer(corpus, size=2048):
+def build_tokenizer(corpus: Iterable[str], size: int = 2048) -> "CLIPTokenizer":
     """A CLIPTokenizer with its own byte-pair merges, learned from sentences.
 
     The vocabulary is a small version of CLIP's: 256 bytes, the same 256 at the end of a word, the merges, start, end.
@@ -73,10 +81,12 @@ def build_tokenizer(corpus, size=2048):
     return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=TOKENS)
 
 
-def assemble(vae, text_encoder, tokenizer, unet, scheduler=None):
+def assemble(
+    vae: "AutoencoderKL", text_encoder: "CLIPTextModel", tokenizer: "CLIPTokenizer", unet: "UNet2DConditionModel",
+    scheduler: "SchedulerMixin | None" = None,
+) -> "StableDiffusionPipeline":
     """A vanilla StableDiffusionPipeline of these parts."""
-    from diffusers import StableDiffusionPipeline
-    pipe = StableDiffusionPipeline(
+    pipe = pipeline_class()(
         vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet,
         scheduler=scheduler or build_scheduler(), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False)

@@ -3,6 +3,7 @@
 import copy
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,10 +13,16 @@ from . import single_file, validate
 from .build import PARTS, assemble
 from .device import pick_device
 from .locate import path_of
-from .silence import quiet
+from .silence import pipeline_class, quiet
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
 
 
-def load(name="base", device=None, dtype=torch.float32, online=False, config=None):
+def load(
+    name: str | os.PathLike = "base", device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
+    online: bool = False, config: str | os.PathLike | None = None,
+) -> "StableDiffusionPipeline":
     """A StableDiffusionPipeline, ready for inference.
 
     name: a shipped checkpoint's name, a pipeline folder, a .safetensors file with the original key names, or a
@@ -39,20 +46,19 @@ def load(name="base", device=None, dtype=torch.float32, online=False, config=Non
 
 def read(root, dtype):
     """The pipeline in a folder."""
-    from diffusers import StableDiffusionPipeline
     validate.folder(root)
     with quiet(), validate.in_words(root):
-        return StableDiffusionPipeline.from_pretrained(
+        return pipeline_class().from_pretrained(
             root, dtype=dtype, local_files_only=True, use_safetensors=True)
 
 
-def save(pipe, target, card=None):
+def save(pipe: "StableDiffusionPipeline", target: str | os.PathLike, card: dict | None = None) -> None:
     """Write a folder that vanilla diffusers opens: fp16 weights, tokenizer files for other tools, card.json.
 
     The folder is written atomically. card: dict for card.json (recipe, seed, seconds, ...); the sha256
     of every file is added last.
     """
-    with files.artefact(target, card) as stage, quiet():
+    with files.staged(target, card) as stage, quiet():
         half = assemble(*(_half(getattr(pipe, part)) for part in PARTS))
         half.save_pretrained(stage, safe_serialization=True)
         single_file.tidy(pipe, stage)
@@ -62,7 +68,9 @@ def _half(part):
     return copy.deepcopy(part).half() if isinstance(part, torch.nn.Module) else part
 
 
-def to_single_file(pipe, path, dtype=torch.float16):
+def to_single_file(
+    pipe: "StableDiffusionPipeline | str | os.PathLike", path: str | os.PathLike, dtype: torch.dtype = torch.float16,
+) -> pathlib.Path:
     """Write a pipeline as one .safetensors file with the original key names; returns its path.
 
     pipe: a StableDiffusionPipeline, or anything that load() takes. The file is written atomically.

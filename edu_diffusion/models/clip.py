@@ -1,5 +1,8 @@
 """CLIP with both encoders: shipped beside the pipeline, which needs only the text encoder."""
 
+import os
+from typing import TYPE_CHECKING
+
 import torch
 
 from . import validate
@@ -7,8 +10,11 @@ from .device import pick_device
 from .locate import MODEL, clip_folders
 from .silence import quiet
 
+if TYPE_CHECKING:
+    from transformers import CLIPModel, CLIPTokenizer
 
-def load_clip(name="clip", device=None):
+
+def load_clip(name: str | os.PathLike = "clip", device: str | torch.device | None = None) -> "tuple[CLIPModel, CLIPTokenizer]":
     """A CLIPModel and its CLIPTokenizer, from a shipped checkpoint's name, a folder, or the result of `train clip`.
 
     Raises EduError when there is none or it is incomplete: the library would fill missing weights with random numbers.

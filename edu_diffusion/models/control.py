@@ -1,5 +1,9 @@
 """ControlNets: built as a copy of a U-Net, loaded from a name or folder, saved in the library's format."""
 
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 
 from ..data import files
@@ -9,10 +13,13 @@ from .device import pick_device
 from .locate import NETWORK, control_folder
 from .silence import quiet
 
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
 WIDTHS = (16, 32, 64)  # channels of the condition's convolutions; each entry but the first halves the size: 64 x 64 -> 16 x 16
 
 
-def build_controlnet(unet, widths=WIDTHS):
+def build_controlnet(unet: "UNet2DConditionModel", widths: Sequence[int] = WIDTHS) -> "ControlNetModel":
     """A ControlNetModel that starts as a copy of a U-Net, and has no effect yet.
 
     widths: three entries for a VAE of factor 4, four for one of factor 8, as in Stable Diffusion 1.5. The library's
@@ -23,7 +30,9 @@ def build_controlnet(unet, widths=WIDTHS):
         return ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=tuple(widths))
 
 
-def load_control(name, device=None, dtype=torch.float32):
+def load_control(
+    name: str | os.PathLike, device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
+) -> "ControlNetModel":
     """A ControlNetModel in evaluation mode. name: of a shipped one, such as "canny", or a folder.
 
     Raises EduError when there is none or it is incomplete. Whether it fits a pipeline is checked when it is used.
@@ -43,7 +52,7 @@ def load_control(name, device=None, dtype=torch.float32):
         return net.eval().to(pick_device(device))
 
 
-def control_card(name):
+def control_card(name: str | os.PathLike) -> dict:
     """The content of a ControlNet's card.json, a dict. Raises EduError when there is none."""
     path = control_folder(name) / "card.json"
     if not path.is_file():
@@ -51,14 +60,14 @@ def control_card(name):
     return validate.read_json(path)
 
 
-def save_control(net, target, card=None):
+def save_control(net: "ControlNetModel", target: str | os.PathLike, card: dict | None = None) -> None:
     """Write a folder that vanilla diffusers opens: fp16 weights, config.json and card.json.
 
     The folder is written atomically. card: dict for card.json; the sha256 of every file is added last.
     """
     from diffusers import ControlNetModel
     config = {name: value for name, value in net.config.items() if not name.startswith("_")}
-    with files.artefact(target, card) as stage, quiet():
+    with files.staged(target, card) as stage, quiet():
         half = ControlNetModel.from_config(config)
         half.load_state_dict({key: value.detach().cpu() for key, value in net.state_dict().items()})
         half.half().save_pretrained(stage, safe_serialization=True)

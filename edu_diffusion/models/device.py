@@ -5,7 +5,7 @@ import torch
 from ..errors import EduError
 
 
-def pick_device(name=None):
+def pick_device(name: str | torch.device | None = None) -> torch.device:
     """The device to compute on: the one named, else cuda, else mps, else cpu.
 
     Raises EduError when the one named is not available. Returns torch.device.
@@ -17,13 +17,13 @@ def pick_device(name=None):
     return torch.device(best)
 
 
-def hardware(device=None):
+def hardware(device: str | torch.device | None = None) -> str:
     """The hardware in use, for the model card: the graphics card's name, or the number of CPU cores in use."""
-    device = pick_device(device)
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    own = pick_device(device)
+    return torch.cuda.get_device_name(own) if own.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
 
 
-def autocast(device):
+def autocast(device: torch.device) -> torch.autocast:
     """bf16 arithmetic inside the block where it is faster on the hardware, no effect elsewhere."""
     has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # most laptops from before 2022 lack it
     helps = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and has()

@@ -15,7 +15,10 @@ JSON in one entry, edu_diffusion_hypernetwork:
 """
 
 import json
+import os
 import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -25,12 +28,17 @@ from ..errors import EduError
 from . import validate
 from .locate import hyper_file
 
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
 ACTIVATIONS = {"linear": None, "relu": nn.ReLU, "leakyrelu": nn.LeakyReLU, "elu": nn.ELU, "swish": nn.Hardswish,
                "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 NAME = re.compile(r"(\d+)\.([kv])\.linear\.(\d+)\.(weight|bias)")
 
 
-def build_hyper(widths, layers=(1, 2, 1), activation="swish"):
+def build_hyper(
+    widths: Iterable[int], layers: Sequence[float] = (1, 2, 1), activation: str = "swish",
+) -> dict[int, tuple[nn.Module, nn.Module]]:
     """Networks that have no effect yet, as steps.hypernetwork takes them: {width: (for the keys, for the values)}.
 
     widths: of the attention layers' input, such as 128 for the tiny text encoder. layers: widths of the layers in
@@ -54,7 +62,10 @@ def network(width, layers, activation):
     return nn.Sequential(*parts)
 
 
-def save_hyper(networks, path, name="hypernetwork", step=0, layers=(1, 2, 1), activation="swish", multiplier=1.0):
+def save_hyper(
+    networks: dict[int, tuple[nn.Module, nn.Module]], path: str | os.PathLike, name: str = "hypernetwork",
+    step: int = 0, layers: Sequence[float] = (1, 2, 1), activation: str = "swish", multiplier: float = 1.0,
+) -> None:
     """Write networks to one .safetensors file, in half precision."""
     import safetensors.torch
     tensors = {f"{width}.{kind}.linear.{key}": value.detach().cpu().half().contiguous()
@@ -65,7 +76,9 @@ def save_hyper(networks, path, name="hypernetwork", step=0, layers=(1, 2, 1), ac
     files.write_bytes(path, safetensors.torch.save(tensors, {"edu_diffusion_hypernetwork": json.dumps(facts)}))
 
 
-def load_hyper(source, pipe=None):
+def load_hyper(
+    source: str | os.PathLike, pipe: "StableDiffusionPipeline | None" = None,
+) -> dict[int, tuple[nn.Module, nn.Module]]:
     """The networks in a file, or in a folder with hypernetwork.safetensors in it: {width: (keys, values)}.
 
     pipe: the pipeline to use them in, to refuse networks that do not fit it; they are moved to its device.
@@ -73,7 +86,7 @@ def load_hyper(source, pipe=None):
     """
     path = hyper_file(source)
     facts, tensors = contents(path)
-    widths = sorted({int(NAME.fullmatch(key)[1]) for key in tensors})
+    widths = sorted({int(key.partition(".")[0]) for key in tensors})
     networks = build_hyper(widths, tuple(facts["layer_structure"]), facts["activation_func"])
     for width, pair in networks.items():
         for kind, part in zip("kv", pair):

@@ -1,12 +1,14 @@
 """From a name to a path: the one place that knows shipped names, folders, files and hub ids."""
 
 import contextlib
+import os
 import pathlib
 import re
 
-from ..data import files
+from ..data import checksums, files
 from ..errors import EduError
 from . import validate
+from .silence import pipeline_class
 
 MODEL = "model.safetensors"  # the libraries' name for the weights of a CLIP,
 NETWORK = "diffusion_pytorch_model.safetensors"  # of any network of diffusers,
@@ -17,6 +19,7 @@ HYPERNETWORK = "hypernetwork.safetensors"  # they have no hypernetworks: our own
 def there(name):
     """The path that a name stands for: an existing one, else the folder of a shipped checkpoint; None without either."""
     path, own = pathlib.Path(name), files.PACKAGE / "checkpoints" / str(name)
+    files.bring_back(path)
     return next((p for p in (path, own) if p.exists()), None)
 
 
@@ -27,13 +30,14 @@ def shipped(pattern):
 
 # ---------------------------------------------------------------- what kind it must be
 
-def path_of(name, online=False):
+def path_of(name: str | os.PathLike, online: bool = False) -> pathlib.Path:
     """The folder of a shipped checkpoint's name, a path or a hub id (see load).
 
     Raises EduError when there is none.
     """
     path = there(name)
     if path and path.is_dir():
+        checksums.check(path)
         return path
     if path:
         raise EduError(f"{name} is a file; expected a folder.")
@@ -47,6 +51,7 @@ def path_of(name, online=False):
 def clip_folders(name):
     """The folders of a CLIP and its tokenizer, usually the same. Raises EduError when there is none or files are missing."""
     root = words = there(name) or pathlib.Path(name)
+    checksums.check(root)
     if (root / "clip").is_dir():  # as the recipe writes it
         root, words = root / "clip", root / "tokenizer"
     if not (root / "config.json").is_file():
@@ -72,6 +77,7 @@ def control_folder(name):
     if not (root / NETWORK).is_file():
         pickles = [p.name for p in root.iterdir() if p.suffix in validate.PICKLES]
         raise EduError(f"{root} lacks {NETWORK}" + (f"; {pickles[0]} is {validate.WHY_NOT}." if pickles else "."))
+    checksums.check(root)
     return root
 
 
@@ -90,6 +96,7 @@ def adapter_file(source):
     if own[0].suffix != ".safetensors":
         why = validate.WHY_NOT if own[0].suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{own[0]} is {why}.")
+    checksums.check(own[0].parent)
     validate.header(own[0])
     return own[0]
 
@@ -101,6 +108,7 @@ def hyper_file(source):
     if path.suffix != ".safetensors" or not path.is_file():
         why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a hypernetwork's .safetensors file"
         raise EduError(f"{path} is {why}.")
+    checksums.check(path.parent)
     return path
 
 
@@ -108,10 +116,9 @@ def hyper_file(source):
 
 def from_hub(name, online):
     """The local folder of a hub id, downloaded first if online; pickles are never downloaded."""
-    from diffusers import StableDiffusionPipeline
     try:
         with network(online):
-            found = StableDiffusionPipeline.download(name, local_files_only=not online, use_safetensors=True)
+            found = pipeline_class().download(name, local_files_only=not online, use_safetensors=True)
             return pathlib.Path(found)
     except Exception as error:  # any failure of network or hub
         if not online:

@@ -5,18 +5,25 @@ adapters of something else.
 """
 
 import contextlib
+import os
 import re
 import warnings
+from typing import TYPE_CHECKING
 
 from ..errors import EduError
 from . import validate
 from .locate import adapter_file
 from .silence import quiet
 
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
 DOWN = re.compile(r"(\.lora_A|\.lora\.down|_lora\.down|\.lora_linear_layer\.down)\.weight$")
 
 
-def load_lora(pipe, source, name="lora", weight=1.0):
+def load_lora(
+    pipe: "StableDiffusionPipeline", source: str | os.PathLike, name: str = "lora", weight: float = 1.0,
+) -> "StableDiffusionPipeline":
     """Load a LoRA into a pipeline, in place; adapters that are loaded already stay.
 
     source: a file in the library's or in Kohya's format, a folder with one, or the name of a shipped one.

@@ -18,7 +18,7 @@ from ..data import files
 from ..errors import EduError
 from . import validate
 from .build import PARTS, assemble
-from .silence import quiet
+from .silence import pipeline_class, quiet
 
 KEY = "edu_diffusion"  # one entry only: safetensors writes several in random order
 SETTINGS = (*validate.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
@@ -74,7 +74,6 @@ def read(path, dtype, root=None):
 
     Raises EduError unless the file holds the tensors of the three parts and nothing unknown.
     """
-    from diffusers import StableDiffusionPipeline
     if path.suffix != ".safetensors":
         why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{path} is {why}.")
@@ -87,7 +86,7 @@ def read(path, dtype, root=None):
                        for name, original in original_names(part, blank).items()}
         validate.tensors(path, wanted, found)
         with quiet(), validate.in_words(path):
-            return StableDiffusionPipeline.from_single_file(
+            return pipeline_class().from_single_file(
                 str(path), config=str(folder), dtype=dtype, local_files_only=True)
 
 

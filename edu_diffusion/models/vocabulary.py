@@ -6,13 +6,18 @@ Here the old merges come first, as before, and new ones only join what those lea
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 
 from .build import TOKENS
 
+if TYPE_CHECKING:
+    from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
-def grow_tokenizer(tokenizer, corpus, size, least=2):
+
+def grow_tokenizer(tokenizer: "CLIPTokenizer", corpus: Iterable[str], size: int, least: int = 2) -> "CLIPTokenizer":
     """A CLIPTokenizer with all ids and merges of the given one, followed by more merges learned from sentences.
 
     corpus: iterable of str. size: maximum vocabulary size, e.g. 3072. least: minimum frequency of a pair to be
@@ -94,7 +99,9 @@ def join(pieces, pair):
 # ---------------------------------------------------------------- the text encoder
 
 @torch.no_grad()
-def grow_text_model(model, old, new, tokens=TOKENS):
+def grow_text_model(
+    model: "CLIPTextModel | CLIPModel", old: "CLIPTokenizer", new: "CLIPTokenizer", tokens: int = TOKENS,
+) -> "CLIPTextModel | CLIPModel":
     """Extend a CLIPTextModel, or a CLIPModel's text encoder, to a larger tokenizer and longer prompts; in place.
 
     A new token's embedding starts as the mean of its pieces under the old tokenizer, a new position's as the last old one.

@@ -26,7 +26,7 @@ from .attention import attend, feed_forward, multi_head_attention, spatial_trans
 from .clip import contrastive_loss, similarity
 from .control import Control, condition_embedding, control_edit, control_forward, zero_conv
 from .denoise import ddim_step, ddim_timesteps, eps_from_v, eps_from_x0, predict_x0, to_eps, to_x0, x0_from_v
-from .edit import blend, from_strength, grow, img2img, inpaint, invert, latent_mask, paste
+from .edit import blend, expand_canvas, from_strength, img2img, inpaint, invert, latent_mask, paste
 from .exact import dataset_x0, mixture_posterior, mixture_x0
 from .flow import flow_euler_step, flow_sample
 from .guidance import GUIDANCE, STEPS, guidance_at, guide
@@ -82,5 +82,5 @@ __all__ = [
     # text_to_image
     "State", "generate", "draw", "final", "embed", "initial_noise", "decode", "to_uint8",
     # edit
-    "img2img", "inpaint", "invert", "from_strength", "blend", "paste", "grow", "latent_mask", "encode",
+    "img2img", "inpaint", "invert", "from_strength", "blend", "paste", "expand_canvas", "latent_mask", "encode",
 ]

@@ -5,7 +5,7 @@
 
 import torch.nn.functional as F
 
-from .supported import covered
+from .supported import check_supported
 
 __all__ = ["attend", "multi_head_attention", "feed_forward", "spatial_transformer", "transformer_block"]
 
@@ -32,7 +32,7 @@ def attend(attn, x, c=None):
     Raises ValueError for an Attention module with anything further, such as other norms or a custom processor.
     Source: Vaswani et al. 2017, section 3.2.2. Twin: diffusers.models.attention_processor.Attention.forward.
     """
-    covered(attn)
+    check_supported(attn)
     c = x if c is None else c
     q, k, v = (split_heads(y, attn.heads) for y in (attn.to_q(x), attn.to_k(c), attn.to_v(c)))
     linear, dropout = attn.to_out
@@ -54,7 +54,7 @@ def feed_forward(ff, x):
     Source: Shazeer 2020 (GLU variants), section 2. Twin: diffusers.models.attention.FeedForward.forward.
     """
     geglu, *rest = ff.net
-    covered(geglu)
+    check_supported(geglu)
     a, gate = geglu.proj(x).chunk(2, dim=-1)
     x = a * F.gelu(gate)
     for layer in rest:  # dropout, linear
@@ -69,7 +69,7 @@ def transformer_block(block, x, c):
     Returns (B, N, width). Raises ValueError for a block with more or fewer layers.
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.models.attention.BasicTransformerBlock.forward.
     """
-    covered(block)
+    check_supported(block)
     x = x + attend(block.attn1, block.norm1(x))  # self-attention
     x = x + attend(block.attn2, block.norm2(x), c)  # cross-attention: the text conditioning
     return x + feed_forward(block.ff, block.norm3(x))
@@ -85,7 +85,7 @@ def spatial_transformer(transformer, h, c):
     Returns (B, width, h, w). Raises ValueError for a transformer of another kind.
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.Transformer2DModel.forward.
     """
-    covered(transformer)
+    check_supported(transformer)
     linear, size = transformer.use_linear_projection, h.shape[-2:]
     x = transformer.norm(h)
     x = transformer.proj_in(tokens(x)) if linear else tokens(transformer.proj_in(x))

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .supported import covered, matching
+from .supported import check_inputs, check_supported
 from .unet import down_block, mid_block, time_embedding
-from .validate import number
+from .validate import StepError, number
 
 __all__ = ["Control", "condition_embedding", "control_edit", "control_forward", "zero_conv"]
 
@@ -76,7 +76,7 @@ def control_forward(controlnet, z_t, t, c, condition, scale=1.0, zero_conv=zero_
     Raises ValueError for a ControlNet with further inputs or other blocks, or wrong shapes.
     Source: Zhang et al. 2023 (ControlNet), section 3.2. Twin: diffusers.ControlNetModel.forward.
     """
-    matching(controlnet, z_t, t, c)
+    check_inputs(controlnet, z_t, t, c)
     temb = time_embedding(controlnet, t, z_t)
     h = controlnet.conv_in(z_t) + condition_embedding(controlnet.controlnet_cond_embedding, condition)
     skips = [h]
@@ -101,7 +101,7 @@ def control_edit(residuals, mid):
     return lambda name, h: h + added[name] if name in added else h
 
 
-class Steered(torch.nn.Module):
+class ControlledUNet(torch.nn.Module):
     """A U-Net with the ControlNets that condition it; called like the U-Net."""
 
     def __init__(self, unet, controls, levels):
@@ -111,20 +111,20 @@ class Steered(torch.nn.Module):
 
     def forward(self, z_t, t, encoder_hidden_states, return_dict=False):
         c = encoder_hidden_states
-        now = [answer(control, z_t, t, c) for control, low, high in self.controls if low <= t <= high]
+        now = [residuals_of(control, z_t, t, c) for control, low, high in self.controls if low <= t <= high]
         named = ("down_block_additional_residuals", "mid_block_additional_residual")
         added = dict(zip(named, total(now), strict=True)) if now else {}
         return self.unet(z_t, t, encoder_hidden_states=c, return_dict=return_dict, **added)
 
 
-def steered(unet, control, pairs, batch):
+def with_controls(unet, control, pairs, batch):
     """Return the U-Net as it is, or with its ControlNets; raise ValueError for a control that does not fit it."""
     if control is None:
         return unet
     controls = [control] if isinstance(control, Control) else control
     for one in controls if isinstance(controls, (list, tuple)) else [control]:
-        check(one, unet, batch)
-    return Steered(unet, controls, [t for t, _ in pairs])
+        check_control(one, unet, batch)
+    return ControlledUNet(unet, controls, [t for t, _ in pairs])
 
 
 def span(control, levels):
@@ -134,11 +134,11 @@ def span(control, levels):
     return min(on, default=math.inf), max(on, default=-math.inf)
 
 
-def answer(control, z_t, t, c):
+def residuals_of(control, z_t, t, c):
     """Return one control's residuals; the condition is repeated for the unconditional and conditional half."""
     condition = control.condition.to(z_t).repeat(len(z_t) // len(control.condition), 1, 1, 1)
     if isinstance(control.net, torch.nn.Module):
-        as_large(condition, z_t, len(control.net.config.conditioning_embedding_out_channels) - 1)
+        check_size(condition, z_t, len(control.net.config.conditioning_embedding_out_channels) - 1)
     return control.net(z_t, t, c, condition, control.weight)[:2]
 
 
@@ -150,48 +150,48 @@ def total(answers):
     return down, mid
 
 
-def check(control, unet, batch):
+def check_control(control, unet, batch):
     """Raise ValueError unless this is a Control that fits the U-Net and the number of pictures."""
     if not isinstance(control, Control):
-        raise ValueError(f"control is {type(control).__name__}; it must be a Control(net, condition), "
+        raise StepError(f"control is {type(control).__name__}; it must be a Control(net, condition), "
                          "or a list of them.")
-    shown(control.condition, batch)
-    dialled(control.weight, control.start, control.end)
+    check_condition(control.condition, batch)
+    check_weight(control.weight, control.start, control.end)
     if isinstance(control.net, torch.nn.Module):
-        fits(control.net, unet)
+        check_configuration(control.net, unet)
 
 
-def dialled(weight, start, end):
+def check_weight(weight, start, end):
     """Raise ValueError for a weight, start or end out of range."""
     if not number(weight) or not 0 <= start < end <= 1:
-        raise ValueError(f"The control's weight is {weight!r}, start {start!r}, end {end!r}; the weight must "
+        raise StepError(f"The control's weight is {weight!r}, start {start!r}, end {end!r}; the weight must "
                          "be a finite number, and 0 <= start < end <= 1.")
 
 
-def shown(x, batch):
+def check_condition(x, batch):
     """Raise ValueError for a condition of the wrong shape, number or range."""
     if not torch.is_tensor(x) or x.ndim != 4 or x.shape[1] != 3 or len(x) not in (1, batch):
-        raise ValueError(f"The condition is {tuple(getattr(x, 'shape', ()))}; it must be a tensor "
+        raise StepError(f"The condition is {tuple(getattr(x, 'shape', ()))}; it must be a tensor "
                          f"(1, 3, H, W), or with one map for each of the {batch} pictures.")
     if not 0 <= x.min() <= x.max() <= 1:
-        raise ValueError(f"The condition goes from {x.min():.2g} to {x.max():.2g}; it must be within [0, 1].")
+        raise StepError(f"The condition goes from {x.min():.2g} to {x.max():.2g}; it must be within [0, 1].")
 
 
-def fits(net, unet):
+def check_configuration(net, unet):
     """Raise ValueError unless a ControlNet was made for a U-Net of this configuration."""
-    covered(net)
+    check_supported(net)
     for name in SHAPE:
         mine, its = (listed(part.config[name]) for part in (net, unet))
         if mine != its:
-            raise ValueError(f"This ControlNet has {name} = {mine}, the U-Net {its}; it was made for another "
+            raise StepError(f"This ControlNet has {name} = {mine}, the U-Net {its}; it was made for another "
                              "model.")
 
 
-def as_large(condition, z_t, halvings):
+def check_size(condition, z_t, halvings):
     """Raise ValueError unless the condition, halved this many times, is as large as the latent."""
     wanted = [n * 2**halvings for n in z_t.shape[2:]]
     if list(condition.shape[2:]) != wanted:
-        raise ValueError(f"The condition has {list(condition.shape[2:])} pixels; for this latent it must "
+        raise StepError(f"The condition has {list(condition.shape[2:])} pixels; for this latent it must "
                          f"have {wanted}.")
 
 

@@ -1,7 +1,7 @@
 """Denoising: from the model's prediction to the predicted clean image x_0, and one DDIM step towards it."""
 
 from .noise import per_picture, q_sample
-from .validate import known_prediction_type, whole
+from .validate import StepError, check_prediction_type, check_whole
 
 __all__ = [
     "ddim_step", "ddim_timesteps", "eps_from_v", "eps_from_x0", "predict_x0", "to_eps", "to_x0", "x0_from_v",
@@ -65,7 +65,7 @@ def to_eps(out, x_t, abar_t, prediction_type="epsilon"):
     prediction_type: "epsilon", "v_prediction" or "sample" (x_0); anything else raises ValueError.
     Source: Salimans and Ho 2022, section 4. Twin: diffusers.DDIMScheduler.step.
     """
-    known_prediction_type(prediction_type)
+    check_prediction_type(prediction_type)
     if prediction_type == "epsilon":
         return out
     convert = eps_from_v if prediction_type == "v_prediction" else eps_from_x0
@@ -81,7 +81,7 @@ def to_x0(out, x_t, abar_t, prediction_type="epsilon"):
     prediction_type: "epsilon", "v_prediction" or "sample" (x_0); anything else raises ValueError.
     Source: Salimans and Ho 2022, section 4. Twin: diffusers.DDIMScheduler.step, its pred_original_sample.
     """
-    known_prediction_type(prediction_type)
+    check_prediction_type(prediction_type)
     if prediction_type == "epsilon":
         return predict_x0(x_t, out, abar_t)
     return x0_from_v(out, x_t, abar_t) if prediction_type == "v_prediction" else out
@@ -110,10 +110,10 @@ def ddim_timesteps(steps, T=1000, spacing="trailing", offset=0):
     steps: 1 to T, and for "leading" few enough that t < T. Raises ValueError otherwise.
     Source: Lin et al. 2024, table 2. Twin: diffusers.DDIMScheduler.set_timesteps.
     """
-    whole("steps", steps, 1, T)
+    check_whole("steps", steps, 1, T)
     levels = spaced(steps, T, spacing, offset)
     if levels[0] >= T:
-        raise ValueError(f"steps is {steps}, but {spacing} spacing with offset {offset} would then start at "
+        raise StepError(f"steps is {steps}, but {spacing} spacing with offset {offset} would then start at "
                          f"timestep {levels[0]}, and the last one is {T - 1}; take fewer steps.")
     return [(t, max(t - T // steps, -1)) for t in levels]
 
@@ -128,4 +128,4 @@ def spaced(steps, T, spacing, offset):
     if spacing == "linspace":
         stride = (T - 1) / max(steps - 1, 1)
         return [round(i * stride) for i in reversed(range(steps))]
-    raise ValueError(f"spacing is {spacing!r}; it must be 'trailing', 'leading' or 'linspace'.")
+    raise StepError(f"spacing is {spacing!r}; it must be 'trailing', 'leading' or 'linspace'.")

@@ -2,7 +2,7 @@
 
 img2img: add noise to the picture up to a timestep, then denoise from there. inpaint: at every step replace
 everything outside the mask by the picture's own latent at the same noise level; `paste` at the end does the same
-with pixels. Outpainting is inpainting of the margin that `grow` adds. invert: from a picture to its noise.
+with pixels. Outpainting is inpainting of the margin that `expand_canvas` adds. invert: from a picture to its noise.
 """
 
 from itertools import islice
@@ -13,10 +13,10 @@ from .denoise import ddim_step, to_eps, to_x0
 from .guidance import GUIDANCE, STEPS
 from .latents import embed, encode
 from .noise import q_sample
-from .text_to_image import State, draws, generate, level, predict, timesteps
-from .validate import checked, number, sound, texts
+from .text_to_image import State, generate, level, noise_stream, predict, timesteps
+from .validate import StepError, check_finite, check_prompts, check_texts, number
 
-__all__ = ["blend", "from_strength", "grow", "img2img", "inpaint", "invert", "latent_mask", "paste"]
+__all__ = ["blend", "from_strength", "expand_canvas", "img2img", "inpaint", "invert", "latent_mask", "paste"]
 
 
 @torch.no_grad()
@@ -33,9 +33,9 @@ def img2img(pipe, prompt, x_0, *, strength=0.6, negative="", seed=0, steps=STEPS
     Source: Meng et al. 2022 (SDEdit), section 3.
     Twin: diffusers.StableDiffusionImg2ImgPipeline.__call__ with a DDIMScheduler.
     """
-    prompts, _ = checked(prompt, negative, seed, guidance)
+    prompts, _ = check_prompts(prompt, negative, seed, guidance)
     pairs = from_strength(timesteps(pipe, steps), strength)
-    z_0, noise = begun(pipe, x_0, range(seed, seed + len(prompts)))
+    z_0, noise = latents_and_noise(pipe, x_0, range(seed, seed + len(prompts)))
     z_t = q_sample(z_0, noise, level(pipe, pairs[0][0]))
     yield from generate(pipe, prompts, negative=negative, seed=seed, guidance=guidance, interval=interval,
                         z_T=z_t, pairs=pairs)
@@ -55,11 +55,11 @@ def inpaint(pipe, prompt, x_0, mask, *, strength=1.0, negative="", seed=0, steps
     Source: Avrahami et al. 2023 (Blended Latent Diffusion), section 4; Nichol et al. 2022 (GLIDE), 3.3.
     Twin: diffusers.StableDiffusionInpaintPipeline.__call__ with a U-Net of 4 channels.
     """
-    prompts, _ = checked(prompt, negative, seed, guidance)
+    prompts, _ = check_prompts(prompt, negative, seed, guidance)
     pairs = from_strength(timesteps(pipe, steps), strength)
-    z_0, noise = begun(pipe, x_0, range(seed, seed + len(prompts)))
+    z_0, noise = latents_and_noise(pipe, x_0, range(seed, seed + len(prompts)))
     z_t = noise if strength == 1 else q_sample(z_0, noise, level(pipe, pairs[0][0]))
-    m, nexts = a_mask(mask, x_0, z_0), iter([*(level(pipe, t) for t, _ in pairs[1:]), 1.0])
+    m, nexts = check_mask(mask, x_0, z_0), iter([*(level(pipe, t) for t, _ in pairs[1:]), 1.0])
 
     def step(z_t, eps, abar_t, abar_s):
         known, drawn = q_sample(z_0, noise, next(nexts)), ddim_step(z_t, eps, abar_t, abar_s)
@@ -80,13 +80,13 @@ def invert(pipe, prompt, x_0, *, steps=STEPS):
     there is no guidance. x_0: (B, 3, H, W) in [-1, 1], or one for all prompts. Raises ValueError for anything else.
     Source: Song et al. 2021, sections 4.3 and 5.4. Twin: diffusers.DDIMInverseScheduler.step.
     """
-    prompts, kind = texts("prompt", prompt), pipe.scheduler.config.prediction_type
-    c, z_s = embed(pipe, prompts), encode(pipe, pictures(pipe, x_0, len(prompts)))
+    prompts, kind = check_texts("prompt", prompt), pipe.scheduler.config.prediction_type
+    c, z_s = embed(pipe, prompts), encode(pipe, check_pictures(pipe, x_0, len(prompts)))
     for i, (t, s) in enumerate(reversed(timesteps(pipe, steps))):
         abar_s = level(pipe, s)
         out, _ = predict(pipe.unet, z_s, t, c, 1)
         eps, z_0 = to_eps(out, z_s, abar_s, kind), to_x0(out, z_s, abar_s, kind)
-        z_t = sound(q_sample(z_0, eps, level(pipe, t)), z_s, i, t)
+        z_t = check_finite(q_sample(z_0, eps, level(pipe, t)), z_s, i, t)
         yield State(i, t, s, z_t, eps, eps, eps, z_0, z_s)
         z_s = z_t
 
@@ -102,7 +102,7 @@ def from_strength(pairs, strength):
     """
     n = len(pairs)
     if not number(strength) or not 0 < strength <= 1 or int(n * strength) < 1:
-        raise ValueError(f"strength is {strength!r}; with {n} steps it must be from {1 / n:.3g} to 1: "
+        raise StepError(f"strength is {strength!r}; with {n} steps it must be from {1 / n:.3g} to 1: "
                          "the fraction of the steps that is run.")
     return pairs[n - int(n * strength):]
 
@@ -131,7 +131,7 @@ def paste(x_0, drawn, mask):
     return torch.where(mask.to(drawn.device) >= 0.5, drawn, x_0.to(drawn))
 
 
-def grow(x_0, left=0, right=0, top=0, bottom=0):
+def expand_canvas(x_0, left=0, right=0, top=0, bottom=0):
     """Return a larger canvas around a picture, filled with its outermost pixels, and a mask of the margin.
 
     left, right, top, bottom: pixels, each a multiple of the VAE's factor (Stable Diffusion 8, ours 4).
@@ -158,36 +158,36 @@ def latent_mask(mask, factor):
     return (mask[..., ::factor, ::factor] >= 0.5).float()
 
 
-def begun(pipe, x_0, seeds):
+def latents_and_noise(pipe, x_0, seeds):
     """Return the latents of one or several pictures, and the noise to be added: one of each per seed."""
-    x_0 = pictures(pipe, x_0, len(seeds))
-    eps, noise = islice(draws(pipe, seeds, [edge // factor(pipe) for edge in x_0.shape[2:]]), 2)
+    x_0 = check_pictures(pipe, x_0, len(seeds))
+    eps, noise = islice(noise_stream(pipe, seeds, [edge // factor(pipe) for edge in x_0.shape[2:]]), 2)
     return encode(pipe, x_0, eps), noise
 
 
-def pictures(pipe, x_0, count):
+def check_pictures(pipe, x_0, count):
     """Return one picture for each prompt; raise ValueError for a wrong shape, size or range."""
     f, shape = factor(pipe), tuple(getattr(x_0, "shape", ()))
     if not torch.is_tensor(x_0) or x_0.ndim != 4 or shape[0] not in (1, count) or shape[1] != 3:
-        raise ValueError(f"x_0 is {shape or type(x_0).__name__}; it must be a tensor (1, 3, H, W) "
+        raise StepError(f"x_0 is {shape or type(x_0).__name__}; it must be a tensor (1, 3, H, W) "
                          f"or ({count}, 3, H, W), a picture for each prompt.")
     if shape[2] % f or shape[3] % f:
-        raise ValueError(f"x_0 is {shape[2]} x {shape[3]} pixels; both must be multiples of {f}.")
+        raise StepError(f"x_0 is {shape[2]} x {shape[3]} pixels; both must be multiples of {f}.")
     if not x_0.abs().max() <= 1.01:  # not "> 1.01", so that NaN is refused, too
-        raise ValueError(f"x_0 has values from {x_0.min():.3g} to {x_0.max():.3g}; a picture must be in [-1, 1].")
+        raise StepError(f"x_0 has values from {x_0.min():.3g} to {x_0.max():.3g}; a picture must be in [-1, 1].")
     return x_0.expand(count, -1, -1, -1)
 
 
-def a_mask(mask, x_0, z_0):
+def check_mask(mask, x_0, z_0):
     """Return the mask at the latent's size; raise ValueError if it does not fit the pictures or marks nothing."""
     size, counts = x_0.shape[2:], (1, len(z_0))
     if not torch.is_tensor(mask) or mask.ndim != 4 or mask.shape[1:] != (1, *size) or len(mask) not in counts:
-        raise ValueError(f"mask is {tuple(getattr(mask, 'shape', ()))}; it must be a tensor with one mask "
+        raise StepError(f"mask is {tuple(getattr(mask, 'shape', ()))}; it must be a tensor with one mask "
                          f"for all pictures, (1, 1, {size[0]}, {size[1]}), or one for each.")
     edge = size[0] // z_0.shape[2]
     m = latent_mask(mask, edge).to(z_0)
     if not m.any():
-        raise ValueError(f"The mask marks no cell of the latent; paint an area at least {edge} pixels wide.")
+        raise StepError(f"The mask marks no cell of the latent; paint an area at least {edge} pixels wide.")
     return m
 
 

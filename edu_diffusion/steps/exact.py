@@ -5,6 +5,7 @@ Everything is computed at once: B times K pictures must fit into memory.
 """
 
 from .noise import per_picture
+from .validate import StepError
 
 __all__ = ["dataset_x0", "mixture_posterior", "mixture_x0"]
 
@@ -24,7 +25,7 @@ def mixture_posterior(x_t, abar_t, means, stds, weights):
     """
     if means.shape[1:] != x_t.shape[1:]:
         wanted = ", ".join(map(str, x_t.shape[1:]))
-        raise ValueError(f"means has the shape {tuple(means.shape)}; it must be (K, {wanted}), like x_t.")
+        raise StepError(f"means has the shape {tuple(means.shape)}; it must be (K, {wanted}), like x_t.")
     signal = per_picture(abar_t, x_t[:, None]) ** 0.5 * means
     distance = (x_t[:, None] - signal).flatten(2).square().sum(dim=2)
     var = spread(abar_t, stds, distance)

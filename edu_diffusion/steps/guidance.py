@@ -1,6 +1,6 @@
 """Classifier-free guidance: give the prompt more influence than the model alone would."""
 
-from .validate import levels_between
+from .validate import check_interval
 
 __all__ = ["GUIDANCE", "STEPS", "guidance_at", "guide"]
 
@@ -35,5 +35,5 @@ def guidance_at(t, g, interval=None):
     """
     if interval is None:
         return g
-    low, high = levels_between(interval)
+    low, high = check_interval(interval)
     return g if low <= t <= high else 1.0

@@ -10,6 +10,8 @@ Several may be used at once; they add up.
 
 import torch
 
+from .validate import StepError
+
 __all__ = ["lora_delta", "lora_init", "lora_linear", "lora_merge"]
 
 
@@ -23,7 +25,7 @@ def lora_init(W, rank, generator=None):
     Source: Hu et al. 2022, section 4.1. Twin: peft.tuners.lora.layer.LoraLayer.reset_lora_parameters.
     """
     if not rank >= 1:
-        raise ValueError(f"rank is {rank}; it must be at least 1.")
+        raise StepError(f"rank is {rank}; it must be at least 1.")
     A = torch.randn(rank, *W.shape[1:], generator=generator).to(W) / rank
     return A, W.new_zeros(len(W), rank, *[1] * (W.ndim - 2))
 

@@ -7,7 +7,7 @@ the same bit for bit.
 
 from contextlib import contextmanager
 
-from .supported import covered
+from .supported import check_supported
 
 __all__ = []
 
@@ -21,7 +21,7 @@ def processed(unet, make):
     before = dict(unet.attn_processors)
     made = {name: make(name, old) for name, old in before.items()}
     for name in filter(made.get, made):
-        covered(unet.get_submodule(name.removesuffix(".processor")))
+        check_supported(unet.get_submodule(name.removesuffix(".processor")))
     unet.set_attn_processor({name: made[name] or old for name, old in before.items()})
     try:
         yield unet

@@ -1,7 +1,7 @@
 """Samplers: alternatives to DDIM for the step from x_t to the cleaner x_s, given the predicted noise.
 
 All take (x_t, eps, abar_t, abar_s), like `ddim_step`, and some take one more argument by name: `noise` to add,
-the result of the step `before`, or a function `ask` that evaluates the model again. `sample` and
+the result of the step `previous`, or a function `model` that evaluates the model again. `sample` and
 `generate` provide it. In the variable y = x / sqrt(abar), which is x_0 + sigma eps, they are all short:
 
 | step                 | y_s =                                                    | noise | order | calls |
@@ -21,6 +21,7 @@ import math
 from .denoise import ddim_step, eps_from_x0, predict_x0
 from .levels import sigma
 from .noise import per_picture, q_sample
+from .validate import StepError
 
 __all__ = ["ddpm_step", "dpmpp_2m_step", "euler_ancestral_step", "euler_step", "heun_step"]
 
@@ -37,7 +38,7 @@ def ddpm_step(x_t, eps, abar_t, abar_s, noise, variance="fixed_small"):
     Source: Ho et al. 2020, eqs 6 and 7, section 3.2, algorithm 2. Twin: diffusers.DDPMScheduler.step.
     """
     if variance not in ("fixed_small", "fixed_large"):
-        raise ValueError(f"variance is {variance!r}; it must be 'fixed_small' or 'fixed_large'.")
+        raise StepError(f"variance is {variance!r}; it must be 'fixed_small' or 'fixed_large'.")
     x_0 = predict_x0(x_t, eps, abar_t)
     abar_t, abar_s = per_picture(abar_t, x_t), per_picture(abar_s, x_t)
     beta, share = 1 - abar_t / abar_s, (1 - abar_s) / (1 - abar_t)
@@ -79,37 +80,37 @@ def euler_ancestral_step(x_t, eps, abar_t, abar_s, noise):
     return abar_s**0.5 * y_s
 
 
-def heun_step(x_t, eps, abar_t, abar_s, ask):
+def heun_step(x_t, eps, abar_t, abar_s, model):
     """Try Euler's step, evaluate the model at its end as well, and step with the mean of both predictions.
 
-    x_s = ddim_step(x_t, (eps + ask(x'_s)) / 2), with x'_s = ddim_step(x_t, eps)
+    x_s = ddim_step(x_t, (eps + model(x'_s)) / 2), with x'_s = ddim_step(x_t, eps)
 
-    x_t, eps: (B, C, H, W). ask: a function x_s -> eps at timestep s. abar_t < abar_s: scalars in (0, 1]; for
+    x_t, eps: (B, C, H, W). model: a function x_s -> eps at timestep s. abar_t < abar_s: scalars in (0, 1]; for
     abar_s = 1, where there is no noise to predict, the result is Euler's step. Returns (B, C, H, W).
     Source: Karras et al. 2022, algorithm 1. Twin: diffusers.HeunDiscreteScheduler.step, called twice.
     """
     x_s = ddim_step(x_t, eps, abar_t, abar_s)
     if abar_s == 1:
         return x_s
-    return ddim_step(x_t, (eps + ask(x_s)) / 2, abar_t, abar_s)
+    return ddim_step(x_t, (eps + model(x_s)) / 2, abar_t, abar_s)
 
 
-def dpmpp_2m_step(x_t, eps, abar_t, abar_s, before=None):
+def dpmpp_2m_step(x_t, eps, abar_t, abar_s, previous=None):
     """Extrapolate x_0 from the previous step to the middle of this one, and make DDIM's step with the result.
 
-    D = x_0 + h / (2 h_before) (x_0 - x_0 before), with h = log(sigma_t / sigma_s), h_before the same for the
+    D = x_0 + h / (2 h_previous) (x_0 - x_0 previous), with h = log(sigma_t / sigma_s), h_previous the same for the
     previous step; x_s = sqrt(abar_s) D + sqrt(1 - abar_s) (x_t - sqrt(abar_t) D) / sqrt(1 - abar_t)
 
-    before: (x_0, abar_t) of the previous step, or None for the first, which is then DDIM's; so is a step to
+    previous: (x_0, abar_t) of the previous step, or None for the first, which is then DDIM's; so is a step to
     abar_s = 1. (The library's lower_order_final always does this for the last step if there are fewer than 15.)
     x_t, eps: (B, C, H, W). abar_t < abar_s: scalars in (0, 1]. Returns (B, C, H, W).
     Source: Lu et al. 2022 (DPM-Solver++), algorithm 2.
     Twin: diffusers.DPMSolverMultistepScheduler.step with dpmsolver++, order 2, midpoint.
     """
-    if before is None or abar_s == 1:
+    if previous is None or abar_s == 1:
         return ddim_step(x_t, eps, abar_t, abar_s)
-    x_0, (x_0_before, abar_before) = predict_x0(x_t, eps, abar_t), before
+    x_0, (x_0_previous, abar_previous) = predict_x0(x_t, eps, abar_t), previous
     h = math.log(sigma(abar_t) / sigma(abar_s))
-    h_before = math.log(sigma(abar_before) / sigma(abar_t))
-    D = x_0 + h / (2 * h_before) * (x_0 - x_0_before)
+    h_previous = math.log(sigma(abar_previous) / sigma(abar_t))
+    D = x_0 + h / (2 * h_previous) * (x_0 - x_0_previous)
     return q_sample(D, eps_from_x0(D, x_t, abar_t), abar_s)

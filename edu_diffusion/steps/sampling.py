@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from .denoise import ddim_step, predict_x0
-from .validate import alike, extras, falling, sound
+from .validate import check_finite, check_levels, check_like, extras
 
 __all__ = ["SampleState", "sample"]
 
@@ -34,8 +34,8 @@ def sample(model, x_T, levels, step=ddim_step, generator=None):
     x_T: (B, C, H, W), standard normal if the first noise level is pure noise.
     levels: a list of (t, abar_t), noisiest first, as from `spaced_levels` or `karras_levels`.
     step: any sampler, or your own function (x_t, eps, abar_t, abar_s) -> x_s. After these it may take by
-    name `noise` (standard normal, like x_t), `before` (None, then (x_0, abar_t) of the previous step)
-    and `ask` (a function x_s -> eps that evaluates the model again, at timestep s).
+    name `noise` (standard normal, like x_t), `previous` (None, then (x_0, abar_t) of the previous step)
+    and `model` (a function x_s -> eps that evaluates the model again, at timestep s).
     generator: a torch.Generator of the CPU for `noise`, or None for torch's own. Pass on the one that x_T was
     sampled with; a second one with the same seed would give the same numbers again.
     Raises ValueError for anything else, and at the first step whose result is not finite.
@@ -43,12 +43,12 @@ def sample(model, x_T, levels, step=ddim_step, generator=None):
     Twin: diffusers.DDPMPipeline.__call__.
     """
     draw = partial(noise_like, x_T, generator)
-    own = equipped(step, draw, lambda s, x: alike("model", model(x, s), x))
+    own = with_extras(step, draw, lambda s, x: check_like("model", model(x, s), x))
     x_t = x_T
-    for i, ((t, abar_t), (s, abar_s)) in enumerate(itertools.pairwise(falling(levels))):
-        eps = alike("model", model(x_t, t), x_t)
+    for i, ((t, abar_t), (s, abar_s)) in enumerate(itertools.pairwise(check_levels(levels))):
+        eps = check_like("model", model(x_t, t), x_t)
         x_0 = predict_x0(x_t, eps, abar_t)
-        x_s = sound(own(x_t, eps, abar_t, abar_s, x_0, s), x_t, i, t)
+        x_s = check_finite(own(x_t, eps, abar_t, abar_s, x_0, s), x_t, i, t)
         yield SampleState(i, t, s, x_t, eps, x_0, x_s)
         x_t = x_s
 
@@ -58,18 +58,18 @@ def noise_like(x, generator):
     return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
 
 
-def equipped(step, draw, ask):
+def with_extras(step, draw, model):
     """Wrap a step so that it gets the optional arguments it names; x_0 is remembered for the next call.
 
-    draw() -> noise, called only for a step that takes noise. ask(s, x) -> eps at timestep s.
+    draw() -> noise, called only for a step that takes noise. model(s, x) -> eps at timestep s.
     """
-    names, before = extras(step), None
+    names, previous = extras(step), None
 
     def call(x_t, eps, abar_t, abar_s, x_0, s):
-        nonlocal before
+        nonlocal previous
         noise = draw() if "noise" in names else None
-        offer = {"noise": noise, "before": before, "ask": partial(ask, s)}
-        before = x_0, abar_t
+        offer = {"noise": noise, "previous": previous, "model": partial(model, s)}
+        previous = x_0, abar_t
         # a copy: a state that was yielded must not change, even if the step works in place
         return step(x_t.clone(), eps, abar_t, abar_s, **{name: offer[name] for name in names})
 

@@ -12,6 +12,7 @@ import torch
 
 from .attention import multi_head_attention, split_heads
 from .processors import crossed, processed
+from .validate import StepError
 
 __all__ = ["AlignedProcessor", "adain", "aligned", "aligned_attend"]
 
@@ -60,7 +61,7 @@ def first(x, pictures):
 def whole_groups(x, pictures):
     """Raise ValueError for a batch that does not consist of whole groups."""
     if pictures < 1 or len(x) % pictures:
-        raise ValueError(f"The batch has {len(x)} rows, but {pictures} pictures were announced (twice as many "
+        raise StepError(f"The batch has {len(x)} rows, but {pictures} pictures were announced (twice as many "
                          "rows with guidance); give the number of prompts.")
 
 
@@ -92,7 +93,7 @@ def aligned(unet, pictures, normalise=adain, weight=1.0):
     diffusers.UNet2DConditionModel.set_attn_processor.
     """
     if not weight > 0:
-        raise ValueError(f"weight is {weight}; it must be above 0, and at 1 all keys count equally.")
+        raise StepError(f"weight is {weight}; it must be above 0, and at 1 all keys count equally.")
 
     def make(name, old):
         return None if crossed(name) else AlignedProcessor(old, pictures, normalise, weight)

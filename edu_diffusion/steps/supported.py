@@ -1,10 +1,12 @@
 """What the readable U-Net supports, class by class; anything else is refused, because its result would be wrong."""
 
+from .validate import StepError
+
 __all__ = []
 
 # {class: {setting: the supported value or values}}, where a module is named by its class.
 # Classes are known by name, since steps/ imports torch alone.
-COVERED = {
+SUPPORTED = {
     "UNet2DConditionModel": {
         "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": None,
         "encoder_hid_dim_type": None, "time_cond_proj_dim": None, "time_embedding_type": "positional",
@@ -38,16 +40,16 @@ COVERED = {
 }
 
 
-def covered(part):
+def check_supported(part):
     """Raise ValueError unless the formulas here compute everything that this part of a model does."""
     kind = type(part).__name__
-    if kind not in COVERED:
-        raise ValueError(f"The readable U-Net does not support {kind}, only {', '.join(COVERED)}; "
+    if kind not in SUPPORTED:
+        raise StepError(f"The readable U-Net does not support {kind}, only {', '.join(SUPPORTED)}; "
                          "call the library's own forward.")
-    for name, wanted in COVERED[kind].items():
+    for name, wanted in SUPPORTED[kind].items():
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
         if setting(part, name) not in wanted:
-            raise ValueError(f"This {kind} has {name} = {setting(part, name)!r}; the readable U-Net supports "
+            raise StepError(f"This {kind} has {name} = {setting(part, name)!r}; the readable U-Net supports "
                              f"only {' or '.join(map(repr, wanted))}, so call the library's own forward.")
 
 
@@ -59,27 +61,27 @@ def setting(part, name):
     return value if simple else type(value).__name__
 
 
-def matching(unet, z_t, t, c):
+def check_inputs(unet, z_t, t, c):
     """Raise ValueError for a U-Net that is not supported, or for inputs that do not fit it or each other."""
-    covered(unet)
+    check_supported(unet)
     z, t, c = (tuple(getattr(x, "shape", ())) for x in (z_t, t, c))
     channels, width = unet.config.in_channels, unet.config.cross_attention_dim
     if len(z) != 4 or z[1] != channels:
-        raise ValueError(f"z_t has the shape {z}; it must be (B, {channels}, h, w).")
+        raise StepError(f"z_t has the shape {z}; it must be (B, {channels}, h, w).")
     if len(c) != 3 or c[0] != z[0] or (isinstance(width, int) and c[2] != width):
-        raise ValueError(f"c has the shape {c}; it must be ({z[0]}, tokens, {width}).")
+        raise StepError(f"c has the shape {c}; it must be ({z[0]}, tokens, {width}).")
     if t not in ((), (1,), z[:1]):
-        raise ValueError(f"t has the shape {t}; it must be one number, or ({z[0]},).")
+        raise StepError(f"t has the shape {t}; it must be one number, or ({z[0]},).")
 
 
-def careful(edit):
+def checked_edit(edit):
     """Wrap a caller's edit: it gets a copy, and a wrong result is refused; None changes nothing."""
 
     def call(name, x):
         y = x if edit is None else edit(name, x.clone())
         if not hasattr(y, "shape") or (y.shape, y.dtype) != (x.shape, x.dtype):
             got = f"{tuple(y.shape)}, {y.dtype}" if hasattr(y, "shape") else type(y).__name__
-            raise ValueError(f"edit({name!r}, x) returned {got}; it must return a tensor like x: "
+            raise StepError(f"edit({name!r}, x) returned {got}; it must return a tensor like x: "
                              f"{tuple(x.shape)}, {x.dtype}.")
         return y
 

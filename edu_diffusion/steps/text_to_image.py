@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import torch
 
-from .control import steered
+from .control import with_controls
 from .denoise import ddim_step, ddim_timesteps, to_eps, to_x0
 from .guidance import GUIDANCE, STEPS, guidance_at, guide
 from .latents import decode, embed, in_use
 from .noise import q_sample
-from .sampling import equipped
-from .validate import checked, fitting, sound
+from .sampling import with_extras
+from .validate import StepError, check_finite, check_pipeline, check_prompts
 
 __all__ = ["State", "draw", "final", "generate", "initial_noise"]
 
@@ -51,7 +51,7 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
     (The library skips guidance for every g <= 1; here 0 <= g < 1 follows the formula.)
     interval: (low, high), the timesteps t with guidance; None is all.
     step: a sampler such as heun_step, or your own function (x_t, eps, abar_t, abar_s) -> x_s, in place of
-    ddim_step; it may take `noise`, `before` and `ask` as in `sample`. Picture i has its own noise, too.
+    ddim_step; it may take `noise`, `previous` and `model` as in `sample`. Picture i has its own noise, too.
     z_T: a latent (B, 4, h, w) to start from in place of noise. pairs: the timesteps (t, s) to run in
     place of all that `steps` stands for, such as the last few of them; edit.py needs both.
     control: a Control(net, condition, ...), or a list of several: ControlNets that condition the U-Net.
@@ -59,11 +59,11 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
     Source: Rombach et al. 2022, section 3; Song et al. 2021, eq. 12.
     Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
     """
-    prompts, negatives = checked(prompt, negative, seed, guidance)
-    pairs, noises = pairs or timesteps(pipe, steps, step), draws(pipe, range(seed, seed + len(prompts)))
-    c, unet = context(pipe, negatives, prompts, guidance), steered(pipe.unet, control, pairs, len(prompts))
-    z_t, kind = beginning(z_T, next(noises)), pipe.scheduler.config.prediction_type
-    own = equipped(step or ddim_step, noises.__next__, asker(pipe, unet, c, guidance, interval))
+    prompts, negatives = check_prompts(prompt, negative, seed, guidance)
+    pairs, noises = pairs or timesteps(pipe, steps, step), noise_stream(pipe, range(seed, seed + len(prompts)))
+    c, unet = context(pipe, negatives, prompts, guidance), with_controls(pipe.unet, control, pairs, len(prompts))
+    z_t, kind = prepare_latents(z_T, next(noises)), pipe.scheduler.config.prediction_type
+    own = with_extras(step or ddim_step, noises.__next__, guided_model(pipe, unet, c, guidance, interval))
     for i, (t, s) in enumerate(pairs):
         abar_t, abar_s, g = level(pipe, t), level(pipe, s), guidance_at(t, guidance, interval)
         out_u, out_c = predict(unet, z_t, t, c, g)
@@ -71,7 +71,7 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
         eps_u, eps_c, eps = (to_eps(o, z_t, abar_t, kind) for o in (out_u, out_c, out))
         z_0 = to_x0(out, z_t, abar_t, kind)
         z_s = own(z_t, eps, abar_t, abar_s, z_0, s) if step else q_sample(z_0, eps, abar_s)
-        yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, sound(z_s, z_t, i, t))
+        yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, check_finite(z_s, z_t, i, t))
         z_t = z_s
 
 
@@ -111,7 +111,7 @@ def initial_noise(pipe, seeds):
     seeds: B whole numbers from 0. Returns (B, 4, h, w) on the pipeline's device, in its text encoder's dtype.
     Source: Ho et al. 2020, algorithm 2, line 1. Twin: diffusers.StableDiffusionPipeline.prepare_latents.
     """
-    return next(draws(pipe, seeds))
+    return next(noise_stream(pipe, seeds))
 
 
 def timesteps(pipe, steps, step=None):
@@ -119,7 +119,7 @@ def timesteps(pipe, steps, step=None):
 
     For a caller's own step each s is the next t, as in all of the library's schedulers but DDIM's.
     """
-    fitting(pipe)
+    check_pipeline(pipe)
     config = pipe.scheduler.config
     spacing, offset = config.get("timestep_spacing", "leading"), config.get("steps_offset", 0)
     pairs = ddim_timesteps(steps, config.num_train_timesteps, spacing, offset)
@@ -127,17 +127,17 @@ def timesteps(pipe, steps, step=None):
     return list(zip(levels, [*levels[1:], -1], strict=True)) if step else pairs
 
 
-def beginning(z_T, noise):
+def prepare_latents(z_T, noise):
     """Return the starting latent: the noise, or the caller's z_T; raise ValueError if z_T does not fit."""
     if z_T is None:
         return noise
     if not torch.is_tensor(z_T) or z_T.ndim != 4 or z_T.shape[:2] != noise.shape[:2]:
-        raise ValueError(f"z_T is {tuple(getattr(z_T, 'shape', ()))}; it must be a tensor with a latent for "
+        raise StepError(f"z_T is {tuple(getattr(z_T, 'shape', ()))}; it must be a tensor with a latent for "
                          f"each prompt, ({len(noise)}, {noise.shape[1]}, h, w).")
     return z_T.to(noise)
 
 
-def draws(pipe, seeds, size=None):
+def noise_stream(pipe, seeds, size=None):
     """Yield noise for the whole batch, again and again; every picture has its own generator, on the CPU.
 
     size: of the latent, (h, w); None is the size that the U-Net was made for.
@@ -157,16 +157,16 @@ def level(pipe, t):
     return abar[max(t, 0)]
 
 
-def asker(pipe, unet, c, guidance, interval):
+def guided_model(pipe, unet, c, guidance, interval):
     """Return the function (s, z_s) -> eps, the guided noise at timestep s, for a sampler with a second evaluation."""
 
-    def ask(s, z_s):
+    def model(s, z_s):
         s = max(s, 0)
         g = guidance_at(s, guidance, interval)
         out = guide(*predict(unet, z_s, s, c, g), g)
         return to_eps(out, z_s, level(pipe, s), pipe.scheduler.config.prediction_type)
 
-    return ask
+    return model
 
 
 def context(pipe, negatives, prompts, g):

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from .attention import spatial_transformer
-from .supported import careful, covered, matching
+from .supported import check_inputs, check_supported, checked_edit
+from .validate import StepError
 
 __all__ = ["down_block", "mid_block", "resnet_block", "timestep_embedding", "unet_forward", "up_block"]
 
@@ -34,8 +35,8 @@ def unet_forward(unet, z_t, t, c, edit=None):
     Source: Ronneberger et al. 2015, figure 1; Rombach et al. 2022, section 3.3.
     Twin: diffusers.UNet2DConditionModel.forward.
     """
-    matching(unet, z_t, t, c)
-    edit = careful(edit)
+    check_inputs(unet, z_t, t, c)
+    edit = checked_edit(edit)
     temb = edit("temb", time_embedding(unet, t, z_t))
     h = unet.conv_in(z_t)
     skips = [h]
@@ -59,7 +60,7 @@ def timestep_embedding(t, width, flip_sin_to_cos=True, freq_shift=0):
     Twin: diffusers.models.embeddings.get_timestep_embedding.
     """
     if width % 2:
-        raise ValueError(f"width is {width}; it must be even, half for the cosines and half for the sines.")
+        raise StepError(f"width is {width}; it must be even, half for the cosines and half for the sines.")
     i = torch.arange(width // 2, device=t.device)
     f = torch.exp(-math.log(10000) * i / (width // 2 - freq_shift))
     waves = [torch.cos(t[:, None] * f), torch.sin(t[:, None] * f)]
@@ -85,7 +86,7 @@ def resnet_block(block, h, temb=None):
     Source: He et al. 2016, eq. 1 and 2; Ho et al. 2020, appendix B.
     Twin: diffusers.models.resnet.ResnetBlock2D.forward.
     """
-    covered(block)
+    check_supported(block)
     shortcut = h if block.conv_shortcut is None else block.conv_shortcut(h)
     residual = block.conv1(F.silu(block.norm1(h)))
     if block.time_emb_proj is not None:
@@ -103,12 +104,12 @@ def down_block(block, h, temb, c, skips):
     Source: Ronneberger et al. 2015, section 2.
     Twin: diffusers.models.unets.unet_2d_blocks.CrossAttnDownBlock2D.forward.
     """
-    covered(block)
+    check_supported(block)
     for resnet, transformer in layers(block):
         h = layer(resnet, transformer, h, temb, c)
         skips.append(h)
     for downsampler in block.downsamplers or []:
-        covered(downsampler)
+        check_supported(downsampler)
         h = downsampler.conv(h)  # stride 2
         skips.append(h)
     return h
@@ -122,7 +123,7 @@ def mid_block(block, h, temb, c):
     Source: Rombach et al. 2022, section 3.3.
     Twin: diffusers.models.unets.unet_2d_blocks.UNetMidBlock2DCrossAttn.forward.
     """
-    covered(block)
+    check_supported(block)
     h = resnet_block(block.resnets[0], h, temb)
     for transformer, resnet in zip(block.attentions, block.resnets[1:], strict=True):
         h = resnet_block(resnet, spatial_transformer(transformer, h, c), temb)
@@ -139,12 +140,12 @@ def up_block(block, h, temb, c, skips):
     Source: Ronneberger et al. 2015, section 2.
     Twin: diffusers.models.unets.unet_2d_blocks.CrossAttnUpBlock2D.forward.
     """
-    covered(block)
+    check_supported(block)
     for resnet, transformer in layers(block):
         h = torch.cat([h, skips.pop()], dim=1)
         h = layer(resnet, transformer, h, temb, c)
     for upsampler in block.upsamplers or []:
-        covered(upsampler)
+        check_supported(upsampler)
         h = upsampler.conv(F.interpolate(h, size=skips[-1].shape[-2:], mode="nearest"))
     return h
 

@@ -2,6 +2,7 @@
 
 import inspect
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,7 +17,10 @@ SKIPS = "res_hidden_states_tuple"  # the library's name for the skips that an up
 
 
 @contextmanager
-def ablate(model, *names, how="zero", at=None):
+def ablate(
+    model: object, *names: str, how: str | Callable[[torch.Tensor], torch.Tensor] = "zero",
+    at: int | Iterable[int] | None = None,
+) -> Iterator[None]:
     """Replace the outputs of modules, or the skips of a U-Net, inside the `with` block.
 
     names: dotted names or patterns, as for `record`. A U-Net's skips are "skip.0" (made by conv_in),
@@ -52,7 +56,7 @@ def checked(names, how, skips):
         raise ValueError("A skip is not a module, so there is no 'identity' for it; use how='zero', or a function.")
 
 
-def skip_places(found):
+def skip_places(found: dict[str, torch.nn.Module]) -> Iterator[tuple[str, tuple[torch.nn.Module, int]]]:
     """Yield (name of a skip, (the up block that takes it, its place there)) for every U-Net.
 
     The up blocks take the skips from the end.

@@ -10,20 +10,22 @@ run itself uses a fast attention kernel that never stores these maps; recording 
 """
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from .names import matching, modules
-from .recording import record
+from .recording import Trace, record
 
 __all__ = ["attention_maps", "cross_attention", "heat_maps", "record_attention", "resolutions"]
 
 PROCESSORS = ("AttnProcessor", "AttnProcessor2_0", "SlicedAttnProcessor", "XFormersAttnProcessor")
 
 
-def cross_attention(model):
+def cross_attention(model: object) -> list[str]:
     """Return the names of the cross-attention modules; in Stable Diffusion all of them end in "attn2".
 
     model: a torch module or a diffusers pipeline. Each is a diffusers Attention.
@@ -38,7 +40,9 @@ def attentions(model):
 
 
 @contextmanager
-def record_attention(model, *names, at=None, dtype=None):
+def record_attention(
+    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None,
+) -> Iterator[Trace]:
     """Record the queries and keys of attention modules: all that is needed to compute their maps later.
 
     names: of Attention modules, or patterns; none: all cross-attentions. For the other arguments see `record`.
@@ -71,7 +75,7 @@ def notice(trace, name, attn):
     return attn.register_forward_pre_hook(before, with_kwargs=True)
 
 
-def attention_maps(trace, name, call=0):
+def attention_maps(trace: Trace, name: str, call: int = 0) -> torch.Tensor:
     """Return the attention weights of every position of the picture over the tokens, for each head.
 
     softmax(q k^T / sqrt(d))
@@ -85,7 +89,7 @@ def attention_maps(trace, name, call=0):
     Twin: diffusers.models.attention_processor.Attention.get_attention_scores.
     """
     attn = plain(trace, name)
-    q, k = (trace.call(f"{name}.to_{x}", call).output.float() for x in "qk")
+    q, k = (trace.call(f"{name}.to_{x}", call).output.float() for x in "qk")  # type: ignore[union-attr]  # they return tensors
     q, k = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in (q, k))  # (B, heads, N, d)
     return (q @ k.transpose(-2, -1) * attn.scale).softmax(dim=-1)
 
@@ -109,7 +113,7 @@ def recorded_attentions(trace):
     return [name for name in names if f"{name}.to_k" in trace.names]
 
 
-def resolutions(trace, size=1):
+def resolutions(trace: Trace, size: int | tuple[int, int] = 1) -> dict[str, tuple[int, int]]:
     """Return {name: (h, w)}: the resolution of each recorded attention.
 
     size: the picture's, one number if it is square, else (H, W); only the ratio matters.
@@ -119,7 +123,7 @@ def resolutions(trace, size=1):
     for name in recorded_attentions(trace):
         asked = f"{name}.to_q"
         first = trace.call(asked, min(trace[asked], default=0))
-        found[name] = grid(first.output.shape[1], pair(size))
+        found[name] = grid(first.output.shape[1], pair(size))  # type: ignore[union-attr]  # to_q returns a tensor
     return found
 
 
@@ -141,7 +145,10 @@ def grid(positions, size):
     return h, positions // h
 
 
-def heat_maps(trace, size, *, names=None, calls=None, head=None):
+def heat_maps(
+    trace: Trace, size: int | tuple[int, int], *, names: str | Iterable[str] | None = None,
+    calls: int | Sequence[int] | None = None, head: int | None = None,
+) -> torch.Tensor:
     """Average the attention maps over layers, steps and heads, enlarged to the picture's size.
 
     mean over names and calls of enlarge(mean over heads of attention_maps(trace, name, call))
@@ -154,7 +161,7 @@ def heat_maps(trace, size, *, names=None, calls=None, head=None):
     """
     size = pair(size)
     names = chosen(trace, names)
-    total = 0
+    total: Any = 0  # then a tensor
     for name in names:
         maps = mean_maps(trace, name, calls, head).transpose(1, 2)  # (B, tokens, h w)
         if torch.is_tensor(total) and total.shape[1] != maps.shape[1]:

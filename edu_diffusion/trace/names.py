@@ -8,7 +8,7 @@ from torch import nn
 __all__ = ["modules"]
 
 
-def modules(model):
+def modules(model: object) -> dict[str, nn.Module]:
     """Return {dotted name: module}, in the model's own order.
 
     model: a torch module, whose own name is "", or a diffusers pipeline, where names begin with the part:

@@ -1,14 +1,15 @@
 """Fix the statistics of a model's group normalisations, to see what information they carry between positions."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch.nn import GroupNorm
+from torch.nn import GroupNorm, Module
 
 __all__ = ["hold_norms"]
 
 
 @contextmanager
-def hold_norms(model):
+def hold_norms(model: Module) -> Iterator[dict[str, GroupNorm]]:
     """Make every GroupNorm keep the statistics of its first input for all later ones, inside the `with` block.
 
     y = (x - mean) / sqrt(var + eps) weight + bias, with the mean and variance of each group of the first x

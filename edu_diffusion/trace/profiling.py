@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Iterable
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ class Clocks:
 
 
 @torch.no_grad()
-def profile(model, *inputs, names=None, runs=5, **more):
+def profile(model: nn.Module, *inputs: object, names: Iterable[str] | None = None, runs: int = 5, **more: object) -> Profile:
     """Measure the parameters of every block of a model, the memory of its output, and its run time.
 
     The model is called once to warm up, then `runs` times with a clock at each block, each time followed by a

@@ -1,11 +1,14 @@
 """The words of a prompt and their tokens."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 
 __all__ = ["by_word", "words"]
 
 
-def words(tokenizer, prompt):
+def words(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
     """Return [(word, [positions of its tokens]), ...]: a rare word has several tokens.
 
     The first is "<start>", the last "<end>", which includes all the padding: together they cover all tokens.
@@ -22,7 +25,7 @@ def words(tokenizer, prompt):
     return [*spans, ("<end>", list(range(end, len(ids))))]
 
 
-def by_word(maps, spans):
+def by_word(maps: torch.Tensor, spans: Sequence[tuple[str, list[int]]]) -> torch.Tensor:
     """Add up the maps of each word's tokens.
 
     maps: (B, tokens, H, W), from heat_maps. spans: from `words`. Returns (B, words, H, W).

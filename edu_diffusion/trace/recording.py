@@ -3,6 +3,7 @@
 import inspect
 import threading
 import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -22,12 +23,12 @@ class Call(NamedTuple):
     outputs: object  # what the module returned: a tensor, or a tuple, list or dictionary
 
     @property
-    def input(self):
+    def input(self) -> torch.Tensor | None:
         """The first tensor among the inputs, or None."""
         return next(tensors(self.inputs), None)
 
     @property
-    def output(self):
+    def output(self) -> torch.Tensor | None:
         """The first tensor among the outputs, or None: a block passes this one on, the others are its skips."""
         return next(tensors(self.outputs), None)
 
@@ -39,25 +40,25 @@ class Trace:
     left calls out. modules: {name: module}, all of the model's. masked: attentions that were given a mask.
     """
 
-    def __init__(self, found, names):
+    def __init__(self, found: dict[str, torch.nn.Module], names: Sequence[str]) -> None:
         self.modules = found
         self.names = list(names)
-        self.masked = set()
+        self.masked: set[str] = set()
         self.calls = dict.fromkeys(names, 0)
-        self._kept = {name: {} for name in names}
+        self._kept: dict[str, dict[int, Call]] = {name: {} for name in names}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> dict[int, Call]:
         if name not in self._kept:
             raise ValueError(unknown(name, self.names))
         return self._kept[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def call(self, name, number=0):
+    def call(self, name: str, number: int = 0) -> Call:
         """Return one Call. Raises ValueError for a name or number that was not recorded."""
         kept = self[name]
         if number not in kept:
@@ -67,17 +68,20 @@ class Trace:
         return kept[number]
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of everything recorded; a tensor that one module passes to the next is stored, and counted, once."""
         return nbytes([list(kept.values()) for kept in self._kept.values()])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         count = sum(map(len, self._kept.values()))
         return f"Trace of {len(self)} modules: {count} calls, {self.nbytes / 1e6:.1f} MB"
 
 
 @contextmanager
-def record(model, *names, at=None, dtype=None, inputs=True):
+def record(
+    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None,
+    inputs: bool = True,
+) -> Iterator[Trace]:
     """Record the activations of modules inside the `with` block; the model's results are exactly the usual ones.
 
     Each module's calls are numbered from 0. A U-Net is called once at every sampling step (twice by a sampler

@@ -4,6 +4,8 @@ The text encoder becomes that of Stable Diffusion.
 """
 
 import math
+import os
+from collections.abc import Iterator
 
 import torch
 
@@ -12,14 +14,20 @@ from ..data.world import world
 from ..models import TOKENS, build_clip, build_tokenizer, load_clip, pick_device
 from ..models.vocabulary import grow_text_model, grow_tokenizer
 from ..steps import contrastive_loss
-from .loop import fit
+from .loop import Progress, fit
+from .recipe import recipe
 from .save import keep
 
 VOCABULARY = 3072  # maximum number of tokens
 NAMED = ("concept", "colour")  # what every caption names; the other attributes are optional
 
 
-def train_clip(minutes=9.0, steps=None, run=None, device=None, seed=0, batch=128, lr=1e-3, start=None):
+@recipe
+def train_clip(
+    minutes: float | None = 9.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 128, lr: float = 1e-3,
+    start: str | os.PathLike | None = None,
+) -> Iterator[Progress]:
     """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.
 
     start: a CLIP to continue from, "clip" for the shipped one or a folder, extended if its prompts are shorter; None: a new one.

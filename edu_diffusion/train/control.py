@@ -8,26 +8,32 @@ Most captions are reduced to "a thing on a blue background" or left empty; the p
 3.3). A caption that says what is where leaves a condition little to add; then the copy hardly learns to use it.
 """
 
-import json
+import os
 import pathlib
+from collections.abc import Iterator
 
 import torch
 
 from .. import models
 from ..data import conditions, files, scenes, words
-from ..errors import EduError
 from ..metrics.control import COUNTS, held_out, quick
 from .frozen import Frozen, trained
-from .loop import about, fit, generator, plain_attention
+from .loop import Progress, fit, generator, plain_attention
 from .losses import latent_loss
+from .recipe import recipe
+from .state import about
 
 NOTES = "kind.json"  # in the run folder
 EMPTY, GROUND = 0.3, 0.45  # shares of captions that are empty, and that name only the background's colour
 SEEN = 6  # held-out images that are sampled now and then, to see when the ControlNet converges
 
 
-def train_control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="canny", model="base", start=None, batch=16,
-            lr=1e-3, curve=None):
+@recipe
+def train_control(
+    minutes: float | None = 3.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, kind: str = "canny", model: str | os.PathLike = "base",
+    start: str | os.PathLike | None = None, batch: int = 16, lr: float = 1e-3, curve: list | None = None,
+) -> Iterator[Progress]:
     """Train a ControlNet, a copy of the base, to follow a condition. Yields Progress; its model is the ControlNetModel.
 
     kind: "canny", "segmentation", "depth" or "pose". model: the base, anything that models.load takes. start: a
@@ -37,7 +43,7 @@ def train_control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="
     """
     conditions.known(kind)
     curve = [] if curve is None else curve
-    curve += earlier(run, kind)
+    curve += earlier(run)
     base = Frozen(model, device)
     torch.manual_seed(seed)
     net = models.load_control(start, device) if start else models.build_controlnet(base.pipe.unet).to(base.device)
@@ -49,7 +55,7 @@ def train_control(minutes=3.0, steps=None, run=None, device=None, seed=0, kind="
         z_0 = base.latents(some.images)
         c = base.text(some.captions)
         shown = some.conditions.to(base.device)
-        return latent_loss(lambda z_t, t, c: steered(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
+        return latent_loss(lambda z_t, t, c: with_control(unet, net, z_t, t, c, shown), z_0, c, base.abar, rng)
 
     cases = held_out(kind, SEEN)
     for progress in fit(net, loss, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run):
@@ -104,21 +110,15 @@ def due(step):
     return step == 1 or step % every == 0
 
 
-def steered(unet, net, z_t, t, c, condition):
+def with_control(unet, net, z_t, t, c, condition):
     """The U-Net's prediction with the ControlNet's residuals added."""
     residuals, mid = net(z_t, t, c, condition, return_dict=False)
     return unet(z_t, t, c, down_block_additional_residuals=residuals, mid_block_additional_residual=mid)
 
 
-def earlier(run, kind):
-    """The curve of an earlier training run in the folder; raises EduError if it had another kind (the saved states look alike)."""
-    path = pathlib.Path(run or "", NOTES)
-    if run is None or not path.is_file():
-        return []
-    began = json.loads(path.read_text(encoding="utf-8"))
-    if began["kind"] != kind:
-        raise EduError(f"{run} holds a training run on {began['kind']}, not {kind}: choose another folder, or remove it.")
-    return began.get("curve", [])
+def earlier(run):
+    """The curve of an earlier training run in the folder."""
+    return files.read_json(pathlib.Path(run, NOTES)).get("curve", []) if run is not None else []
 
 
 def note(run, kind, curve):

@@ -4,12 +4,16 @@ Loss: squared error of the predicted noise at a random timestep (Ho et al. 2020,
 replaced by ANY, so that the same network also learns the unconditional prediction (Ho & Salimans 2022).
 """
 
+import os
+from collections.abc import Callable, Iterator
+
 import torch
 
 from ..data import digits
 from ..models import pick_device
 from ..steps import abar, guide, linear_betas, q_sample, sample, spaced_levels
-from .loop import fit, generator
+from .loop import Progress, fit, generator
+from .recipe import recipe
 from .save import keep
 
 ANY = digits.CLASSES  # the null label: no class
@@ -17,7 +21,7 @@ DROPPED = 0.1  # share of labels replaced by ANY
 LEVELS = abar(linear_betas())  # as in the paper
 
 
-def noise_loss(model, x_0, eps, t, abar):
+def noise_loss(model: Callable, x_0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, abar: torch.Tensor) -> torch.Tensor:
     """Mean squared error of the predicted noise.
 
     L = mean((eps - model(x_t, t))^2), with x_t = q_sample(x_0, eps, abar[t])
@@ -29,7 +33,12 @@ def noise_loss(model, x_0, eps, t, abar):
     return (model(x_t, t) - eps).square().mean()
 
 
-def train_ddpm(minutes=1.0, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, loss=noise_loss):
+@recipe
+def train_ddpm(
+    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 4e-3,
+    loss: Callable = noise_loss,
+) -> Iterator[Progress]:
     """Train a U-Net on the training digits. Yields Progress; its model is the UNet2DModel, see `predictor`.
 
     loss: a function like noise_loss, for instance your own. The finished run holds <run>/model/unet and

@@ -4,17 +4,26 @@ The baseline for all adapters: the most trainable parameters, a file as large as
 catastrophic forgetting, unless prior= adds DreamBooth's prior-preservation loss.
 """
 
+import os
+from collections.abc import Callable, Iterator
+
 import torch
 
 from ..data import newstyle, scenes, words
 from .dreambooth import choose, drawn, prior_loss
 from .frozen import Frozen, adapt, finish
-from .loop import generator
+from .loop import Progress, generator
 from .losses import drop_captions, errors
+from .recipe import recipe
 
 
-def train_finetune(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE, prior=0.0,
-             pictures=120, batch=16, lr=2e-4, examples=None):
+@recipe
+def train_finetune(
+    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base",
+    style: str = words.NEW_STYLE, prior: float = 0.0, pictures: int = 120, batch: int = 16, lr: float = 2e-4,
+    examples: Callable | None = None,
+) -> Iterator[Progress]:
     """Train the whole U-Net on core scenes in one style. Yields Progress; its model is the pipeline.
 
     prior: the weight of the prior-preservation loss on `pictures` of ordinary prompts that the base generates at the

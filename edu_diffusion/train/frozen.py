@@ -11,9 +11,10 @@ import pathlib
 from .. import models
 from ..errors import EduError
 from ..steps import encode
-from .loop import about, fit, plain_attention
+from .loop import fit, plain_attention
 from .losses import latent_loss, sample_timesteps
 from .parts import encode_text
+from .state import about
 
 PARTS = ("vae", "text_encoder", "unet")
 

@@ -3,7 +3,9 @@
 The base stays frozen. models/hypernetwork.py describes the file format, steps/hypernetwork.py the computation.
 """
 
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -12,12 +14,19 @@ from ..data import files, newstyle, words
 from ..models.locate import HYPERNETWORK
 from ..steps import with_hypernetwork
 from .frozen import Frozen, adapt, trained
-from .loop import about, generator
+from .loop import Progress, generator
 from .losses import drop_captions
+from .recipe import recipe
+from .state import about
 
 
-def train_hyper(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", style=words.NEW_STYLE,
-          layers=(1, 2, 1), activation="swish", batch=16, lr=2e-3, examples=None):
+@recipe
+def train_hyper(
+    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base",
+    style: str = words.NEW_STYLE, layers: Sequence[float] = (1, 2, 1), activation: str = "swish", batch: int = 16,
+    lr: float = 2e-3, examples: Callable | None = None,
+) -> Iterator[Progress]:
     """Train a hypernetwork on a style. Yields Progress; its model is the networks, as steps.hypernetwork takes them.
 
     layers, activation: see models.build_hyper. examples: as in the recipe lora. The finished run holds
@@ -36,8 +45,8 @@ def train_hyper(minutes=1.0, steps=None, run=None, device=None, seed=0, model="b
     for progress in adapt(base, new, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run):
         yield progress._replace(model=networks)
     if run is not None:
-        facts = {"layers": layers, "activation": activation}
+        facts: dict = {"layers": layers, "activation": activation}
         done = about(run)
         card = {"style": style, "seed": seed, "trained": trained(new)} | facts | done
-        with files.artefact(pathlib.Path(run) / "model", card) as stage:
+        with files.staged(pathlib.Path(run) / "model", card) as stage:
             models.save_hyper(networks, stage / HYPERNETWORK, style, done["steps"], **facts)

@@ -5,7 +5,9 @@ trained: 128 numbers, half a kilobyte. The file format is the library's: `pipe.l
 """
 
 import copy
+import os
 import pathlib
+from collections.abc import Iterator
 
 import torch
 
@@ -14,8 +16,10 @@ from ..data import files, newstyle, scenes, subject, words
 from ..data.world import world
 from ..errors import EduError
 from .frozen import Frozen, adapt
-from .loop import about, generator
+from .loop import Progress, generator
 from .losses import latent_loss
+from .recipe import recipe
+from .state import about
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion expects in a folder
 KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji"),
@@ -25,8 +29,12 @@ PLACED = (("medium", "centre"), ("big", "centre"), ("small", "left"), ("medium",
           ("small", "bottom right"), ("medium", "left"), ("big", "centre"), ("small", "top left"))
 
 
-def train_inversion(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", kind="subject", word=None,
-              start=None, thing="fox", batch=16, lr=1e-2):
+@recipe
+def train_inversion(
+    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base", kind: str = "subject",
+    word: str | None = None, start: str | None = None, thing: str = "fox", batch: int = 16, lr: float = 1e-2,
+) -> Iterator[Progress]:
     """Learn one word. Yields Progress; its model is a pipeline that knows the word.
 
     kind: "subject", from its four pictures ("a <zib> on a blue background"); "style", from core scenes in the style that
@@ -141,5 +149,5 @@ def only_one_row_differs(before, after):
 def save(target, word, row, card):
     """Write the embedding in the format of load_textual_inversion, and card.json."""
     from safetensors.torch import save_file
-    with files.artefact(target, card) as stage:
+    with files.staged(target, card) as stage:
         save_file({word: row.detach().cpu().contiguous()}, stage / FILE)

@@ -5,19 +5,28 @@ none of the held-out concept x colour pairs, and on blurred and noisy pictures, 
 half-trained model: otherwise it would respond to texture rather than to the object.
 """
 
+import os
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch.nn.functional import cross_entropy, interpolate
 
 from ..data import scenes
 from ..metrics import Judge, load_judge, save_judge
 from ..models import pick_device
-from .loop import about, fit, generator
+from .loop import Progress, fit, generator
+from .recipe import recipe
+from .state import about
 
 PARTS = ("concept", "style", "size", "place")
 
 
-def train_judge(minutes=8.0, steps=None, run=None, device=None, seed=0, batch=64, lr=2e-3, tier="core", held_out=("style",),
-          start=None):
+@recipe
+def train_judge(
+    minutes: float | None = 8.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 2e-3, tier: str = "core",
+    held_out: Sequence[str] = ("style",), start: str | os.PathLike | None = None,
+) -> Iterator[Progress]:
     """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
 
     held_out: kinds of held-out pairs to train on nevertheless, as in scenes.batch. start: a judge's folder to continue from, or

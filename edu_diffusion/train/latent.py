@@ -8,22 +8,32 @@ et al. 2023) almost ignore them. A scene keeps its latent but gets a new caption
 """
 
 import functools
+import os
 import pathlib
+from collections.abc import Callable, Iterator
 
 import torch
 
 from .. import models
 from ..data import scenes
-from .loop import about, fit, generator, plain_attention
+from .loop import Progress, fit, generator, plain_attention
 from .losses import drop_captions, latent_loss, sample_timesteps
 from .parts import Parts, beside
+from .recipe import recipe
+from .state import about
 
 UNNAMED = 1 - scenes.NAMED["concept"]  # share of captions that name no concept
 RANK = 10_000  # distance between the seeds of two processes
 
 
-def train_latent(minutes=60.0, steps=None, run=None, device=None, seed=0, batch=64, lr=7e-4, wide=0.0,
-           vae=None, clip=None, start=None, noisy=1, pool=800, many=scenes.MANY, unnamed=UNNAMED, rank=0, together=None):
+@recipe
+def train_latent(
+    minutes: float | None = 60.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 7e-4, wide: float = 0.0,
+    vae: str | os.PathLike | None = None, clip: str | os.PathLike | None = None, start: str | os.PathLike | None = None,
+    noisy: int = 1, pool: int = 800, many: float = scenes.MANY, unnamed: float = UNNAMED, rank: int = 0,
+    together: Callable[[list[torch.Tensor]], None] | None = None,
+) -> Iterator[Progress]:
     """Train the U-Net, and fine-tune CLIP's text encoder with it. Yields Progress; its model holds both.
 
     vae, clip: run folders of those recipes; None: their folders beside `run`, else the shipped base's parts.

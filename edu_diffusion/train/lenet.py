@@ -6,7 +6,9 @@ seem to come from other writers, and without augmentation a network overfits the
 the test digits.
 """
 
+import os
 import pathlib
+from collections.abc import Iterator
 
 import torch
 from safetensors.torch import save_file
@@ -15,14 +17,20 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample, interpo
 from ..data import digits, files
 from ..models import pick_device
 from ..steps import build_lenet
-from .loop import fit, generator
+from .loop import Progress, fit, generator
+from .recipe import recipe
 
 RETINA = (32, 32)
 MOST = 0.3  # maximum rotation in radians, shear, and twice the fraction of stretching and shifting
 GRAIN = 0.5  # maximum standard deviation of the noise
 
 
-def train_lenet(minutes=0.25, steps=None, run=None, device=None, seed=0, batch=64, lr=4e-3, most=MOST, grain=GRAIN):
+@recipe
+def train_lenet(
+    minutes: float | None = 0.25, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 4e-3, most: float = MOST,
+    grain: float = GRAIN,
+) -> Iterator[Progress]:
     """Train LeNet-5 on the training digits. Yields Progress; its model reads (B, 1, H, W) in [-1, 1].
 
     most, grain: strength of the augmentation, see `moved`, and of the noise; 0: none.

@@ -1,16 +1,17 @@
 """The one training loop that every recipe uses: AdamW to a deadline, moving average of the weights, safe to kill at any time."""
 
 import math
-import pathlib
+import os
 import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from ..errors import EduError
+from .interrupt import Deferred
 from .pace import Weights, quickest
+from .state import State, started_in
 
 SHORTEST_RISE = 10  # minimum steps of warm-up, when it is a share of the run
 
@@ -56,21 +57,27 @@ class Bound:
         return min(self.steps / 200, self.limit / 120) >= 1
 
 
-def fit(model, loss, *, minutes=None, steps=None, lr=1e-3, ema=0.998, warmup=0.02, clip=1.0, run=None, every=30.0,
-        arithmetic=None, probe=None, together=None, writes=True):
+def fit(
+    model: torch.nn.Module, loss: Callable[[int], torch.Tensor], *, minutes: float | None = None,
+    steps: int | None = None, lr: float = 1e-3, ema: float = 0.998, warmup: float = 0.02, clip: float = 1.0,
+    run: str | os.PathLike | None = None, every: float = 30.0, arithmetic: str | None = None,
+    probe: Callable[[], torch.Tensor] | None = None, together: Callable[[list[torch.Tensor]], None] | None = None,
+    writes: bool = True,
+) -> Iterator[Progress]:
     """Minimise loss(step) over model's trainable parameters; a generator of Progress.
 
     The learning rate rises during `warmup` (see Bound.rise) and falls linearly to zero at the deadline; at the end the
     model holds the exponential moving average of its weights (decay `ema`). loss(step) must derive its data from the step
     number alone: then a run that was killed and resumed sees the same data as an uninterrupted one.
-    run: folder in which the state is saved every `every` seconds. Raises EduError when the loss is not finite.
+    run: folder in which the state is saved every `every` seconds, and after Ctrl-C, SIGTERM or the generator's close(), which
+    wait for the end of a step. Of a finished run the last Progress is shown again. Raises EduError when the loss is not finite.
     arithmetic: one of pace.ARITHMETIC; None: the fastest for the loss probe() if given, else "autocast"; a resumed run
     keeps its own. In "bf16" the model has bf16 weights until the run ends or is interrupted, then float32.
     together: a function that receives the gradients, a list of float32 tensors, and may change them in place: averaging
     over several processes, say; no time is then spent on the probe. writes: whether this process saves the state.
     """
     bound = Bound(minutes, steps)
-    weights = Weights(model, begun_in(run) or arithmetic or probed(model, None if together else probe, bound))
+    weights = Weights(model, started_in(run) or arithmetic or probed(model, None if together else probe, bound))
     try:
         yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes)
     finally:
@@ -88,23 +95,32 @@ def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, w
     average = [w.detach().clone() for w in weights.masters]
     state = State(run, weights, average, optimiser, writes)
     step, seconds, mean = state.load()
-    saved = seconds
+    begun, saved = step, seconds
     while bound.done(step, seconds) < 1:
         start = time.monotonic()
         for group in optimiser.param_groups:
             group["lr"] = lr * bound.rise(step, seconds, warmup) * (1 - bound.done(step, seconds))
-        value = one_step(loss, step, weights, optimiser, clip, together)
-        with torch.no_grad():
-            torch._foreach_lerp_(average, weights.masters, 1 - min(ema, (1 + step) / (10 + step)))
+        with Deferred() as stop:
+            value = one_step(loss, step, weights, optimiser, clip, together)
+            with torch.no_grad():
+                torch._foreach_lerp_(average, weights.masters, 1 - min(ema, (1 + step) / (10 + step)))
         step, mean = step + 1, value if mean is None else mean + 0.02 * (value - mean)
         seconds += time.monotonic() - start
-        if seconds - saved > every:
+        if seconds - saved > every or stop.asked:
             state.save(step, seconds, mean)
             saved = seconds
-        yield Progress(step, mean, seconds, bound.left(step, seconds), weights.model)
+        if stop.asked:
+            raise KeyboardInterrupt
+        try:
+            yield Progress(step, mean, seconds, bound.left(step, seconds), weights.model)
+        except GeneratorExit:  # nobody wants to see the next step
+            state.save(step, seconds, mean)
+            raise
     state.save(step, seconds, mean)
     with torch.no_grad():
         torch._foreach_copy_(weights.masters, average)
+    if step == begun:  # the run in the folder was finished already: show what it ended with
+        yield Progress(step, mean, seconds, 0.0, weights.model)
 
 
 def one_step(loss, step, weights, optimiser, clip, together=None):
@@ -126,59 +142,6 @@ def one_step(loss, step, weights, optimiser, clip, together=None):
     return number
 
 
-class State:
-    """What a killed run needs to resume, in one safetensors file that is renamed into place when complete."""
-
-    def __init__(self, run, weights, average, optimiser, writes=True):
-        self.writes, self.path = writes, state_file(run) if run else None
-        self.weights = weights
-        self.average = average
-        self.optimiser = optimiser
-
-    def save(self, step, seconds, mean):
-        if self.path is None or not self.writes:
-            return
-        tensors = {f"average.{n}": a for n, a in zip(self.weights.names, self.average)}
-        for name, w in zip(self.weights.names, self.weights.masters):
-            tensors[f"weight.{name}"] = w.detach()
-            tensors |= {f"{key}.{name}": self.optimiser.state[w][key] for key in ("exp_avg", "exp_avg_sq")}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        facts = {"step": step, "seconds": seconds, "mean": mean, "arithmetic": self.weights.arithmetic}
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, partial, {k: str(v) for k, v in facts.items()})
-        partial.replace(self.path)
-
-    def load(self):
-        """(step, seconds, mean loss) of the saved state, restored in place; (0, 0, None) when there is none."""
-        if self.path is None or not self.path.exists():
-            return 0, 0.0, None
-        with safe_open(self.path, "pt") as file, torch.no_grad():
-            about = file.metadata()
-            if f"weight.{self.weights.names[0]}" not in file.keys():  # noqa: SIM118
-                raise EduError(f"{self.path} belongs to another recipe: choose another folder or remove it.")
-            for name, w, a in zip(self.weights.names, self.weights.masters, self.average):
-                w.copy_(file.get_tensor(f"weight.{name}"))
-                a.copy_(file.get_tensor(f"average.{name}"))
-                # same memory layout as the weight: the fused optimiser walks through both in memory order
-                moments = {key: torch.empty_like(w).copy_(file.get_tensor(f"{key}.{name}")) for key in ("exp_avg", "exp_avg_sq")}
-                self.optimiser.state[w] = {"step": torch.tensor(float(about["step"])), **moments}
-        self.weights.put()
-        return int(about["step"]), float(about["seconds"]), float(about["mean"])
-
-
-def state_file(run):
-    """The file with a run folder's saved state."""
-    return pathlib.Path(run) / "state.safetensors"
-
-
-def begun_in(run):
-    """The arithmetic of the training run in a folder; None when there is none."""
-    if run is None or not state_file(run).exists():
-        return None
-    with safe_open(state_file(run), "pt") as file:
-        return file.metadata().get("arithmetic", "autocast")
-
-
 def plain_attention(model):
     """On a CPU, use the library's plain attention: at these sizes a training step is then faster than
     with the fused kernel (tests/benchmarks/attention.py prints the ratio). The weights do not change.
@@ -186,13 +149,6 @@ def plain_attention(model):
     if next(model.parameters()).device.type == "cpu":
         model.set_default_attn_processor()
     return model
-
-
-def about(run):
-    """Training time of a run folder so far: {"steps": ..., "minutes": ...}."""
-    with safe_open(state_file(run), "pt") as file:
-        facts = file.metadata()
-    return {"steps": int(facts["step"]), "minutes": round(float(facts["seconds"]) / 60, 1)}
 
 
 def generator(seed, step):

@@ -7,22 +7,31 @@ The file format is the library's: `pipe.load_lora_weights(folder)`.
 """
 
 import functools
+import os
 import pathlib
+from collections.abc import Callable, Iterator
 
 import torch
 
 from ..data import files, newstyle, scenes, words
 from ..errors import EduError
 from .frozen import Frozen, adapt, trained
-from .loop import about, generator
+from .loop import Progress, generator
 from .losses import drop_captions, sample_timesteps
+from .recipe import recipe
+from .state import about
 
 WHERE = {"attention": ("Linear",), "all": ("Linear", "Conv2d")}
 BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
-def train_lora(minutes=1.0, steps=None, run=None, device=None, seed=0, model="base", rank=8, alpha=None,
-         style=words.NEW_STYLE, where="all", batch=16, lr=6e-3, examples=None, noisy=3):
+@recipe
+def train_lora(
+    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base", rank: int = 8,
+    alpha: float | None = None, style: str = words.NEW_STYLE, where: str = "all", batch: int = 16, lr: float = 6e-3,
+    examples: Callable | None = None, noisy: int = 3,
+) -> Iterator[Progress]:
     """Train a LoRA on a style. Yields Progress; its model is the pipeline with the LoRA in it.
 
     rank: of the matrices; alpha: their scale, None: the rank. style: of the training scenes; a caption
@@ -76,5 +85,5 @@ def save_lora(pipe, target, card=None):
     half = {name: w.detach().cpu().half().contiguous() for name, w in get_peft_model_state_dict(pipe.unet).items()}
     facts = pipe.unet.peft_config["default"].to_dict()
     facts["target_modules"] = sorted(facts["target_modules"])
-    with files.artefact(target, card) as stage:
+    with files.staged(target, card) as stage:
         pipe.save_lora_weights(stage, unet_lora_layers=half, unet_lora_adapter_metadata=facts)

@@ -18,7 +18,7 @@ def latent_loss(unet, z_0, c, abar, rng, levels=sample_timesteps):
 
 
 def errors(unet, z_0, c, abar, rng, levels=sample_timesteps):
-    """Predicted minus true velocity, (B, 4, h, w), at random timesteps; levels: a function like noisier."""
+    """Predicted minus true velocity, (B, 4, h, w), at random timesteps; levels: a function like sample_timesteps."""
     t = (levels(len(z_0), rng) * len(abar)).long().to(z_0.device)
     eps = torch.randn(z_0.shape, generator=rng).to(z_0)
     z_t, v = q_sample(z_0, eps, abar[t]), velocity(z_0, eps, abar[t])

@@ -4,18 +4,27 @@ Loss: weighted squared and absolute error, every sprite with the same total weig
 a small KL term (Kingma & Welling 2013, eq. 10) that keeps the latents near a unit Gaussian.
 """
 
+import os
+from collections.abc import Iterator
+
 import torch
 
 from ..data import scenes
 from ..models import build_vae, load, pick_device
 from ..steps import kl_to_unit, sample_latent
-from .loop import fit, generator, plain_attention
+from .loop import Progress, fit, generator, plain_attention
+from .recipe import recipe
 from .save import keep
 
 KL = 2e-4
 
 
-def train_vae(minutes=21.0, steps=None, run=None, device=None, seed=0, batch=16, lr=2e-3, start=None):
+@recipe
+def train_vae(
+    minutes: float | None = 21.0, steps: int | None = None, run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None, seed: int = 0, batch: int = 16, lr: float = 2e-3,
+    start: str | os.PathLike | None = None,
+) -> Iterator[Progress]:
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.
 
     When the run ends, scaling_factor is set to 1 / std of the latents, measured on 512 scenes.

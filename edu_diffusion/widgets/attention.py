@@ -1,13 +1,13 @@
 """Attention maps: where the picture attends to each word of the prompt, by step, resolution and head."""
 
-from ipywidgets import BoundedIntText, Checkbox, Dropdown, Layout, Text
-
 from ..figures import attention_overlay
 from ..steps import GUIDANCE
-from ..trace import by_word, cross_attention, heat_maps, modules, record_attention, words
+from ..trace import by_word, cross_attention, heat_maps, modules, record_attention
+from ..trace import words as word_spans
+from .controls import choice, cut, seeds, ticked, words
 from .explore import Explore
-from .prompt import MOST_SEED, cut
-from .recorded import Runs, small
+from .images import small
+from .recorded import Runs
 
 __all__ = ["AttentionExplorer"]
 
@@ -26,22 +26,18 @@ class AttentionExplorer(Explore):
 
     def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  dtype=None):
-        gaze = Gaze(pipe, steps, guidance, dtype)
-        resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(gaze.layers))]
-        heads = [("mean of all", ALL), *((str(i), i) for i in range(gaze.heads))]
+        recorded = RecordedAttention(pipe, steps, guidance, dtype)
+        each_step = [("mean of all", ALL), *((str(i + 1), i) for i in range(steps))]
+        resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(recorded.layers))]
+        heads = [("mean of all", ALL), *((str(i), i) for i in range(recorded.heads))]
         super().__init__(
-            gaze.draw,
-            prompt=Text(prompt, description="Prompt", continuous_update=False, layout=Layout(width="440px")),
-            seed=BoundedIntText(seed, min=0, max=MOST_SEED, description="Seed", layout=Layout(width="130px")),
-            step=Dropdown(options=[("mean of all", ALL), *((str(i + 1), i) for i in range(steps))],
-                          description="Step"),
-            resolution=Dropdown(options=resolutions, description="Resolution"),
-            head=Dropdown(options=heads, description="Head"),
-            ends=Checkbox(False, description="Include start and end tokens", indent=False),
-            shared=Checkbox(True, description="All words on one scale", indent=False))
+            recorded.draw, prompt=words(prompt, "Prompt"), seed=seeds(seed),
+            step=choice(each_step, ALL, "Step"), resolution=choice(resolutions, ALL, "Resolution"),
+            head=choice(heads, ALL, "Head"), ends=ticked(False, "Include start and end tokens"),
+            shared=ticked(True, "All words on one scale"))
 
 
-class Gaze:
+class RecordedAttention:
     """A pipeline's cross-attentions, by resolution, and its last run."""
 
     def __init__(self, pipe, steps, guidance, dtype=None):
@@ -58,31 +54,31 @@ class Gaze:
         spans, heats = self.heats(run, prompt, tuple(image.shape[1:]), step, resolution, head)
         shown = range(len(spans)) if ends or len(spans) == 2 else range(1, len(spans) - 1)
         yield attention_overlay(image, heats[list(shown)], [spans[i][0] for i in shown], shared,
-                                max(128 // image.shape[-1], 1), self.told(run, step, resolution, head))
+                                max(128 // image.shape[-1], 1), self.title(run, step, resolution, head))
         yield cut(self.pipe.tokenizer, prompt)
 
     def heats(self, run, prompt, size, step, resolution, head):
         """Return the words with their tokens, and the prompt's map for each: (words, H, W)."""
-        spans = words(self.pipe.tokenizer, self.pipe.maybe_convert_prompt(prompt, self.pipe.tokenizer))
+        spans = word_spans(self.pipe.tokenizer, self.pipe.maybe_convert_prompt(prompt, self.pipe.tokenizer))
         names = None if resolution == ALL else list(self.layers.values())[resolution]
         maps = heat_maps(run.trace, size, names=names, calls=None if step == ALL else step,
                          head=None if head == ALL else head)
         return spans, by_word(maps, spans)[-1]
 
-    def told(self, run, step, resolution, head):
+    def title(self, run, step, resolution, head):
         """Say which maps are shown."""
         grids = [f"{h} x {w}" for h, w in self.layers]
-        when = f"the mean of {len(run.levels)} steps" if step == ALL else (
-            f"step {step + 1} of {len(run.levels)}, t = {run.levels[step]}")
+        when = f"the mean of {len(run.timesteps)} steps" if step == ALL else (
+            f"step {step + 1} of {len(run.timesteps)}, t = {run.timesteps[step]}")
         where = " and ".join(grids) if resolution == ALL else grids[resolution]
         return f"Attention at {when}, {where}, {'all heads' if head == ALL else f'head {head}'}."
 
 
 def layers(pipe):
     """Return {(h, w): names of the cross-attentions at this resolution}, the finest first."""
-    levels, found = grids(pipe.unet), {}
+    sizes, found = grids(pipe.unet), {}
     for name in cross_attention(pipe):
-        size = next((size for block, size in levels.items() if name.startswith(block)), None)
+        size = next((size for block, size in sizes.items() if name.startswith(block)), None)
         if size:
             found.setdefault(size, []).append(name)
     return dict(sorted(found.items(), reverse=True))

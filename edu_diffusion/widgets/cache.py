@@ -1,136 +1,89 @@
-"""A cache: the U-Net's outputs, runs and pictures are computed once for the same input."""
+"""A cache: what was computed once is not computed again, for the same question and the same weights."""
 
-import hashlib
 import threading
+from inspect import isgenerator
 
-from ..steps import decode, embed, generate
+from .progress import finished
 
-__all__ = ["Kept", "other_words"]
-
-SMALL = 32 * 32  # cells of the largest latent that is decoded in advance
-MOST = 2**28  # bytes of outputs in an explorer's cache; the oldest are dropped first
-RUNS = 8  # complete runs in the cache
+__all__ = ["Cache", "networks", "version"]
 
 
-class StandIn:
-    """A proxy with a few attributes replaced, and perhaps the call; everything else is the real object's."""
+class Cache:
+    """Answers by their questions. An answer is used only while the weights are those with which it was computed.
 
-    def __init__(self, real, **instead):
-        self.__dict__.update(instead, _real=real)
-
-    def __getattr__(self, name):
-        return getattr(self._real, name)
-
-    def __call__(self, *args, **kwargs):
-        return self.call(*args, **kwargs)
-
-
-class Kept:
-    """A pipeline with a cache. The pipeline itself is not changed: its other users notice nothing.
-
-    An output is found by the content of its input, so two runs with the same start share their first
-    steps. It is not used after the weights have changed, for example by further training; a change that does not
-    show in the weights, such as the scale of an adapter, needs `forget`.
+    most: how much is stored. size: a function that returns the size of an answer, in the same unit; by default each
+    counts 1, and `most` is the number of answers. Those not used for the longest time are dropped first; the newest is
+    always stored. A change that does not show in the weights, such as the scale of an adapter, needs `forget`.
+    Threads may share a cache: each gets the answer to its own question.
     """
 
-    def __init__(self, pipe, most=MOST):
-        self.pipe = pipe
+    def __init__(self, most, size=lambda answer: 1):
         self._most = most
-        self._lock = threading.Lock()
+        self._size = size
+        self._lock = threading.Lock()  # held to look up and to store, never while an answer is computed
         self.forget()
 
     def forget(self):
-        """Clear the cache."""
-        self._answers = {}
-        self._runs = {}
-        self._bytes = 0
+        """Drop all answers."""
+        self._answers = {}  # the one used last is at the end
+        self._total = 0
 
-    def view(self, words=None):
-        """Return the pipeline for `generate`, with a U-Net whose outputs are cached.
+    def ask(self, question, compute, *modules):
+        """A generator that returns the answer, and yields the messages of `compute` if that has to run.
 
-        words: a function (t, c) -> c: the text embedding that the U-Net gets at timestep t in place of c.
+        question: anything that can be the key of a dictionary. compute: a function without arguments that returns the
+        answer, which is never None, or a generator function that yields messages and returns it. modules: those whose
+        weights the answer depends on.
         """
-        unet = self.pipe.unet
-        stamp = version(unet)
-
-        def call(z_t, t, encoder_hidden_states, return_dict=False):
-            c = words(t, encoder_hidden_states) if words else encoder_hidden_states
-            key = "unet", stamp, int(t), content(z_t), content(c)
-            return (self._answer(key, lambda: unet(z_t, t, encoder_hidden_states=c, return_dict=False)[0]),)
-
-        return StandIn(self.pipe, unet=StandIn(unet, call=call))
-
-    def run(self, prompt, words=None, name=(), **settings):
-        """A generator that returns all States of `generate`, and yields a message at each new step.
-
-        words: see `view`; name: identifies this function in the cache.
-        """
-        stamps = version(self.pipe.unet), version(self.pipe.text_encoder)
-        key = prompt, name, stamps, *sorted(settings.items(), key=str)
-        if key not in self._runs:
-            states = []
-            for state in generate(self.view(words), prompt, **settings):
-                states.append(state)
-                yield f"Step {len(states)} of {settings['steps']}"
-            self._runs[key] = states
-            self._runs = dict(list(self._runs.items())[-RUNS:])
-        return self._runs[key]
-
-    def embed(self, *prompts):
-        """Return the text embedding of prompts, (B, tokens, width)."""
-        key = "text", version(self.pipe.text_encoder), prompts
-        return self._answer(key, lambda: embed(self.pipe, list(prompts)))
-
-    def pictures(self, *latents):
-        """Decode latents (1, 4, h, w), each only once: a list of pictures (3, H, W)."""
-        stamp = version(self.pipe.vae)
-        return [self._picture(stamp, z) for z in latents]
-
-    def prepared(self, latents):
-        """Decode in advance what a slider will need; a generator, so that it can be stopped after each latent.
-
-        Only where this is fast: a large model's decoder needs seconds for a picture.
-        """
-        stamp = version(self.pipe.vae)
-        for z in latents:
-            if z.shape[-2] * z.shape[-1] <= SMALL:
-                yield self._picture(stamp, z)
-
-    def _picture(self, stamp, z):
-        return self._answer(("vae", stamp, content(z)), lambda: decode(self.pipe, z)[0].cpu())
-
-    def _answer(self, key, compute):
-        answer = self._answers.get(key)
+        key = question, version(*modules)
+        answer = self._find(key)
         if answer is None:
             answer = compute()
-            with self._lock:
-                self._answers[key] = answer
-                self._bytes += answer.nbytes
-                while self._bytes > self._most and len(self._answers) > 1:
-                    self._bytes -= self._answers.pop(next(iter(self._answers))).nbytes
+            if isgenerator(answer):
+                answer = yield from answer
+            self._store(key, answer)
         return answer
 
+    def get(self, question, compute, *modules):
+        """Return the answer, as `ask` does, without any message."""
+        return finished(self.ask(question, compute, *modules))
 
-def other_words(c_other, since=None):
-    """Return a function for `view`: from timestep `since` on, or always, c_other (1, tokens, width) replaces the prompt's."""
+    def get_all(self, questions, compute, *modules):
+        """Return a list of answers. compute: a function of the list of new questions that returns all their answers."""
+        now = version(*modules)
+        answers = {question: self._find((question, now)) for question in questions}
+        new = [question for question, answer in answers.items() if answer is None]
+        for question, answer in zip(new, compute(new) if new else []):
+            answers[question] = answer
+            self._store((question, now), answer)
+        return [answers[question] for question in questions]
 
-    def words(t, c):
-        if since is not None and t > since:
-            return c
-        c = c.clone()
-        c[-1:] = c_other
-        return c
+    def _find(self, key):
+        with self._lock:
+            if key in self._answers:
+                self._answers[key] = self._answers.pop(key)
+            return self._answers.get(key)
 
-    return words
+    def _store(self, key, answer):
+        with self._lock:
+            self._drop(key)  # another thread may have computed the same
+            self._answers[key] = answer
+            self._total += self._size(answer)
+            while self._total > self._most and len(self._answers) > 1:
+                self._drop(next(iter(self._answers)))
+
+    def _drop(self, key):
+        if key in self._answers:
+            self._total -= self._size(self._answers.pop(key))
 
 
-def version(*models):
-    """Return a value that changes with a model or its weights: torch counts the in-place changes of each tensor."""
-    weights = [weight for model in models for weight in model.parameters()]
+def version(*modules):
+    """Return a value that changes with a module or its weights: torch counts the in-place changes of each tensor."""
+    weights = [weight for module in modules for weight in module.parameters()]
     changes = sum(0 if weight.is_inference() else weight._version for weight in weights)
-    return *map(id, models), len(weights), changes
+    return *map(id, modules), len(weights), changes
 
 
-def content(x):
-    """Return a hash of a tensor's content."""
-    return hashlib.blake2b(x.detach().cpu().float().numpy().tobytes(), digest_size=16).digest(), str(x.dtype)
+def networks(pipe):
+    """Return the networks of a pipeline whose weights a generated picture depends on."""
+    return pipe.text_encoder, pipe.unet, pipe.vae

@@ -1,18 +1,17 @@
 """CLIP similarities: captions and pictures, nearest neighbours, a caption token by token, a swapped word."""
 
-from ipywidgets import BoundedIntText, Dropdown, Layout, Text
-
 from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
 from ..steps.latents import in_use
-from .cache import version
+from .cache import Cache
+from .controls import choice, cut, whole, words
 from .explore import Explore
-from .prompt import cut
 
 __all__ = ["ClipExplorer"]
 
 PAIRS, NEAR, GROWS, SWAPS = VIEWS = [
     "all pairs", "neighbours of the caption", "token by token", "a word swapped"]
 NEAREST = 8  # pictures and captions shown
+TYPED = 200  # captions typed in, and other results, that are stored
 
 
 class ClipExplorer(Explore):
@@ -34,17 +33,10 @@ class ClipExplorer(Explore):
         pairs = Pairs(clip, tokenizer, list(captions), images, images if pixels is None else pixels)
         caption = pairs.captions[0] if caption is None else caption
         first, second = differing(caption, pairs.captions)
-        number = BoundedIntText(1, min=1, max=len(images), description="Picture", layout=Layout(width="9em"))
         super().__init__(
-            pairs.draw, view=Dropdown(options=VIEWS, value=view, description="Show"),
-            caption=typed(caption, "Caption", "440px"), number=number,
-            word=typed(first if word is None else word, "Word", "200px"),
-            becomes=typed(second if becomes is None else becomes, "Becomes", "200px"))
-
-
-def typed(value, name, width):
-    """Return a text field; its value is used when Enter is pressed or the field loses focus."""
-    return Text(value, description=name, continuous_update=False, layout=Layout(width=width))
+            pairs.draw, view=choice(VIEWS, view, "Show"), caption=words(caption, "Caption"),
+            number=whole(1, 1, len(images), "Picture"), word=words(first if word is None else word, "Word", "200px"),
+            becomes=words(second if becomes is None else becomes, "Becomes", "200px"))
 
 
 class Pairs:
@@ -59,11 +51,11 @@ class Pairs:
         self.captions = captions
         self.images = images
         self._pixels = pixels
-        self._version = None
+        self._texts = Cache(len(captions) + TYPED)  # by caption
+        self._results = Cache(TYPED)
 
     def draw(self, view, caption, number, word, becomes):
         """Yield the Picture, and a sentence if the caption is truncated."""
-        self.current()
         yield self.picture(view, caption, number, word, becomes)
         yield "" if view == PAIRS else cut(self.tokenizer, caption)
 
@@ -80,20 +72,10 @@ class Pairs:
         before, after = self.texts([caption, other]) @ self.pictures().T
         return swapped_word(caption, other, self.images, before, after)
 
-    def current(self):
-        """Clear all caches if the model has been trained since."""
-        if self._version != version(self.clip):
-            self._version = version(self.clip)
-            self._seen = None
-            self._read = {}
-            self._table = None
-
     def table(self):
         """Return the similarity map, drawn once: it has many numbers, and no control changes it."""
-        if self._table is None:
-            cosines = self.texts(self.captions) @ self.pictures().T
-            self._table = similarity_map(cosines, self.captions, self.images)
-        return self._table
+        cosines = lambda: self.texts(self.captions) @ self.pictures().T
+        return self._results.get("table", lambda: similarity_map(cosines(), self.captions, self.images), self.clip)
 
     def neighbours(self, caption):
         """Return the pictures and the other captions nearest to a caption."""
@@ -105,26 +87,26 @@ class Pairs:
                                   [others[i] for i in like[1][:NEAREST]], like[0][:NEAREST])
 
     def pictures(self):
-        """Return the image embeddings of all pictures, (N, width)."""
-        if self._seen is None:
-            with in_use(self.clip):
-                given = self._pixels.to(self.clip.device, self.clip.dtype)
-                self._seen = unit(self.clip.get_image_features(pixel_values=given).pooler_output)
-        return self._seen
+        """Return the image embeddings of all pictures, (N, width); computed once."""
+        return self._results.get("pictures", self.see, self.clip)
 
     def texts(self, captions):
         """Return the text embeddings of captions, (N, width); each is computed once."""
-        new = [caption for caption in dict.fromkeys(captions) if caption not in self._read]
-        if new:
-            self._read.update(zip(new, self.read(self.ids(new))))
-        return self._read[captions[0]].new_tensor([self._read[caption].tolist() for caption in captions])
+        rows = self._texts.get_all(captions, lambda new: self.read(self.ids(new)), self.clip)
+        return rows[0].new_tensor([row.tolist() for row in rows])
+
+    def see(self):
+        """Compute the image embeddings of all pictures, (N, width)."""
+        with in_use(self.clip):
+            given = self._pixels.to(self.clip.device, self.clip.dtype)
+            return unit(self.clip.get_image_features(pixel_values=given).pooler_output)
 
     def ids(self, captions):
         """Return the token ids, padded to the model's length."""
         return self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
     def read(self, ids):
-        """Return the text embeddings of token ids, (N, width)."""
+        """Compute the text embeddings of token ids, (N, width)."""
         with in_use(self.clip):
             return unit(self.clip.get_text_features(input_ids=ids.to(self.clip.device)).pooler_output)
 
@@ -132,14 +114,16 @@ class Pairs:
         """Return the tokens of a caption, and the text embeddings of its first 0, 1, 2, ... tokens."""
         tokenizer, ids = self.tokenizer, self.ids([caption])[0]
         end = ids.tolist().index(tokenizer.eos_token_id)
+        tokens = ["<start>", *(tokenizer.decode([i]).strip() for i in ids[1:end].tolist())]
+        return tokens, self._results.get(("growing", caption), lambda: self.read(self.beginnings(ids, end)), self.clip)
+
+    def beginnings(self, ids, end):
+        """Return the first 0, 1, 2, ... of the tokens before the end, each as a caption: (end, tokens)."""
         grown = ids.repeat(end, 1)
         for n, row in enumerate(grown):
-            row[n + 1:] = tokenizer.pad_token_id
-            row[n + 1] = tokenizer.eos_token_id
-        key = "tokens", caption
-        if key not in self._read:
-            self._read[key] = self.read(grown)
-        return ["<start>", *(tokenizer.decode([i]).strip() for i in ids[1:end].tolist())], self._read[key]
+            row[n + 1:] = self.tokenizer.pad_token_id
+            row[n + 1] = self.tokenizer.eos_token_id
+        return grown
 
 
 def unit(x):

@@ -1,14 +1,12 @@
 """ControlNet: a condition beside the picture, and controls for its weight and the steps in which it is active."""
 
-from ipywidgets import Dropdown, Layout
-
 from ..data import conditions
 from ..figures.control import controlled
 from ..steps import GUIDANCE, Control, decode, generate
-from .cache import Kept
+from .cached_runs import CachedRuns
+from .controls import choice, cut, number, seeds, words
 from .explore import Explore
-from .prompt import MOST_SEED, cut
-from .timeline import number, whole, words
+from .progress import all_states
 
 __all__ = ["ControlExplorer", "as_condition"]
 
@@ -26,18 +24,15 @@ class ControlExplorer(Explore):
 
     def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
                  weight=1.0, start=0.0, end=1.0, kind=None):
-        self.kept, self._settings = Kept(pipe), {"steps": steps, "guidance": guidance}
+        self.runs, self._settings = CachedRuns(pipe), {"steps": steps, "guidance": guidance}
         self.nets = nets if isinstance(nets, dict) else {"canny": nets}
         self.shown = shown if isinstance(shown, dict) else {"sketch": shown}
-        for kind_ in self.nets:
-            conditions.known(kind_)
-        wide = Layout(width="auto")
+        for name in self.nets:
+            conditions.known(name)
         super().__init__(
-            self.compare, button="Draw",
-            prompt=words(prompt, "Prompt"), seed=whole(seed, 0, MOST_SEED, "Seed"),
-            kind=Dropdown(options=list(self.nets), value=kind or next(iter(self.nets)), description="ControlNet",
-                          layout=wide),
-            shown=Dropdown(options=list(self.shown), description="Condition", layout=wide),
+            self.compare, button="Draw", prompt=words(prompt, "Prompt"), seed=seeds(seed),
+            kind=choice(self.nets, kind or next(iter(self.nets)), "ControlNet"),
+            shown=choice(self.shown, next(iter(self.shown)), "Condition"),
             weight=number(weight, 0, MOST_WEIGHT, 0.1, "Weight"),
             start=number(start, 0, 0.9, 0.1, "Start (fraction)"), end=number(end, 0.1, 1, 0.1, "End (fraction of steps)"))
         for pad in self.shown.values():
@@ -51,17 +46,16 @@ class ControlExplorer(Explore):
 
     def compare(self, prompt, seed, kind, shown, weight, start, end):
         """Yield progress messages, then condition and pictures as a Picture."""
-        pipe = self.kept.pipe
-        condition = as_condition(self.shown[shown])
+        pipe, condition = self.runs.pipe, as_condition(self.shown[shown])
         control = Control(self.nets[kind], condition, weight, start, end)
         settings = {"seed": seed, **self._settings}
-        states = yield from self.kept.run(prompt, **settings)
-        for state in generate(pipe, prompt, control=control, **settings):
-            yield f"Step {state.i + 1} of {settings['steps']}, with the condition"
-        (without,) = self.kept.pictures(states[-1].z_s)
-        image = decode(pipe, state.z_s)[0].float().cpu()
-        told = f'"{prompt}", seed {seed}; {kind} from {shown}, weight {weight:g}, steps {start:.0%} to {end:.0%}.'
-        yield controlled(condition[0], without.float(), image, told, scale=max(256 // image.shape[-1], 1))
+        plain = yield from self.runs.run(prompt, **settings)
+        loop = generate(pipe, prompt, control=control, **settings)
+        states = yield from all_states(loop, settings["steps"], "With the condition")
+        (without,) = self.runs.pictures(plain[-1].z_s)
+        image = decode(pipe, states[-1].z_s)[0].float().cpu()
+        title = f'"{prompt}", seed {seed}; {kind} from {shown}, weight {weight:g}, steps {start:.0%} to {end:.0%}.'
+        yield controlled(condition[0], without.float(), image, title, scale=max(256 // image.shape[-1], 1))
         yield cut(pipe.tokenizer, prompt)
 
 

@@ -1,23 +1,21 @@
 """Image editing: strength, prompt, seed, and a mask to paint; the picture before, with noise, and after."""
 
-from ipywidgets import Layout
-
 from ..data import pixels, scenes
 from ..data.pictures import read_picture
 from ..errors import EduError
 from ..figures import edited, row
-from ..steps import GUIDANCE, STEPS, decode, grow, img2img, inpaint, paste
-from .cache import version
+from ..steps import GUIDANCE, STEPS, decode, expand_canvas, img2img, inpaint, paste
+from .cache import Cache, networks
+from .controls import choice, cut, dragged, number, reveal, seeds, whole, words
 from .explore import Explore
+from .images import edge, resized
 from .pad import Pad
-from .prompt import MOST_SEED, cut
-from .timeline import choice, dragged, number, whole, words
-from .vae import edge, resized
+from .progress import all_states
 
 __all__ = ["EditExplorer"]
 
 WHOLE, PAINTED, WIDER = "the whole picture", "what is painted", "a wider canvas"
-KEPT = 16  # runs in the cache
+RUNS = 16  # that are stored
 SCENE = 29
 
 
@@ -33,7 +31,7 @@ class EditExplorer(Explore):
                  steps=STEPS, guidance=GUIDANCE, way=WHOLE, mask=None):
         self.pipe = pipe
         self.size = edge(pipe)
-        self._runs = {}
+        self._runs = Cache(RUNS)
         self.picture_0 = collected(picture, self.size)
         self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6,
                        label="Paint the area to be regenerated")
@@ -42,11 +40,11 @@ class EditExplorer(Explore):
         super().__init__(
             self.edit, way=choice((WHOLE, PAINTED, WIDER), way, "Change"), prompt=words(prompt, "Prompt"),
             strength=dragged(strength, 0.05, 1.0, "Strength", 0.05),
-            seed=whole(seed, 0, MOST_SEED, "Seed"), steps=whole(steps, 1, 100, "Steps"),
+            seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"))
         self.children = [self.children[0], self.pad, *self.children[1:]]
         self.pad.observe(self._request, "drawn")
-        self._controls["way"].observe(lambda _: self._reveal(), "value")
+        self.controls["way"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
     @property
@@ -56,7 +54,7 @@ class EditExplorer(Explore):
 
     def _reveal(self):
         """Show the drawing surface when it is used."""
-        self.pad.layout = Layout(display="" if self._controls["way"].value == PAINTED else "none")
+        reveal({PAINTED: self.pad}, [self.controls["way"].value])
 
     def edit(self, way, prompt, drawn, **settings):
         """Yield progress messages, then the picture before, with noise and after as a Picture."""
@@ -66,7 +64,9 @@ class EditExplorer(Explore):
             yield note
             return
         x_0, mask = self.canvas(way, drawn)
-        noised, after, t = yield from self.run(way, prompt, drawn, x_0, mask, settings)
+        question = way, prompt, drawn if way == PAINTED else None, *settings.values()
+        noised, after, t = yield from self._runs.ask(
+            question, lambda: self.run(prompt, x_0, mask, settings), *networks(self.pipe))
         done = (f'{way[0].upper()}{way[1:]}, "{prompt}", strength {settings["strength"]:g}, '
                 f'seed {settings["seed"]}.')
         inside = None if mask is None else mask[0, 0]
@@ -76,25 +76,17 @@ class EditExplorer(Explore):
     def canvas(self, way, drawn):
         """Return the picture to be edited, and the mask of the area to be regenerated, or None."""
         if way == WIDER:
-            return grow(self.picture_0, left=self.size // 4, right=self.size // 4)
+            return expand_canvas(self.picture_0, left=self.size // 4, right=self.size // 4)
         painted = (pixels.from_bytes(drawn, self.size, 1) > 0).float() if way == PAINTED else None
         return self.picture_0, painted
 
-    def run(self, way, prompt, drawn, x_0, mask, settings):
-        """Return the start and the result of the sampling loop, and its first timestep; runs are cached."""
-        stamp = version(self.pipe.unet), version(self.pipe.vae), version(self.pipe.text_encoder)
-        key = way, prompt, drawn if way == PAINTED else None, stamp, *settings.values()
-        if key not in self._runs:
-            loop = (img2img(self.pipe, prompt, x_0, **settings) if mask is None
-                    else inpaint(self.pipe, prompt, x_0, mask, **settings))
-            states, count = [], int(settings["steps"] * settings["strength"])
-            for state in loop:
-                states.append(state)
-                yield f"Step {len(states)} of {count}"
-            noised, after = (decode(self.pipe, z).cpu().float() for z in (states[0].z_t, states[-1].z_s))
-            self._runs[key] = noised, after if mask is None else paste(x_0, after, mask), states[0].t
-            self._runs = dict(list(self._runs.items())[-KEPT:])
-        return self._runs[key]
+    def run(self, prompt, x_0, mask, settings):
+        """Return the start and the result of the sampling loop, and its first timestep."""
+        loop = (img2img(self.pipe, prompt, x_0, **settings) if mask is None
+                else inpaint(self.pipe, prompt, x_0, mask, **settings))
+        states = yield from all_states(loop, int(settings["steps"] * settings["strength"]))
+        noised, after = (decode(self.pipe, z).cpu().float() for z in (states[0].z_t, states[-1].z_s))
+        return noised, after if mask is None else paste(x_0, after, mask), states[0].t
 
 
 def collected(picture, size):

@@ -13,16 +13,16 @@ value wins, and no two redraws mix.
 (All widgets share the lock: they may share a model, and matplotlib is not thread-safe.)
 """
 
-import html
-import re
 import threading
 from inspect import isgenerator
+from types import MappingProxyType
 
 from IPython import get_ipython
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
 from ..figures import Picture
 from .keys import Keys
+from .messages import error_sentence, message_html, progress_bar
 
 __all__ = ["Explore"]
 
@@ -40,35 +40,53 @@ class Explore(VBox):
 
     def __init__(self, draw, *, button=None, **controls):
         self._draw = draw
-        self._controls = controls
+        self._controls = MappingProxyType(controls)
         self._number = 0
         self._stopped = None
         self._counting = threading.Lock()
         self._threads = []
         self._shown = None
+        self._message = ""
         self.picture = None
         self._screen = HTML()
-        self._words = HTML()
+        self._sentence = HTML()
         self.stop = Button(description="Stop", layout=Layout(width="auto", display="none"))
         self.stop.on_click(self._stop)
+        self.button = self._draw_button(button) if button else None
+        super().__init__(self._rows())
+        self.add_class("edu-explore")
         for control in controls.values():
             if hasattr(control, "style"):
                 control.style.description_width = "initial"
             control.observe(self._request, "value")
-        self.button, pressed = None, []
-        if button:
-            self.button = Button(description=button, button_style="primary", layout=Layout(width="auto"))
-            self.button.on_click(self._request)
-            pressed = [self.button]
-        bar = HBox([*controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
-        below = HBox([self._words, self.stop, Keys()], layout=Layout(min_height="34px"))  # so that the picture does not move
-        super().__init__([bar, below, self._screen])
-        self.add_class("edu-explore")
+
+    def _draw_button(self, caption):
+        """Return the button that draws."""
+        button = Button(description=caption, button_style="primary", layout=Layout(width="auto"))
+        button.on_click(self._request)
+        return button
+
+    def _rows(self):
+        """Return the rows: the controls, the message, the picture."""
+        pressed = [self.button] if self.button else []
+        bar = HBox([*self.controls.values(), *pressed], layout=Layout(flex_flow="row wrap"))
+        below = HBox([self._sentence, self.stop, Keys()], layout=Layout(min_height="34px"))  # the picture does not move
+        return [bar, below, self._screen]
+
+    @property
+    def controls(self):
+        """The controls by name; a mapping that cannot be changed."""
+        return self._controls
 
     @property
     def values(self):
         """The current values of the controls, by name."""
-        return {name: control.value for name, control in self._controls.items()}
+        return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def message(self):
+        """The sentence that is displayed under the controls, plain text; "" if there is none."""
+        return self._message
 
     def figure(self):
         """Return the Picture for the current values, computed anew; nothing is shown. Raises what `draw` raises."""
@@ -120,7 +138,7 @@ class Explore(VBox):
                 if self._number == self._stopped:
                     self._say("Stopped.")
             except BaseException as error:
-                self._say(told(error), alert=True)
+                self._say(error_sentence(error), alert=True)
                 if not (browser and isinstance(error, ValueError)):
                     raise
 
@@ -140,12 +158,10 @@ class Explore(VBox):
         return True
 
     def _say(self, sentence, alert=False):
-        """Show a message under the controls, with a progress bar if it reports progress."""
-        colour, role = ("#a1260d", "alert") if alert else ("#5f6b76", "status")
-        bar = "" if alert else progress_bar(sentence)
-        self.stop.layout.display = "" if bar else "none"
-        self._words.value = (f'<p role="{role}" style="color:{colour};margin:0">{html.escape(sentence)}'
-                             f'{bar}</p>')
+        """Show a message under the controls; while it reports progress, the work can be stopped."""
+        self._message = sentence
+        self._sentence.value = message_html(sentence, alert)
+        self.stop.layout.display = "" if progress_bar(sentence) and not alert else "none"
 
     def _repr_mimebundle_(self, **options):
         """Return the live widget and, for viewers without a kernel, the plain picture."""
@@ -166,20 +182,6 @@ def last_picture(drawn):
     if not pictures:
         raise TypeError("The function of a widget must return or yield a Picture.")
     return pictures[-1]
-
-
-def progress_bar(sentence):
-    """Return the bar for a message such as "Step 3 of 20", hidden from screen readers, which read the message; or ""."""
-    found = re.search(r"(\d+) of (\d+)$", sentence)
-    return ' <progress value="{}" max="{}" aria-hidden="true"></progress>'.format(*found.groups()) if found else ""
-
-
-def told(error):
-    """Return an error as one sentence."""
-    if isinstance(error, KeyboardInterrupt):
-        return "Stopped."
-    words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-    return " ".join(words.split())
 
 
 def fail(error):

@@ -3,12 +3,13 @@
 from ..figures import adapted
 from ..steps import GUIDANCE, decode, generate
 from ..trace import record
-from .cache import version
+from .blocks import block_names, short
+from .cache import Cache, networks
+from .controls import cut, dragged, seeds, words
 from .explore import Explore
-from .prompt import MOST_SEED, cut
-from .recorded import RUNNING, small
-from .timeline import dragged, whole, words
-from .unet import blocks, short
+from .images import small
+from .progress import all_states
+from .recorded import RUNNING
 
 __all__ = ["LoraExplorer", "changes"]
 
@@ -28,39 +29,40 @@ class LoraExplorer(Explore):
                  guidance=GUIDANCE, weights=None):
         self.pipe = pipe
         self._settings = {"steps": steps, "guidance": guidance}
-        self._base = None, None
+        self._base = Cache(1)
         self.names = sorted(pipe.get_list_adapters().get("unet", ()))[:2]
         if not self.names:
             raise ValueError("This pipeline has no LoRA in its U-Net; put one in with models.load_lora.")
         given = weights or dict.fromkeys(self.names, 1.0)
         dials = {f"weight_{i}": dragged(given.get(name, 0.0), 0.0, MOST_WEIGHT, f"Weight of {name}", 0.05)
                  for i, name in enumerate(self.names)}
-        super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=whole(seed, 0, MOST_SEED, "Seed"), **dials)
+        super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=seeds(seed), **dials)
 
     def compare(self, prompt, seed, **dials):
         """Yield progress messages, then both pictures and the bars as a Picture."""
         weights = list(dials.values())
-        asked = prompt, seed, version(self.pipe.unet, self.pipe.text_encoder)
-        if self._base[0] != asked:
-            self._base = asked, (yield from self.run(prompt, seed, [0.0] * len(weights)))
-        image, trace = self._base[1]
-        other, moved = yield from self.run(prompt, seed, weights)
-        moved = changes(trace, moved)
+        image, trace = yield from self.base(prompt, seed)
+        other, changed = yield from self.run(prompt, seed, weights)
+        moved = changes(trace, changed)
         label = ", ".join(f"{name} {weight:g}" for name, weight in zip(self.names, weights))
-        scale = max(EDGE // image.shape[-1], 1)
         yield adapted(small(image, EDGE), small(other, EDGE), ("base model", label),
-                      [short(name) for name in moved], list(moved.values()), scale)
+                      [short(name) for name in moved], list(moved.values()), max(EDGE // image.shape[-1], 1))
         yield cut(self.pipe.tokenizer, prompt)
+
+    def base(self, prompt, seed):
+        """Run without the adapters, or recall it; the run with them is always done, since it sets their weights."""
+        nothing = [0.0] * len(self.names)
+        return self._base.ask((prompt, seed), lambda: self.run(prompt, seed, nothing), *networks(self.pipe))
 
     def run(self, prompt, seed, weights):
         """Run with these weights: return the picture (3, H, W), and the trace of all blocks at the first step."""
-        inside = [name for name in blocks(self.pipe.unet) if "block" in name]
+        inside = [name for name in block_names(self.pipe.unet) if "block" in name]
         with RUNNING:
             self.pipe.set_adapters(self.names, weights)
             with record(self.pipe.unet, *inside, at=0, inputs=False) as trace:
-                for state in generate(self.pipe, prompt, seed=seed, **self._settings):
-                    yield f"Step {state.i + 1} of {self._settings['steps']}"
-            return decode(self.pipe, state.z_s)[0].float().cpu(), trace
+                loop = generate(self.pipe, prompt, seed=seed, **self._settings)
+                states = yield from all_states(loop, self._settings["steps"])
+            return decode(self.pipe, states[-1].z_s)[0].float().cpu(), trace
 
 
 def changes(before, after):

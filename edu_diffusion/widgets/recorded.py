@@ -3,11 +3,11 @@
 import threading
 from typing import NamedTuple
 
-from ..figures import Picture
 from ..steps import decode, generate
-from .cache import version
+from .cache import Cache, networks
+from .progress import all_states
 
-__all__ = ["RUNNING", "Run", "Runs", "said", "small"]
+__all__ = ["RUNNING", "Run", "Runs"]
 
 # One run at a time, also for figure() in a cell: if one thread removes a hook while another is about to call
 # it, torch calls it with the wrong arguments.
@@ -18,16 +18,14 @@ class Run(NamedTuple):
     """A finished run."""
 
     trace: object  # the recording
-    levels: list  # the timestep t of each step
+    timesteps: list  # the timestep t of each step
     image: object  # (3, H, W) in [-1, 1]
-    later: dict  # results computed from it later
 
 
 class Runs:
-    """The last run for a prompt and a seed.
+    """Recorded runs of a pipeline; the last one is stored, because a trace is large.
 
     recording: a function that returns a context manager, such as record's, whose trace is stored.
-    A caller gets the Run for its own arguments, even if another thread requests a different one meanwhile.
     """
 
     def __init__(self, pipe, recording, steps, guidance):
@@ -35,34 +33,16 @@ class Runs:
         self.recording = recording
         self.steps = steps
         self.guidance = guidance
-        self._last = None, None
+        self._last = Cache(1)
 
     def ask(self, prompt, seed):
-        """Yield a message at each step; return the Run. The same arguments with the same weights run only once."""
-        pipe, (asked, run) = self.pipe, self._last
-        question = prompt, seed, version(pipe.text_encoder, pipe.unet, pipe.vae)
-        if asked != question:
-            run = Run(*(yield from self.within(self.recording(), prompt, seed)), {})
-            self._last = question, run
-        return run
+        """A generator that yields a message at each step and returns the Run; see Cache.ask."""
+        return self._last.ask((prompt, seed), lambda: self.within(self.recording(), prompt, seed), *networks(self.pipe))
 
     def within(self, context, prompt, seed):
-        """Run the loop within a context; yield a message at each step; return the context's value, timesteps, picture."""
-        levels = []
-        with RUNNING, context as given:
-            for state in generate(self.pipe, prompt, seed=seed, steps=self.steps, guidance=self.guidance):
-                levels.append(state.t)
-                yield f"Step {len(levels)} of {self.steps}"
-        return given, levels, decode(self.pipe, state.z_s)[0].float().cpu()
-
-
-def small(image, edge):
-    """Reduce a picture (3, H, W) to at most `edge` pixels a side: each block of k x k pixels becomes its mean."""
-    k = -(-max(image.shape[1:]) // edge)
-    high, wide = (n // k * k for n in image.shape[1:])
-    return image[:, :high, :wide].unflatten(2, (-1, k)).unflatten(1, (-1, k)).mean((2, 4))
-
-
-def said(words, picture):
-    """Return the same picture with words before its alt text."""
-    return Picture(picture.png, f"{words} {picture.alt}")
+        """A generator that runs the loop within a context; it yields a message at each step and returns the Run."""
+        with RUNNING, context as trace:
+            loop = generate(self.pipe, prompt, seed=seed, steps=self.steps, guidance=self.guidance)
+            states = yield from all_states(loop, self.steps)
+        image = decode(self.pipe, states[-1].z_s)[0].float().cpu()
+        return Run(trace, [state.t for state in states], image)

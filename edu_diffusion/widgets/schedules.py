@@ -5,8 +5,8 @@ from ..data.pictures import noise_like, own_picture
 from ..errors import EduError
 from ..figures.noise_stages import QUANTITIES, noising
 from ..steps import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, zero_terminal_snr
+from .controls import choice, dragged, seeds
 from .explore import Explore
-from .timeline import choice, dragged, whole
 
 __all__ = ["ScheduleExplorer", "schedules"]
 
@@ -37,10 +37,10 @@ class ScheduleExplorer(Explore):
         self.pictures, first = collected(picture, size)
         last = len(next(iter(self.betas.values()))) - 1
         super().__init__(
-            self.levels, t=dragged(t, 0, last, "Timestep t"), show=choice(QUANTITIES, show, "Curves:"),
-            picture=choice(self.pictures, first, "Picture"), seed=whole(seed, 0, 2**31 - 1, "Seed of the noise"))
+            self.noised, t=dragged(t, 0, last, "Timestep t"), show=choice(QUANTITIES, show, "Curves:"),
+            picture=choice(self.pictures, first, "Picture"), seed=seeds(seed, "Seed of the noise"))
 
-    def levels(self, t, show, picture, seed):
+    def noised(self, t, show, picture, seed):
         """Return the Picture for a timestep."""
         x_0 = self.pictures[picture]
         eps = noise_like(x_0, seed)

@@ -6,10 +6,11 @@ from ..data.photos import NAMES, photo
 from ..errors import EduError
 from ..figures import Coded, edited_latent, reconstructions, ways
 from ..steps import GUIDANCE, STEPS, initial_noise
-from .cache import Kept, other_words, version
+from .cache import Cache
+from .cached_runs import CachedRuns, other_words
+from .controls import choice, dragged, reveal, seeds, whole, words
 from .explore import Explore
-from .prompt import MOST_SEED
-from .timeline import choice, dragged, whole, words
+from .images import edge, resized
 
 __all__ = ["LatentExplorer"]
 
@@ -37,10 +38,9 @@ class LatentExplorer(Explore):
 
     def __init__(self, pipe, pictures=None, show="the channels", prompt="a cat face on a blue background",
                  other_prompt="a dog face on a red background", seed=0, steps=STEPS, guidance=GUIDANCE):
-        self.kept = Kept(pipe)
-        self._latents = {}
-        self._codes = {}
+        self.runs = CachedRuns(pipe)
         self.pictures = collected(pictures, edge(pipe))
+        self._encoded = Cache(2 * len(self.pictures))  # the latent and the compressed forms of each
         names, last = list(self.pictures), pipe.vae.config.latent_channels - 1
         super().__init__(
             self.view, show=choice(VIEWS, show, "Show"), picture=choice(names, names[0], "Picture"),
@@ -48,17 +48,15 @@ class LatentExplorer(Explore):
             channel=dragged(0, 0, last, "Channel"),
             add=dragged(1.0, -6, 6, "Add", ADDED), where=choice(PLACES, PLACES[0], "Where"),
             prompt=words(prompt, "Prompt"), other_prompt=words(other_prompt, "Other prompt"),
-            share=dragged(0.5, 0, 1, "Fraction of the other", 0.1), seed=whole(seed, 0, MOST_SEED, "Seed"),
+            share=dragged(0.5, 0, 1, "Fraction of the other", 0.1), seed=seeds(seed),
             steps=whole(steps, 1, 100, "Steps"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
-            direction=whole(0, 0, MOST_SEED, "Direction"), reach=dragged(1.5, 0, 6, "Distance", 0.5))
-        self._controls["show"].observe(lambda _: self._reveal(), "value")
+            direction=seeds(0, "Direction"), reach=dragged(1.5, 0, 6, "Distance", 0.5))
+        self.controls["show"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
     def _reveal(self):
         """Show the controls that the view needs."""
-        for name, control in self._controls.items():
-            wanted = name == "show" or name in VIEWS[self._controls["show"].value]
-            control.layout.display = "" if wanted else "none"
+        reveal(self.controls, ["show", *VIEWS[self.controls["show"].value]])
 
     def view(self, show, **values):
         """Yield progress messages, then the view as a Picture."""
@@ -72,17 +70,17 @@ class LatentExplorer(Explore):
         rows = [(f"latent of {picture}", z_0)]
         if add:
             rows.append((f"channel {channel} {add:+g}, {where}", changed(z_0, channel, add, where)))
-        images = self.kept.pictures(*(z for _, z in rows))
+        images = self.runs.pictures(*(z for _, z in rows))
         done = f"{add:+g} is added to channel {channel}, {where}." if add else ""
         yield edited_latent([(name, z[0], image) for (name, z), image in zip(rows, images)], done)
         near = [changed(z_0, channel, add + further, where) for further in (-ADDED, ADDED)]
-        yield from ("" for _ in self.kept.prepared(near))
+        yield from ("" for _ in self.runs.prepared(near))
 
     def between(self, picture, other, share):
         """Interpolate from one picture to another: decoded latents above, cross-faded pixels below."""
         a, b = self.latent(picture), self.latent(other)
         shares = sorted({*SHARES, share})
-        mixed = self.kept.pictures(*((1 - w) * a + w * b for w in shares))
+        mixed = self.runs.pictures(*((1 - w) * a + w * b for w in shares))
         faded = [(1 - w) * self.pictures[picture][0] + w * self.pictures[other][0] for w in shares]
         yield ways({"mixed latents": mixed, "mixed pixels": faded}, [f"{100 * w:.0f} %" for w in shares],
                    f"From {picture} to {other}.", shares.index(share))
@@ -90,31 +88,29 @@ class LatentExplorer(Explore):
     def walk(self, picture, direction, reach):
         """Move from a picture's latent straight in a random direction, where latents rarely decode to a picture."""
         z_0 = self.latent(picture)
-        way = initial_noise(self.kept.pipe, [direction]).to(z_0)
-        images = self.kept.pictures(*(z_0 + w * reach * way for w in SHARES))
+        way = initial_noise(self.runs.pipe, [direction]).to(z_0)
+        images = self.runs.pictures(*(z_0 + w * reach * way for w in SHARES))
         yield ways({f"direction {direction}": images}, [f"distance {w * reach:.3g}" for w in SHARES],
                    f"From the latent of {picture} in a random direction, by the given distance for each of its numbers.")
 
     def prompts(self, prompt, other_prompt, share, seed, steps, guidance):
         """Show two prompts, and the picture for an interpolation of their text embeddings, from the same noise."""
-        c, c_other = (self.kept.embed(text) for text in (prompt, other_prompt))
+        c, c_other = (self.runs.embed(text) for text in (prompt, other_prompt))
         ends = []
         for w in (0, share, 1):
             mixed = other_words((1 - w) * c + w * c_other)
-            states = yield from self.kept.run(prompt, mixed, (other_prompt, w), seed=seed, steps=steps,
+            states = yield from self.runs.run(prompt, mixed, (other_prompt, w), seed=seed, steps=steps,
                                               guidance=guidance)
             ends.append(states[-1].z_s)
         labels = [prompt, f"{100 * share:.0f} % of the other", other_prompt]
-        images = self.kept.pictures(*ends)
+        images = self.runs.pictures(*ends)
         yield ways({"mixed text": images}, labels, f'From "{prompt}" to "{other_prompt}".', 1)
 
     def against_jpeg(self, picture):
         """Show the reconstruction from the latent in 16 and in 8 bits, and from JPEG files that are no larger."""
         image, mask = self.pictures[picture]
-        key = picture, version(self.kept.pipe.vae)
-        if key not in self._codes:
-            self._codes[key] = self.coded(image, mask, self.latent(picture))
-        coded, header = self._codes[key]
+        coded, header = self._encoded.get(
+            ("bytes", picture), lambda: self.coded(image, mask, self.latent(picture)), self.runs.pipe.vae)
         yield reconstructions(image, coded, mask, f"Of each JPEG file about {header} bytes are tables; "
                               "the weights of the VAE's decoder are not counted.")
 
@@ -122,7 +118,7 @@ class LatentExplorer(Explore):
         """Return four compressed forms of a picture, two sizes each of latent and JPEG; and the bytes of JPEG's header."""
         ways, header = [], 0
         for bits, (z, nbytes) in (("16", half(z_0)), ("8", eight_bits(z_0))):
-            back, jpeg = self.kept.pictures(z)[0], best_jpeg(image, nbytes, mask)
+            back, jpeg = self.runs.pictures(z)[0], best_jpeg(image, nbytes, mask)
             ways.append(Coded(f"latent, {bits} bits", back, nbytes, psnr(back, image, mask)))
             small = "JPEG" if jpeg.nbytes <= nbytes else "smallest JPEG"
             ways.append(Coded(small, jpeg.image, jpeg.nbytes, psnr(jpeg.image, image, mask)))
@@ -131,18 +127,15 @@ class LatentExplorer(Explore):
 
     def latent(self, name):
         """Return the scaled mean latent of a picture, (1, C, h, w); encoded once."""
-        vae, key = self.kept.pipe.vae, (name, version(self.kept.pipe.vae))
-        if key not in self._latents:
-            weight = next(vae.parameters())
-            x_0 = self.pictures[name][0][None].to(weight.device, weight.dtype)
-            self._latents[key] = vae.encode(x_0).latent_dist.mode().detach() * vae.config.scaling_factor
-        return self._latents[key]
+        vae = self.runs.pipe.vae
+        return self._encoded.get(("latent", name), lambda: encoded(vae, self.pictures[name][0]), vae)
 
 
-def edge(pipe):
-    """Return the edge of the pictures that a pipeline is made for, in pixels."""
-    size = pipe.unet.config.sample_size
-    return (size if isinstance(size, int) else size[0]) * 2 ** (len(pipe.vae.config.block_out_channels) - 1)
+def encoded(vae, image):
+    """Return the scaled mean latent of a picture (3, H, W): (1, C, h, w)."""
+    weight = next(vae.parameters())
+    x_0 = image[None].to(weight.device, weight.dtype)
+    return vae.encode(x_0).latent_dist.mode().detach() * vae.config.scaling_factor
 
 
 def collected(pictures, size):
@@ -159,13 +152,6 @@ def collected(pictures, size):
                            "it must be (3, height, width).")
     return {name: tuple(part if part is None else resized(part, size) for part in pair)
             for name, pair in found.items()}
-
-
-def resized(x, size):
-    """Resize a picture or mask by nearest neighbour."""
-    height, width = x.shape[-2:]
-    rows, columns = ([k * n // size for k in range(size)] for n in (height, width))
-    return x[..., rows, :][..., columns]
 
 
 def changed(z_0, channel, add, where):

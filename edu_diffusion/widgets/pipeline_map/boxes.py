@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ... import steps
-from ...steps.text_to_image import context, draws, predict
+from ...steps.text_to_image import context, noise_stream, predict
 
 __all__ = ["Part", "part"]
 
@@ -32,7 +32,7 @@ PARTS = {
         steps.embed, "pipe.text_encoder(", "05_clip", "text encoder", "text_encoder"),
     "noise": Part(
         "Pure noise", "Normally distributed random numbers, the start of every picture. The seed determines them.",
-        draws, "torch.randn(", "01_noise", "noise"),
+        noise_stream, "torch.randn(", "01_noise", "noise"),
     "z_t": Part(
         "The latent", "The compressed picture with the noise that is left at this step: the U-Net's input.",
         steps.generate, "z_t = z_s", "04_vae", "latent"),

@@ -3,15 +3,15 @@
 from ...figures import channels, feature_maps, row, source, time_embedding
 from ...figures.pipeline import Details, diagram
 from ...figures.run_map import grid, token_strip
-from ..recorded import small
-from ..unet import by
+from ..blocks import down_and_up, shape_words
+from ..images import small
 from .boxes import part
-from .run import names, skip_pairs, tensor
+from .run import skip_pairs, tensor
 
 __all__ = ["details", "laid_out"]
 
 EDGE = 256  # pixels: the edge of a picture at most
-STILL = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # the same at every step
+CONSTANT = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # the same at every step
 LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the prompt", "with the prompt"],
            "conv_out": ["without the prompt", "with the prompt"],
            "scheduler": ["before the step", "after it"],
@@ -19,18 +19,18 @@ LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the 
 
 
 def laid_out(run):
-    """Return the Diagram of a Journey: the boxes that took part in it, with the shapes of their tensors."""
-    down, up = names(run.pipe.unet)
+    """Return the Diagram of a RecordedRun: the boxes that took part in it, with the shapes of their tensors."""
+    down, up = down_and_up(run.pipe.unet)
     boxes = diagram(down, up, [], {}, run.control is not None).boxes
-    held = {box.name: tensor(run, box.name, 0) for box in boxes}
-    shapes = {name: by(x.shape[1:]) for name, x in held.items() if x is not None}
+    tensors = {box.name: tensor(run, box.name, 0) for box in boxes}
+    shapes = {name: shape_words(x.shape[1:]) for name, x in tensors.items() if x is not None}
     return diagram(down, up, skip_pairs(run.pipe.unet), shapes, run.control is not None)
 
 
 def details(run, name, step=0):
     """Return the Details of a box at a step, counted from 0.
 
-    run: a Journey. name: of a box, see laid_out. Raises ValueError for an unknown box or step.
+    run: a RecordedRun. name: of a box, see laid_out. Raises ValueError for an unknown box or step.
     """
     about = part(name)
     if step not in range(len(run.states)) or (name in ("controlnet", "condition") and run.control is None):
@@ -38,10 +38,10 @@ def details(run, name, step=0):
                          f"counted from 0, and {'no' if run.control is None else 'a'} ControlNet.")
     x, code = tensor(run, name, step), source(about.function).text
     line = [i for i, text in enumerate(code.splitlines()) if about.marker in text]
-    title = about.title if name in STILL else (
+    title = about.title if name in CONSTANT else (
         f"{about.title}, step {step + 1} of {len(run.states)}, t = {run.states[step].t}")
-    holder = run.control.net if name == "controlnet" else run.trace.modules.get(about.module)
-    facts = [*extra(run, name, step), *statistics(x), *parameters(about.module and holder)]
+    module = run.control.net if name == "controlnet" else run.trace.modules.get(about.module)
+    facts = [*extra(run, name, step), *statistics(x), *parameters(about.module and module)]
     return Details(name, title, about.words, facts, drawn(run, name, step, x), about.function.__qualname__,
                    code, line[-1] if line else 0, about.lesson, about.term)
 
@@ -50,7 +50,7 @@ def statistics(x):
     """Return pairs (what, value) of a tensor; an empty list for None."""
     if x is None:
         return []
-    shape = f"{by(x.shape)}" + (" (without the prompt, with it)" if len(x) == 2 else "")
+    shape = shape_words(x.shape) + (" (without the prompt, with it)" if len(x) == 2 else "")
     real, low_high = x.float(), (x.min().item(), x.max().item())
     numbers = dict(zip(("smallest", "largest"), low_high), mean=real.mean().item(),
                    **{"standard deviation": real.std(correction=0).item()})

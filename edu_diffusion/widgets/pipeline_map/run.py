@@ -6,16 +6,17 @@ from typing import NamedTuple
 from ...errors import EduError
 from ...steps import GUIDANCE, Control, decode, generate
 from ...trace import record
+from ..blocks import block_names, down_and_up
+from ..progress import all_states
 from ..recorded import RUNNING
-from ..unet import blocks
 
-__all__ = ["Journey", "journey", "names", "skip_pairs", "tensor"]
+__all__ = ["RecordedRun", "record_run", "skip_pairs", "tensor"]
 
 TRACED = ("text_encoder", "unet", "vae.decoder")
 
 
-class Journey(NamedTuple):
-    """A finished run. tensor(journey, name, step) returns the tensor of a box of the map."""
+class RecordedRun(NamedTuple):
+    """A finished run. tensor(run, name, step) returns the tensor of a box of the map."""
 
     pipe: object
     prompt: str
@@ -25,31 +26,34 @@ class Journey(NamedTuple):
     states: list  # a State for each step
     image: object  # (1, 3, H, W) in [-1, 1]
     control: object  # the Control that conditioned it, or None
-    helper: object  # the trace of its ControlNet, or None
+    control_trace: object  # the trace of its ControlNet, or None
 
 
-def journey(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
-    """Run the readable loop and record it; yields a message at each step, and returns the Journey.
+def record_run(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
+    """Run the readable loop and record it; yields a message at each step, and returns the RecordedRun.
 
     pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; for a
     StableDiffusionControlNetPipeline, which has one, the condition is enough: (3, H, W) or (1, 3, H, W) in
     [0, 1]. dtype: of the stored tensors, as for `record`; None is the model's own.
     Raises EduError for a control that does not fit.
     """
-    control = checked(pipe, control)
-    traced, states = [*TRACED, *(f"unet.{name}" for name in blocks(pipe.unet))], []
-    listening = record(control.net, dtype=dtype, inputs=False) if control else nullcontext()
-    with RUNNING, record(pipe, *traced, dtype=dtype, inputs=False) as trace, listening as helper:
-        for state in generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance, control=control):
-            states.append(state)
-            yield f"Step {len(states)} of {steps}"
+    control = as_control(pipe, control)
+    traced = [*TRACED, *(f"unet.{name}" for name in block_names(pipe.unet))]
+    recording = record(control.net, dtype=dtype, inputs=False) if control else nullcontext()
+    with RUNNING, record(pipe, *traced, dtype=dtype, inputs=False) as trace, recording as control_trace:
+        loop = generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance, control=control)
+        states = yield from all_states(loop, steps)
         image = decode(pipe, states[-1].z_s)
-    ids = pipe.tokenizer(pipe.maybe_convert_prompt(prompt, pipe.tokenizer), padding="max_length",
-                         truncation=True, return_tensors="pt").input_ids
-    return Journey(pipe, prompt, guidance, ids, trace, states, image, control, helper)
+    return RecordedRun(pipe, prompt, guidance, token_ids(pipe, prompt), trace, states, image, control, control_trace)
 
 
-def checked(pipe, control):
+def token_ids(pipe, prompt):
+    """Return the token ids of a prompt, padded, (1, tokens)."""
+    text = pipe.maybe_convert_prompt(prompt, pipe.tokenizer)
+    return pipe.tokenizer(text, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+
+def as_control(pipe, control):
     """Return a Control, or None. Raises EduError for a condition that does not fit or is missing."""
     net = getattr(pipe, "controlnet", None)
     if isinstance(control, Control):
@@ -87,21 +91,15 @@ def tensor(run, name, step):
     if name == "condition":
         return run.control.condition
     if name == "controlnet":
-        return run.helper.call("", step).output
+        return run.control_trace.call("", step).output
     if name == "vae":
         return run.trace.call("vae.decoder", 0).output
     return run.trace.call("unet" if name == "unet" else f"unet.{name}", step).output
 
 
-def names(unet):
-    """Return the names of a U-Net's down blocks, and of its up blocks."""
-    return tuple([f"{way}_blocks.{i}" for i, _ in enumerate(getattr(unet, f"{way}_blocks"))]
-                 for way in ("down", "up"))
-
-
 def skip_pairs(unet):
     """Return (block that makes it, block that takes it) for every skip: they are taken in reverse order."""
-    down, up = names(unet)
+    down, up = down_and_up(unet)
     made, taken = ["conv_in"], []
     for name, block in zip(down, unet.down_blocks):
         made += [name] * (len(block.resnets) + len(block.downsamplers or []))

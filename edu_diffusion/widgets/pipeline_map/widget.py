@@ -13,8 +13,9 @@ from traitlets import Bool, Dict, Int, List, Unicode
 from ...figures.run_map import run_map
 from ...steps import GUIDANCE
 from ..explore import DRAWING, asked_in_browser
+from ..progress import finished
 from .details import details, laid_out
-from .run import journey
+from .run import record_run
 
 __all__ = ["PipelineMap", "marked"]
 
@@ -56,7 +57,7 @@ class PipelineMap(AnyWidget):
 
     @property
     def run(self):
-        """The Journey that the map shows; computed on first use."""
+        """The RecordedRun that the map shows; computed on first use."""
         if self._run is None:
             self.redraw()
         return self._run
@@ -64,11 +65,11 @@ class PipelineMap(AnyWidget):
     def redraw(self):
         """Run the pipeline again, and redraw its map and the open box."""
         with DRAWING:
-            self._run = returned(journey(self._pipe, self._prompt, **self._settings))
+            self._run = finished(record_run(self._pipe, self._prompt, **self._settings))
             self._diagram = laid_out(self._run)
-        labels = [box.label for box in asked(self._diagram)]
+        labels = [box.label for box in exam_boxes(self._diagram)]
         random.Random(0).shuffle(labels)
-        self.choices, self.diagram = labels, plain(self._diagram)
+        self.choices, self.diagram = labels, diagram_dict(self._diagram)
         self._mark()
         self._open()
 
@@ -84,7 +85,7 @@ class PipelineMap(AnyWidget):
             return
         try:
             with DRAWING:
-                self.details, self.problem = sent(details(self._run, self.chosen, self.step - 1)), ""
+                self.details, self.problem = details_dict(details(self._run, self.chosen, self.step - 1)), ""
         except ValueError as error:  # EduError is one: a sentence for the user
             self.problem = str(error)
             if not asked_in_browser():
@@ -101,16 +102,7 @@ class PipelineMap(AnyWidget):
         return {**data, **picture._repr_mimebundle_()}, metadata
 
 
-def returned(generator):
-    """Run a generator to its end and return its value."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as end:
-            return end.value
-
-
-def asked(diagram):
+def exam_boxes(diagram):
     """Return the boxes that the exam asks for: all but the single blocks of the U-Net."""
     return [box for box in diagram.boxes if not box.inside]
 
@@ -120,7 +112,7 @@ def marked(diagram, answers):
 
     answers: {name of a box: label}. Returns {"right": names, "wrong": names, "words": a sentence}.
     """
-    boxes = asked(diagram)
+    boxes = exam_boxes(diagram)
     given = [box for box in boxes if answers.get(box.name)]
     right = [box.name for box in given if answers[box.name] == box.label]
     left = len(boxes) - len(given)
@@ -128,13 +120,13 @@ def marked(diagram, answers):
     return {"right": right, "wrong": [box.name for box in given if box.name not in right], "words": words}
 
 
-def plain(diagram):
+def diagram_dict(diagram):
     """Return a Diagram as dictionaries and lists, for the browser."""
     return {**diagram._asdict(), "boxes": [box._asdict() for box in diagram.boxes],
             "arrows": [arrow._asdict() for arrow in diagram.arrows]}
 
 
-def sent(details):
+def details_dict(details):
     """Return Details as a dictionary of strings, for the browser; the picture as PNG in base64, with its alt text."""
     picture = details.picture
     shown = {"png": base64.b64encode(picture.png).decode(), "alt": picture.alt} if picture else None

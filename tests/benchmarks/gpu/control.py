@@ -5,7 +5,7 @@ import torch
 from edu_diffusion import models
 from edu_diffusion.data import conditions, scenes, words
 from edu_diffusion.data.world import world
-from edu_diffusion.train.control import steered
+from edu_diffusion.train.control import with_control
 
 from .base import noised
 from .compose import compose
@@ -57,7 +57,7 @@ def train(kind, parts, pool, cells, out, args, seconds):
         with torch.no_grad():
             c = text_encoder(captions(pool, rows, sentences[shown.colour[which]], parts.empty)).last_hidden_state
         t, z_t, v = noised(pool.latents[rows].float(), parts.abar)
-        return (steered(unet, net, z_t, t, c, shown.of(which)).sample.float() - v).square().mean()
+        return (with_control(unet, net, z_t, t, c, shown.of(which)).sample.float() - v).square().mean()
     facts = learn(kind, net, loss, out, seconds=seconds, batch=batch, lr=LR, steps=args.steps,
                   keep=lambda: out.weights(kind, net.state_dict()))
     return facts, net.eval()

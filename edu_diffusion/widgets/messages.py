@@ -1,0 +1,29 @@
+"""The message under an explorer's controls, as HTML: a sentence, perhaps with a progress bar."""
+
+import html
+import re
+
+__all__ = ["error_sentence", "message_html", "progress_bar"]
+
+GREY, RED = "#5f6b76", "#a1260d"
+
+
+def message_html(sentence, alert=False):
+    """Return a sentence as HTML; an alert is read aloud at once, and never has a progress bar."""
+    colour, role = (RED, "alert") if alert else (GREY, "status")
+    bar = "" if alert else progress_bar(sentence)
+    return f'<p role="{role}" style="color:{colour};margin:0">{html.escape(sentence)}{bar}</p>'
+
+
+def progress_bar(sentence):
+    """Return the bar for a message such as "Step 3 of 20", hidden from screen readers, which read the message; or ""."""
+    found = re.search(r"(\d+) of (\d+)$", sentence)
+    return ' <progress value="{}" max="{}" aria-hidden="true"></progress>'.format(*found.groups()) if found else ""
+
+
+def error_sentence(error):
+    """Return an error as one sentence."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped."
+    words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return " ".join(words.split())

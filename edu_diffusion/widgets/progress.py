@@ -1,0 +1,24 @@
+"""Generators that yield messages about their progress and return a value."""
+
+__all__ = ["all_states", "finished"]
+
+
+def all_states(loop, count, name=""):
+    """A generator that runs a sampling loop to its end and returns its States; it yields a message at each step.
+
+    loop: such as generate(...). count: the number of its steps. name: of this run, for the messages.
+    """
+    states = []
+    for state in loop:
+        states.append(state)
+        yield f"{name}: step {len(states)} of {count}" if name else f"Step {len(states)} of {count}"
+    return states
+
+
+def finished(generator):
+    """Run a generator to its end, drop its messages, and return its value."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            return end.value
