@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import edu_diffusion  # noqa: F401  (first, as for a learner: it sets how much the libraries say)
-
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "agg"
 # By path: a system's own sitecustomize may have taken the name.
@@ -26,3 +24,31 @@ def pipe(shared):
     import tiny
     shared.scheduler = tiny.scheduler()
     return shared
+
+
+# ---------------------------------------------------------------- faults caused on purpose
+
+FAULTS = {"lost": "something of the user's is lost", "silent": "a wrong result without a word", "wrong": "a right thing is refused",
+          "ugly": "a traceback or a hang"}
+
+
+def pytest_collection_modifyitems(items):
+    """Let the report of a test marked @pytest.mark.fault(kind) carry its kind, also from a worker process."""
+    for item in items:
+        mark = item.get_closest_marker("fault")
+        if mark:
+            item.user_properties.append(("fault", mark.args[0]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print how many faults were caused on purpose, and which kinds were not survived."""
+    caused, failed = {}, {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            kind = dict(getattr(report, "user_properties", ())).get("fault")
+            if kind:
+                caused[report.nodeid] = kind
+                failed |= {report.nodeid: kind} if outcome != "passed" else {}
+    if caused:
+        counts = ", ".join(f"{kind} {list(failed.values()).count(kind)}" for kind in FAULTS)
+        terminalreporter.write_line(f"faults: {len(caused)} caused on purpose, {len(caused) - len(failed)} survived; {counts}")

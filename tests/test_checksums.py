@@ -9,6 +9,8 @@ from edu_diffusion import models
 from edu_diffusion.data import checksums, digits, files, photos, words, world
 from edu_diffusion.errors import EduError
 
+pytestmark = pytest.mark.fault("silent")
+
 SHIPPED = {"base": lambda folder: models.load(folder, "cpu"), "clip": lambda folder: models.load_clip(folder, "cpu"),
            "canny": lambda folder: models.load_control(folder, "cpu"), "lora": models.locate.adapter_file,
            "inversion": models.locate.adapter_file}

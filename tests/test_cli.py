@@ -177,6 +177,18 @@ def test_dropped_words_are_named(run):
     assert "dropped" not in run("generate", "cat " * 14, "--steps", 1)[1]
 
 
+def test_advice_on_both_prompts_is_printed_and_the_picture_drawn(run):
+    code, out, err = run("generate", "dogg, a red dog", "--negative", "a red dog, ((cat)), fz", "--steps", 1)
+    prompt, colour, syntax, negative, last = out.splitlines()
+    assert '"dogg" (dog' in prompt and '"a dog on a red background"' in colour
+    assert '"((cat))" is read as text' in syntax and '"fz"' in negative
+    assert code == 0 and err == "" and last.startswith("picture.png") and pixels("picture.png").any()
+
+
+def test_a_caption_of_the_world_is_drawn_without_a_notice(run):
+    assert run("generate", "a cat on blue", "--negative", "a dog", "--steps", 1)[1].count("\n") == 1
+
+
 def test_the_library_says_nothing_of_its_own_about_long_prompts(run):
     assert run("generate", "cat " * 20, "--steps", 1)[2] == ""
 

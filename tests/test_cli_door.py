@@ -14,6 +14,8 @@ from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
 from edu_diffusion.steps.validate import StepError
 
+pytestmark = pytest.mark.fault("ugly")
+
 ROOT = Path(edu_diffusion.__file__).parents[1]
 
 

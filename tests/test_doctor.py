@@ -1,8 +1,11 @@
 """The doctor, tested by breaking what it looks at."""
 
+import base64
 import hashlib
+import importlib
 import importlib.util
 import json
+import pathlib
 import shutil
 import sys
 from argparse import Namespace
@@ -14,9 +17,13 @@ import tiny
 import torch
 
 import edu_diffusion
-from edu_diffusion.cli import doctor
+from edu_diffusion.cli import doctor, intact, lessons, remedies
+from edu_diffusion.data import files as package
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
+from edu_diffusion.install.torch_build import CPU_INDEX
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def faulty(result):
@@ -49,7 +56,7 @@ def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(monkeypatch, capsys
     monkeypatch.setattr(doctor, "CHECKS", (broken, lambda: (True, "good", "")))
     assert doctor.run() == 1
     out = capsys.readouterr().out
-    assert "[FAIL] broken: ImportError: no such thing" in out and "[ok]   good" in out
+    assert "[FAIL] broken: ImportError: no such thing\n       -> look at the failed checks above" in out and "[ok]   good" in out
 
 
 # ---------------------------------------------------------------- the environment
@@ -71,12 +78,13 @@ def test_packages_here_are_complete():
 def test_a_missing_or_too_old_package(monkeypatch, requirement, expected):
     monkeypatch.setattr(doctor, "requirements", lambda: ["torch>=2", requirement])
     text = faulty(doctor.packages())
-    assert expected in text and "torch" not in text and "remove the folder .venv" in text
+    assert expected in text and "torch" not in text
+    assert f'-m pip install -c "{ROOT / "constraints.txt"}" "{requirement}"' in text, "one package, not all anew"
 
 
 def test_another_version_than_the_tested_is_named_but_no_fault(monkeypatch, tmp_path):
     (tmp_path / "constraints.txt").write_text("# pins\nnumpy==0.1\nedu-no-such-package==1\n")
-    monkeypatch.setattr(doctor, "constraints_file", lambda: tmp_path / "constraints.txt")
+    monkeypatch.setattr(remedies, "constraints_file", lambda: tmp_path / "constraints.txt")
     text = fine(doctor.packages())
     assert f"numpy {np.__version__} (tested with 0.1)" in text and "no-such" not in text
 
@@ -91,7 +99,7 @@ def test_an_installed_wheel_declares_its_requirements(monkeypatch):
     monkeypatch.setattr(
         doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"']
     )
-    assert doctor.requirements() == ["a>=1"] and doctor.constraints_file().parent == doctor.PACKAGE
+    assert doctor.requirements() == ["a>=1"] and remedies.constraints_file().parent == doctor.PACKAGE
 
 
 def test_a_torchvision_for_another_torch(monkeypatch, tmp_path):
@@ -163,13 +171,13 @@ def files(monkeypatch, tmp_path):
         (folder / "unet" / "weights").write_bytes(b"weights")
     (tmp_path / "checkpoints" / "base" / "card.json").write_text(json.dumps({"sha256": hashes}))
     (tmp_path / "datasets" / "emoji" / "checksums.json").write_text(json.dumps(hashes))
-    monkeypatch.setattr(doctor, "PACKAGE", tmp_path)
+    monkeypatch.setattr(package, "PACKAGE", tmp_path)
     monkeypatch.setattr(environment, "clone_root", lambda: None)
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    "check, folder", [(doctor.weights, "checkpoints/base"), (doctor.data, "datasets/emoji")]
+    "check, folder", [(intact.weights, "checkpoints/base"), (intact.data, "datasets/emoji")]
 )
 @pytest.mark.parametrize("damage", damages())
 def test_a_damaged_file_is_named(files, check, folder, damage):
@@ -178,7 +186,7 @@ def test_a_damaged_file_is_named(files, check, folder, damage):
     assert f"{folder.split('/')[1]}/unet/weights" in faulty(check())
 
 
-@pytest.mark.parametrize("check", [doctor.weights, doctor.data])
+@pytest.mark.parametrize("check", [intact.weights, intact.data])
 def test_no_files_at_all_is_a_fault(files, check):
     shutil.rmtree(files / "checkpoints")
     shutil.rmtree(files / "datasets")
@@ -186,12 +194,148 @@ def test_no_files_at_all_is_a_fault(files, check):
 
 
 def test_many_damaged_files_are_counted():
-    assert "a, b, c, d, e and 2 more" in faulty(doctor.summary("data", list("abcdefg"), []))
+    assert intact.first(list("abcdefg")) == "a, b, c, d, e and 2 more" and intact.first(["a"]) == "a"
 
 
 def test_the_real_files_are_whole():
-    fine(doctor.weights())
-    fine(doctor.data())
+    for check in (intact.weights, intact.data, intact.notebooks, intact.package_files):
+        fine(check())
+
+
+@pytest.mark.fault("ugly")
+@pytest.mark.parametrize("check, file", [
+    (intact.weights, "checkpoints/base/card.json"), (intact.data, "datasets/emoji/checksums.json")])
+@pytest.mark.parametrize("content", [
+    "", "{", "[1]", "null", '{"sha256": 3, "a": 3}', '{"unet/weights": 1}', "\x00", "<<<<<<< HEAD\n"])
+def test_a_broken_list_of_checksums_is_named_and_restored_alone(files, monkeypatch, check, file, content):
+    (files / file).write_text(content)
+    monkeypatch.setattr(environment, "clone_root", lambda: files)
+    (files / ".git").mkdir()
+    text = faulty(check())
+    assert f"{'/'.join(file.split('/')[1:])} is not a list of checksums any more" in text
+    assert text.endswith(f'git checkout HEAD -- "{files / file}"')
+
+
+@pytest.mark.parametrize("check, folder", [(intact.weights, "checkpoints"), (intact.data, "datasets")])
+def test_the_remedy_names_the_file_where_it_can_be_had(files, monkeypatch, check, folder):
+    lost = next((files / folder).glob("*/unet/weights"))
+    lost.unlink()
+    assert "pip install --force-reinstall --no-deps" in faulty(check())
+    monkeypatch.setattr(environment, "clone_root", lambda: files)
+    assert f'download the repository again and copy from it: "{lost}"' in faulty(check())
+    (files / ".git").mkdir()
+    assert f'git checkout HEAD -- "{lost}"' in faulty(check())
+
+
+def test_many_files_are_restored_by_folder():
+    paths = [pathlib.Path("a") / str(i) for i in range(9)]
+    assert intact.folders(paths) == [pathlib.Path("a")] and intact.folders(paths[:2]) == paths[:2]
+
+
+# ---------------------------------------------------------------- installed packages
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A folder of installed packages: one, with one file; returns it."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "__init__.py").write_text("x = 1\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).decode().rstrip("=")
+    info = tmp_path / "small-1.5+cpu.dist-info"
+    info.mkdir()
+    size = (info / "METADATA").write_text("Metadata-Version: 2.1\nName: small\nVersion: 1.5+cpu\n")
+    (info / "RECORD").write_text(f"small/__init__.py,sha256={digest},6\n{info.name}/METADATA,,{size}\n{info.name}/RECORD,,\n")
+    monkeypatch.setattr(intact.sysconfig, "get_path", lambda name: str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.fault("silent")
+@pytest.mark.parametrize("file", ["small/__init__.py", "small-1.5+cpu.dist-info/METADATA"])
+@pytest.mark.parametrize("damage", [
+    lambda path: path.unlink(), lambda path: path.write_text("x"), lambda path: path.write_text(path.read_text() + "y"),
+], ids=["gone", "cut off", "longer"])
+def test_a_package_with_a_missing_or_cut_off_file_is_installed_again_alone(site, file, damage):
+    fine(intact.package_files())
+    damage(site / file)
+    text = faulty(intact.package_files())
+    assert f"small-1.5+cpu ({file})" in text
+    assert text.endswith(f'--force-reinstall --no-deps --extra-index-url {CPU_INDEX} "small==1.5+cpu"')
+
+
+@pytest.mark.fault("silent")
+def test_a_package_with_a_flipped_bit(site):
+    (site / "small" / "__init__.py").write_text("x = 3\n")
+    assert "small-1.5+cpu (small/__init__.py)" in faulty(intact.package_files())
+
+
+@pytest.mark.fault("ugly")
+def test_a_check_that_a_damaged_package_breaks_names_the_package(monkeypatch, capsys):
+    def missing():
+        importlib.import_module("edu_no_such_module.part")
+
+    def broken():
+        psutil.Process(-1)
+
+    def deep():
+        torch.ones("no number")
+    monkeypatch.setattr(doctor, "CHECKS", (missing, broken, deep))
+    doctor.run()
+    first, second, third = capsys.readouterr().out.split("[FAIL] ")[1:]
+    assert '"edu_no_such_module"' in first and "-m pip install -c" in first
+    assert f'--force-reinstall --no-deps "psutil=={psutil.__version__}"' in second
+    assert "look at the failed checks above" in third
+
+
+def test_torch_is_installed_from_the_small_index_unless_there_is_a_card(monkeypatch):
+    monkeypatch.setattr(remedies, "has_nvidia", lambda: False)
+    assert CPU_INDEX in remedies.install(["torch>=2"]) and CPU_INDEX not in remedies.install(["numpy"])
+    monkeypatch.setattr(remedies, "has_nvidia", lambda: True)
+    assert CPU_INDEX not in remedies.install(["torch>=2"])
+
+
+# ---------------------------------------------------------------- kernel and lessons
+
+@pytest.mark.fault("ugly")
+@pytest.mark.parametrize("content", ["{", '{"argv": []}'])
+def test_a_kernel_that_cannot_be_read_is_made_again(monkeypatch, tmp_path, content):
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(content)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert "notebook kernel" in faulty(doctor.kernel())
+
+
+def test_the_real_kernel_runs_a_cell():
+    assert fine(doctor.cell()) == "notebook cell: runs"
+
+
+@pytest.mark.fault("ugly")
+def test_a_kernel_that_dies_is_a_sentence(monkeypatch, tmp_path):
+    """Its packages are damaged: here, ipykernel is one that raises."""
+    (tmp_path / "ipykernel.py").write_text("raise ImportError('damaged')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    text = faulty(doctor.cell())
+    assert "notebook cell: Kernel died" in text and '"ipykernel==' in text and '"pyzmq==' in text
+
+
+@pytest.mark.fault("ugly")
+def test_a_lesson_in_the_middle_of_a_merge_is_named(monkeypatch, tmp_path):
+    (tmp_path / "00_start.ipynb").write_text('{"cells": []}')
+    (tmp_path / "05_clip.ipynb").write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> theirs\n")
+    monkeypatch.setattr(lessons.files, "folder", lambda kind: tmp_path)
+    text = faulty(intact.notebooks())
+    assert "lessons: 05_clip.ipynb is in the middle of a merge" in text and "00_start" not in text
+    (tmp_path / "05_clip.ipynb").unlink()
+    assert fine(intact.notebooks()) == "lessons: all 1 readable"
+    (tmp_path / "00_start.ipynb").unlink()
+    assert "there are no lessons" in faulty(intact.notebooks())
+
+
+def test_a_learners_module_with_the_name_of_a_library_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "home", lambda: tmp_path)
+    fine(intact.names())
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "torch.py").write_text("")
+    assert "torch.py have the name of a library -> rename them, for example to my_torch.py" in faulty(intact.names())
 
 
 def test_the_picture(monkeypatch):

@@ -11,6 +11,8 @@ from edu_diffusion import models
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
+pytestmark = pytest.mark.fault("lost")
+
 
 def made(target, name="new"):
     """A folder of ours with one file."""

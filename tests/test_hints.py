@@ -20,7 +20,7 @@ import torch
 import edu_diffusion
 
 WITHOUT = {"steps"}
-LATER = {"figures", "widgets"}  # their hints are yet to come; then this set is empty
+LATER: set[str] = set()  # rooms whose hints are yet to come
 EXPORTING = {"models", "metrics", "trace", "exercises", "figures", "widgets"}  # rooms with an __all__
 NAMED = {"train.loop": ["fit", "Progress"], "compare.methods": ["Method", "aligned_pictures", "chosen"], "compare.bench": ["Bench"],
          "compare.table": ["shipped", "markdown", "cell"]}

@@ -1,8 +1,10 @@
 """Installation: decisions, messages, and recovery after an interruption. Nothing is downloaded."""
 
 import ast
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,8 +19,8 @@ from packaging.utils import canonicalize_name
 
 from edu_diffusion import __main__, __version__
 from edu_diffusion.errors import EduError
+from edu_diffusion.install import building, keeping, torch_build
 from edu_diffusion.install import environment as install
-from edu_diffusion.install import torch_build
 from edu_diffusion.install.pip import Pip
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,15 +77,15 @@ def clone(tmp_path, monkeypatch):
     monkeypatch.delenv(install.INSIDE, raising=False)
     monkeypatch.setattr(install, "clone_root", lambda: root)
     monkeypatch.setattr(install, "missing", lambda modules: [m for m in modules if m in ("torch", "nbval")])
-    monkeypatch.setattr(install, "works", lambda venv: True)
-    monkeypatch.setattr(install, "install", lambda root, venv: done.append("install"))
+    monkeypatch.setattr(building, "works", lambda venv: True)
+    monkeypatch.setattr(building, "install", lambda root, venv, usable, fingerprint: done.append("install"))
     monkeypatch.setattr(install, "rerun", lambda root, venv, arguments: done.append(["rerun", *arguments]))
     return root, done
 
 
 def finish(root, text):
     (root / ".venv").mkdir()
-    install.stamp_file(root / ".venv").write_text(text)
+    keeping.stamp_file(root / ".venv").write_text(text)
 
 
 def test_a_bare_python_installs_and_runs_the_same_command_again(clone):
@@ -97,7 +99,7 @@ def test_the_second_start_installs_nothing(clone):
     assert clone[1] == [["rerun", "doctor"]]
 
 
-@pytest.mark.parametrize("stamp", [install.UNFINISHED, "0" * 64, ""])
+@pytest.mark.parametrize("stamp", [keeping.UNFINISHED, "0" * 64, ""])
 def test_a_cut_off_or_outdated_installation_is_done_again(clone, stamp):
     finish(clone[0], stamp)
     install.ensure(["doctor"])
@@ -106,7 +108,7 @@ def test_a_cut_off_or_outdated_installation_is_done_again(clone, stamp):
 
 def test_an_environment_whose_python_is_gone_is_made_again(clone, monkeypatch):
     finish(clone[0], install.fingerprint(clone[0]))
-    monkeypatch.setattr(install, "works", lambda venv: False)
+    monkeypatch.setattr(building, "works", lambda venv: False)
     install.ensure(["doctor"])
     assert clone[1][0] == "install"
 
@@ -127,51 +129,292 @@ def test_in_an_environment_that_has_everything_it_just_runs(clone, monkeypatch):
 
 def test_inside_it_refuses_instead_of_looping(clone, monkeypatch):
     monkeypatch.setenv(install.INSIDE, "1")
-    with pytest.raises(EduError, match="missing here: torch;"):
+    with pytest.raises(EduError, match=f"missing here: torch;.*pip install -c .{clone[0]}/constraints.txt. -e .{clone[0]}.test"):
         install.ensure(["lab"])
     assert clone[1] == [] and install.INSIDE not in os.environ
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not replace a process")
+def test_the_command_is_repeated_safely(clone, monkeypatch):
+    """In UTF-8 mode, and not stopped by a random.py in the folder where it was typed."""
+    started = []
+    monkeypatch.setattr(install.os, "execve", lambda *given: started.append(given))
+    RERUN(clone[0], clone[0] / ".venv", ["lab", "--port", "1"])
+    (program, command, environment), = started
+    assert command == [program, "-X", "utf8", "-P", "-m", "edu_diffusion", "lab", "--port", "1"]
+    assert environment[install.INSIDE] == "1"
+
+
+RERUN = install.rerun
 
 
 def test_children_find_the_package_by_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/other", str(tmp_path)]))
     assert install.child_environment(tmp_path)["PYTHONPATH"].split(os.pathsep) == [str(tmp_path), "/other"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([".", "", "lib"]))
+    assert install.child_environment(None)["PYTHONPATH"].split(os.pathsep) == [str(tmp_path), str(tmp_path / "lib")]
 
 
 def test_the_environments_python_on_both_systems():
-    assert install.venv_python("v", "posix").as_posix() == "v/bin/python"
-    assert install.venv_python("v", "nt").as_posix() == "v/Scripts/python.exe"
+    assert building.venv_python("v", "posix").as_posix() == "v/bin/python"
+    assert building.venv_python("v", "nt").as_posix() == "v/Scripts/python.exe"
 
 
 # ---------------------------------------------------------------- making the environment
 
-def test_a_cut_off_environment_is_built_from_nothing(tmp_path):
-    venv = tmp_path / "é a" / ".venv"
-    venv.mkdir(parents=True)
-    install.stamp_file(venv).write_text(install.UNFINISHED)
-    (venv / "half").write_text("a file")
-    install.make_venv(venv)
-    assert install.works(venv) and not (venv / "half").exists()
-    assert install.stamp(venv) == install.UNFINISHED
+@pytest.fixture
+def root(tmp_path):
+    """A clone in a folder with a space and an accent."""
+    root = tmp_path / "é a"
+    root.mkdir()
+    return root
 
 
-def test_somebody_elses_environment_is_not_touched(tmp_path):
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "precious").write_text("x")
+def environment(venv, stamp):
+    """Make an environment without pip, which takes no time, with a file to recognise it by."""
+    subprocess.run([sys.executable, "-X", "utf8", "-m", "venv", "--without-pip", str(venv)], check=True)
+    keeping.stamp_file(venv).write_text(stamp)
+    (venv / "mark").write_text(stamp)
+    return venv
+
+
+@pytest.fixture
+def empty(monkeypatch):
+    """Let installations build and fill environments without pip."""
+    def build(venv):
+        (venv / "new").write_text("")
+    monkeypatch.setattr(building, "build_venv", build)
+    monkeypatch.setattr(building, "fill", lambda root, venv: None)
+
+
+def beside(root):
+    return sorted(path.name for path in root.iterdir())
+
+
+def test_an_environment_is_built_with_pip(root):
+    building.make_venv(root / ".venv")
+    assert building.works(root / ".venv") and keeping.stamp(root / ".venv") == keeping.UNFINISHED
+    ran = subprocess.run([*building.python(root / ".venv"), "-m", "pip", "--version"], capture_output=True, text=True)
+    assert ran.returncode == 0 and "é a" in ran.stdout
+
+
+def test_a_cut_off_environment_is_built_from_nothing(root, empty):
+    (root / ".venv").mkdir()
+    keeping.stamp_file(root / ".venv").write_text(keeping.UNFINISHED)
+    (root / ".venv" / "half").write_text("a file")
+    building.install(root, root / ".venv", False, "done")
+    assert keeping.stamp(root / ".venv") == "done" and not (root / ".venv" / "half").exists() and beside(root) == [".venv"]
+
+
+def test_somebody_elses_environment_is_not_touched(root, empty):
+    (root / ".venv").mkdir()
+    (root / ".venv" / "precious").write_text("x")
     with pytest.raises(EduError, match="did not create"):
-        install.make_venv(tmp_path / ".venv")
-    assert (tmp_path / ".venv" / "precious").exists()
+        building.install(root, root / ".venv", False, "done")
+    assert (root / ".venv" / "precious").exists() and beside(root) == [".venv"]
 
 
-def test_a_python_without_venv_gets_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(install, "missing", lambda modules: ["ensurepip"])
+def test_a_python_without_venv_gets_the_remedy(root, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else object())
     with pytest.raises(EduError, match="lacks the ensurepip module.*sudo apt install python3-venv"):
-        install.make_venv(tmp_path / ".venv")
+        building.make_venv(root / ".venv")
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EduError, match="check that the folder is writable"):
-        install.make_venv(tmp_path / "file" / ".venv")
+        building.make_venv(tmp_path / "file" / ".venv")
+
+
+@pytest.mark.fault("ugly")
+def test_a_venv_that_cannot_be_built_is_a_sentence(root, monkeypatch):
+    monkeypatch.setattr(sys, "_base_executable", shutil.which("false"))
+    with pytest.raises(EduError, match=r"could not create the environment .* \(venv ended with 1\); check") as caught:
+        building.make_venv(root / ".venv")
+    assert "\n" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- nothing that works is lost
+
+def failing(error):
+    def fill(root, venv):
+        (venv / "install.log").write_text("what went wrong")
+        raise error
+    return fill
+
+
+@pytest.mark.fault("lost")
+@pytest.mark.parametrize("error", [EduError("no network"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("usable", [True, False])
+def test_an_installation_that_stops_leaves_the_old_environment(root, empty, monkeypatch, error, usable):
+    venv = environment(root / ".venv", "before")
+    monkeypatch.setattr(building, "fill", failing(error))
+    with pytest.raises(type(error)):
+        building.install(root, venv, usable, "after")
+    assert keeping.stamp(venv) == "before" and building.works(venv) and (venv / "mark").exists()
+    assert beside(root) == [".venv"] and (venv / "install.log").read_text() == "what went wrong"
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_the_old_environment_goes_when_the_new_one_is_finished(root, empty, usable):
+    venv = environment(root / ".venv", "before")
+    building.install(root, venv, usable, "after")
+    assert keeping.stamp(venv) == "after" and beside(root) == [".venv"]
+    assert (venv / "mark").exists() is usable, "an update starts from a copy, unless that does not work"
+    assert not usable or building.works(venv)
+
+
+@pytest.mark.fault("lost")
+def test_offline_an_update_that_fails_goes_on_with_what_is_there(clone, empty, monkeypatch, capsys):
+    root, done = clone
+    environment(root / ".venv", "before")
+    monkeypatch.setattr(building, "install", INSTALL)
+    monkeypatch.setattr(building, "fill", failing(EduError("no network: connect and repeat")))
+    install.ensure(["lab"])
+    told = capsys.readouterr().err
+    assert done == [["rerun", "lab"]] and "no network: connect and repeat.\nGoing on with the packages from before" in told
+    monkeypatch.setattr(building, "works", lambda venv: False)
+    with pytest.raises(EduError, match="no network"):
+        install.ensure(["lab"])
+    assert (root / ".venv" / "mark").exists(), "it may work again tomorrow"
+
+
+INSTALL = building.install
+
+
+def stages(venv, seen):
+    """Every state on the disk between the renames of an installation, copied before each of them."""
+    move, remove = os.replace, shutil.rmtree
+
+    def noted(step):
+        def stepped(*given, **more):
+            seen.append(shutil.copytree(venv.parent, venv.parent.with_name(f"stage {len(seen)}"), symlinks=True))
+            return step(*given, **more)
+        return stepped
+    return noted(move), noted(remove)
+
+
+@pytest.mark.fault("lost")
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_kill_between_any_two_steps_loses_nothing(root, empty, monkeypatch, ends):
+    """Each state of the disk, as a kill would leave it, is put right at the next start."""
+    venv, seen = environment(root / ".venv", "before"), []
+    monkeypatch.setattr(building, "fill", (lambda root, venv: None) if ends else failing(EduError("no network")))
+    replace, rmtree = stages(venv, seen)
+    with monkeypatch.context() as patch, contextlib.suppress(EduError):
+        patch.setattr(keeping.os, "replace", replace)
+        patch.setattr(keeping.shutil, "rmtree", rmtree)
+        building.install(root, venv, False, "after")
+    assert len(seen) >= 3
+    for stage in seen:
+        keeping.settle(stage / ".venv")
+        assert beside(stage) == [".venv"] and keeping.stamp(stage / ".venv") in {"before", "after"}
+        assert (stage / ".venv" / "mark").exists() or (stage / ".venv" / "new").exists()
+
+
+@pytest.mark.fault("lost")
+def test_a_killed_installation_is_undone_at_the_next_start(root):
+    """A real process, killed while it installs; a second one, which waits for it, finds everything as it was."""
+    venv = environment(root / ".venv", "before")
+    code = (f"import sys, time; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
+            "from edu_diffusion.install import building, environment, keeping\n"
+            "root = Path(sys.argv[1]); building.build_venv = lambda venv: None\n"
+            "def fill(root, venv):\n    print('filling', flush=True); time.sleep(600)\n"
+            "building.fill = fill; environment.fingerprint = lambda root: 'after'\n")
+    first = subprocess.Popen([sys.executable, "-c", f"{code}environment.renew(root, root / '.venv')", str(root)],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert first.stdout.readline() == "filling\n" and beside(root) == [".venv", ".venv.old"]
+    assert keeping.stamp(venv) == keeping.UNFINISHED
+    second = subprocess.Popen([sys.executable, "-c", f"{code}environment.tidy(root, root / '.venv')", str(root)],
+                              stderr=subprocess.PIPE, text=True)
+    assert "this one waits for it" in second.stderr.readline() and beside(root) == [".venv", ".venv.old"]
+    first.kill()
+    first.communicate()
+    second.communicate()
+    assert second.returncode == 0 and beside(root) == [".venv"]
+    assert keeping.stamp(venv) == "before" and building.works(venv)
+
+
+def test_leftovers_are_swept_at_the_next_start(clone):
+    root, done = clone
+    finish(root, install.fingerprint(root))
+    for name in (".venv.old", ".venv.gone-1"):
+        (root / name).mkdir()
+        (root / name / "file").write_text("")
+    install.ensure(["doctor"])
+    assert done == [["rerun", "doctor"]] and not keeping.leftovers(root / ".venv")
+
+
+@pytest.mark.fault("lost")
+def test_what_was_put_aside_stays_while_somebody_elses_environment_is_in_its_place(root):
+    (root / ".venv").mkdir()
+    (root / ".venv" / "precious").write_text("x")
+    environment(root / ".venv.old", "before")
+    keeping.settle(root / ".venv")
+    assert beside(root) == [".venv", ".venv.old"] and (root / ".venv" / "precious").exists()
+
+
+@pytest.mark.fault("ugly")
+def test_an_environment_in_use_that_cannot_be_moved_is_a_sentence(root, empty, monkeypatch):
+    """Windows does not rename the folder of a program that runs."""
+    venv = environment(root / ".venv", "before")
+
+    def refuse(*paths):
+        raise PermissionError(13, "Access is denied")
+    monkeypatch.setattr(keeping.os, "replace", refuse)
+    with pytest.raises(EduError, match="cannot be renamed to .venv.old .Access is denied.*close the programs that use it"):
+        building.install(root, venv, True, "after")
+    assert keeping.stamp(venv) == "before" and building.works(venv)
+
+
+@pytest.mark.fault("ugly")
+def test_a_disk_that_is_full_while_copying_is_a_sentence(root, empty, monkeypatch):
+    venv = environment(root / ".venv", "before")
+
+    def full(*paths, **more):
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device")] * 1000)
+    monkeypatch.setattr(keeping.shutil, "copytree", full)
+    with pytest.raises(EduError, match="No space left on device.; check") as caught:
+        building.install(root, venv, True, "after")
+    assert len(str(caught.value)) < 400 and keeping.stamp(venv) == "before"
+
+
+# ---------------------------------------------------------------- any locale
+
+LOCALES = [{"LC_ALL": "C"}, {"LC_ALL": "xx_XX.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "C.UTF-8"}]
+
+
+@pytest.mark.fault("lost")
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: " ".join(locale.values()))
+def test_an_accent_in_the_path_works_in_any_locale(root, monkeypatch, locale):
+    """The absolute path in the .pth file of an editable installation is what Python 3.11 cannot read."""
+    venv = environment(root / ".venv", "before")
+    site = next(venv.glob("[lL]ib/**/site-packages"))
+    file = site / "_editable_impl_edu_diffusion.pth"
+    file.write_text(str(root), encoding="utf-8")
+    (root / "edu_diffusion.py").write_text("here = True")
+    for name, value in locale.items():
+        monkeypatch.setenv(name, value)
+    assert building.works(venv) and file.read_bytes().isascii()
+    subprocess.run([building.venv_python(venv), "-c", "import edu_diffusion; assert edu_diffusion.here"], check=True, cwd="/")
+
+
+@pytest.mark.fault("ugly")
+def test_an_environment_is_built_in_any_locale(root, monkeypatch):
+    """In a process of its own: the encoding of paths is fixed when Python starts."""
+    code = (f"import sys; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
+            "from edu_diffusion.install import building\n"
+            "building.make_venv(Path(sys.argv[1])); assert building.works(Path(sys.argv[1]))")
+    subprocess.run([sys.executable, "-c", code, root / ".venv"], check=True, env=os.environ | LOCALES[2])
+
+
+@pytest.mark.fault("ugly")
+def test_a_random_py_in_the_clone_does_not_stop_an_installation(root, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    (root / "random.py").write_text("raise SystemExit('the learner wrote this')")
+    building.make_venv(root / ".venv")
+    assert Pip(building.venv_python(root / ".venv"), root, root / "log")("pip", "--version")
 
 
 # ---------------------------------------------------------------- which torch
@@ -246,10 +489,11 @@ def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
 # ---------------------------------------------------------------- what pip says
 
 @pytest.fixture
-def scripted(tmp_path):
+def scripted(tmp_path, monkeypatch):
     """Make a Pip that runs a script of ours instead of pip."""
     def make(*lines):
-        (tmp_path / "pip.py").write_text("\n".join(["import sys", *lines]), encoding="utf-8")  # `-m pip` finds it first
+        (tmp_path / "pip.py").write_text("\n".join(["import sys", *lines]), encoding="utf-8")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # `-m pip` finds it first
         return Pip(sys.executable, tmp_path, tmp_path / "log")
     return make
 
@@ -325,8 +569,8 @@ def test_the_users_settings_do_not_lead_pip_elsewhere(scripted, monkeypatch):
 def test_no_network_stops_the_installation_with_a_sentence(tmp_path, capfd):
     """With a real pip: it says that it tries again, and logs more than it shows."""
     venv = tmp_path / ".venv"
-    install.build_venv(venv)
-    pip = Pip(install.venv_python(venv), tmp_path, tmp_path / "log")
+    building.make_venv(venv)
+    pip = Pip(building.venv_python(venv), tmp_path, tmp_path / "log")
     arguments = ("install", "--isolated", "--retries", "1", "--timeout", "2", "--no-cache-dir",
                  "--index-url", "http://127.0.0.1:9/simple", "edu-diffusion-needs-nothing-like-this")
     with pytest.raises(EduError, match="no network"):

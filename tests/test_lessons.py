@@ -118,6 +118,61 @@ def test_solutions_are_left_out_of_the_copy(folders):
     assert lessons.copy(teacher, work) == [], "the copy without solutions counts as unchanged"
 
 
+CONFLICT = "<<<<<<< HEAD\n" + notebook("ours") + "=======\n" + notebook("theirs") + ">>>>>>> main\n"
+
+
+@pytest.mark.fault("ugly")
+@pytest.mark.parametrize("content, words", [
+    (CONFLICT, "in the middle of a merge: both versions are in it"),
+    (notebook("x").replace("[", f"[\n{CONFLICT}", 1), "in the middle of a merge"),
+    ("", "damaged (Expecting value"), ("{", "damaged"), ("[1]", "not a notebook"), ('{"cells": 3}', "not a notebook"),
+    ('{"cells": [3]}', "not a notebook"), ("null", "not a notebook"), ("\x00", "damaged"),
+])
+def test_a_damaged_lesson_is_named_and_the_others_are_copied(folders, content, words):
+    teacher, work = folders
+    (teacher / "05_clip.ipynb").write_text(notebook("two"))
+    lessons.copy(teacher, work)
+    (teacher / "05_clip.ipynb").write_text(content)
+    (teacher / "00_start.ipynb").write_text(notebook("newer"))
+    (teacher / "06_unet.ipynb").write_text(notebook("three"))
+    told = lessons.copy(teacher, work)
+    assert len(told) == 1 and told[0].startswith(f"05_clip.ipynb is not copied, because it is {words}") and "\n" not in told[0]
+    assert (work / "00_start.ipynb").read_text() == notebook("newer") and (work / "06_unet.ipynb").is_file()
+    assert (work / "05_clip.ipynb").read_text() == notebook("two"), "the earlier copy stays"
+    (teacher / "05_clip.ipynb").write_text(notebook("four"))
+    assert lessons.copy(teacher, work) == [] and (work / "05_clip.ipynb").read_text() == notebook("four")
+
+
+@pytest.mark.fault("ugly")
+def test_bytes_that_are_no_text_are_a_damaged_lesson(folders):
+    teacher, work = folders
+    (teacher / "05_clip.ipynb").write_bytes(b"\xff\xfe\x00")
+    assert "05_clip.ipynb is not copied, because it is damaged" in lessons.copy(teacher, work)[0]
+    assert names(work) == ["00_start.ipynb", "pictures/map.svg"]
+
+
+def test_a_damaged_lesson_comes_back_from_where_the_repository_came(folders, monkeypatch):
+    teacher, work = folders
+    (teacher / "05_clip.ipynb").write_text(CONFLICT)
+    for root, words in ((None, "install the package again"), (teacher.parent, "download the repository again")):
+        monkeypatch.setattr(lessons.remedies.environment, "clone_root", lambda root=root: root)
+        assert words in lessons.copy(teacher, work)[0]
+    (teacher.parent / ".git").mkdir()
+    assert f'git checkout HEAD -- "{teacher / "05_clip.ipynb"}"' in lessons.copy(teacher, work)[0]
+
+
+@pytest.mark.fault("ugly")
+def test_a_copy_that_cannot_be_written_is_a_sentence(folders, monkeypatch):
+    """Also where the system says no more than that."""
+    teacher, work = folders
+
+    def full(path, data):
+        raise OSError("no room")
+    monkeypatch.setattr(lessons.files, "write_bytes", full)
+    with pytest.raises(EduError, match="cannot be copied to .*no room.; make the folder writable"):
+        lessons.copy(teacher, work)
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(folders):
     teacher, work = folders
     work.write_text("a file where the folder should be")

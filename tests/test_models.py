@@ -224,7 +224,7 @@ def test_a_configuration_of_something_else_is_refused(copy, file, changes, words
 @pytest.mark.parametrize("content", ["{", "[]", "\xff"])
 def test_a_configuration_that_cannot_be_read_is_refused(copy, content):
     put(copy / "model_index.json", content.encode("latin-1"))
-    refused(copy, "holds a None" if content == "[]" else "model_index.json is not part of")
+    refused(copy, "it holds a JSON list, but must hold an object" if content == "[]" else "model_index.json is not part of")
 
 
 def test_a_unet_for_text_of_another_width_is_refused(copy):  # * weights and configuration agree: it loads

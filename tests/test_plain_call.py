@@ -3,7 +3,15 @@
 import pytest
 import tiny
 import torch
-from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, StableDiffusionPipeline
+from diffusers import (
+    AutoPipelineForImage2Image,
+    AutoPipelineForInpainting,
+    AutoPipelineForText2Image,
+    ControlNetModel,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionPipeline,
+)
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel
 
@@ -35,6 +43,37 @@ def draws(pipe, prompt="a cat", **settings):
     dtypes = {tensor.dtype for part in PARTS for tensor in getattr(pipe, part).parameters()}
     assert dtypes == {torch.float32}
     assert pipe(prompt, num_inference_steps=2, **settings).images[0].size == (64, 64)
+
+
+PICTURE, MASK = Image.new("RGB", (64, 64), "red"), Image.new("L", (64, 64), 255)
+PLAIN = {
+    StableDiffusionPipeline: {}, AutoPipelineForText2Image: {}, AutoPipelineForImage2Image: {"image": PICTURE},
+    AutoPipelineForInpainting: {"image": PICTURE, "mask_image": MASK}}
+CONTROLLED = {kind: {**images, "image" if "image" not in images else "control_image": PICTURE} for kind, images in PLAIN.items()}
+
+
+def shown(picture):
+    """Assert that a picture has the size of the model's, and is not of one colour."""
+    assert picture.size == (64, 64) and any(low < high for low, high in picture.getextrema())
+
+
+@pytest.mark.parametrize("kind", PLAIN, ids=lambda kind: kind.__name__)
+def test_every_kind_of_pipeline_draws_with_no_argument_but_its_pictures(folder, kind):
+    plain = kind.from_pretrained(folder)
+    plain.set_progress_bar_config(disable=True)
+    shown(plain("a cat", **PLAIN[kind]).images[0])
+
+
+@pytest.mark.parametrize("kind", PLAIN, ids=lambda kind: kind.__name__)
+def test_the_same_with_a_controlnet(folder, pipe, tmp_path, kind):
+    models.save_control(models.build_controlnet(pipe.unet), tmp_path / "net", {})
+    net, kind_of = ControlNetModel.from_pretrained(tmp_path / "net"), kind
+    if kind is StableDiffusionPipeline:
+        kind_of = StableDiffusionControlNetPipeline
+    plain = kind_of.from_pretrained(folder, controlnet=net)
+    plain.set_progress_bar_config(disable=True)
+    assert "ControlNet" in type(plain).__name__
+    shown(plain("a cat", **CONTROLLED[kind]).images[0])
 
 
 def on_disk(folder):

@@ -34,7 +34,7 @@ def checkpoint(folder, value, **facts):
     (folder / "unet").mkdir(parents=True)
     for name in ("model.safetensors", "unet/diffusion_pytorch_model.safetensors"):
         save_file(weights(value), folder / name)
-    files.write_json(folder / "card.json", {"seed": 0, **facts})
+    files.write_json(folder / "card.json", {"seed": 0, **facts, "sha256": files.checksums(folder)})
 
 
 def grown(start, out):
@@ -113,7 +113,7 @@ def test_everything_in_its_order_and_by_steps(world):
     assert world.release() == 0 and list(stages.STAGES) == STAGES
     assert [call[:2] for call in world.calls if call[0] != "judging"] == [
         ("judge", 2500), ("clip", 1500), ("latent", 6000), ("latent", 6000), ("control", 2000), ("control", 2000),
-        ("lora", 1000), ("inversion", 300), ("compare", 60.0)]
+        ("lora", 2400), ("inversion", 300), ("compare", 60.0)]
     first, second = (settings for name, _, settings in world.calls if name == "latent")
     assert first["start"].name == "start" and second["start"] == world.root / "out" / "base" / "1" / "model"
     assert first["lr"] == 7e-4 and first["batch"] == 64 and first["seed"] != second["seed"]

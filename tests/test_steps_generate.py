@@ -55,6 +55,26 @@ def test_draw_in_batches_of_any_size(pipe, batch):
         steps.draw(pipe, [])
 
 
+@pytest.mark.parametrize("batch", [0, -1, 1.5, 10**9])
+def test_a_wrong_batch_size_is_a_sentence(pipe, batch):
+    with pytest.raises(ValueError, match="batch is .*; it must be a whole number from 1 to 10000"):
+        steps.draw(pipe, PROMPT, steps=1, batch=batch)
+
+
+def test_a_picture_of_nans_is_refused_and_not_saved_as_black():
+    pipe = tiny.pipeline()
+    with torch.no_grad():
+        pipe.vae.decoder.conv_out.bias.fill_(torch.inf)
+    with pytest.raises(ValueError, match="The decoder of the VAE gave NaN or infinite numbers, so there is no picture"):
+        steps.draw(pipe, PROMPT, steps=1)
+
+
+def test_no_signal_at_all_is_named_as_the_cause(pipe):
+    pipe.scheduler = tiny.scheduler(rescale_betas_zero_snr=True, prediction_type="epsilon", timestep_spacing="trailing")
+    with pytest.raises(ValueError, match=r"t = 999.*abar is 0 there .zero terminal SNR.*a model that predicts v"):
+        list(steps.generate(pipe, PROMPT, steps=3))
+
+
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("spacing", ["trailing", "leading", "linspace"])
 @pytest.mark.parametrize("to_one", [True, False])

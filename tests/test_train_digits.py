@@ -19,9 +19,9 @@ def unet():
 
 def test_ddpm_learns_and_vanilla_diffusers_opens_it(tmp_path):
     from diffusers import DDPMScheduler, UNet2DModel
-    history = list(train.RECIPES["ddpm"](minutes=None, steps=60, batch=32, run=tmp_path, device="cpu"))
-    assert [p.step for p in history] == list(range(1, 61))
-    assert history[-1].loss < 0.75 < history[0].loss, "well under the zero predictor's 1"
+    history = list(train.RECIPES["ddpm"](minutes=None, steps=40, batch=32, run=tmp_path, device="cpu"))
+    assert [p.step for p in history] == list(range(1, 41))
+    assert history[-1].loss < 0.85 < history[0].loss, "well under the zero predictor's 1"
     unet = UNet2DModel.from_pretrained(tmp_path / "model" / "unet")
     torch.testing.assert_close(dict(unet.named_parameters()), dict(history[-1].model.named_parameters()))
     levels = DDPMScheduler.from_pretrained(tmp_path / "model" / "scheduler").alphas_cumprod
@@ -85,10 +85,11 @@ def test_it_draws_what_the_library_draws(unet):
     torch.testing.assert_close(ddpm.draw(unet, labels, steps=5, seed=4), x.clamp(-1, 1), atol=1e-3, rtol=1e-3)
 
 
-def test_lenet_reads_97_percent_of_the_test_digits_and_is_kept(tmp_path):
-    *_, last = train.RECIPES["lenet"](minutes=None, steps=600, run=tmp_path, device="cpu")
+def test_lenet_learns_to_read_and_is_kept(tmp_path):
+    """A quarter of the steps of the lesson, which reads 97 %."""
+    *_, last = train.RECIPES["lenet"](minutes=None, steps=150, run=tmp_path, device="cpu")
     net = last.model
-    assert reading.accuracy(net) >= 0.97
+    assert reading.accuracy(net) >= 0.9
     again = build_lenet()
     again.load_state_dict(load_file(tmp_path / "model" / "lenet.safetensors"))
     x = digits.digits("test").images[:20]

@@ -66,3 +66,41 @@ def test_pauses_are_counted_from_the_end_of_a_drawing(places, monkeypatch):
     monkeypatch.setattr(MODULE, "time", Namespace(monotonic=lambda: clock[0]))
     widgets.watch((take(1, i) for i in range(7)), lambda history: take(5, draw(history)), every=3)
     assert [p.alt for p in places[0].shown] == ["3 steps", "6 steps", "7 steps"]
+
+
+def test_an_interrupted_cell_keeps_what_was_learned(places, capsys):
+    closed = []
+
+    def recipe():
+        try:
+            yield from "ab"
+            raise KeyboardInterrupt
+        finally:
+            closed.append(True)
+    assert widgets.watch(recipe(), draw, every=60) == ["a", "b"] and closed == [True]
+    assert "Stopped after 2 steps" in capsys.readouterr().out and [p.alt for p in places[0].shown] == ["2 steps"]
+
+
+def test_an_interruption_while_a_picture_is_drawn_closes_the_training(places):
+    closed = []
+
+    def recipe():
+        try:
+            yield from "abc"
+        finally:
+            closed.append(True)
+
+    def draw_once(history):
+        if not closed:
+            raise KeyboardInterrupt
+        return draw(history)
+    assert widgets.watch(recipe(), draw_once, every=0.0) == ["a"] and closed == [True]
+
+
+def test_an_interruption_before_the_first_step_stops_the_cell(places):
+    def recipe():
+        raise KeyboardInterrupt
+        yield
+    with pytest.raises(KeyboardInterrupt):
+        widgets.watch(recipe(), draw)
+    assert not places

@@ -425,11 +425,27 @@ def test_any_prompt_gives_a_picture_or_a_sentence(pipe, prompt):
     if len(prompt) > 100:
         with pytest.warns(UserWarning, match="tokens"):
             widget.redraw()
-        assert widget.message == "The prompt has 500 tokens; only the first 14 are read."
+        assert widget.message.startswith(f"The prompt has 500 tokens; only the first 14 are read; dropped: {'a' * 29}…. ")
     else:
         widget.redraw()
         assert widget.message == ""
     assert widget.picture and "<b>" not in shown_html(widget)
+
+
+@pytest.mark.parametrize("prompt, message", [
+    ("a cat on blue", ""), ("a pengiun", 'The base model was not trained on the word "pengiun" (penguin?).'),
+    ("a (cat:1.3)", '"(cat:1.3)" is read as text: '), ("a blue dog", 'write "a dog on a blue background".')])
+def test_advice_follows_the_picture_as_plain_text(pipe, prompt, message):
+    widget = PromptWidget(pipe, prompt, steps=1)
+    widget.redraw()
+    assert message in widget.message and bool(message) == bool(widget.message) and widget.picture
+
+
+def test_the_dropped_words_come_first_then_the_advice(pipe):
+    with pytest.warns(UserWarning, match="tokens"):
+        *_, message = film(pipe, "cat " * 14 + "red dog", steps=1)
+    dropped, advice = message.split(". ")
+    assert dropped == "The prompt has 16 tokens; only the first 14 are read; dropped: red dog" and "red dog" in advice
 
 
 def test_the_moments_of_a_film():

@@ -1,34 +1,32 @@
-"""The command `doctor`: check everything that the lessons need, and suggest a fix for each problem.
+"""The command `doctor`: check everything that the lessons need, and suggest the cheapest fix for each problem.
 
 Every check returns (ok, text, remedy) and is tested by breaking what it looks at. A check that itself raises
-counts as failed; the remaining checks still run.
+counts as failed; the remaining checks still run. Those that compare files are in intact.py.
 """
 
 import importlib.metadata
 import importlib.util
-import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from edu_diffusion.data.checksums import damaged
+from edu_diffusion.data.files import PACKAGE
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
+from edu_diffusion.install.pip import SAFELY
 
-PACKAGE = Path(__file__).resolve().parents[1]
-ANEW = "remove the folder .venv and start again; it will be recreated"
-WHOLE = "the files are damaged or incomplete: unpack or clone the repository again, or reinstall the package"
+from . import intact, lab, remedies
+
+KERNEL = ("ipykernel", "jupyter_client", "pyzmq", "tornado", "ipython")  # what a kernel needs to start
 MEMORY, DISK = 2e9, 2e9  # bytes; a lesson takes about 1 GB of memory
 
 
 def run(args=None, rest=()):
     """Print one line per check; return 1 if any failed."""
     results = [report(check) for check in CHECKS]
-    print(
-        "Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed."
-    )
+    print("Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed.")
     return 0 if all(results) else 1
 
 
@@ -39,7 +37,7 @@ def report(check):
     except Exception as error:  # any exception is a problem to report
         ok = False
         text = f"{check.__name__}: {type(error).__name__}: {error}"
-        remedy = ANEW
+        remedy = remedies.for_exception(error)
     print(f"[ok]   {text}" if ok else f"[FAIL] {text}\n       -> {remedy}", flush=True)
     return ok
 
@@ -55,10 +53,10 @@ def python(version=sys.version_info):
 def packages():
     """Compare the installed packages with the requirements, and list differences from the tested versions."""
     from packaging.requirements import Requirement
-    wrong = [text for text in map(unmet, map(Requirement, requirements())) if text]
+    wrong = {text: needed for needed in map(Requirement, requirements()) if (text := unmet(needed))}
     if wrong:
-        return False, f"packages: {', '.join(wrong)}", ANEW
-    other = differing(pins(constraints_file().read_text(encoding="utf-8")))
+        return False, f"packages: {', '.join(wrong)}", remedies.install(list(map(str, wrong.values())))
+    other = differing(pins(remedies.constraints_file().read_text(encoding="utf-8")))
     note = f"; other versions than tested: {', '.join(other)}" if other else ", all in the tested versions"
     return True, f"packages: all installed{note}", ""
 
@@ -70,11 +68,6 @@ def requirements():
         return [text for text in importlib.metadata.requires("edu-diffusion") if "extra ==" not in text]
     import tomllib
     return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-
-
-def constraints_file():
-    root = environment.clone_root()
-    return (root or PACKAGE) / "constraints.txt"
 
 
 def unmet(requirement):
@@ -90,7 +83,7 @@ def unmet(requirement):
 def version_of(name):
     """Return an installed version without its local part (the +cpu of 2.13.0+cpu), or None."""
     try:
-        return importlib.metadata.version(name).split("+")[0]
+        return (importlib.metadata.version(name) or "0").split("+")[0]  # None where a package's metadata is damaged
     except importlib.metadata.PackageNotFoundError:
         return None
 
@@ -103,11 +96,7 @@ def pins(text):
 def differing(pinned):
     """Return "name version (tested with version)" for installed packages that differ from their pinned version."""
     found = {name: version_of(name) for name in pinned}
-    return [
-        f"{name} {found[name]} (tested with {pin})"
-        for name, pin in pinned.items()
-        if found[name] not in (None, pin)
-    ]
+    return [f"{name} {found[name]} (tested with {pin})" for name, pin in pinned.items() if found[name] not in (None, pin)]
 
 
 def torch_build():
@@ -116,8 +105,8 @@ def torch_build():
     if importlib.util.find_spec("torchvision") is None:
         return True, f"torch {torch.__version__}", ""
     code = "import torchvision"
-    import_ = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    other = importlib.metadata.version("torchvision")
+    import_ = subprocess.run([sys.executable, *SAFELY, "-c", code], capture_output=True, timeout=300)
+    other = remedies.versions(["torchvision"]).get("torchvision", "of no known version")
     return import_.returncode == 0, f"torch {torch.__version__} beside torchvision {other}", \
         f"this torchvision was built for another torch, and the lessons do not need it; uninstall it: " \
         f"\"{sys.executable}\" -m pip uninstall torchvision"
@@ -138,23 +127,48 @@ def device():
 
 
 def kernel():
-    """Check that a notebook would start this very Python."""
+    """Check that a notebook would start this very Python, in JupyterLab and in other programs."""
     from jupyter_client.kernelspec import KernelSpecManager
-    command = KernelSpecManager().get_kernel_spec("python3").argv
+    try:
+        found = KernelSpecManager().get_kernel_spec("python3")
+        command = [*found.argv, ""]
+    except (KeyError, ValueError) as error:  # no such kernel, or a kernel.json that cannot be read
+        return False, f"notebook kernel: {error}", f'make it again: "{sys.executable}" -m ipykernel install --sys-prefix'
     started = sys.executable if command[0] in ("python", "python3") else command[0]
     same = Path(started).absolute() == Path(sys.executable).absolute()
     return same, f"notebook kernel: {started}", \
-        "notebooks would start another Python; remove its kernel: jupyter kernelspec remove python3"
+        f"notebooks would start another Python; remove the folder {found.resource_dir}, or start with: python3 -m edu_diffusion lab"
+
+
+def cell():
+    """Start the kernel as `lab` does, and run a cell."""
+    from jupyter_client.manager import KernelManager
+    manager = KernelManager(kernel_name="python3")
+    manager.kernel_spec_manager.kernel_dirs.insert(0, str(PACKAGE / "jupyter" / "kernels"))
+    manager.start_kernel(env=lab.lab_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        answer = answered(manager.blocking_client(), "import edu_diffusion")
+    except (RuntimeError, TimeoutError) as error:
+        return False, f"notebook cell: {error}", remedies.install_again(remedies.versions(KERNEL))
+    finally:
+        manager.shutdown_kernel(now=True)
+    return answer["status"] == "ok", f"notebook cell: {answer.get('evalue') or 'runs'}", remedies.REPORT
+
+
+def answered(client, code):
+    """Run code in a kernel; return its reply."""
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=120)
+        return client.execute_interactive(code, timeout=120, output_hook=lambda message: None)["content"]
+    finally:
+        client.stop_channels()
 
 
 def memory():
     import psutil
     free = psutil.virtual_memory().available
-    return (
-        free >= MEMORY,
-        f"memory: {free / 1e9:.1f} GB free",
-        "close other programs; about 2 GB should be free",
-    )
+    return free >= MEMORY, f"memory: {free / 1e9:.1f} GB free", "close other programs; about 2 GB should be free"
 
 
 def disk():
@@ -162,35 +176,7 @@ def disk():
     return free >= DISK, f"disk: {free / 1e9:.1f} GB free", "free some space; about 2 GB should be free"
 
 
-# ---------------------------------------------------------------- the files
-
-def weights():
-    """Compare every file of every checkpoint with the checksum in its card.json."""
-    cards = sorted((PACKAGE / "checkpoints").glob("*/card.json"))
-    if not cards:
-        return False, "weights: there are none", WHOLE
-    wrong = [name for card in cards for name in damaged(card.parent, json.loads(card.read_bytes())["sha256"])]
-    return summary("weights", wrong, [card.parent.name for card in cards])
-
-
-def data():
-    """Compare every file of every data set with its checksum."""
-    root = environment.clone_root()
-    lists = sorted(((root or PACKAGE) / "datasets").glob("*/checksums.json"))
-    if not lists:
-        return False, "data: there is none", WHOLE
-    wrong = [name for file in lists for name in damaged(file.parent, json.loads(file.read_bytes()))]
-    return summary("data", wrong, [file.parent.name for file in lists])
-
-
-def summary(what, wrong, good):
-    shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-    return (
-        not wrong,
-        f"{what}: damaged or missing: {shown}" if wrong else f"{what}: {', '.join(good)} intact",
-        WHOLE,
-    )
-
+# ---------------------------------------------------------------- everything together
 
 def picture():
     """Generate one image in two steps with the base model."""
@@ -199,9 +185,10 @@ def picture():
     try:
         pixels = drawing.draw(models.load("base"), drawing.defaults() | {"prompt": "a cat face", "steps": 2})
     except EduError as error:
-        return False, f"image: {error}", WHOLE
+        return False, f"image: {error}", remedies.restore(PACKAGE / "checkpoints" / "base")
     return bool(pixels.std() > 1), f"image: two steps, {pixels.shape[1]} x {pixels.shape[0]}", \
-        f"the image is one flat colour; {WHOLE}"
+        f"the image is one flat colour; {remedies.restore(PACKAGE / 'checkpoints' / 'base')}"
 
 
-CHECKS = (python, packages, torch_build, device, kernel, memory, disk, weights, data, picture)
+CHECKS = (python, packages, intact.package_files, torch_build, device, kernel, cell, memory, disk, intact.weights, intact.data,
+          intact.notebooks, intact.names, picture)

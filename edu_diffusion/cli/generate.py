@@ -4,10 +4,11 @@ import contextlib
 import math
 import time
 import warnings
+from pathlib import Path
 
 from edu_diffusion.errors import EduError
 
-from . import infotext
+from . import infotext, unfollowed
 
 NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model")
 
@@ -26,7 +27,7 @@ def make(args):
     settings = defaults() | given
     pipe = models.load(settings["model"], args.device)
     settings, expected = settings | {"hash": infotext.weights_hash(pipe)}, settings.get("hash")
-    for sentence in notices(pipe, settings, expected):
+    for sentence in (*foreign(pipe, given), *notices(pipe, settings, expected)):
         print(sentence)
     begin = time.perf_counter()
     pixels = draw(pipe, settings)
@@ -50,7 +51,7 @@ def gather(args):
         raise EduError('generate needs a prompt, such as: generate "a cat face on a blue background"')
     if stored.get("model", "base") != "base" and "model" not in given:
         raise EduError(
-            f"the picture was generated with a model called {stored['model']}; say where it is with --model"
+            f"the picture was generated with a model called {unfollowed.short(stored['model'])}; say where it is with --model"
         )
     return stored | given
 
@@ -64,7 +65,11 @@ def checked(settings):
         raise EduError(f"the seed must be 0 to 2**63 - 1, not {seed}; each seed gives another image")
     if not (math.isfinite(guidance) and 0 <= guidance <= 30):
         raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, more follows the prompt more closely")
-    return settings | {name: one_line(settings[name]) for name in ("prompt", "negative") if name in settings}
+    prompts = {name: one_line(settings[name]) for name in ("prompt", "negative") if name in settings}
+    for name, prompt in prompts.items():
+        if infotext.plain(prompt) != prompt:
+            raise EduError(f"the {name} has a control character, which the picture could not keep; type it again")
+    return settings | prompts
 
 
 def one_line(prompt):
@@ -80,31 +85,37 @@ def one_line(prompt):
 
 def check_places(args):
     """Refuse paths that cannot be written before any time is spent on sampling."""
+    out = args.out
     if not 1 <= args.scale <= 64:
         raise EduError(f"scale must be 1 to 64, not {args.scale}; 8 gives an image of 512 x 512")
-    if args.out and args.out.suffix.lower() != ".png":
-        raise EduError(f"the image is saved as a PNG file, so --out must end in .png, not {args.out.name}")
-    if args.out and not args.out.parent.is_dir():
-        raise EduError(f"there is no folder {args.out.parent}; create it first or choose another --out")
+    if out and out.is_dir():
+        raise EduError(f"{out} is a folder; --out needs the name of a file in it, such as {out / 'picture.png'}")
+    if out and not out.name.lower().endswith(".png"):
+        raise EduError(f"the image is saved as a PNG file, so --out must end in .png, not {out.name}")
+    if out and not out.parent.is_dir():
+        raise EduError(f"there is no folder {out.parent}; create it first or choose another --out")
+    infotext.probe(out or Path("picture.png"))
+
+
+def foreign(pipe, stored):
+    """Yield a sentence for each thing that another program's picture says and that is not followed here."""
+    edge = pipe.unet.config.sample_size * pipe.vae_scale_factor
+    yield from unfollowed.sentences(stored, (edge, edge))
 
 
 def notices(pipe, settings, expected):
-    """Yield a warning for everything that makes the image differ from what its settings say."""
+    """Yield a warning for everything that makes the image differ from what its settings say, and advice on the prompts."""
+    from edu_diffusion.data import advice
     if expected and expected != settings["hash"]:
         yield f"The picture was made with other weights ({expected}, not {settings['hash']}): the new one will differ."
     for name in ("prompt", "negative"):
-        words = dropped(pipe.tokenizer, settings[name])
+        yield from advice.for_model(pipe.tokenizer, settings[name], negative=name == "negative")
+        words = advice.dropped(pipe.tokenizer, settings[name])
         if words:
             yield (
                 f"The {name} is longer than the {pipe.tokenizer.model_max_length - 2} tokens that the text encoder reads; "
                 f"dropped: {words}"
             )
-
-
-def dropped(tokenizer, prompt):
-    """Return the end of a prompt that exceeds the text encoder's maximum length, or an empty string."""
-    tokens = tokenizer.tokenize(prompt)[tokenizer.model_max_length - 2:]
-    return tokenizer.decode(tokenizer.convert_tokens_to_ids(tokens)).strip()
 
 
 def draw(pipe, settings):

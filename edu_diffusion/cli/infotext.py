@@ -11,25 +11,30 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import re
 from pathlib import Path
 
 from edu_diffusion import __version__
-from edu_diffusion.data import files
+from edu_diffusion.data import files, pngchunks
 from edu_diffusion.errors import EduError
 
 KEY = "parameters"
 NEGATIVE = "Negative prompt: "
+OURS = "edu_diffusion"  # how the version begins that our own pictures name
 FIELDS = {"steps": ("Steps", int), "guidance": ("CFG scale", float), "seed": ("Seed", int),
           "model": ("Model", str), "hash": ("Model hash", str)}
-MOST_PIXELS = 16_000_000
+# One setting and what ends it; a quoted value may hold commas and line breaks, anything without a label is passed over.
+SETTING = re.compile(r' *(?:(\w[\w /()+.\-]{0,79}?) *: *)?("[^"\\]*(?:\\.[^"\\]*)*"|[^,\n]*) *(,|\n|$)', re.DOTALL)
+SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # moves the cursor of a terminal, or changes its colours
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the line break
 
 
 def describe(settings, size):
     """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (width, height)."""
     values = {"Steps": settings["steps"], "Sampler": "DDIM", "CFG scale": float(settings["guidance"]),
               "Seed": settings["seed"], "Size": f"{size[0]}x{size[1]}", "Model": settings["model"],
-              "Model hash": settings["hash"], "Version": f"edu_diffusion {__version__}"}
+              "Model hash": settings["hash"], "Version": f"{OURS} {__version__}"}
     negative = [NEGATIVE + settings["negative"]] * bool(settings["negative"])
     return "\n".join(
         [settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())]
@@ -38,8 +43,25 @@ def describe(settings, size):
 
 def quoted(value):
     """Return a value unchanged, or as JSON if it contains a comma, colon or quote that would confuse a reader."""
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if re.search(r'[,:"\n]', text) else text
+    text = str(value).encode("utf-8", "replace").decode()  # the name of a folder may be no Unicode
+    confusing = re.search(r'[,:"]', text) or text != text.strip() or not text.isprintable()
+    return json.dumps(text, ensure_ascii=False) if confusing else text
+
+
+def unquoted(text):
+    """Return what a value was before `quoted`, on one line; a broken JSON string without its quotes."""
+    if re.fullmatch(r'".*"', text, re.DOTALL):
+        try:
+            text = plain(json.loads(text, strict=False).encode("utf-8", "replace").decode())
+        except ValueError:
+            text = text[1:-1]
+    return " ".join(text.split())
+
+
+def plain(text):
+    """Return a text with line breaks as on Unix and without control characters, which could command the terminal."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    return CONTROL.sub("", SEQUENCE.sub("", lines))
 
 
 def parse(text):
@@ -47,24 +69,53 @@ def parse(text):
 
     Raises EduError when the text has no line of settings.
     """
-    *prompts, last = text.strip("\n").split("\n")
-    found = dict(re.findall(r'\s*([\w ]+?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)', last))
-    if "Steps" not in found:
-        raise EduError(
-            "the picture's text does not say how it was generated (no line begins with Steps:)"
-        )
-    start = next((i for i, line in enumerate(prompts[1:], 1) if line.startswith(NEGATIVE)), len(prompts))
-    negative = " ".join(prompts[start:])[len(NEGATIVE):]
-    return {"prompt": " ".join(prompts[:start]), "negative": negative, **fields(found)}
+    prompts, said = split(text)
+    first = 1 if ours(said) else 0  # our prompt is the first line, even an empty one, or one that begins like a negative prompt
+    start = next((i for i, line in enumerate(prompts) if i >= first and line.startswith(NEGATIVE.strip())), len(prompts))
+    negative = " ".join(prompts[start:])[len(NEGATIVE.strip()):]
+    return {"prompt": " ".join(prompts[:start]).strip(), "negative": negative.strip(), **fields(said)}
 
 
-def fields(found):
-    """Convert the texts of the last line to numbers."""
+def split(text):
+    """Return the lines of the prompts, and {label: value} of the line of settings: the last that begins with Steps: and a number.
+
+    Other programs write further lines after it, which are ignored.
+    """
+    text = plain(text)
+    starts = [*re.finditer("^Steps:", text, re.M), *re.finditer(r"^Steps: *\d", text, re.M)]
+    if not starts:
+        raise EduError("the picture's text does not say how it was generated (no line begins with Steps:)")
+    start, said = starts[-1].start(), {}
+    for label, value in labelled(text, start):
+        said.setdefault(label, value)  # one nested in another comes later than the one that counts
+    return text[:start].split("\n")[:-1], said
+
+
+def labelled(text, place):
+    """Yield (label, value) from a place to the end of its line."""
+    end = ","
+    while end == ",":
+        label, value, end = (found := SETTING.match(text, place)).groups()
+        place = found.end()
+        if label:
+            yield label, unquoted(value)
+
+
+def ours(said):
+    return said.get("Version", "").startswith(OURS)
+
+
+def fields(said):
+    """Convert the values of the line of settings to numbers."""
+    return {name: converted(label, said[label], kind) for name, (label, kind) in FIELDS.items() if label in said}
+
+
+def converted(label, value, kind):
     try:
-        return {name: kind(json.loads(found[label]) if found[label].startswith('"') else found[label])
-                for name, (label, kind) in FIELDS.items() if label in found}
+        return kind(value)
     except ValueError as error:
-        raise EduError(f"the picture's settings cannot be read ({error})") from error
+        raise EduError(f"the picture's settings cannot be read ({label}: {value[:40]!r} is not a number); "
+                       f"give the prompt and settings themselves instead of --from") from error
 
 
 def write(path, pixels, settings, scale=1):
@@ -79,27 +130,23 @@ def write(path, pixels, settings, scale=1):
     try:
         files.write_bytes(path, file.getvalue())
     except OSError as error:
-        raise EduError(f"{path} cannot be written ({error.strerror or error}); "
-                       f"choose another place with --out") from error
+        raise unwritable(path, error) from error
 
 
 def read(path):
-    """Return the settings in a PNG file. Raises EduError when the file, the image or the text is missing."""
-    from PIL import Image, UnidentifiedImageError
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            text = picture.info.get(KEY) if picture.width * picture.height <= MOST_PIXELS else None
-            if text is None:
-                picture.load()  # some programs write the chunk after the pixels, where it is found only now
-                text = picture.text.get(KEY)
-    except FileNotFoundError as error:
-        raise EduError(f"there is no file {path}") from error
-    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise EduError(f"{path} is not a readable PNG picture") from error
+    """Return the settings in a PNG file, and as `said` all that another program wrote, {} in our own pictures.
+
+    Raises EduError when the file or the text is missing, damaged, or too long.
+    """
+    text = pngchunks.text(path, KEY)
     if text is None:
         raise EduError(f"{path} does not say how it was generated: it has no text chunk called {KEY}; "
                        f"many programs drop such text when they save or send a picture")
-    return parse(text)
+    settings, said = parse(text), split(text)[1]
+    if ours(said):
+        return settings | {"said": {}}
+    settings.pop("hash", None)  # computed in another way: it differs even for the same weights
+    return settings | {"said": said}
 
 
 def weights_hash(pipe):
@@ -128,6 +175,20 @@ def reserved(stem="picture"):
         raise
 
 
+def probe(path):
+    """Raise EduError where `write` would fail, by making and removing an empty file of the temporary name that it uses."""
+    trial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        trial.write_bytes(b"")
+        trial.unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path, error):
+    return EduError(f"{path} cannot be written ({error.strerror or error}); choose another place with --out")
+
+
 def reserve(path):
     """Create an empty file; False if there is a file of that name. Raises EduError where nothing can be written."""
     try:
@@ -135,5 +196,5 @@ def reserve(path):
     except FileExistsError:
         return False
     except OSError as error:
-        raise EduError(f"{path} cannot be written ({error.strerror}); choose another place with --out") from error
+        raise unwritable(path, error) from error
     return True

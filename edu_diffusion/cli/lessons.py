@@ -12,6 +12,8 @@ from pathlib import Path
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
+from . import remedies
+
 RECORD = ".lessons.json"
 
 
@@ -26,33 +28,72 @@ def source():
 def copy(folder, target):
     """Update `target` with the lessons in `folder`; return the messages for the learner.
 
-    Raises EduError when the target cannot be written.
+    A lesson that is damaged is named, and the others are copied. Raises EduError when the target cannot be written.
     """
     try:
         Path(target).mkdir(parents=True, exist_ok=True)
         record = read_record(target)
-        told = [place(target, name, content, record) for name, content in lessons(folder)]
+        told = [copied(path, name, target, record) for path, name in lessons(folder)]
         write(Path(target) / RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise EduError(
-            f"the lessons cannot be copied to {target} ({error.strerror}); make the folder writable, or "
-            f"start from another folder"
+            f"the lessons cannot be copied to {target} ({error.strerror or error}); make the folder writable, free some "
+            f"space, or start from another folder"
         ) from error
     return [sentence for sentence in told if sentence]
 
 
 def lessons(folder):
-    """Yield (relative name, bytes without solutions) for every file of the lessons."""
+    """Yield (path, relative name) for every file of the lessons."""
     for path in sorted(Path(folder).rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
-            content = path.read_bytes()
-            yield name.as_posix(), without_solutions(content) if path.suffix == ".ipynb" else content
+            yield path, name.as_posix()
+
+
+def copied(path, name, target, record):
+    """Copy one file of the lessons, without solutions; return a message or None."""
+    content = path.read_bytes()
+    try:
+        content = without_solutions(content) if path.suffix == ".ipynb" else content
+    except Damaged as damage:
+        return f"{name} is not copied, because it is {damage}; {remedies.restore(path)}"
+    return place(target, name, content, record)
+
+
+def damage(path):
+    """Return what is wrong with a notebook, or None."""
+    try:
+        notebook_in(path.read_bytes())
+    except (Damaged, OSError) as wrong:
+        return str(wrong)
+    return None
+
+
+class Damaged(Exception):
+    """A notebook that cannot be read; its text says what it is."""
+
+
+def notebook_in(content):
+    """Return the notebook in a file. Raises Damaged, where git has left both sides of a merge as well."""
+    try:
+        notebook = json.loads(content)
+    except ValueError as error:
+        conflict = b"\n<<<<<<< " in b"\n" + content
+        what = "in the middle of a merge: both versions are in it" if conflict else f"damaged ({error})"
+        raise Damaged(what) from None
+    if not isinstance(notebook, dict) or not is_list_of_dicts(notebook.get("cells")):
+        raise Damaged("not a notebook")
+    return notebook
+
+
+def is_list_of_dicts(cells):
+    return isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
 
 
 def without_solutions(content):
     """Remove the cells tagged `solution`; a notebook without any stays byte for byte the same."""
-    notebook = json.loads(content)
+    notebook = notebook_in(content)
     cells = [cell for cell in notebook["cells"] if "solution" not in cell.get("metadata", {}).get("tags", [])]
     if len(cells) == len(notebook["cells"]):
         return content

@@ -31,7 +31,7 @@ STAGES = {
     "base": Stage("latent", 12_000, 7e-4, 64, {"seed": 22, "many": 0.3, "unnamed": 0.25}),
     "canny": Stage("control", 2000, 1e-3, 16, {"kind": "canny"}),
     "segmentation": Stage("control", 2000, 1e-3, 16, {"kind": "segmentation"}),
-    "lora": Stage("lora", 1000, 3e-3, 16),
+    "lora": Stage("lora", 2400, 1.5e-3, 16),
     "inversion": Stage("inversion", 300, 1e-2, 16),
     "compare": Stage("", 0, 0, 0),  # the table of all methods, limited by seconds: it compares them at equal training time
 }

@@ -15,7 +15,7 @@ def run(args, rest=()):
         raise EduError("the tests are in the repository, not in the installed package; clone it and run the tests there")
     codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
              for command in test_commands(root, rest)]
-    return max((code for code in codes if code != 5), default=5)
+    return max((code if code >= 0 else 128 - code for code in codes if code != 5), default=5)  # below 0: killed by a signal
 
 
 def test_commands(root, rest):

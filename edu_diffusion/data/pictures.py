@@ -3,30 +3,37 @@
 import io
 import os
 import pathlib
+import re
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..errors import EduError
-from . import files
+from . import files, pngchunks, rgb
 
 FORMATS = ["PNG", "JPEG", "WEBP", "GIF"]
 MOST_PIXELS = 16_000_000
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError,
-          MemoryError)  # exceptions of Pillow's readers for damaged files
+MOST_BYTES = 150_000_000  # of a file: 16 million pixels, uncompressed, with 16 bits for each of four channels
+MOST_EDGE = 4096  # of the result
+OTHERS = {r"%PDF": "a PDF document", r".{4}ftyp(hei|hev|mif|msf)": "a HEIC picture", r".{4}ftypavi": "an AVIF picture",
+          r"BM": "a BMP picture", r"II\*\0|MM\0\*": "a TIFF picture", r"8BPS": "a Photoshop picture",
+          r"(?i)\s*(<\?xml.*?)?(<!--.*?)?(<!doctype svg.*?)?<svg": "an SVG drawing",
+          r"(?i)\s*<(!doctype html|html)": "a web page"}  # how these files begin
 
 
 def read_picture(source: str | os.PathLike | bytes, size: int = 64) -> torch.Tensor:
-    """Read a picture from outside: rotated upright, on white where it is transparent, cropped to a square, resized.
+    """Read a picture from outside: rotated upright, in sRGB, on white where it is transparent, cropped to a square, resized.
 
     source: the path of a PNG, JPEG, WebP or GIF file (its first frame), or the bytes of one.
     size: edge of the result in pixels. Returns (1, 3, size, size) in [-1, 1].
     Raises EduError when the file is missing, empty, truncated, of another format, or has over 16 million
     pixels; the last is read from the header, before anything is decoded.
     """
+    if not 1 <= size <= MOST_EDGE:
+        raise EduError(f"The size is {size}; it must be 1 to {MOST_EDGE}, such as 64.")
     data, name = contents(source)
     if not data:
         raise EduError(f"{name} is an empty file; save or download the picture again.")
@@ -56,23 +63,39 @@ def contents(source: str | os.PathLike | bytes) -> tuple[bytes, str]:
     """The bytes of a picture, and its name for error messages."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), "The picture"
+    if not isinstance(source, (str, os.PathLike)):
+        raise EduError(f"A picture is the name of a file or its bytes, not {type(source).__name__}; save it to a file first.")
     path = pathlib.Path(source)
-    if not path.is_file():
-        raise EduError(f"There is no file {path}; check the name, or give the full path.")
-    return path.read_bytes(), path.name
+    try:
+        return from_disk(path), path.name
+    except FileNotFoundError as error:
+        raise EduError(f"There is no file {path}; check the name, or give the full path.") from error
+    except OSError as error:
+        raise EduError(f"{path} cannot be read ({error.strerror or error}); copy it to another place.") from error
+
+
+def from_disk(path: pathlib.Path) -> bytes:
+    """Read a whole file, unless it is a folder or far larger than any picture."""
+    if path.is_dir():
+        raise EduError(f"{path} is a folder; give the name of one picture in it.")
+    if path.stat().st_size > MOST_BYTES:
+        raise EduError(f"{path.name} has {path.stat().st_size:,} bytes; at most {MOST_BYTES:,} are allowed: make it smaller first.")
+    return path.read_bytes()
 
 
 def upright(data: bytes, name: str) -> Image.Image:
-    """Decode a picture of a safe size, rotated as the camera was held, in RGB on white."""
-    picture = opened(data, name)
-    width, height = picture.size
-    if width * height > MOST_PIXELS:
-        raise too_large(name, f"{width} x {height} pixels")
-    try:
-        picture.load()
-        return on_white(eight_bits(ImageOps.exif_transpose(picture)))
-    except BROKEN as error:
-        raise EduError(f"{name} is damaged or incomplete; save or download it again.") from error
+    """Decode a picture of a safe size, rotated as the camera was held, in sRGB on white."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks about metadata change nothing here
+        picture = opened(pngchunks.lean(data), name)
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise too_large(name, f"{width} x {height} pixels")
+        try:
+            picture.load()
+            return rgb.on_white(rgb.turned(picture), rgb.depth(data))
+        except rgb.BROKEN as error:
+            raise EduError(f"{name} is damaged or incomplete; save or download it again.") from error
 
 
 def opened(data: bytes, name: str) -> Image.Image:
@@ -83,26 +106,19 @@ def opened(data: bytes, name: str) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise too_large(name, "many more pixels") from error
-    except BROKEN as error:
-        raise EduError(f"{name} is not a readable picture; use a PNG, JPEG, WebP or GIF file.") from error
+    except rgb.BROKEN as error:
+        raise EduError(f"{name} is {kind(data)}; use a PNG, JPEG, WebP or GIF file.") from error
+
+
+def kind(data: bytes) -> str:
+    """What a file is that is not read, judged by how it begins."""
+    begin = data[:2000].decode("latin-1")
+    found = (what for pattern, what in OTHERS.items() if re.match(pattern, begin, re.DOTALL))
+    return next((f"{what}, which is not read" for what in found), "not a readable picture")
 
 
 def too_large(name: str, found: str) -> EduError:
     return EduError(f"{name} has {found}; at most 16 million are allowed: make it smaller first.")
-
-
-def eight_bits(picture: Image.Image) -> Image.Image:
-    """Rescale 16-bit grey to 8 bits; Pillow itself would clip it at 255."""
-    if picture.mode.startswith("I"):
-        return Image.fromarray((np.asarray(picture, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
-    return picture.convert("RGB") if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else picture
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    """RGB, with white behind whatever is transparent."""
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
 
 
 def square(picture: Image.Image, size: int) -> Image.Image:

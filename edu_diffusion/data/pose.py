@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 
 from . import words
+from .arguments import check_batch
 from .scenes import COLOURS, PALETTE, PICTURE
 
 __all__ = ["BONES", "ENDS", "GROUNDS", "POINTS", "Figures", "batch", "dots", "draw", "ends", "find", "pose", "skeleton"]
@@ -47,6 +48,7 @@ class Figures(NamedTuple):
 
 def batch(n: int, seed: int = 0) -> Figures:
     """n stick figures, the same for the same arguments on every machine. Returns Figures."""
+    check_batch(n, seed)
     rng = torch.Generator().manual_seed(seed)
     points = pose(n, rng)
     colour = torch.randint(len(GROUNDS), (n,), generator=rng)

@@ -15,6 +15,7 @@ import torch
 
 from ..errors import EduError
 from . import chances, words
+from .arguments import check_batch
 from .captions import NAMED, say
 from .world import world
 
@@ -68,6 +69,7 @@ def batch(
     of ("colour", "style"). styles: which drawing styles. many: share of the scenes with more than one object.
     plain: canonical captions that name everything. always: what every caption names, of NAMED. Returns Scenes.
     """
+    check_batch(n, seed)
     rng = torch.Generator().manual_seed(seed)
     spec = draw_spec(n, rng, tier, counts, held_out, styles, many)
     images, masks = render(spec, rng)
@@ -76,6 +78,8 @@ def batch(
 
 def mixed(n: int, seed: int = 0, wide: float = 0.5, **more: Any) -> Scenes:
     """n scenes, a share `wide` of them from the whole vocabulary and the others from the core alone; more: as in batch."""
+    check_batch(n, seed)
+    n = int(n)
     shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
     one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
     return one if not other else Scenes(torch.cat([one.images, other[0].images]), torch.cat([one.masks, other[0].masks]),

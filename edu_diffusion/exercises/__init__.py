@@ -4,6 +4,7 @@
     verdict("q_sample", my_q_sample)    # the same for a grader: Verdict(right, words)
 
 Each exercise is declared once, as an Exercise; lessons, tests and graders take it from EXERCISES.
+A learner's function may do anything: careful.py and limits.py keep it from harming the notebook. It has ten seconds.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,8 @@ EXERCISES = {e.name: e for e in [*guidance.EXERCISES, *noise.EXERCISES, *denoise
 def verdict(name: str, mine: Callable | None) -> Verdict:
     """Return the Verdict(right, words) on a learner's function; right is None while there is no function.
 
-    name: of an exercise; an unknown one raises EduError. mine: the function; errors inside it are not raised.
+    name: of an exercise; an unknown one raises EduError. mine: the function; nothing that it raises is raised here, except
+    the user's own Ctrl-C.
     """
     if name not in EXERCISES:
         raise EduError(f"There is no exercise {name!r}; the exercises are {', '.join(EXERCISES)}.")

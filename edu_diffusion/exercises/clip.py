@@ -5,19 +5,20 @@ from torch.nn.functional import cross_entropy, normalize
 
 from ..steps import contrastive_loss, similarity
 from .exercise import Exercise
+from .gradients import tracked
 
 
 def unequal():
     """Arguments (text_emb, image_emb, logit_scale): three texts and five pictures, then five of each."""
     rng = torch.Generator().manual_seed(16)
-    return [(torch.randn(n, 4, generator=rng), torch.randn(m, 4, generator=rng), torch.tensor(scale))
+    return [tuple(tracked(torch.randn(n, 4, generator=rng), torch.randn(m, 4, generator=rng), torch.tensor(scale)))
             for n, m, scale in ((3, 5, 1.5), (5, 5, 0.4))]
 
 
 def pairs():
     """Arguments (text_emb, image_emb, logit_scale); row i of both is a pair."""
     rng = torch.Generator().manual_seed(17)
-    return [(*torch.randn(2, n, 6, generator=rng), torch.tensor(scale)) for n, scale in ((4, 1.5), (5, 0.4))]
+    return [tuple(tracked(*torch.randn(2, n, 6, generator=rng), torch.tensor(scale))) for n, scale in ((4, 1.5), (5, 0.4))]
 
 
 def own(S):

@@ -4,13 +4,13 @@ import torch
 
 from ..steps import zero_conv
 from .exercise import Exercise
+from .gradients import tracked
 
 
 def features():
     """Arguments (h, weight, bias); channels, height and width are equal, so that mistakes run without an error."""
     rng = torch.Generator().manual_seed(17)
-    return [(torch.randn(2, 4, 4, 4, generator=rng), torch.randn(4, 4, 1, 1, generator=rng),
-             torch.randn(4, generator=rng)) for _ in range(2)]
+    return [tuple(tracked(*(torch.randn(shape, generator=rng) for shape in ((2, 4, 4, 4), (4, 4, 1, 1), (4,))))) for _ in range(2)]
 
 
 def matrix(weight):

@@ -10,9 +10,15 @@ def noise_loss(model, x_0, eps, t, abar):
     return (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean()
 
 
-def guess(x, t):
-    """Stands in for a network: its output depends on the picture and on the timestep."""
-    return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1)
+class Guess(torch.nn.Module):
+    """Stands in for a network: its output depends on the picture, on the timestep and on a weight that can be trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x, t):
+        return self.weight * x + 0.1 * t.reshape(-1, 1, 1, 1)
 
 
 def batches():
@@ -20,14 +26,14 @@ def batches():
     rng = torch.Generator().manual_seed(12)
     x_0, eps = torch.rand(4, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(4, 1, 4, 4, generator=rng)
     abar = torch.linspace(0.99, 0.01, 9)
-    return [(guess, x_0, eps, torch.tensor(t), abar) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
+    return [(Guess(), x_0, eps, torch.tensor(t), abar) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
 
 
 def noisy_pictures():
     """Arguments (x_t, eps, abar_t)."""
     rng = torch.Generator().manual_seed(13)
     x_0, eps = torch.rand(2, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(2, 1, 4, 4, generator=rng)
-    return [(q_sample(x_0, eps, abar_t), eps, abar_t) for abar_t in (0.3, 0.85)]
+    return [(q_sample(x_0, eps, abar_t), eps, abar_t) for abar_t in torch.tensor([0.3, 0.85])]
 
 
 EXERCISES = [

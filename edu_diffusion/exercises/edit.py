@@ -15,6 +15,11 @@ def latents_and_masks():
     return [(known, drawn, one), (known, drawn, each)]
 
 
+def soft_masks():
+    """The same with a mask whose edge is soft, as in differential editing."""
+    return [(known, drawn, 0.25 + mask / 2) for known, drawn, mask in latents_and_masks()]
+
+
 EXERCISES = [Exercise(
     "blend", blend, latents_and_masks, (
         ("inside and outside are swapped: where the mask is 1, the result must be the drawn latent.",
@@ -42,4 +47,5 @@ EXERCISES = [Exercise(
         ("the sign is wrong: the difference from the known to the drawn latent is drawn - known.",
          lambda known, drawn, mask: known + mask * (known - drawn)),
     ),
-    "everything outside the mask is kept, at every denoising step.")]
+    "everything outside the mask is kept, at every denoising step.", soft_masks,
+    "One thing: yours rounds the mask, so a soft edge, with values between 0 and 1, would become a hard one.")]

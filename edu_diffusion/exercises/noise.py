@@ -7,10 +7,10 @@ from .exercise import Exercise
 
 
 def pictures():
-    """Arguments (x_0, eps, abar_t): pictures, noise, and abar_t as a number and as a tensor."""
+    """Arguments (x_0, eps, abar_t): pictures, noise, and abar_t as a tensor, so that torch.sqrt takes it."""
     rng = torch.Generator().manual_seed(11)
     x_0, eps = torch.rand(2, 3, 4, 5, generator=rng) * 2 - 1, torch.randn(2, 3, 4, 5, generator=rng)
-    return [(x_0, eps, 0.3), (x_0, eps, torch.tensor(0.85))]
+    return [(x_0, eps, torch.tensor(0.3)), (x_0, eps, torch.tensor(0.85))]
 
 
 EXERCISES = [Exercise(

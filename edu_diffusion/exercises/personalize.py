@@ -3,6 +3,7 @@
 import torch
 
 from .exercise import Exercise
+from .gradients import tracked
 
 
 def prior_loss(own, prior, weight):
@@ -23,7 +24,7 @@ def paired_change(before, after):
 def wrong_answers():
     """Arguments (own, prior, weight): the errors of a network's predictions for the subject and for its class."""
     rng = torch.Generator().manual_seed(14)
-    return [(torch.randn(3, 4, 4, 4, generator=rng) + 0.3, torch.randn(3, 4, 4, 4, generator=rng) * 0.5 - 0.4, weight)
+    return [(*tracked(torch.randn(3, 4, 4, 4, generator=rng) + 0.3, torch.randn(3, 4, 4, 4, generator=rng) * 0.5 - 0.4), weight)
             for weight in (0.5, 2.0)]
 
 

@@ -7,10 +7,10 @@ from .exercise import Exercise
 
 
 def steps_to_go():
-    """Arguments (x_t, eps, abar_t, abar_s): early and late steps, with abar as numbers and as tensors."""
+    """Arguments (x_t, eps, abar_t, abar_s): early and late steps, with abar as tensors, as in the loop."""
     rng = torch.Generator().manual_seed(14)
     x_t, eps = torch.randn(2, 2, 4, 3, 5, generator=rng)
-    return [(x_t, eps, 0.1, 0.35), (x_t, eps, torch.tensor(0.6), torch.tensor(0.95))]
+    return [(x_t, eps, torch.tensor(abar_t), torch.tensor(abar_s)) for abar_t, abar_s in ((0.1, 0.35), (0.6, 0.95))]
 
 
 def euler_in_x(x_t, eps, abar_t, abar_s):

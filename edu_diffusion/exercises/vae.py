@@ -4,18 +4,20 @@ import torch
 
 from ..steps import kl_to_unit, sample_latent
 from .exercise import Exercise
+from .gradients import tracked
 
 
 def encoded():
-    """Arguments (mean, logvar, eps): an encoder's output, and noise."""
+    """Arguments (mean, logvar, eps): an encoder's output, through which it is trained, and noise."""
     rng = torch.Generator().manual_seed(14)
-    return [tuple(torch.randn(3, *shape, generator=rng)) for shape in ((2, 4, 3, 3), (1, 4, 2, 5))]
+    draws = [torch.randn(3, *shape, generator=rng) for shape in ((2, 4, 3, 3), (1, 4, 2, 5))]
+    return [(*tracked(mean, logvar), eps) for mean, logvar, eps in draws]
 
 
 def spread():
     """Arguments (mean, logvar); several pictures, so that a sum over the batch differs from one sum per picture."""
-    return [(mean, logvar) for mean, logvar, _ in encoded()[:1]] + [tuple(
-        torch.randn(2, 3, 4, 2, 2, generator=torch.Generator().manual_seed(15)))]
+    mean, logvar, _ = encoded()[0]
+    return [(mean, logvar), tuple(tracked(*torch.randn(2, 3, 4, 2, 2, generator=torch.Generator().manual_seed(15))))]
 
 
 def summed(x):

@@ -1,11 +1,13 @@
 """Attention maps over a picture: one heat map for each word of the prompt."""
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 
 from .artists import paste, resized
-from .rendering import picture
+from .hints import Array, Arrays
+from .rendering import Picture, picture
 from .style import AMOUNT, GAP, QUIET, SMALL, array, canvas, coloured, rgb, write
 
 __all__ = ["attention_overlay"]
@@ -14,7 +16,9 @@ WIDTH = 1000
 HEAT = 0.7  # how much of a panel's colour is heat; the rest is the picture in grey
 
 
-def attention_overlay(image, heats, words, shared=True, scale=2, title=""):
+def attention_overlay(
+    image: Array, heats: Arrays, words: Sequence[str], shared: bool = True, scale: int = 2, title: str = "",
+) -> Picture:
     """Show the picture, and for each word the picture in grey, coloured by each position's attention to the word.
 
     image: (3, H, W) in [-1, 1]. heats: (N, H, W), attention weights from 0 to 1. words: N strings. shared: whether all

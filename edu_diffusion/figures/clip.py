@@ -4,12 +4,14 @@ Every number is a cosine similarity, from -1 to 1: 1 is the same direction, 0 is
 """
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.patches import Rectangle
 
-from .rendering import picture
+from .hints import Array, Arrays, Numbers
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, panel, rgb, write
 
@@ -20,7 +22,7 @@ LINE = 24
 FAINT = "#c9d3dc"
 
 
-def similarity_map(cosines, captions, images, most=10):
+def similarity_map(cosines: Array, captions: Sequence[str], images: Arrays, most: int = 10) -> Picture:
     """Show the similarity of every caption with every picture: the brighter, the more similar.
 
     cosines: (N, N), a row for each caption, a column for each picture. captions: N strings. images: N
@@ -55,7 +57,9 @@ def similarity_map(cosines, captions, images, most=10):
                         "to their own picture.")
 
 
-def caption_neighbours(caption, images, image_cosines, captions, caption_cosines):
+def caption_neighbours(
+    caption: str, images: Arrays, image_cosines: Numbers, captions: Sequence[str], caption_cosines: Numbers,
+) -> Picture:
     """Show a caption, the pictures nearest to it, and the captions nearest to it, most similar first.
 
     images: N pictures (3, H, W) in [-1, 1], at most 8 are drawn; captions: M strings. image_cosines,
@@ -86,7 +90,7 @@ def caption_neighbours(caption, images, image_cosines, captions, caption_cosines
                         f"The nearest captions: {near or 'none'}.")
 
 
-def caption_growth(pieces, cosines, images, chosen):
+def caption_growth(pieces: Sequence[str], cosines: Array, images: Arrays, chosen: int) -> Picture:
     """Show how similar a caption is to pictures after each of its tokens.
 
     pieces: N strings, the tokens. cosines: (N, M), after the first n tokens, with each picture. images: M
@@ -130,7 +134,7 @@ def grown(pieces, cosines, chosen):
             f'is at "{pieces[up]}"; {end}')
 
 
-def swapped_word(caption, other, images, before, after, most=8):
+def swapped_word(caption: str, other: str, images: Arrays, before: Numbers, after: Numbers, most: int = 8) -> Picture:
     """Show two captions that differ by a word, and their similarity to pictures, the largest change first.
 
     images: N pictures (3, H, W) in [-1, 1]. before, after: N cosines, of caption and of other. most: only so many

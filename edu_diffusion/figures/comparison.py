@@ -1,7 +1,9 @@
 """Methods side by side: a dot for each score, and a line for its 95 % confidence interval."""
 
+from collections.abc import Mapping, Sequence
+
 from .artists import text_mask
-from .rendering import picture
+from .rendering import Picture, picture
 from .style import BLUE, INK, LIGHT, QUIET, SMALL, canvas, panel, write
 
 __all__ = ["compared"]
@@ -13,7 +15,9 @@ TOP = 40  # the space above
 GAP = 12  # on both sides of a name
 
 
-def compared(names, panels, unit=""):
+def compared(
+    names: Sequence[str], panels: Mapping[str, Sequence[Mapping[str, float] | None]], unit: str = "",
+) -> Picture:
     """Show a row for each method and a panel for each metric: a dot, and a line over its 95 % interval.
 
     names: N methods. panels: {title: N scores}, a score being {"value", "low", "high"}, or None where there is none.

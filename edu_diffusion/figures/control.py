@@ -1,15 +1,17 @@
 """ControlNet: the condition beside the pictures without and with it, and how the training converges."""
 
 import textwrap
+from collections.abc import Sequence
 
-from .rendering import picture
+from .hints import Array
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .style import BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, rgb, show, write
 
 __all__ = ["controlled", "convergence"]
 
 
-def controlled(condition, without, image, words, scale=4):
+def controlled(condition: Array, without: Array, image: Array, words: str, scale: int = 4) -> Picture:
     """Show a condition map and the pictures for the same prompt and seed without it and with it.
 
     condition: (3, H, W) in [0, 1]. without, image: (3, H, W) in [-1, 1]. words: the prompt and settings. scale: the
@@ -30,7 +32,9 @@ def controlled(condition, without, image, words, scale=4):
                         f"without it; and the one with it, which differs by {gap:.2f} on average, on a scale from 0 to 2.")
 
 
-def convergence(curve, named="edge F1", most=None, left=None):
+def convergence(
+    curve: Sequence[Sequence[float]], named: str = "edge F1", most: float | None = None, left: float | None = None,
+) -> Picture:
     """Plot a training run's loss and a metric at the same steps: when does the model start to follow the condition?
 
     curve: rows [step, seconds, loss, metric]. named: the metric. most: its upper bound, or None. left: seconds of

@@ -1,14 +1,19 @@
 """Many small grey pictures: handwritten digits on one sheet."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Arrays, Numbers
+from .rendering import Picture, picture
 from .style import GAP, SMALL, array, canvas, panel, write
 
 __all__ = ["digits"]
 
 
-def digits(images, labels=None, alt=None, columns=10, scale=8):
+def digits(
+    images: Arrays, labels: Sequence[str] | Numbers | None = None, alt: str | None = None, columns: int = 10, scale: int = 8,
+) -> Picture:
     """Show grey pictures in rows, white on black, each pixel a square, with their labels below, if there are any.
 
     images: (B, 1, H, W) in [-1, 1]. labels: B short strings or numbers, or None. scale: the edge of a pixel. Returns

@@ -1,11 +1,13 @@
 """Image editing: a picture before and after, and the effect of the strength."""
 
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 
+from .hints import Array, Numbers
 from .moments import EDGE, fitted
-from .rendering import picture
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .style import AMOUNT, BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, place, write
 
@@ -14,7 +16,9 @@ __all__ = ["edited", "dial"]
 TINT = np.array([int(ORANGE[i:i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)], dtype=np.float32)[:, None, None]
 
 
-def edited(before, noised, after, words, mask=None, start="noisy"):
+def edited(
+    before: Array, noised: Array, after: Array, words: str, mask: Array | None = None, start: str = "noisy",
+) -> Picture:
     """Show a picture, the noisy start of the sampling loop, its result, and where result and picture differ.
 
     before, noised, after: (3, H, W) in [-1, 1]. words: what was done. mask: (H, W), 1 where it was regenerated,
@@ -56,7 +60,7 @@ def told(shift, mask):
     return f"{means[0]:.2f} on average inside the mask, {exact} outside it"
 
 
-def dial(strengths, curves, title="distance to the picture"):
+def dial(strengths: Numbers, curves: Mapping[str, Numbers], title: str = "distance to the picture") -> Picture:
     """Plot curves of a metric against the strength: the distance to the picture, or the prompt adherence.
 
     strengths: numbers in ascending order. curves: {name: numbers}, one for each strength. Returns a Picture.

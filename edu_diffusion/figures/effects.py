@@ -1,6 +1,9 @@
 """The effect of a setting: metrics plotted against its value, in plots side by side."""
 
-from .rendering import picture
+from collections.abc import Mapping
+
+from .hints import Numbers
+from .rendering import Picture, picture
 from .schedule_plots import LINES, plot
 from .style import INK, SMALL, canvas
 
@@ -10,7 +13,7 @@ MARKERS = "os^Dv"
 WIDE = 310  # pixels for each plot
 
 
-def effect(x, panels, named):
+def effect(x: Numbers, panels: Mapping[str, Mapping[str, Numbers]], named: str) -> Picture:
     """Show plots side by side, with y axes from zero: in each, one curve or several against the same settings.
 
     x: N settings, numbers; named: their name. panels: {title: {curve: N values}}, at most three of up to

@@ -1,9 +1,13 @@
 """Inside a network: the channels of a feature map as a grid, and the cost of each block as bars."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from .artists import paste, resized
-from .rendering import picture
+from .hints import Array
+from .rendering import Picture, picture
 from .style import BLUE, GAP, GREEN, INK, ORANGE, QUIET, SIGNED, SMALL, array, canvas, coloured, panel, write
 
 __all__ = ["block_bars", "feature_maps"]
@@ -13,7 +17,7 @@ TILE = 64  # pixels: the edge of one channel at most
 COLUMNS = 12
 
 
-def feature_maps(h, name, most=64, limit=None):
+def feature_maps(h: Array, name: str, most: int = 64, limit: float | None = None) -> Picture:
     """Show the channels of one feature map side by side: purple below zero, orange above, white at zero.
 
     h: (C, height, width), one of a batch. name: of the block. most: only so many channels are drawn, the first
@@ -50,7 +54,7 @@ def edges(height, width):
     return max(int(width * scale), 1), max(int(height * scale), 1)
 
 
-def block_bars(shares, title="", note=""):
+def block_bars(shares: Sequence[Any], title: str = "", note: str = "") -> Picture:
     """Show three bars for each block: parameters, time (with a line from the fastest run to the slowest), memory.
 
     shares: rows with name, parameters, nbytes (of the output), seconds, low, high, such as those of

@@ -1,14 +1,16 @@
 """Pictures in rows: samples side by side, and a film strip of the denoising steps."""
 
 import textwrap
+from collections.abc import Sequence
 
-from .rendering import picture
+from .hints import Array, Arrays
+from .rendering import Picture, picture
 from .style import GAP, QUIET, SMALL, canvas, rgb, show, write
 
 __all__ = ["contact_sheet", "film_strip", "row"]
 
 
-def row(images, labels, alt=None, scale=2):
+def row(images: Arrays, labels: Sequence[str], alt: str | None = None, scale: int = 2) -> Picture:
     """Show pictures side by side, each with its label below.
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. scale: the edge of a pixel. Returns a Picture.
@@ -26,7 +28,10 @@ def row(images, labels, alt=None, scale=2):
     return picture(fig, alt or f"{len(images)} pictures: " + "; ".join(labels))
 
 
-def film_strip(noisy, clean, labels, result=None, prompt="", scale=2, seed=None):
+def film_strip(
+    noisy: Arrays, clean: Arrays, labels: Sequence[str], result: Array | None = None, prompt: str = "", scale: int = 2,
+    seed: int | None = None,
+) -> Picture:
     """Show how noise becomes a picture: in the upper row the noisy x_t of each step, in the lower the predicted x_0.
 
     noisy, clean: (N, 3, H, W) in [-1, 1], the decoded latents z_t and z_0 of N steps. labels: N strings.
@@ -56,7 +61,7 @@ def film_strip(noisy, clean, labels, result=None, prompt="", scale=2, seed=None)
                         "picture: above, the noisy x_t of each step; below, the x_0 that the model predicts from it.")
 
 
-def contact_sheet(images, labels, columns=8, scale=2):
+def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2) -> Picture:
     """Show many pictures in rows, each with its label below: all of them, without any selection.
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. Returns a Picture.

@@ -1,10 +1,13 @@
 """Guidance at one denoising step: both noise predictions, their difference, and the guided prediction."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .artists import mark, paste
+from .hints import Array, Arrays
 from .moments import EDGE, fitted, mosaic
-from .rendering import picture
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .static_layer import static_layer
 from .style import AMOUNT, BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, array, canvas, place, write
@@ -14,7 +17,10 @@ __all__ = ["guidance"]
 BELOW = 150  # pixels: the height of the plot
 
 
-def guidance(eps_u, eps_c, eps, pictures, result, gaps, timesteps, i, g, interval=None):
+def guidance(
+    eps_u: Array, eps_c: Array, eps: Array, pictures: Arrays, result: Array, gaps: Sequence[float], timesteps: Sequence[int],
+    i: int, g: float, interval: tuple[float, float] | None = None,
+) -> Picture:
     """Show both predictions, their difference and the guided one: above the noise, below the predicted x_0.
 
     eps_u, eps_c, eps: (C, h, w), without the prompt, with it, guided. pictures: three (3, H, W), the predicted

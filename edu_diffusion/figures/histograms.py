@@ -1,15 +1,18 @@
 """Histograms beside the density of the standard normal distribution."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Numbers
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .style import BLUE, INK, ORANGE, SMALL, array, canvas
 
 __all__ = ["histogram"]
 
 
-def histogram(samples, limit=4.0, bins=64):
+def histogram(samples: Mapping[str, Numbers], limit: float = 4.0, bins: int = 64) -> Picture:
     """Show a histogram of each sample, with the normal density drawn over it.
 
     samples: {label: numbers of any shape}. Returns a Picture.

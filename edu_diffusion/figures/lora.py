@@ -1,6 +1,9 @@
 """The effect of an adapter: the picture without it and with it, and how much each block's output changes."""
 
-from .rendering import picture
+from collections.abc import Sequence
+
+from .hints import Array
+from .rendering import Picture, picture
 from .style import BLUE, GAP, INK, LIGHT, QUIET, SMALL, canvas, panel, rgb, show, write
 
 __all__ = ["adapted", "change_bars"]
@@ -11,7 +14,9 @@ LENGTH = 300  # the longest bar
 END = 70  # the number after it
 
 
-def change_bars(names, changes, title="relative change of each block's output"):
+def change_bars(
+    names: Sequence[str], changes: Sequence[float], title: str = "relative change of each block's output",
+) -> Picture:
     """Show a bar for each block: the relative change of its output.
 
     names: N blocks. changes: N numbers >= 0, such as ||after - before|| / ||before||. Returns a Picture.
@@ -21,7 +26,9 @@ def change_bars(names, changes, title="relative change of each block's output"):
     return picture(fig, f"{title}: {told(names, changes)}.")
 
 
-def adapted(before, after, labels, names, changes, scale=4):
+def adapted(
+    before: Array, after: Array, labels: Sequence[str], names: Sequence[str], changes: Sequence[float], scale: int = 4,
+) -> Picture:
     """Show the picture without an adapter and with it, and beside them the bars of change_bars.
 
     before, after: (3, H, W) in [-1, 1]. labels: their two names. names, changes: of the blocks.

@@ -1,9 +1,13 @@
 """A training run in progress: the loss, the time, and samples of the current model."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from .digit_images import mosaic
-from .rendering import picture
+from .hints import Arrays
+from .rendering import Picture, picture
 from .schedule_plots import plot
 from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, write
 
@@ -12,7 +16,10 @@ __all__ = ["training"]
 LEFT = 76  # pixels left of the curve, for its scale and label
 
 
-def training(history, baseline=None, marks=(), named="", images=None, columns=5):
+def training(
+    history: Sequence[Any], baseline: tuple[float, str] | None = None, marks: Sequence[tuple[float, float]] = (),
+    named: str = "", images: Arrays | None = None, columns: int = 5,
+) -> Picture:
     """Show a time bar, the loss curve, and, if given, a second metric on its own axis and samples.
 
     history: a list of Progress(step, loss, seconds, left, ...), the last one is the current one. baseline: (value,

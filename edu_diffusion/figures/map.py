@@ -1,8 +1,10 @@
 """Two overview maps: the pipeline with "you are here", and the lessons of the course."""
 
+from collections.abc import Collection
+
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from .rendering import picture
+from .rendering import Picture, picture
 from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 
 __all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]
@@ -31,7 +33,7 @@ WIDE, HIGH = 148, 84  # pixels from box to box
 BOX = (118, 46)
 
 
-def pipeline_map(*here):
+def pipeline_map(*here: str) -> Picture:
     """Show the pipeline from prompt to picture, with the parts named in `here` marked. Returns a Picture.
 
     here: names from PARTS; none: nothing is marked.
@@ -84,7 +86,7 @@ def edge(a, b):
     return a[0] + t * dx, a[1] + t * dy
 
 
-def course_map(present, here=None):
+def course_map(present: Collection[str], here: str | None = None) -> Picture:
     """Show the lessons, five in a row; those in `present` are filled, the others are not yet written. Returns a Picture.
 
     present: names such as "00_start". here: the lesson that is open.

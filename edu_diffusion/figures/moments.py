@@ -1,12 +1,14 @@
 """The reverse process at one denoising step: x_t, predicted x_0, predicted noise and final picture; one run or two."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from .artists import mark
-from .rendering import picture
+from .hints import Array
+from .rendering import Picture, picture
 from .style import GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, array, canvas, fill, place, write
 
 __all__ = ["Moment", "timeline"]
@@ -19,13 +21,13 @@ class Moment(NamedTuple):
     """One run at one step."""
 
     words: str
-    noisy: object  # (3, H, W) in [-1, 1], the decoded latent
-    clean: object  # (3, H, W), the predicted x_0
-    eps: object  # (C, h, w), the predicted noise
-    result: object  # (3, H, W), the final picture
+    noisy: Array  # (3, H, W) in [-1, 1], the decoded latent
+    clean: Array  # (3, H, W), the predicted x_0
+    eps: Array  # (C, h, w), the predicted noise
+    result: Array  # (3, H, W), the final picture
 
 
-def timeline(moments, timesteps, i, swap=None):
+def timeline(moments: Sequence[Moment], timesteps: Sequence[int], i: int, swap: int | None = None) -> Picture:
     """Show x_t at step i, the predicted x_0, the predicted noise and the final picture, one row for each run.
 
     moments: one or two of Moment. timesteps: the timestep t of every step. i: the step shown, counted from 0.
@@ -92,7 +94,7 @@ def ruler(fig, x, y, width, timesteps, i, swap):
         write(fig, between + (3 if left else -3), below, "prompt swapped", SMALL, ha="left" if left else "right")
 
 
-def fitted(image, most):
+def fitted(image: Array, most: int) -> tuple[int, int]:
     """Return width and height for a picture: the largest integer multiple that fits `most`, or reduced to `most`."""
     height, width = image.shape[-2:]
     longer = max(height, width)

@@ -1,14 +1,17 @@
 """Is it memorised? A generated picture beside the nearest training pictures, and the difference from the first."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Array, Arrays
+from .rendering import Picture, picture
 from .style import AMOUNT, GAP, SMALL, array, canvas, rgb, show, write
 
 __all__ = ["nearest"]
 
 
-def nearest(image, references, labels, scale=3):
+def nearest(image: Array, references: Arrays, labels: Sequence[str], scale: int = 3) -> Picture:
     """Show a picture, the reference pictures nearest to it, and the difference from the first of them.
 
     image: (3, H, W) in [-1, 1], from the model. references: (N, 3, H, W), the nearest first. labels: N strings.

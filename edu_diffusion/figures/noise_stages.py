@@ -1,10 +1,13 @@
 """One picture at the same timestep of several noise schedules, and their curves with this timestep marked."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from .artists import DPI, mark, paste
+from .hints import Array, Numbers
 from .moments import fitted
-from .rendering import picture
+from .rendering import Picture, picture
 from .schedule_plots import FLOOR, LINES, plot, ratio
 from .static_layer import static_layer
 from .style import GAP, INK, QUIET, SMALL, array, canvas, place, write
@@ -17,7 +20,9 @@ LEAST = 640  # the least width of the whole
 BELOW = 270  # the height of the curves with their axes
 
 
-def noising(images, betas, t, quantity=QUANTITIES[0], what="One picture"):
+def noising(
+    images: Mapping[str, Array], betas: Mapping[str, Numbers], t: int, quantity: str = QUANTITIES[0], what: str = "One picture",
+) -> Picture:
     """Show the noisy pictures side by side; below, one curve for each schedule, with the timestep marked.
 
     images: {schedule: (3, H, W)}, noisy, at most five. betas: {schedule: (T,)} for the same schedules, in

@@ -1,8 +1,11 @@
 """How fast the error falls with more sampling steps: the order of a sampler, seen as a slope."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Numbers
+from .rendering import Picture, picture
 from .schedule_plots import LINES, plot
 from .style import INK, LIGHT, QUIET, SMALL, array, canvas
 
@@ -11,12 +14,12 @@ __all__ = ["order", "orders"]
 MARKERS = "os^Dv"
 
 
-def order(counts, errors):
+def order(counts: Numbers, errors: Numbers) -> float:
     """Return the negative slope of the error on logarithmic scales: 1 if twice the steps halve the error."""
     return -float(np.polyfit(np.log(array(counts)), np.log(array(errors)), 1)[0])
 
 
-def orders(counts, errors, named="steps"):
+def orders(counts: Numbers, errors: Mapping[str, Numbers], named: str = "steps") -> Picture:
     """Plot errors against the number of steps, both logarithmic, with lines of slope 1 and 2 for comparison.
 
     counts: N numbers of steps. errors: {method: N errors, above zero}, at most five. Returns a Picture.

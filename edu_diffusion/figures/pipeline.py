@@ -4,7 +4,10 @@ A Diagram is numbers and words only, so that the clickable map in the browser lo
 Arrows are data flow; thin lines inside the U-Net are its skip connections.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from .rendering import Picture
 
 __all__ = ["Arrow", "Box", "Details", "Diagram", "diagram"]
 
@@ -70,7 +73,7 @@ class Details(NamedTuple):
     title: str
     words: str
     facts: list  # pairs (what, value) of strings
-    picture: object
+    picture: Picture | None
     function: str  # its name
     code: str  # its source
     line: int  # from 0
@@ -78,7 +81,9 @@ class Details(NamedTuple):
     term: str  # in the glossary
 
 
-def diagram(down, up, skips, shapes, control=False):
+def diagram(
+    down: Sequence[str], up: Sequence[str], skips: Iterable[tuple[str, str]], shapes: Mapping[str, str], control: bool = False,
+) -> Diagram:
     """Lay out a run's boxes and arrows.
 
     down, up: the names of the U-Net's down and up blocks, in the order of their calls.

@@ -1,8 +1,11 @@
 """Clouds of points in the plane, side by side: the forward and reverse process in two dimensions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Arrays, Numbers
+from .rendering import Picture, picture
 from .style import BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, SMALL, array, canvas, panel, write
 
 __all__ = ["clouds"]
@@ -10,7 +13,9 @@ __all__ = ["clouds"]
 GROUPS = (BLUE, ORANGE, GREEN, PINK, INK)
 
 
-def clouds(points, labels, groups=None, limit=3.0, edge=182):
+def clouds(
+    points: Arrays, labels: Sequence[str], groups: Numbers | None = None, limit: float = 3.0, edge: int = 182,
+) -> Picture:
     """Show clouds of points, each in a square from -limit to limit, with its label below.
 
     points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), integers from 0 that

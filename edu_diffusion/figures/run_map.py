@@ -2,14 +2,17 @@
 
 import io
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.image import imread
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from .features import feature_maps
+from .hints import Array, Numbers
 from .map import sheet
-from .rendering import picture
+from .pipeline import Details, Diagram
+from .rendering import Picture, picture
 from .style import BLUE, GAP, INK, LIGHT, ORANGE, PAPER, QUIET, SIGNED, SMALL, TEXT, array, canvas, panel, place, write
 
 __all__ = ["grid", "run_map", "tensor", "token_strip"]
@@ -18,7 +21,7 @@ ROUND = {"data": 16, "network": 5, "formula": 5}
 FILLED = {"data": PAPER, "network": LIGHT, "formula": PAPER}
 
 
-def run_map(diagram, details=None):
+def run_map(diagram: Diagram, details: Details | None = None) -> Picture:
     """Show the boxes and arrows of a run; the box that `details` describe is marked, and opened below.
 
     diagram: see figures.pipeline. details: its Details, or None. Returns a Picture.
@@ -85,7 +88,7 @@ def line(axes, arrow):
         axes.text(*arrow.at, arrow.words, fontsize=8.5, color=QUIET, va="center")
 
 
-def tensor(x, name):
+def tensor(x: Array, name: str) -> Picture:
     """Show any tensor as a picture: a feature map (C, h, w), rows of numbers (N, width), or numbers (N,).
 
     name: of the tensor. Returns a Picture. Raises ValueError for other shapes.
@@ -99,7 +102,7 @@ def tensor(x, name):
                      "as one of a batch has.")
 
 
-def grid(x, name, labels=(), most=24):
+def grid(x: Array, name: str, labels: Sequence[str] = (), most: int = 24) -> Picture:
     """Show rows of numbers as coloured cells: purple below zero, orange above.
 
     x: (N, width). labels: for the first rows. most: only so many rows are drawn. Returns a Picture.
@@ -121,7 +124,7 @@ def grid(x, name, labels=(), most=24):
                         f"{x.min():.2g} to {x.max():.2g}.")
 
 
-def token_strip(pieces, ids, most=24):
+def token_strip(pieces: Sequence[str], ids: Numbers, most: int = 24) -> Picture:
     """Show the tokens of a prompt, each with its id.
 
     pieces: the tokens as strings. ids: their token ids. most: only so many are drawn. Returns a Picture.

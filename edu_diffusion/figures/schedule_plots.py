@@ -1,8 +1,11 @@
 """Noise schedules: how much signal is left at each timestep, and what a noisy picture looks like there."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Array, Numbers
+from .rendering import Picture, picture
 from .style import BLUE, GAP, GREEN, INK, LIGHT, ORANGE, PINK, QUIET, SMALL, array, canvas, panel, rgb, show, write
 
 __all__ = ["noise_level", "schedules"]
@@ -11,7 +14,7 @@ LINES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (INK, (0, (5, 
 FLOOR = 1e-5  # a lower signal-to-noise ratio is drawn at this value
 
 
-def schedules(abars, mark=None):
+def schedules(abars: Mapping[str, Numbers], mark: int | None = None) -> Picture:
     """Plot the signal left, abar, and the signal-to-noise ratio (logarithmic) against the timestep t.
 
     abars: {name: (T,)}, decreasing, in [0, 1]. mark: a timestep to be marked, or None. Returns a Picture.
@@ -38,7 +41,7 @@ def schedules(abars, mark=None):
                         f"signal-to-noise ratio against the timestep t; all curves fall. {told}.")
 
 
-def noise_level(image, abars, name, t, scale=3):
+def noise_level(image: Array, abars: Mapping[str, Numbers], name: str, t: int, scale: int = 3) -> Picture:
     """Show a noisy picture beside the curve of its schedule, with its timestep marked.
 
     image: (3, H, W), noisy. abars: {name: (T,)}; name: the schedule that is used; t: the timestep. Returns a

@@ -10,7 +10,7 @@ from .style import canvas
 __all__ = ["StaticLayer", "static_layer"]
 
 MOST = 16  # how many static layers are cached
-CACHE = {}
+CACHE: dict = {}
 
 
 class StaticLayer(NamedTuple):

@@ -1,14 +1,17 @@
 """Tensors as pictures: the channels of a latent, heat maps, and a text embedding."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .rendering import picture
+from .hints import Array, Arrays
+from .rendering import Picture, picture
 from .style import AMOUNT, GAP, QUIET, SIGNED, SMALL, TEXT, array, canvas, place, show, write
 
 __all__ = ["channels", "maps", "tokens"]
 
 
-def channels(tensors, labels, limit=3.0, scale=6):
+def channels(tensors: Arrays, labels: Sequence[str], limit: float = 3.0, scale: int = 6) -> Picture:
     """Show the channels of each latent in one row: purple below zero, orange above, white at zero.
 
     tensors: latents (4, h, w). labels: a string for each. limit: the value of the darkest colour. Returns a Picture.
@@ -27,14 +30,14 @@ def channels(tensors, labels, limit=3.0, scale=6):
                         "coloured maps, purple below zero and orange above.")
 
 
-def maps(amounts, labels, shared=True, scale=10):
+def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int = 10) -> Picture:
     """Show heat maps from 0 (dark blue) to the largest value (yellow): where something changed, and how much.
 
     amounts: N arrays (h, w), not negative. labels: N strings. shared: whether all are on one scale; if not, the
     colours show where, and only the labels how much. Returns a Picture.
     """
     amounts = [array(a) for a in amounts]
-    tops = [max(float(a.max()), 1e-12) for a in amounts]
+    tops = [max(float(np.max(a)), 1e-12) for a in amounts]
     edge, wide = amounts[0].shape[-1] * scale, amounts[0].shape[-1] * scale + 4 * GAP
     fig = canvas(len(amounts) * wide, edge + 46)
     for i, (amount, label) in enumerate(zip(amounts, labels, strict=True)):
@@ -46,7 +49,7 @@ def maps(amounts, labels, shared=True, scale=10):
                         f"{words}.")
 
 
-def tokens(c, words, limit=3.0):
+def tokens(c: Array, words: Sequence[str], limit: float = 3.0) -> Picture:
     """Show a text embedding as a picture: one row for each token, one column for each of its numbers.
 
     c: (tokens, width). words: a string for each token to be labelled. Returns a Picture.

@@ -1,15 +1,18 @@
 """Inside a U-Net: the time embedding of each step, and an ablation: the picture without one of its parts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .attention import place as where
-from .rendering import picture
+from .hints import Array, Arrays
+from .rendering import Picture, picture
 from .style import AMOUNT, GAP, INK, QUIET, SIGNED, SMALL, array, canvas, place, rgb, show, write
 
 __all__ = ["time_embedding", "without"]
 
 
-def without(image, other, name, scale=4):
+def without(image: Array, other: Array, name: str, scale: int = 4) -> Picture:
     """Show a picture, the result of the same run without one part of the network, and the difference of the two.
 
     image, other: (3, H, W) in [-1, 1]. name: the part that was taken out. scale: the edge of a pixel.
@@ -35,7 +38,7 @@ def without(image, other, name, scale=4):
                         f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.")
 
 
-def time_embedding(rows, timesteps, step):
+def time_embedding(rows: Arrays, timesteps: Sequence[int], step: int) -> Picture:
     """Show the time embedding that every ResNet block receives: a row for each step, a column for each number.
 
     rows: N vectors (width,). timesteps: t of each. step: the row that is marked, from 0. Returns a Picture.

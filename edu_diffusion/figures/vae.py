@@ -1,13 +1,15 @@
 """Latents as pictures: channels and edits, interpolation between two pictures, and file size against JPEG."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from .attention import place as where
+from .hints import Array, Arrays
 from .moments import EDGE, distance, fitted
-from .rendering import picture
+from .rendering import Picture, picture
 from .style import AMOUNT, GAP, ORANGE, QUIET, SIGNED, SMALL, array, canvas, fill, place, write
 
 __all__ = ["Coded", "edited_latent", "reconstructions", "ways"]
@@ -20,12 +22,12 @@ class Coded(NamedTuple):
     """A picture reconstructed from a compressed form of so many bytes."""
 
     words: str
-    image: object  # (3, H, W) in [-1, 1]
+    image: Array  # (3, H, W) in [-1, 1]
     nbytes: int
     db: float  # PSNR, decibels
 
 
-def edited_latent(rows, words=""):
+def edited_latent(rows: Sequence[tuple[str, Array, Array]], words: str = "") -> Picture:
     """Show latents, one per row: their channels, and the picture that each decodes to; at the end what changed.
 
     rows: one or two of (words, z_0 (C, h, w), picture (3, H, W)); the second is the edited one. words: what
@@ -66,7 +68,7 @@ def edit_told(rows, words):
     return f"{text} The decoded picture changed by {shift.mean():.2f} on average, {where(shift)}."
 
 
-def ways(rows, labels, words, mark=None):
+def ways(rows: Mapping[str, Arrays], labels: Sequence[str], words: str, mark: int | None = None) -> Picture:
     """Show the steps of an interpolation from one picture to another, one kind of interpolation per row.
 
     rows: {what is interpolated: N pictures (3, H, W)}. labels: N strings. words: what is shown, for the alt text.
@@ -98,7 +100,7 @@ def paces(images):
     return ", ".join(f"{distance(a, b):.2f}" for a, b in zip(images, images[1:]))
 
 
-def reconstructions(image, coded, mask=None, note=""):
+def reconstructions(image: Array, coded: Sequence[Coded], mask: Array | None = None, note: str = "") -> Picture:
     """Show a picture, and its reconstructions from several compressed forms; below, the errors.
 
     image: (3, H, W) in [-1, 1]. coded: a list of Coded. mask: (H, W), where the PSNR was measured, or

@@ -18,6 +18,8 @@ NO_SPACE = re.compile("No space left|not enough space", re.I)
 # The user's pip settings are kept, except those that would install outside the environment or hide the output.
 FORCED = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_QUIET": "0",
           "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+# How we start every Python: text is UTF-8 in any locale, and a random.py in the current folder does not replace Python's own.
+SAFELY = ("-X", "utf8", "-P")
 
 
 def say(text):
@@ -46,7 +48,7 @@ class Pip:
 
         Only these pass through here: pip draws a progress bar only where its stdout is the terminal itself.
         """
-        command = [str(self.python), "-m", "pip", "--log", str(self.log), *arguments]
+        command = [str(self.python), *SAFELY, "-m", "pip", "--log", str(self.log), *arguments]
         with subprocess.Popen(
             command,
             cwd=self.folder,

@@ -7,7 +7,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from edu_diffusion.install.pip import say
+from edu_diffusion.install.pip import SAFELY, say
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -38,7 +38,7 @@ def from_cpu_index(pin, pip):
 def installed_torch(pip):
     """Return the exact version, such as 2.13.0+cpu: pinning it keeps pip from trying others."""
     code = "from importlib.metadata import version; print(version('torch'))"
-    return subprocess.check_output([pip.python, "-c", code], text=True).strip()
+    return subprocess.check_output([pip.python, *SAFELY, "-c", code], text=True).strip()
 
 
 def torch_pin(root):

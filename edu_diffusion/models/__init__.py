@@ -3,11 +3,19 @@
     locate.py        from a name to a path: shipped names, folders, files and hub ids
     build.py         configurations of library classes
     checkpoint.py    load from a name, folder, file or hub id; save
+    hub.py           models from the hub, or from its local cache
     validate.py      validate files, with clear error messages
+    settings.py      read configurations, and bound the numbers in them
+    weights.py       weight files: where they are, and what is in them
+    kinds.py         what a file is, by the names of its tensors
+    sentences.py     one sentence for whatever a library raises
     single_file.py   one .safetensors file with the original key names: read and write
+    original.py      those names
     clip.py          CLIP with both encoders
     vocabulary.py    extend a tokenizer, and the embedding table of its text encoder
     lora.py          load a LoRA into a pipeline
+    lora_names.py    the names of its tensors
+    lora_scale.py    its scale, alpha / rank
     hypernetwork.py  hypernetworks: build, load, save
     control.py       ControlNets: build, load, save
     device.py        cuda, mps or cpu

@@ -9,16 +9,20 @@ import torch
 
 from ..data import files
 from ..errors import EduError
-from . import single_file, validate
+from . import single_file, validate, weights
 from .build import PARTS, assemble
 from .device import pick_device
-from .locate import path_of
+from .locate import as_path, path_of
+from .sentences import in_words, reachable
 from .silence import pipeline_class, quiet
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
+DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
+
+@reachable()
 def load(
     name: str | os.PathLike = "base", device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
     online: bool = False, config: str | os.PathLike | None = None,
@@ -31,7 +35,9 @@ def load(
     config: for a file without its configuration: the name, folder or hub id of a model of the same kind.
     Raises EduError when it is not a complete Stable Diffusion: the libraries accept a lot silently (see check.py).
     """
-    device, path = pick_device(device), pathlib.Path(name)
+    device, path = pick_device(device), as_path(name)
+    if dtype not in DTYPES:
+        raise EduError(f"dtype={dtype!r} is not possible: use torch.float32 or torch.float16.")
     if config and not path.is_file():
         raise EduError(f"config= is for a single file, which {str(name)!r} is not: leave it out.")
     if path.is_file():
@@ -39,6 +45,7 @@ def load(
     else:
         pipe = read(path_of(name, online), dtype)
     validate.words(name, pipe.tokenizer, pipe.text_encoder.config)
+    validate.schedule(name, pipe.scheduler)
     pipe.set_progress_bar_config(disable=True)
     with quiet():  # diffusers warns that a CPU cannot compute in fp16; today's PyTorch can
         return pipe.to(device)
@@ -47,25 +54,32 @@ def load(
 def read(root, dtype):
     """The pipeline in a folder."""
     validate.folder(root)
-    with quiet(), validate.in_words(root):
+    with quiet(), in_words(root):
         return pipeline_class().from_pretrained(
-            root, dtype=dtype, local_files_only=True, use_safetensors=True)
+            root, dtype=dtype, local_files_only=True, use_safetensors=True, variant=weights.variant(root))
 
 
 def save(pipe: "StableDiffusionPipeline", target: str | os.PathLike, card: dict | None = None) -> None:
     """Write a folder that vanilla diffusers opens: fp16 weights, tokenizer files for other tools, card.json.
 
     The folder is written atomically. card: dict for card.json (recipe, seed, seconds, ...); the sha256
-    of every file is added last.
+    of every file is added last. Raises EduError for a pipeline with an adapter in it, or with
+    numbers that half precision cannot hold.
     """
+    single_file.plain(pipe)
     with files.staged(target, card) as stage, quiet():
-        half = assemble(*(_half(getattr(pipe, part)) for part in PARTS))
+        half = assemble(*(_half(part, getattr(pipe, part)) for part in PARTS))
         half.save_pretrained(stage, safe_serialization=True)
         single_file.tidy(pipe, stage)
 
 
-def _half(part):
-    return copy.deepcopy(part).half() if isinstance(part, torch.nn.Module) else part
+def _half(name, part):
+    """A copy of a part in half precision; the tokenizer and the scheduler as they are."""
+    if not isinstance(part, torch.nn.Module):
+        return part
+    half = copy.deepcopy(part).half()
+    weights.refuse_infinite(f"The pipeline's {name}", half.state_dict())
+    return half
 
 
 def to_single_file(

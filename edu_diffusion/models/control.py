@@ -8,9 +8,10 @@ import torch
 
 from ..data import files
 from ..errors import EduError
-from . import validate
+from . import settings, validate, weights
 from .device import pick_device
 from .locate import NETWORK, control_folder
+from .sentences import in_words, reachable
 from .silence import quiet
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def build_controlnet(unet: "UNet2DConditionModel", widths: Sequence[int] = WIDTH
         return ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=tuple(widths))
 
 
+@reachable()
 def load_control(
     name: str | os.PathLike, device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
 ) -> "ControlNetModel":
@@ -39,17 +41,22 @@ def load_control(
     """
     from diffusers import ControlNetModel
     root = control_folder(name)
-    with validate.in_words(root):
-        config = ControlNetModel.load_config(root)
-    if config.get("_class_name") != "ControlNetModel":
-        raise EduError(f"{root} holds a {config.get('_class_name')}; expected a ControlNetModel.")
-    with validate.in_words(root), torch.device("meta"):
-        blank = ControlNetModel.from_config(config)
-    found = validate.header(root / NETWORK)
-    validate.tensors(root, validate.shapes(blank), found)
-    with quiet(), validate.in_words(root):
+    found = weights.header(root / NETWORK)
+    validate.tensors(root, weights.shapes(blank_control(root, found)), found)
+    with quiet(), in_words(root):
         net = ControlNetModel.from_pretrained(root, dtype=dtype, local_files_only=True, use_safetensors=True)
         return net.eval().to(pick_device(device))
+
+
+def blank_control(root, held):
+    """The ControlNetModel of a folder's configuration, with shapes but without numbers. held: {name: shape} of its weights."""
+    from diffusers import ControlNetModel
+    config = settings.read_json(root / "config.json")
+    if config.get("_class_name") != "ControlNetModel":
+        raise EduError(f"{root} holds a {config.get('_class_name')}; expected a ControlNetModel.")
+    settings.numbers(root / "config.json", config, held)
+    with settings.blank(root / "config.json", held):
+        return ControlNetModel.from_config(ControlNetModel.load_config(root))
 
 
 def control_card(name: str | os.PathLike) -> dict:
@@ -57,7 +64,7 @@ def control_card(name: str | os.PathLike) -> dict:
     path = control_folder(name) / "card.json"
     if not path.is_file():
         raise EduError(f"{path.parent} has no card.json; only models trained by this package have one.")
-    return validate.read_json(path)
+    return settings.read_json(path)
 
 
 def save_control(net: "ControlNetModel", target: str | os.PathLike, card: dict | None = None) -> None:
@@ -70,4 +77,5 @@ def save_control(net: "ControlNetModel", target: str | os.PathLike, card: dict |
     with files.staged(target, card) as stage, quiet():
         half = ControlNetModel.from_config(config)
         half.load_state_dict({key: value.detach().cpu() for key, value in net.state_dict().items()})
-        half.half().save_pretrained(stage, safe_serialization=True)
+        weights.refuse_infinite("The ControlNet", half.half().state_dict())
+        half.save_pretrained(stage, safe_serialization=True)

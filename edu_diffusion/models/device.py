@@ -20,7 +20,8 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
 def hardware(device: str | torch.device | None = None) -> str:
     """The hardware in use, for the model card: the graphics card's name, or the number of CPU cores in use."""
     own = pick_device(device)
-    return torch.cuda.get_device_name(own) if own.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
+    cores = torch.get_num_threads()
+    return torch.cuda.get_device_name(own) if own.type == "cuda" else f"{cores} CPU core{'s' * (cores > 1)}"
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -25,8 +25,9 @@ from torch import nn
 
 from ..data import files
 from ..errors import EduError
-from . import validate
+from . import settings, validate, weights
 from .locate import hyper_file
+from .sentences import few, in_words, reachable
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -68,14 +69,14 @@ def save_hyper(
 ) -> None:
     """Write networks to one .safetensors file, in half precision."""
     import safetensors.torch
-    tensors = {f"{width}.{kind}.linear.{key}": value.detach().cpu().half().contiguous()
-               for width, pair in networks.items() for kind, part in zip("kv", pair)
-               for key, value in part.state_dict().items()}
+    tensors = {name: value.detach().cpu().half().contiguous() for name, value in named(networks).items()}
+    weights.refuse_infinite("The hypernetwork", tensors)
     facts = {"layer_structure": json.dumps(list(layers)), "activation_func": activation,
              "multiplier": str(multiplier), "name": name, "step": str(step)}
     files.write_bytes(path, safetensors.torch.save(tensors, {"edu_diffusion_hypernetwork": json.dumps(facts)}))
 
 
+@reachable()
 def load_hyper(
     source: str | os.PathLike, pipe: "StableDiffusionPipeline | None" = None,
 ) -> dict[int, tuple[nn.Module, nn.Module]]:
@@ -87,27 +88,34 @@ def load_hyper(
     path = hyper_file(source)
     facts, tensors = contents(path)
     widths = sorted({int(key.partition(".")[0]) for key in tensors})
-    networks = build_hyper(widths, tuple(facts["layer_structure"]), facts["activation_func"])
-    for width, pair in networks.items():
-        for kind, part in zip("kv", pair):
-            start = f"{width}.{kind}.linear."
-            state = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-            validate.tensors(path, validate.shapes(part), {key: tuple(value.shape) for key, value in state.items()})
-            part.load_state_dict(state)
+    recipe = (widths, facts["layer_structure"], facts["activation_func"])
+    with settings.blank(path, held := {key: tuple(value.shape) for key, value in tensors.items()}):
+        blank = build_hyper(*recipe)  # compared before memory is taken for what the settings say
+    validate.tensors(path, {name: tuple(value.shape) for name, value in named(blank).items()}, held)
+    networks = build_hyper(*recipe)
+    for name, value in named(networks).items():
+        value.copy_(tensors[name])
     return networks if pipe is None else used(path, networks, pipe)
+
+
+def named(networks):
+    """{name in a file: tensor} of networks; the tensors are the networks' own."""
+    return {f"{width}.{kind}.linear.{key}": value for width, pair in networks.items() for kind, part in zip("kv", pair)
+            for key, value in part.state_dict().items()}
 
 
 def contents(path):
     """The settings and tensors of a file. Raises EduError when it is not a hypernetwork's."""
     import safetensors
-    strange = [name for name in validate.header(path) if not NAME.fullmatch(name)]
+    strange = [name for name in weights.header(path) if not NAME.fullmatch(name)]
     with safetensors.safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get("edu_diffusion_hypernetwork")
         if strange or text is None:
-            raise EduError(f"{path} is not a hypernetwork: it holds {validate.few(strange) or 'no settings'}.")
-        with validate.in_words(path):
+            raise EduError(f"{path} is not a hypernetwork: it holds {few(strange) or 'no settings'}.")
+        with in_words(path):
             facts = json.loads(text)
-            facts["layer_structure"] = json.loads(facts["layer_structure"])
+            facts["layer_structure"] = tuple(json.loads(facts["layer_structure"]))
+            facts["activation_func"] = str(facts["activation_func"])
         return facts, {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
 
 

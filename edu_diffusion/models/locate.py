@@ -1,6 +1,5 @@
 """From a name to a path: the one place that knows shipped names, folders, files and hub ids."""
 
-import contextlib
 import os
 import pathlib
 import re
@@ -8,7 +7,9 @@ import re
 from ..data import checksums, files
 from ..errors import EduError
 from . import validate
-from .silence import pipeline_class
+from .hub import from_hub
+from .sentences import few
+from .settings import read_json
 
 MODEL = "model.safetensors"  # the libraries' name for the weights of a CLIP,
 NETWORK = "diffusion_pytorch_model.safetensors"  # of any network of diffusers,
@@ -18,9 +19,16 @@ HYPERNETWORK = "hypernetwork.safetensors"  # they have no hypernetworks: our own
 
 def there(name):
     """The path that a name stands for: an existing one, else the folder of a shipped checkpoint; None without either."""
-    path, own = pathlib.Path(name), files.PACKAGE / "checkpoints" / str(name)
+    path, own = as_path(name), files.PACKAGE / "checkpoints" / str(name)
     files.bring_back(path)
     return next((p for p in (path, own) if p.exists()), None)
+
+
+def as_path(name):
+    """A name as a path. Raises EduError for what cannot be one, such as None."""
+    if not isinstance(name, (str, os.PathLike)):
+        raise EduError(f"{name!r} is not a name: give the name of a shipped model, or the path of a folder or file.")
+    return pathlib.Path(name)
 
 
 def shipped(pattern):
@@ -50,18 +58,18 @@ def path_of(name: str | os.PathLike, online: bool = False) -> pathlib.Path:
 
 def clip_folders(name):
     """The folders of a CLIP and its tokenizer, usually the same. Raises EduError when there is none or files are missing."""
-    root = words = there(name) or pathlib.Path(name)
+    root = words = there(name) or as_path(name)
     checksums.check(root)
     if (root / "clip").is_dir():  # as the recipe writes it
         root, words = root / "clip", root / "tokenizer"
     if not (root / "config.json").is_file():
         raise EduError(f"There is no CLIP {str(name)!r}: give a folder with config.json, {MODEL} and the tokenizer's files, "
                        "or the shipped one, 'clip'.")
-    if validate.read_json(root / "config.json").get("model_type") != "clip":
+    if read_json(root / "config.json").get("model_type") != "clip":
         raise EduError(f"{root} holds another model; expected the folder of a CLIPModel.")
     lacking = [str(file) for file in (root / MODEL, *validate.word_files(words)) if not file.is_file()]
     if lacking:
-        raise EduError(f"{validate.few(lacking)} is missing: copy or download it again.")
+        raise EduError(f"{few(lacking)} is missing: copy or download it again.")
     return root, words
 
 
@@ -83,13 +91,15 @@ def control_folder(name):
 
 def is_control(path):
     """Whether a config.json is a ControlNet's."""
-    return validate.read_json(path).get("_class_name") == "ControlNetModel"
+    return read_json(path).get("_class_name") == "ControlNetModel"
 
 
 def adapter_file(source):
     """The path of an adapter's .safetensors file. Raises EduError when there is none."""
     path = there(source)
-    found = sorted(path.glob("*.safetensors")) if path and path.is_dir() else [path or pathlib.Path(source)]
+    found = [path or as_path(source)]
+    if found[0].is_dir():
+        found = sorted(p for p in found[0].iterdir() if p.suffix == ".safetensors")
     own = [p for p in found if p.name == LORA] or found
     if len(own) != 1 or not own[0].is_file():
         raise EduError(f"{source} is not an adapter: give one .safetensors file, or a folder with one in it.")
@@ -103,38 +113,10 @@ def adapter_file(source):
 
 def hyper_file(source):
     """The path of a hypernetwork's .safetensors file. Raises EduError when there is none."""
-    path = pathlib.Path(source)
+    path = as_path(source)
     path = path / HYPERNETWORK if path.is_dir() else path
     if path.suffix != ".safetensors" or not path.is_file():
         why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a hypernetwork's .safetensors file"
         raise EduError(f"{path} is {why}.")
     checksums.check(path.parent)
     return path
-
-
-# ---------------------------------------------------------------- the hub
-
-def from_hub(name, online):
-    """The local folder of a hub id, downloaded first if online; pickles are never downloaded."""
-    try:
-        with network(online):
-            found = pipeline_class().download(name, local_files_only=not online, use_safetensors=True)
-            return pathlib.Path(found)
-    except Exception as error:  # any failure of network or hub
-        if not online:
-            raise EduError(f"There is no folder {name!r} here and no such hub id in the local cache; "
-                           f"load({name!r}, online=True) downloads it from the hub.") from error
-        raise EduError(f"{name!r} could not be downloaded from the hub ({validate.first_line(error)}); "
-                       f"check the id and the network.") from error
-
-
-@contextlib.contextmanager
-def network(online):
-    """Allow the hub library to use the network inside the block, if asked; this package sets it to offline."""
-    from huggingface_hub import constants
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before and not online
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before

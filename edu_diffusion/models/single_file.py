@@ -14,26 +14,20 @@ import json
 import pathlib
 import tempfile
 
+import torch
+
 from ..data import files
 from ..errors import EduError
 from . import validate
 from .build import PARTS, assemble
+from .kinds import alone
+from .original import as_kept, canonical, known, original_names
+from .sentences import in_words
 from .silence import pipeline_class, quiet
+from .weights import header, refuse_infinite, shapes
 
 KEY = "edu_diffusion"  # one entry only: safetensors writes several in random order
 SETTINGS = (*validate.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
-PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.",
-          "text_encoder": "cond_stage_model.transformer.text_model."}
-UNET = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
-        "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
-        "mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1",
-        "mid_block.resnets.1": "middle_block.2"}
-RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1",
-          "norm2": "out_layers.0", "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
-VAE = {"mid_block.resnets.0": "mid.block_1", "mid_block.resnets.1": "mid.block_2",
-       "mid_block.attentions.0": "mid.attn_1", "group_norm": "norm",
-       "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out",
-       "conv_shortcut": "nin_shortcut", "conv_norm_out": "norm_out"}
 
 
 def write(pipe, path, dtype):
@@ -42,14 +36,23 @@ def write(pipe, path, dtype):
     with tempfile.TemporaryDirectory() as folder:
         texts = settings(pipe, pathlib.Path(folder))
         blanks = validate.configuration(pathlib.Path(folder))
+    plain(pipe)
     all_tensors = {}
     for part, blank in blanks.items():
-        where = f"The pipeline's {part} (an adapter must be fused or unloaded first)"
-        validate.tensors(where, validate.shapes(blank), validate.shapes(getattr(pipe, part)))
+        validate.tensors(f"The pipeline's {part}", shapes(blank), shapes(getattr(pipe, part)))
         state = getattr(pipe, part).state_dict()
         all_tensors |= {original: as_kept(original, state[name].to("cpu", dtype)).contiguous()
                         for name, original in original_names(part, blank).items()}
+    refuse_infinite("The pipeline", all_tensors)
     files.write_bytes(path, safetensors.torch.save(all_tensors, {KEY: json.dumps(texts)}))
+
+
+def plain(pipe):
+    """Raise EduError for a pipeline with an adapter in it: its layers have other names then, which no plain call would find."""
+    for part in ("unet", "text_encoder", "vae"):
+        if any(".base_layer." in name for name in getattr(pipe, part).state_dict()):
+            raise EduError(f"The pipeline's {part} has an adapter in it, which must be fused or unloaded first: call "
+                           "pipe.fuse_lora() to keep its effect, and then pipe.unload_lora_weights().")
 
 
 def settings(pipe, folder):
@@ -77,17 +80,38 @@ def read(path, dtype, root=None):
     if path.suffix != ".safetensors":
         why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{path} is {why}.")
-    found = known(validate.header(path))
-    with contextlib.nullcontext(root) if root else own_settings(path) as folder:
-        wanted = {}
-        for part, blank in validate.configuration(folder).items():
-            state = blank.state_dict()
-            wanted |= {original: tuple(as_kept(original, state[name]).shape)
-                       for name, original in original_names(part, blank).items()}
-        validate.tensors(path, wanted, found)
-        with quiet(), validate.in_words(path):
+    found = header(path)
+    if what := alone(found):
+        raise EduError(f"{path} is {what}.")
+    with contextlib.nullcontext(root) if root else own_settings(path) as folder, in_words(path):
+        validate.tensors(path, expected(folder, found), known(found))
+        with quiet():
             return pipeline_class().from_single_file(
-                str(path), config=str(folder), dtype=dtype, local_files_only=True)
+                str(path), config=str(folder), dtype=dtype, local_files_only=True,
+                text_encoder=text_encoder(path, folder).to(dtype))
+
+
+def expected(folder, held):
+    """{original name: shape} of the configuration in a folder. held: {name: shape} of the weights."""
+    wanted = {}
+    for part, blank in validate.configuration(folder, held).items():
+        state = blank.state_dict()
+        wanted |= {original: tuple(as_kept(original, state[name]).shape)
+                   for name, original in original_names(part, blank).items()}
+    return wanted
+
+
+def text_encoder(path, folder):
+    """The text encoder in a file; the library does not know all the names that its tensors can have."""
+    import safetensors
+    from transformers import CLIPTextConfig, CLIPTextModel
+    with torch.random.fork_rng(devices=[]):  # it begins with random weights
+        model = CLIPTextModel(CLIPTextConfig.from_pretrained(pathlib.Path(folder) / "text_encoder"))
+    names = {original: name for name, original in original_names("text_encoder", model).items()}
+    with safetensors.safe_open(path, "pt") as file:
+        own = [name for name in file.keys() if canonical(name) in names]  # noqa: SIM118
+        model.load_state_dict({names[canonical(name)]: file.get_tensor(name) for name in own})
+    return model.eval()
 
 
 @contextlib.contextmanager
@@ -98,7 +122,7 @@ def own_settings(path):
         text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise EduError(f"{path} does not contain its configuration: pass config= with the folder of a model of the same kind.")
-    with validate.in_words(path), tempfile.TemporaryDirectory() as folder:
+    with in_words(path), tempfile.TemporaryDirectory() as folder:
         texts = json.loads(text)
         for name in texts.keys() & set(SETTINGS):
             target = pathlib.Path(folder, name)
@@ -108,61 +132,3 @@ def own_settings(path):
             yield pathlib.Path(folder)
         except EduError as error:  # which names the temporary folder
             raise EduError(str(error).replace(folder, str(path))) from error
-
-
-def known(found):
-    """{name: shape} without entries of other programs: schedules (names without a dot), averaged weights, positions."""
-    flat = [name for name, shape in found.items() if ".mid.attn_1." in name and len(shape) == 2]
-    found = {**found, **{name: (*found[name], 1, 1) for name in flat}}  # a matrix is accepted for a 1 x 1 convolution
-    return {name: shape for name, shape in found.items()
-            if "." in name and not name.startswith("model_ema.") and not name.endswith("position_ids")}
-
-
-def as_kept(original, tensor):
-    """The VAE's attention uses 1 x 1 convolutions in the original, matrices in the library."""
-    return tensor[:, :, None, None] if ".mid.attn_1." in original and tensor.ndim == 2 else tensor
-
-
-# ---------------------------------------------------------------- the names
-
-def original_names(part, model):
-    """{name of a tensor in the library's model: its name in the original file}"""
-    tables = {"unet": unet_table, "vae": vae_table, "text_encoder": lambda config: {}}
-    table, names = tables[part](model.config), {}
-    for name in model.state_dict():
-        inside = RESNET if part == "unet" and ".resnets." in name else {}
-        names[name] = PREFIX[part] + renamed(name.removeprefix("text_model."), {**table, **inside})
-    return names
-
-
-def renamed(name, table):
-    """A dotted name with every entry of the table replaced."""
-    name = f".{name}."
-    for old, new in table.items():
-        name = name.replace(f".{old}.", f".{new}.")
-    return name[1:-1]
-
-
-def unet_table(config):
-    """Map the library's resolution levels to the original's lists of input and output blocks."""
-    table, layers = dict(UNET), config.layers_per_block
-    for level, up in enumerate(config.up_block_types):
-        first = level * (layers + 1)  # a level takes layers + 1 places in either list
-        table[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{first + layers + 1}.0.op"
-        after = 2 if "Attn" in up else 1
-        table[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{first + layers}.{after}"
-        for j in range(layers + 1):
-            for kind, place in (("resnets", 0), ("attentions", 1)):
-                table[f"down_blocks.{level}.{kind}.{j}"] = f"input_blocks.{first + j + 1}.{place}"
-                table[f"up_blocks.{level}.{kind}.{j}"] = f"output_blocks.{first + j}.{place}"
-    return table
-
-
-def vae_table(config):
-    """The original numbers the decoder's resolution levels from the finest, the library from the coarsest."""
-    table, levels = dict(VAE), len(config.up_block_types)
-    for level in range(levels):
-        for side, number in (("down", level), ("up", levels - 1 - level)):
-            table[f"{side}_blocks.{level}.resnets"] = f"{side}.{number}.block"
-            table[f"{side}_blocks.{level}.{side}samplers.0"] = f"{side}.{number}.{side}sample"
-    return table

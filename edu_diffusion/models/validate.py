@@ -4,68 +4,90 @@ The libraries accept a lot silently: a tokenizer without files has two tokens, a
 or empty, a surplus one is dropped, a pickle with weights is opened, a folder of another pipeline is accepted.
 """
 
-import contextlib
-import json
-
-import torch
-
 from ..errors import EduError
+from . import settings
+from .kinds import alone
+from .sentences import few, in_words
+from .settings import read_json
+from .weights import header, of_part, shapes, weight_files
 
 CLASSES = {"vae": "AutoencoderKL", "text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"}
-STEMS = {"vae": "diffusion_pytorch_model", "text_encoder": "model", "unet": "diffusion_pytorch_model"}
-LIBRARIES = {None, "diffusers", "transformers", "stable_diffusion"}  # the last one is the safety checker's
+LIBRARIES = [None, "diffusers", "transformers", "stable_diffusion"]  # the last one is the safety checker's
 SETTINGS = ("model_index.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json",
             *(f"{part}/config.json" for part in CLASSES))
 PICKLES = {".bin", ".ckpt", ".pkl", ".pt", ".pth"}
 WHY_NOT = "a pickle, which can run arbitrary code when it is opened: convert it to .safetensors"
-OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 
 
 def folder(root):
     """Raise EduError unless `root` is the folder of a complete Stable Diffusion."""
+    index(root)
     files = {part: weight_files(root, part) for part in CLASSES}
-    blanks = configuration(root, [path for paths in files.values() for path in paths])
-    for part, blank in blanks.items():
-        found = {name: shape for path in files[part] for name, shape in header(path).items()}
-        tensors(root / part, modern(shapes(blank)), modern(found))
+    lacking(root, [path for paths in files.values() for path in paths])
+    held = {part: {name: shape for path in files[part] for name, shape in header(path).items()} for part in CLASSES}
+    for part, blank in blanks(root, held).items():
+        tensors(root / part, of_part(part, shapes(blank)), of_part(part, held[part]))
 
 
-def configuration(root, weights=()):
-    """Raise EduError unless a folder has the configuration of a Stable Diffusion, and the files `weights`.
+def configuration(root, held=None):
+    """Raise EduError unless a folder has the configuration of a Stable Diffusion. held: {name: shape} of its weights, if known.
 
     Returns {part: the library's module on the meta device, with shapes but without numbers}.
     """
+    index(root)
+    lacking(root, [])
+    return blanks(root, dict.fromkeys(CLASSES, held))
+
+
+def index(root):
+    """Refuse a folder whose model_index.json, if there is one, is another pipeline's."""
     if (root / "model_index.json").exists():
         classes(root, read_json(root / "model_index.json"))
-    lacking(root, weights)
-    blanks = {part: blank_model(root, part) for part in CLASSES}
-    fitting(root, **{part: blank.config for part, blank in blanks.items()})
-    return blanks
+
+
+def blanks(root, held):
+    """{part: its blank model}. held: {part: {name: shape} of its weights, or None}. Raises EduError if they do not fit together."""
+    path = root / "scheduler" / "scheduler_config.json"
+    settings.numbers(path, read_json(path))
+    read_json(root / "tokenizer" / "tokenizer_config.json")
+    for path in word_files(root / "tokenizer"):
+        with in_words(path):
+            settings.refuse_large(path)
+    built = {part: blank_model(root, part, held[part]) for part in CLASSES}
+    fitting(root, **{part: blank.config for part, blank in built.items()})
+    return built
 
 
 def classes(root, index):
     """Refuse another pipeline, and parts of other classes or from other libraries."""
     if index.get("_class_name") != "StableDiffusionPipeline":
-        raise EduError(f"{root} holds a {index.get('_class_name')}; "
-                       "expected a StableDiffusionPipeline.")
+        raise EduError(f"{root} holds a {str(index.get('_class_name'))[:100]}; expected a StableDiffusionPipeline.")
     parts = {name: value for name, value in index.items() if isinstance(value, list)}
     for part, wanted in {**CLASSES, "tokenizer": "CLIPTokenizer"}.items():
         if wanted not in (str(name).removesuffix("Fast") for name in parts.get(part, [])):
-            raise EduError(f"{root}: its {part} is {parts.get(part)}; expected a {wanted}.")
-    foreign = [value for value in parts.values() if not LIBRARIES.issuperset(value[:1])]
+            raise EduError(f"{root}: its {part} is {str(parts.get(part))[:100]}; expected a {wanted}.")
+    foreign = [value for value in parts.values() if value and value[0] not in LIBRARIES]
     if foreign:
-        raise EduError(f"{root} requires code from elsewhere, {foreign[0]}; "
+        raise EduError(f"{root} requires code from elsewhere, {str(foreign[0])[:100]}; "
                        "only code from diffusers and transformers is allowed.")
 
 
 def lacking(root, weights):
-    """Refuse a folder that lacks required files."""
+    """Refuse a folder that lacks required files, and say what it holds instead."""
     needed = [*(root / name for name in SETTINGS), *word_files(root / "tokenizer"), *weights]
     names = [path.relative_to(root).as_posix() for path in needed if not path.is_file()]
     if names:
-        pickles = [path.name for place in ("*", "*/*") for path in root.glob(place) if path.suffix in PICKLES]
-        hint = f" ({pickles[0]} is {WHY_NOT})" if pickles else ""
-        raise EduError(f"{root} is not a Stable Diffusion folder: it lacks {few(names)}{hint}.")
+        raise EduError(f"{root} is not a Stable Diffusion folder: it lacks {few(names)}{instead(root)}.")
+
+
+def instead(root):
+    """What a folder holds that may have been meant: a pickle, or the weights of something else."""
+    files = sorted(path for place in ("*", "*/*") for path in root.glob(place) if path.is_file())
+    if pickles := [path for path in files if path.suffix in PICKLES]:
+        return f" ({pickles[0].name} is {WHY_NOT})"
+    others = [path for path in files if path.parent == root and path.suffix == ".safetensors"]
+    found = [(path.name, what) for path in others if (what := alone(header(path)))]
+    return f" ({found[0][0]} is {found[0][1]})" if found else ""
 
 
 def word_files(folder):
@@ -74,11 +96,13 @@ def word_files(folder):
     return [whole] if whole.exists() else [folder / "vocab.json", folder / "merges.txt"]
 
 
-def blank_model(root, part):
-    """A part built from its configuration, with shapes but without numbers."""
+def blank_model(root, part, held=None):
+    """A part built from its configuration, with shapes but without numbers. held: {name: shape} of its weights, if known."""
     import diffusers
     import transformers
-    with in_words(root / part / "config.json"), torch.device("meta"):
+    path = root / part / "config.json"
+    settings.numbers(path, read_json(path), held)
+    with settings.blank(path, held):
         if part == "text_encoder":
             return transformers.CLIPTextModel(transformers.CLIPTextConfig.from_pretrained(root / part))
         kind = getattr(diffusers, CLASSES[part])
@@ -100,9 +124,17 @@ def words(where, tokenizer, config):
     if len(tokenizer) != config.vocab_size:
         raise EduError(f"{where}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
                        f"{config.vocab_size}; the tokenizer's files are damaged or belong to another model.")
-    if tokenizer.model_max_length > config.max_position_embeddings:
+    if not 3 <= tokenizer.model_max_length <= config.max_position_embeddings:
         raise EduError(f"{where}: the tokenizer truncates prompts at {tokenizer.model_max_length} tokens, the "
-                       f"text encoder reads {config.max_position_embeddings}; its files belong to another model.")
+                       f"text encoder reads 3 to {config.max_position_embeddings}; its files belong to another model.")
+
+
+def schedule(where, scheduler):
+    """Refuse a noise schedule whose arithmetic gives infinite or undefined numbers."""
+    kept = getattr(scheduler, "alphas_cumprod", None)
+    if kept is not None and not bool(((kept >= 0) & (kept <= 1)).all()):
+        raise EduError(f"{where}: its noise schedule is impossible, with betas from {scheduler.config.get('beta_start')} to "
+                       f"{scheduler.config.get('beta_end')}; they must be between 0 and 1: copy or download it again.")
 
 
 def tensors(where, wanted, found):
@@ -113,62 +145,3 @@ def tensors(where, wanted, found):
                         ("also has", found.keys() - wanted.keys())]:
         if names:
             raise EduError(f"{where} does not match its configuration: it {what} {few(sorted(names))}.")
-
-
-def shapes(model):
-    """{name: shape} of a module's tensors."""
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def modern(named):
-    """{name: value} with today's parameter names; Stable Diffusion 1.5's folder uses older ones."""
-    new = {}
-    for name, value in named.items():
-        for old, now in OLD_NAMES.items():
-            name = name.replace(old, now)
-        new[name.removeprefix("text_model.")] = value
-    return {name: value for name, value in new.items() if not name.endswith("position_ids")}
-
-
-def weight_files(root, part):
-    """The weight files of a part: a single one, or the shards that an index lists."""
-    single = root / part / f"{STEMS[part]}.safetensors"
-    index = single.with_name(f"{single.name}.index.json")
-    several = sorted(set(read_json(index).get("weight_map", {}).values())) if index.exists() else []
-    return [single.with_name(name) for name in several] or [single]
-
-
-def header(path):
-    """{name: shape} of all tensors in a .safetensors file."""
-    import safetensors
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise EduError(f"{path} is not a complete .safetensors file ({error}); copy or download it again.") from error
-
-
-def read_json(path):
-    """The dictionary in a JSON file."""
-    with in_words(path):
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-@contextlib.contextmanager
-def in_words(where):
-    """Turn any exception that a library raises inside the block into one clear EduError."""
-    try:
-        yield
-    except EduError:
-        raise
-    except Exception as error:
-        raise EduError(f"{where} is not part of a valid Stable Diffusion: {first_line(error)}") from error
-
-
-def first_line(error):
-    return str(error).strip().split("\n")[0] or type(error).__name__
-
-
-def few(names):
-    """The first names of a list, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from .vae import sample_latent
+from .validate import check_picture
 
 __all__ = ["decode", "embed", "encode", "to_uint8"]
 
@@ -53,7 +54,8 @@ def decode(pipe, z_0):
     Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.decode.
     """
     with in_use(pipe.vae):
-        return pipe.vae.decode(z_0 / pipe.vae.config.scaling_factor, return_dict=False)[0].clamp(-1, 1)
+        x_0 = pipe.vae.decode(z_0 / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    return check_picture(x_0).clamp(-1, 1)
 
 
 def to_uint8(x):

@@ -48,7 +48,7 @@ def sample(model, x_T, levels, step=ddim_step, generator=None):
     for i, ((t, abar_t), (s, abar_s)) in enumerate(itertools.pairwise(check_levels(levels))):
         eps = check_like("model", model(x_t, t), x_t)
         x_0 = predict_x0(x_t, eps, abar_t)
-        x_s = check_finite(own(x_t, eps, abar_t, abar_s, x_0, s), x_t, i, t)
+        x_s = check_finite(own(x_t, eps, abar_t, abar_s, x_0, s), x_t, i, t, abar_t)
         yield SampleState(i, t, s, x_t, eps, x_0, x_s)
         x_t = x_s
 

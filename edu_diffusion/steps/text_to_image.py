@@ -16,7 +16,7 @@ from .guidance import GUIDANCE, STEPS, guidance_at, guide
 from .latents import decode, embed, in_use
 from .noise import q_sample
 from .sampling import with_extras
-from .validate import StepError, check_finite, check_pipeline, check_prompts
+from .validate import StepError, check_finite, check_pipeline, check_prompts, check_whole
 
 __all__ = ["State", "draw", "final", "generate", "initial_noise"]
 
@@ -71,7 +71,7 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
         eps_u, eps_c, eps = (to_eps(o, z_t, abar_t, kind) for o in (out_u, out_c, out))
         z_0 = to_x0(out, z_t, abar_t, kind)
         z_s = own(z_t, eps, abar_t, abar_s, z_0, s) if step else q_sample(z_0, eps, abar_s)
-        yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, check_finite(z_s, z_t, i, t))
+        yield State(i, t, s, z_t, eps_u, eps_c, eps, z_0, check_finite(z_s, z_t, i, t, abar_t))
         z_t = z_s
 
 
@@ -86,7 +86,7 @@ def draw(pipe, prompt, *, seed=0, batch=None, **settings):
     Source: Rombach et al. 2022, section 3. Twin: diffusers.StableDiffusionPipeline.__call__ with a DDIMScheduler.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-    batch = batch or (40 if pipe.device.type == "cpu" else 250)
+    batch = check_whole("batch", (40 if pipe.device.type == "cpu" else 250) if batch is None else batch, 1, 10_000)
     firsts = range(0, max(len(prompts), 1), batch)
     return torch.cat([final(pipe, generate(pipe, prompts[i:i + batch], seed=seed + i, **settings)) for i in firsts])
 

@@ -109,9 +109,19 @@ def check_like(name, x, x_t):
     return x
 
 
-def check_finite(x_s, x_t, i, t):
+def check_finite(x_s, x_t, i, t, abar_t=1.0):
     """Return x_s, or raise ValueError if the next step could not use it."""
     if not check_like("step", x_s, x_t).isfinite().all():
-        raise StepError(f"Step {i + 1} (t = {t}) gave NaN or infinite numbers; "
-                         "lower the guidance scale, use float32, or check your own function.")
+        cause = ("abar is 0 there (zero terminal SNR), so that x_t holds nothing of the picture: use a model that predicts v, "
+                 "or begin at an earlier timestep" if abar_t == 0 else
+                 "lower the guidance scale, use float32, or check your own function")
+        raise StepError(f"Step {i + 1} (t = {t}) gave NaN or infinite numbers; {cause}.")
     return x_s
+
+
+def check_picture(x_0):
+    """Return decoded pictures, or raise ValueError if a number in them is not finite: they would be saved as black."""
+    if not x_0.isfinite().all():
+        raise StepError("The decoder of the VAE gave NaN or infinite numbers, so there is no picture; use float32 "
+                        "(the VAEs of some models overflow in float16), and check the latent.")
+    return x_0

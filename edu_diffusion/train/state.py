@@ -115,8 +115,7 @@ def digest(tensors):
     total = hashlib.sha256()
     for name in sorted(tensors):
         total.update(name.encode())
-        total.update(tensors[name].contiguous().view(torch.uint8).numpy() if tensors[name].dim() else
-                     tensors[name].reshape(1).view(torch.uint8).numpy())
+        total.update(tensors[name].flatten().contiguous().view(torch.uint8).numpy())
     return total.hexdigest()
 
 

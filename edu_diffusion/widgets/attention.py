@@ -4,9 +4,11 @@ from ..figures import attention_overlay
 from ..steps import GUIDANCE
 from ..trace import by_word, cross_attention, heat_maps, modules, record_attention
 from ..trace import words as word_spans
-from .controls import choice, cut, seeds, ticked, words
+from .controls import choice, seeds, ticked, words
 from .explore import Explore
+from .hints import DType, Pipeline
 from .images import small
+from .messages import cut
 from .recorded import Runs
 
 __all__ = ["AttentionExplorer"]
@@ -24,8 +26,10 @@ class AttentionExplorer(Explore):
     dtype: what the trace keeps, as for `record_attention`; None is the model's own.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
-                 dtype=None):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
+        guidance: float = GUIDANCE, dtype: DType | None = None,
+    ) -> None:
         recorded = RecordedAttention(pipe, steps, guidance, dtype)
         each_step = [("mean of all", ALL), *((str(i + 1), i) for i in range(steps))]
         resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(recorded.layers))]

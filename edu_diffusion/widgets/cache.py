@@ -1,8 +1,11 @@
 """A cache: what was computed once is not computed again, for the same question and the same weights."""
 
 import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from inspect import isgenerator
+from typing import Any
 
+from .hints import Messages, Module, Pipeline
 from .progress import finished
 
 __all__ = ["Cache", "networks", "version"]
@@ -17,18 +20,18 @@ class Cache:
     Threads may share a cache: each gets the answer to its own question.
     """
 
-    def __init__(self, most, size=lambda answer: 1):
+    def __init__(self, most: int, size: Callable[[Any], int] = lambda answer: 1) -> None:
         self._most = most
         self._size = size
         self._lock = threading.Lock()  # held to look up and to store, never while an answer is computed
         self.forget()
 
-    def forget(self):
+    def forget(self) -> None:
         """Drop all answers."""
-        self._answers = {}  # the one used last is at the end
+        self._answers: dict[Hashable, Any] = {}  # the one used last is at the end
         self._total = 0
 
-    def ask(self, question, compute, *modules):
+    def ask(self, question: Hashable, compute: Callable[[], Any], *modules: Module) -> Messages[Any]:
         """A generator that returns the answer, and yields the messages of `compute` if that has to run.
 
         question: anything that can be the key of a dictionary. compute: a function without arguments that returns the
@@ -44,11 +47,13 @@ class Cache:
             self._store(key, answer)
         return answer
 
-    def get(self, question, compute, *modules):
+    def get(self, question: Hashable, compute: Callable[[], Any], *modules: Module) -> Any:
         """Return the answer, as `ask` does, without any message."""
         return finished(self.ask(question, compute, *modules))
 
-    def get_all(self, questions, compute, *modules):
+    def get_all(
+        self, questions: Sequence[Hashable], compute: Callable[[list], Iterable[Any]], *modules: Module,
+    ) -> list:
         """Return a list of answers. compute: a function of the list of new questions that returns all their answers."""
         now = version(*modules)
         answers = {question: self._find((question, now)) for question in questions}
@@ -77,13 +82,13 @@ class Cache:
             self._total -= self._size(self._answers.pop(key))
 
 
-def version(*modules):
+def version(*modules: Module) -> tuple[int, ...]:
     """Return a value that changes with a module or its weights: torch counts the in-place changes of each tensor."""
     weights = [weight for module in modules for weight in module.parameters()]
     changes = sum(0 if weight.is_inference() else weight._version for weight in weights)
     return *map(id, modules), len(weights), changes
 
 
-def networks(pipe):
+def networks(pipe: Pipeline) -> tuple[Module, Module, Module]:
     """Return the networks of a pipeline whose weights a generated picture depends on."""
     return pipe.text_encoder, pipe.unet, pipe.vae

@@ -1,10 +1,14 @@
 """A pipeline with caches: the U-Net's outputs, complete runs and decoded pictures are computed once."""
 
 import hashlib
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from operator import attrgetter
+from typing import Any
 
 from ..steps import decode, embed, generate
+from ..steps.text_to_image import State
 from .cache import Cache
+from .hints import Messages, Pipeline, Tensor
 from .progress import all_states
 
 __all__ = ["CachedRuns", "other_words"]
@@ -12,18 +16,19 @@ __all__ = ["CachedRuns", "other_words"]
 SMALL = 32 * 32  # cells of the largest latent that is decoded in advance
 MOST = 2**28  # bytes of the tensors that are stored for an explorer
 RUNS = 8  # complete runs that are stored
+Words = Callable[[int, Tensor], Tensor]  # see CachedRuns.view
 
 
 class StandIn:
     """A proxy with a few attributes replaced, and perhaps the call; everything else is the real object's."""
 
-    def __init__(self, real, **instead):
+    def __init__(self, real: Any, **instead: Any) -> None:
         self.__dict__.update(instead, _real=real)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
 
 
@@ -34,17 +39,17 @@ class CachedRuns:
     steps. Nothing is used after the weights have changed, for example by further training; see Cache.
     """
 
-    def __init__(self, pipe, most=MOST):
+    def __init__(self, pipe: Pipeline, most: int = MOST) -> None:
         self.pipe = pipe
         self._tensors = Cache(most, size=attrgetter("nbytes"))
         self._runs = Cache(RUNS)
 
-    def forget(self):
+    def forget(self) -> None:
         """Clear the caches."""
         self._tensors.forget()
         self._runs.forget()
 
-    def view(self, words=None):
+    def view(self, words: Words | None = None) -> StandIn:
         """Return the pipeline for `generate`, with a U-Net whose outputs are cached.
 
         words: a function (t, c) -> c: the text embedding that the U-Net gets at timestep t in place of c.
@@ -58,7 +63,9 @@ class CachedRuns:
 
         return StandIn(self.pipe, unet=StandIn(unet, call=call))
 
-    def run(self, prompt, words=None, name=(), **settings):
+    def run(
+        self, prompt: str, words: Words | None = None, name: Hashable = (), **settings: Any,
+    ) -> Messages[list[State]]:
         """A generator that returns all States of `generate`, and yields a message at each new step.
 
         words: see `view`; name: identifies this function in the cache.
@@ -67,15 +74,15 @@ class CachedRuns:
         loop = lambda: all_states(generate(self.view(words), prompt, **settings), settings["steps"])
         return self._runs.ask(question, loop, self.pipe.unet, self.pipe.text_encoder)
 
-    def embed(self, *prompts):
+    def embed(self, *prompts: str) -> Tensor:
         """Return the text embedding of prompts, (B, tokens, width)."""
         return self._tensors.get(("text", prompts), lambda: embed(self.pipe, list(prompts)), self.pipe.text_encoder)
 
-    def pictures(self, *latents):
+    def pictures(self, *latents: Tensor) -> list[Tensor]:
         """Decode latents (1, 4, h, w), each only once: a list of pictures (3, H, W)."""
         return [self._picture(z) for z in latents]
 
-    def prepared(self, latents):
+    def prepared(self, latents: Iterable[Tensor]) -> Iterator[Tensor]:
         """Decode in advance what a slider will need; a generator, so that it can be stopped after each latent.
 
         Only where this is fast: a large model's decoder needs seconds for a picture.
@@ -88,7 +95,7 @@ class CachedRuns:
         return self._tensors.get(("vae", content(z)), lambda: decode(self.pipe, z)[0].cpu(), self.pipe.vae)
 
 
-def other_words(c_other, since=None):
+def other_words(c_other: Tensor, since: int | None = None) -> Words:
     """Return a function for `view`: from timestep `since` on, or always, c_other (1, tokens, width) replaces the prompt's."""
 
     def words(t, c):
@@ -101,6 +108,6 @@ def other_words(c_other, since=None):
     return words
 
 
-def content(x):
+def content(x: Tensor) -> tuple[bytes, str]:
     """Return a hash of a tensor's content."""
     return hashlib.blake2b(x.detach().cpu().float().numpy().tobytes(), digest_size=16).digest(), str(x.dtype)

@@ -1,10 +1,14 @@
 """CLIP similarities: captions and pictures, nearest neighbours, a caption token by token, a swapped word."""
 
+from collections.abc import Iterable
+
 from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
 from ..steps.latents import in_use
 from .cache import Cache
-from .controls import choice, cut, whole, words
+from .controls import choice, whole, words
 from .explore import Explore
+from .hints import Module, Tensor, Tokenizer
+from .messages import cut
 
 __all__ = ["ClipExplorer"]
 
@@ -28,8 +32,10 @@ class ClipExplorer(Explore):
     differs from a similar caption. Raises ValueError if the numbers of captions and pictures differ.
     """
 
-    def __init__(self, clip, tokenizer, captions, images, pixels=None, view=PAIRS,
-                 caption=None, word=None, becomes=None):
+    def __init__(
+        self, clip: Module, tokenizer: Tokenizer, captions: Iterable[str], images: Tensor, pixels: Tensor | None = None,
+        view: str = PAIRS, caption: str | None = None, word: str | None = None, becomes: str | None = None,
+    ) -> None:
         pairs = Pairs(clip, tokenizer, list(captions), images, images if pixels is None else pixels)
         caption = pairs.captions[0] if caption is None else caption
         first, second = differing(caption, pairs.captions)

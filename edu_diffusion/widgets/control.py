@@ -1,11 +1,15 @@
 """ControlNet: a condition beside the picture, and controls for its weight and the steps in which it is active."""
 
+from typing import Any
+
 from ..data import conditions
 from ..figures.control import controlled
 from ..steps import GUIDANCE, Control, decode, generate
 from .cached_runs import CachedRuns
-from .controls import choice, cut, number, seeds, words
+from .controls import choice, number, seeds, words
 from .explore import Explore
+from .hints import Drawing, Module, Pipeline, Tensor
+from .messages import cut
 from .progress import all_states
 
 __all__ = ["ControlExplorer", "as_condition"]
@@ -22,9 +26,13 @@ class ControlExplorer(Explore):
     drawing on a pad regenerates the picture. The other arguments are the controls' initial values.
     """
 
-    def __init__(self, pipe, nets, shown, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
-                 weight=1.0, start=0.0, end=1.0, kind=None):
-        self.runs, self._settings = CachedRuns(pipe), {"steps": steps, "guidance": guidance}
+    def __init__(
+        self, pipe: Pipeline, nets: dict[str, Module] | Module, shown: dict[str, Any] | Any,
+        prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10, guidance: float = GUIDANCE,
+        weight: float = 1.0, start: float = 0.0, end: float = 1.0, kind: str | None = None,
+    ) -> None:
+        self.runs = CachedRuns(pipe)
+        self._settings: dict[str, Any] = {"steps": steps, "guidance": guidance}
         self.nets = nets if isinstance(nets, dict) else {"canny": nets}
         self.shown = shown if isinstance(shown, dict) else {"sketch": shown}
         for name in self.nets:
@@ -39,12 +47,14 @@ class ControlExplorer(Explore):
             if hasattr(pad, "image") and hasattr(pad, "observe"):
                 pad.observe(lambda _: self.again(), "drawn")
 
-    def again(self):
+    def again(self) -> None:
         """Draw the same values once more: a drawing that they refer to may have changed."""
         self._shown = None
         self._request(None)
 
-    def compare(self, prompt, seed, kind, shown, weight, start, end):
+    def compare(
+        self, prompt: str, seed: int, kind: str, shown: str, weight: float, start: float, end: float,
+    ) -> Drawing:
         """Yield progress messages, then condition and pictures as a Picture."""
         pipe, condition = self.runs.pipe, as_condition(self.shown[shown])
         control = Control(self.nets[kind], condition, weight, start, end)
@@ -59,7 +69,7 @@ class ControlExplorer(Explore):
         yield cut(pipe.tokenizer, prompt)
 
 
-def as_condition(sketch):
+def as_condition(sketch: Any) -> Tensor:
     """Return a condition (1, 3, H, W) in [0, 1] from a tensor, or from anything that has one as its .image.
 
     Conditions are bright on black. A drawing on bright paper is inverted.

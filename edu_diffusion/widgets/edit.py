@@ -1,14 +1,20 @@
 """Image editing: strength, prompt, seed, and a mask to paint; the picture before, with noise, and after."""
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from ..data import pixels, scenes
 from ..data.pictures import read_picture
 from ..errors import EduError
 from ..figures import edited, row
 from ..steps import GUIDANCE, STEPS, decode, expand_canvas, img2img, inpaint, paste
 from .cache import Cache, networks
-from .controls import choice, cut, dragged, number, reveal, seeds, whole, words
+from .controls import choice, dragged, number, reveal, seeds, whole, words
 from .explore import Explore
+from .hints import Drawing, Messages, Pipeline, Tensor
 from .images import edge, resized
+from .messages import cut
 from .pad import Pad
 from .progress import all_states
 
@@ -27,8 +33,11 @@ class EditExplorer(Explore):
     mask, or None; `pad` is the drawing surface. The other arguments are the controls' initial values.
     """
 
-    def __init__(self, pipe, picture=None, prompt="a dog face on a red background", strength=0.6, seed=0,
-                 steps=STEPS, guidance=GUIDANCE, way=WHOLE, mask=None):
+    def __init__(
+        self, pipe: Pipeline, picture: Tensor | str | os.PathLike | None = None,
+        prompt: str = "a dog face on a red background", strength: float = 0.6, seed: int = 0, steps: int = STEPS,
+        guidance: float = GUIDANCE, way: str = WHOLE, mask: Tensor | None = None,
+    ) -> None:
         self.pipe = pipe
         self.size = edge(pipe)
         self._runs = Cache(RUNS)
@@ -42,13 +51,13 @@ class EditExplorer(Explore):
             strength=dragged(strength, 0.05, 1.0, "Strength", 0.05),
             seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"))
-        self.children = [self.children[0], self.pad, *self.children[1:]]
+        self.children: list = [self.children[0], self.pad, *self.children[1:]]
         self.pad.observe(self._request, "drawn")
         self.controls["way"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The current values of the controls, by name, and the painted mask."""
         return {**super().values, "drawn": self.pad.drawn}
 
@@ -56,7 +65,7 @@ class EditExplorer(Explore):
         """Show the drawing surface when it is used."""
         reveal({PAINTED: self.pad}, [self.controls["way"].value])
 
-    def edit(self, way, prompt, drawn, **settings):
+    def edit(self, way: str, prompt: str, drawn: bytes, **settings: Any) -> Drawing:
         """Yield progress messages, then the picture before, with noise and after as a Picture."""
         if way == PAINTED and not any(drawn):
             note = "Paint over the area to be regenerated."
@@ -73,14 +82,16 @@ class EditExplorer(Explore):
         yield edited(x_0[0], noised[0], after[0], done, inside, f"noisy, t = {t}")
         yield cut(self.pipe.tokenizer, prompt)
 
-    def canvas(self, way, drawn):
+    def canvas(self, way: str, drawn: bytes) -> tuple[Tensor, Tensor | None]:
         """Return the picture to be edited, and the mask of the area to be regenerated, or None."""
         if way == WIDER:
             return expand_canvas(self.picture_0, left=self.size // 4, right=self.size // 4)
         painted = (pixels.from_bytes(drawn, self.size, 1) > 0).float() if way == PAINTED else None
         return self.picture_0, painted
 
-    def run(self, prompt, x_0, mask, settings):
+    def run(
+        self, prompt: str, x_0: Tensor, mask: Tensor | None, settings: Mapping[str, Any],
+    ) -> Messages[tuple[Tensor, Tensor, int]]:
         """Return the start and the result of the sampling loop, and its first timestep."""
         loop = (img2img(self.pipe, prompt, x_0, **settings) if mask is None
                 else inpaint(self.pipe, prompt, x_0, mask, **settings))

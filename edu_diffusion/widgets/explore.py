@@ -14,13 +14,16 @@ value wins, and no two redraws mix.
 """
 
 import threading
+from collections.abc import Callable, Mapping
 from inspect import isgenerator
 from types import MappingProxyType
+from typing import Any
 
 from IPython import get_ipython
-from ipywidgets import HTML, Button, HBox, Layout, VBox
+from ipywidgets import HTML, Button, HBox, Layout, VBox, Widget
 
 from ..figures import Picture
+from .hints import Drawing
 from .keys import Keys
 from .messages import error_sentence, message_html, progress_bar
 
@@ -38,16 +41,18 @@ class Explore(VBox):
     or None. Nothing is drawn before the widget is shown.
     """
 
-    def __init__(self, draw, *, button=None, **controls):
+    def __init__(
+        self, draw: Callable[..., Picture | Drawing], *, button: str | None = None, **controls: Widget,
+    ) -> None:
         self._draw = draw
         self._controls = MappingProxyType(controls)
         self._number = 0
-        self._stopped = None
+        self._stopped: int | None = None
         self._counting = threading.Lock()
-        self._threads = []
-        self._shown = None
+        self._threads: list[threading.Thread] = []
+        self._shown: dict[str, Any] | None = None
         self._message = ""
-        self.picture = None
+        self.picture: Picture | None = None
         self._screen = HTML()
         self._sentence = HTML()
         self.stop = Button(description="Stop", layout=Layout(width="auto", display="none"))
@@ -74,30 +79,30 @@ class Explore(VBox):
         return [bar, below, self._screen]
 
     @property
-    def controls(self):
+    def controls(self) -> Mapping[str, Widget]:
         """The controls by name; a mapping that cannot be changed."""
         return self._controls
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The current values of the controls, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
     @property
-    def message(self):
+    def message(self) -> str:
         """The sentence that is displayed under the controls, plain text; "" if there is none."""
         return self._message
 
-    def figure(self):
+    def figure(self) -> Picture:
         """Return the Picture for the current values, computed anew; nothing is shown. Raises what `draw` raises."""
         with DRAWING:
             return last_picture(self._draw(**self.values))
 
-    def redraw(self):
+    def redraw(self) -> None:
         """Draw the current values now, in this thread. Raises what `draw` raises."""
         self._paint(self._next())
 
-    def wait(self, timeout=None):
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until everything requested in the browser is drawn."""
         for thread in list(self._threads):
             thread.join(timeout)

@@ -1,14 +1,20 @@
 """Guidance: the predictions without the prompt and with it, and how guidance combines the two."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from traitlets import dlink
 
+from ..figures import Picture
 from ..figures import guidance as figure
 from ..steps import GUIDANCE, STEPS, guidance_at, guide, to_eps, to_x0
-from ..steps.text_to_image import level, predict
+from ..steps.text_to_image import State, level, predict
 from .cache import Cache, networks
 from .cached_runs import CachedRuns
-from .controls import cut, dragged, seeds, whole, words
+from .controls import dragged, seeds, whole, words
 from .explore import Explore
+from .hints import Drawing, Messages, Pipeline, Tensor
+from .messages import cut
 
 __all__ = ["GuidanceExplorer"]
 
@@ -23,8 +29,10 @@ class GuidanceExplorer(Explore):
     prompt only; to show both predictions there, both are computed.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", negative="", seed=0, steps=STEPS,
-                 guidance=GUIDANCE, step=5, low=0, high=None):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", negative: str = "", seed: int = 0,
+        steps: int = STEPS, guidance: float = GUIDANCE, step: int = 5, low: int = 0, high: int | None = None,
+    ) -> None:
         last = pipe.scheduler.config.num_train_timesteps - 1
         self.runs = CachedRuns(pipe)
         self._prepared = Cache(1)
@@ -37,7 +45,7 @@ class GuidanceExplorer(Explore):
             high=dragged(last if high is None else high, 0, last, "to timestep t"))
         dlink((self.controls["steps"], "value"), (self.controls["step"], "max"))
 
-    def predictions(self, prompt, negative, step, low, high, **settings):
+    def predictions(self, prompt: str, negative: str, step: int, low: int, high: int, **settings: Any) -> Drawing:
         """Yield progress messages, then both predictions as a Picture; then decode what the slider will need."""
         interval = None if (low, high) == self._all else (low, high)
         settings |= {"negative": negative, "interval": interval}
@@ -50,15 +58,21 @@ class GuidanceExplorer(Explore):
         question = prompt, *settings.values()
         yield from self._prepared.ask(question, lambda: self.prepare(asked, states, scales, note), *networks(self.runs.pipe))
 
-    def picture_at(self, i, asked, states, scales, guidance, interval):
+    def picture_at(
+        self, i: int, asked: tuple[Pipeline, Tensor], states: Sequence[State], scales: Sequence[float], guidance: float,
+        interval: tuple[int, int] | None,
+    ) -> Picture:
         """Return the Picture of step i."""
         eps, z_0 = both(*asked, states[i], scales[i])
         *clean, result = self.runs.pictures(*z_0, states[-1].z_s)
         gaps = [spread(state, g) for state, g in zip(states, scales)]
         timesteps = [state.t for state in states]
-        return figure(*(e[0] for e in eps), clean, result, gaps, timesteps, i, guidance, interval)
+        eps_u, eps_c, guided = (e[0] for e in eps)
+        return figure(eps_u, eps_c, guided, clean, result, gaps, timesteps, i, guidance, interval)
 
-    def prepare(self, asked, states, scales, note):
+    def prepare(
+        self, asked: tuple[Pipeline, Tensor], states: Sequence[State], scales: Sequence[float], note: str,
+    ) -> Messages[bool]:
         """Decode the predictions of all steps with guidance; yield the note after each, so that this can be stopped."""
         guided = [(state, g) for state, g in zip(states, scales) if g != 1]
         for _ in self.runs.prepared(z for state, g in guided for z in both(*asked, state, g)[1]):

@@ -1,28 +1,40 @@
 """Watch a training run: a picture that is redrawn every few seconds until the end."""
 
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from IPython.display import display
+
+from ..figures import Picture
 
 __all__ = ["watch"]
 
 
-def watch(training, draw, every=2.0):
+def watch(training: Iterable[Any], draw: Callable[[list], Picture], every: float = 2.0) -> list:
     """Run a training to its end, and show its progress in this cell.
 
     training: a recipe, anything that yields Progress(step, loss, seconds, left, model). draw: a function of
     the list of all Progress so far that returns a Picture; it is called at most once in `every` seconds, and
     at the end, when the model has its final weights. Its time does not count against the recipe's deadline.
-    Returns that list.
+    Returns that list, also when the cell is interrupted after at least one step: then the model is as far as it came.
     """
     history = []
     handle = None
     shown = time.monotonic()
-    for progress in training:
-        history.append(progress)
-        if time.monotonic() - shown >= every:
-            handle, shown = show(draw(history), handle), time.monotonic()
-    if history:  # else the run had already ended: there is nothing to show
+    try:
+        for progress in training:
+            history.append(progress)
+            if time.monotonic() - shown >= every:
+                handle, shown = show(draw(history), handle), time.monotonic()
+    except KeyboardInterrupt:
+        if not history:
+            raise
+        print(f"Stopped after {len(history)} steps; what has been learned so far is kept.")
+    finally:
+        stop = getattr(training, "close", None)  # closing a recipe saves its state
+        stop and stop()
+    if history:  # else the training had no step at all: there is nothing to show
         show(draw(history), handle)
     return history
 

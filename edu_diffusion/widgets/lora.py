@@ -1,13 +1,18 @@
 """LoRA: weights for one or two adapters, the picture, and where in the U-Net they act."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ..figures import adapted
 from ..steps import GUIDANCE, decode, generate
-from ..trace import record
+from ..trace import Trace, record
 from .blocks import block_names, short
 from .cache import Cache, networks
-from .controls import cut, dragged, seeds, words
+from .controls import dragged, seeds, words
 from .explore import Explore
+from .hints import Drawing, Messages, Pipeline, Tensor
 from .images import small
+from .messages import cut
 from .progress import all_states
 from .recorded import RUNNING
 
@@ -25,10 +30,12 @@ class LoraExplorer(Explore):
     The change is measured at the first step, where both runs have the same input.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background, contrast style", seed=0, steps=12,
-                 guidance=GUIDANCE, weights=None):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background, contrast style", seed: int = 0, steps: int = 12,
+        guidance: float = GUIDANCE, weights: Mapping[str, float] | None = None,
+    ) -> None:
         self.pipe = pipe
-        self._settings = {"steps": steps, "guidance": guidance}
+        self._settings: dict[str, Any] = {"steps": steps, "guidance": guidance}
         self._base = Cache(1)
         self.names = sorted(pipe.get_list_adapters().get("unet", ()))[:2]
         if not self.names:
@@ -38,7 +45,7 @@ class LoraExplorer(Explore):
                  for i, name in enumerate(self.names)}
         super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=seeds(seed), **dials)
 
-    def compare(self, prompt, seed, **dials):
+    def compare(self, prompt: str, seed: int, **dials: float) -> Drawing:
         """Yield progress messages, then both pictures and the bars as a Picture."""
         weights = list(dials.values())
         image, trace = yield from self.base(prompt, seed)
@@ -49,12 +56,12 @@ class LoraExplorer(Explore):
                       [short(name) for name in moved], list(moved.values()), max(EDGE // image.shape[-1], 1))
         yield cut(self.pipe.tokenizer, prompt)
 
-    def base(self, prompt, seed):
+    def base(self, prompt: str, seed: int) -> Messages[tuple[Tensor, Trace]]:
         """Run without the adapters, or recall it; the run with them is always done, since it sets their weights."""
         nothing = [0.0] * len(self.names)
         return self._base.ask((prompt, seed), lambda: self.run(prompt, seed, nothing), *networks(self.pipe))
 
-    def run(self, prompt, seed, weights):
+    def run(self, prompt: str, seed: int, weights: Sequence[float]) -> Messages[tuple[Tensor, Trace]]:
         """Run with these weights: return the picture (3, H, W), and the trace of all blocks at the first step."""
         inside = [name for name in block_names(self.pipe.unet) if "block" in name]
         with RUNNING:

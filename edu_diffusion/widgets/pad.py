@@ -5,13 +5,15 @@ The browser draws (pad.js) and sends one byte for each pixel after every stroke;
 
 import pathlib
 import re
+from collections.abc import Mapping
 
 from anywidget import AnyWidget
 from traitlets import CBytes, Float, Int, List, Unicode, validate
 
 from ..data import pixels
 from ..errors import EduError
-from ..figures import row
+from ..figures import Picture, row
+from .hints import Tensor
 
 __all__ = ["Pad"]
 
@@ -36,7 +38,10 @@ class Pad(AnyWidget):
     opacity = Float(1.0).tag(sync=True)
     label = Unicode().tag(sync=True)
 
-    def __init__(self, background=None, size=64, colours=None, brush=6, opacity=1.0, label="Drawing surface"):
+    def __init__(
+        self, background: Tensor | None = None, size: int = 64, colours: Mapping[str, str] | None = None, brush: int = 6,
+        opacity: float = 1.0, label: str = "Drawing surface",
+    ) -> None:
         inks = colours or INKS
         wrong = [c for c in inks.values() if not re.fullmatch("#[0-9a-fA-F]{6}", c)]
         if wrong or len(inks) > 255:
@@ -47,30 +52,30 @@ class Pad(AnyWidget):
             opacity=opacity, label=label)
 
     @property
-    def mask(self):
+    def mask(self) -> Tensor:
         """(1, 1, size, size), float: 1 where something is drawn. Setting it draws in colour 1 where it is 1/2 or more."""
         return (pixels.from_bytes(self.drawn, self.size, 1) > 0).float()
 
     @mask.setter
-    def mask(self, mask):
+    def mask(self, mask: Tensor) -> None:
         self.drawn = pixels.index_bytes(mask, self.size)
 
     @property
-    def image(self):
+    def image(self) -> Tensor:
         """(1, 3, size, size), float in [0, 1]: the picture with all strokes on it. Setting it clears the strokes."""
         return pixels.paint(self.background, self.drawn, self.colours, self.size)
 
     @image.setter
-    def image(self, image):
+    def image(self, image: Tensor) -> None:
         with self.hold_sync():
             self.background = pixels.image_bytes(image, self.size)
             self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Erase all strokes."""
         self.drawn = bytes(self.size**2)
 
-    def figure(self):
+    def figure(self) -> Picture:
         """Return the surface as a Picture."""
         count = int(self.mask.sum())
         share = f"{count} of {self.size**2} pixels are drawn on"

@@ -1,9 +1,12 @@
 """Type a prompt and watch the noise become a picture."""
 
+from ..data import advice
 from ..figures import film_strip
 from ..steps import GUIDANCE, STEPS, decode, generate
-from .controls import cut, number, seeds, whole, words
+from .controls import number, seeds, whole, words
 from .explore import Explore
+from .hints import Drawing, Pipeline
+from .messages import cut
 from .progress import all_states
 
 __all__ = ["PromptWidget", "film"]
@@ -15,22 +18,27 @@ class PromptWidget(Explore):
     pipe: a StableDiffusionPipeline. The other arguments are the controls' initial values.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = STEPS,
+        guidance: float = GUIDANCE,
+    ) -> None:
         super().__init__(
             lambda **values: film(pipe, **values), button="Draw",
             prompt=words(prompt, "Prompt"), seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"))
 
 
-def film(pipe, prompt, seed=0, steps=STEPS, guidance=GUIDANCE, moments=3):
-    """Generate a picture; yield a progress message at each step, and at the end the film strip as a Picture."""
+def film(
+    pipe: Pipeline, prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE, moments: int = 3,
+) -> Drawing:
+    """Generate a picture; yield a progress message at each step, and at the end the film strip as a Picture, and advice."""
     loop = generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance)
     states = yield from all_states(loop, steps)
     shown = [states[i] for i in evenly(len(states), moments)]
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in shown] for name in ("z_t", "z_0"))
     result = decode(pipe, states[-1].z_s)[0]
     yield film_strip(noisy, clean, [f"t = {s.t}" for s in shown], result, prompt, seed=seed)
-    yield cut(pipe.tokenizer, prompt)
+    yield " ".join(filter(None, [cut(pipe.tokenizer, prompt), *advice.for_model(pipe.tokenizer, prompt)]))
 
 
 def evenly(count, wanted):

@@ -1,19 +1,24 @@
 """Noise schedules: the same picture at any timestep of each of them, and their curves on one axis."""
 
+import os
+from collections.abc import Callable, Mapping, Sequence
+
 from ..data.photos import NAMES, photo
 from ..data.pictures import noise_like, own_picture
 from ..errors import EduError
+from ..figures import Picture
 from ..figures.noise_stages import QUANTITIES, noising
 from ..steps import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, zero_terminal_snr
 from .controls import choice, dragged, seeds
 from .explore import Explore
+from .hints import Tensor
 
 __all__ = ["ScheduleExplorer", "schedules"]
 
 MOST = 5  # schedules whose lines and pictures can still be told apart
 
 
-def schedules(T=1000):
+def schedules(T: int = 1000) -> dict[str, Tensor]:
     """Return the five schedules of the course: {name: betas (T,)}."""
     usual = scaled_linear_betas(T)
     return {"linear": linear_betas(T), "scaled linear": usual, "cosine": cosine_betas(T),
@@ -30,8 +35,11 @@ class ScheduleExplorer(Explore):
     which photographs and files are resized.
     """
 
-    def __init__(self, picture="cat", t=300, show=QUANTITIES[0], betas=None, noise=q_sample, seed=0,
-                 size=64):
+    def __init__(
+        self, picture: Tensor | str | os.PathLike | bytes = "cat", t: int = 300, show: str = QUANTITIES[0],
+        betas: Mapping[str, Tensor | Sequence[float]] | None = None,
+        noise: Callable[[Tensor, Tensor, Tensor], Tensor] = q_sample, seed: int = 0, size: int = 64,
+    ) -> None:
         self.betas, self.noise = checked(schedules() if betas is None else betas), noise
         self.abars = {name: abar(b) for name, b in self.betas.items()}
         self.pictures, first = collected(picture, size)
@@ -40,7 +48,7 @@ class ScheduleExplorer(Explore):
             self.noised, t=dragged(t, 0, last, "Timestep t"), show=choice(QUANTITIES, show, "Curves:"),
             picture=choice(self.pictures, first, "Picture"), seed=seeds(seed, "Seed of the noise"))
 
-    def noised(self, t, show, picture, seed):
+    def noised(self, t: int, show: str, picture: str, seed: int) -> Picture:
         """Return the Picture for a timestep."""
         x_0 = self.pictures[picture]
         eps = noise_like(x_0, seed)

@@ -1,9 +1,14 @@
 """Before and after: several models side by side, with the same prompt and seed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..figures import row
 from ..steps import GUIDANCE, STEPS, decode, generate
-from .controls import cut, seeds, words
+from .controls import seeds, words
 from .explore import Explore
+from .hints import Drawing, Pipeline
+from .messages import cut
 from .progress import all_states
 
 __all__ = ["SideBySide"]
@@ -15,13 +20,16 @@ class SideBySide(Explore):
     pipes: {name: pipeline}, such as before and after fine-tuning. prompt, seed: the controls' initial values.
     """
 
-    def __init__(self, pipes, prompt, seed=0, steps=STEPS, guidance=GUIDANCE):
+    def __init__(
+        self, pipes: Mapping[str, Pipeline], prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE,
+    ) -> None:
         if not pipes:
             raise ValueError("There are no models to compare; give {name: pipeline}.")
-        self.pipes, self._settings = dict(pipes), {"steps": steps, "guidance": guidance}
+        self.pipes = dict(pipes)
+        self._settings: dict[str, Any] = {"steps": steps, "guidance": guidance}
         super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=seeds(seed))
 
-    def compare(self, prompt, seed):
+    def compare(self, prompt: str, seed: int) -> Drawing:
         """Yield progress messages, then the pictures as one Picture."""
         pictures = []
         for name, pipe in self.pipes.items():

@@ -5,6 +5,7 @@ repository: there is no build step, and nothing is downloaded.
 """
 
 import pathlib
+from typing import Any
 
 from anywidget import AnyWidget
 from traitlets import Bool, Float, Int, TraitError, Unicode, Union, observe, validate
@@ -37,7 +38,7 @@ class Slider(AnyWidget):
     spoken = Unicode().tag(sync=True)
     disabled = Bool(False).tag(sync=True)
 
-    def __init__(self, value=0, **settings):
+    def __init__(self, value: float = 0, **settings: Any) -> None:
         super().__init__(value=value, **settings)
 
     @validate("value")

@@ -1,13 +1,18 @@
 """The timeline of the reverse process: the steps of a run, alone or beside a second run that differs in one setting."""
 
+from typing import Any
+
 from ipywidgets import HBox, Layout, Play, ToggleButton, VBox
 from traitlets import dlink, link
 
 from ..figures import Moment, timeline
 from ..steps import GUIDANCE, STEPS, dpmpp_2m_step, euler_ancestral_step
+from ..steps.text_to_image import State
 from .cached_runs import CachedRuns, other_words
-from .controls import choice, cut, dragged, number, reveal, seeds, whole, words
+from .controls import choice, dragged, number, reveal, seeds, whole, words
 from .explore import Explore
+from .hints import Drawing, Messages, Pipeline
+from .messages import cut
 
 __all__ = ["TimelineExplorer"]
 
@@ -30,9 +35,12 @@ class TimelineExplorer(Explore):
     computed once; moving from step to step only decodes new latents, and does not run the U-Net.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=STEPS, guidance=GUIDANCE,
-                 sampler="DDIM", step=1, second="nothing", other_prompt="a dog face on a red background",
-                 other_seed=1, other_sampler="DPM-Solver++ 2M", since=8):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = STEPS,
+        guidance: float = GUIDANCE, sampler: str = "DDIM", step: int = 1, second: str = "nothing",
+        other_prompt: str = "a dog face on a red background", other_seed: int = 1, other_sampler: str = "DPM-Solver++ 2M",
+        since: int = 8,
+    ) -> None:
         self.runs = CachedRuns(pipe)
         super().__init__(
             self.moments,
@@ -46,7 +54,7 @@ class TimelineExplorer(Explore):
         self.player = Play(value=step, min=1, max=steps, interval=PACE, layout=Layout(display="none"))
         self.toggle = ToggleButton(description="Play", tooltip="Play the steps one after the other",
                                    layout=Layout(width="auto"))
-        self.children = [self._arranged(), *self.children[1:]]
+        self.children: list = [self._arranged(), *self.children[1:]]
         self._link()
 
     def _arranged(self):
@@ -70,7 +78,7 @@ class TimelineExplorer(Explore):
         """Show the controls that the second run needs."""
         reveal({name: self.controls[name] for name in OTHER}, SECOND[self.controls["second"].value])
 
-    def moments(self, step, since, **values):
+    def moments(self, step: int, since: int, **values: Any) -> Drawing:
         """Yield progress messages, then the timeline as a Picture; then decode what the slider will need."""
         i, since = min(step, values["steps"]) - 1, min(since, values["steps"])
         runs = yield from self.both_runs(since, **values)
@@ -82,13 +90,18 @@ class TimelineExplorer(Explore):
         latents = (z for _, states in runs for s in states for z in (s.z_t, s.z_0))
         yield from (note for _ in self.runs.prepared(latents))
 
-    def both_runs(self, since, prompt, seed, sampler, second, other_prompt, other_seed, other_sampler, **settings):
+    def both_runs(
+        self, since: int, prompt: str, seed: int, sampler: str, second: str, other_prompt: str, other_seed: int,
+        other_sampler: str, **settings: Any,
+    ) -> Messages[list[tuple[str, list[State]]]]:
         """Return the run, and the second one if there is one: pairs (label, States)."""
-        first = {"prompt": prompt, "seed": seed, "sampler": sampler}
+        first: dict[str, Any] = {"prompt": prompt, "seed": seed, "sampler": sampler}
         states = yield from self._states(first, settings)
         runs = [(labelled(**first), states)]
-        other = {"another seed": {"seed": other_seed}, "another prompt": {"prompt": other_prompt},
-                 "another sampler": {"sampler": other_sampler}}.get(second)
+        differing: dict[str, dict[str, Any]] = {
+            "another seed": {"seed": other_seed}, "another prompt": {"prompt": other_prompt},
+            "another sampler": {"sampler": other_sampler}}
+        other = differing.get(second)
         if second == SWAPPED:
             swapped = yield from self._states(first, settings, other_prompt, states[since - 1].t)
             runs.append((f'from step {since} on "{other_prompt}"', swapped))

@@ -6,9 +6,11 @@ from ..steps import GUIDANCE
 from ..trace import ablate, profile, record
 from .blocks import TIME, block_names, shape_words, short, skip_names
 from .cache import Cache, networks
-from .controls import choice, cut, dragged, seeds, words
+from .controls import choice, dragged, seeds, words
 from .explore import Explore
+from .hints import DType, Pipeline
 from .images import said, small
+from .messages import cut
 from .recorded import RUNNING, Runs
 
 __all__ = ["UNetInspector"]
@@ -30,8 +32,10 @@ class UNetInspector(Explore):
     steps, guidance: of the loop. dtype: what the trace keeps, as for `record`; None is the model's own.
     """
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
-                 view=OUTPUT, block="mid_block", step=1, dtype=None):
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
+        guidance: float = GUIDANCE, view: str = OUTPUT, block: str = "mid_block", step: int = 1, dtype: DType | None = None,
+    ) -> None:
         recorded = RecordedUNet(pipe, steps, guidance, dtype)
         super().__init__(
             recorded.draw, prompt=words(prompt, "Prompt"), seed=seeds(seed), view=choice(VIEWS, view, "Show"),

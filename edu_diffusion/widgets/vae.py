@@ -1,5 +1,8 @@
 """Latents: channels, edits, interpolation, a random direction, and file size compared with JPEG."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from ..data import scenes
 from ..data.jpeg import best_jpeg, psnr
 from ..data.photos import NAMES, photo
@@ -10,6 +13,7 @@ from .cache import Cache
 from .cached_runs import CachedRuns, other_words
 from .controls import choice, dragged, reveal, seeds, whole, words
 from .explore import Explore
+from .hints import Drawing, Pipeline, Tensor
 from .images import edge, resized
 
 __all__ = ["LatentExplorer"]
@@ -36,8 +40,11 @@ class LatentExplorer(Explore):
     decoded once.
     """
 
-    def __init__(self, pipe, pictures=None, show="the channels", prompt="a cat face on a blue background",
-                 other_prompt="a dog face on a red background", seed=0, steps=STEPS, guidance=GUIDANCE):
+    def __init__(
+        self, pipe: Pipeline, pictures: Mapping[str, Tensor] | None = None, show: str = "the channels",
+        prompt: str = "a cat face on a blue background", other_prompt: str = "a dog face on a red background",
+        seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE,
+    ) -> None:
         self.runs = CachedRuns(pipe)
         self.pictures = collected(pictures, edge(pipe))
         self._encoded = Cache(2 * len(self.pictures))  # the latent and the compressed forms of each
@@ -58,13 +65,14 @@ class LatentExplorer(Explore):
         """Show the controls that the view needs."""
         reveal(self.controls, ["show", *VIEWS[self.controls["show"].value]])
 
-    def view(self, show, **values):
+    def view(self, show: str, **values: Any) -> Drawing:
         """Yield progress messages, then the view as a Picture."""
-        draw = {"the channels": self.edited, "between two pictures": self.between, "a random direction": self.walk,
-                "between two prompts": self.prompts, "bytes against JPEG": self.against_jpeg}[show]
-        yield from draw(**{name: values[name] for name in VIEWS[show]})
+        draw: dict[str, Callable[..., Drawing]] = {
+            "the channels": self.edited, "between two pictures": self.between, "a random direction": self.walk,
+            "between two prompts": self.prompts, "bytes against JPEG": self.against_jpeg}
+        yield from draw[show](**{name: values[name] for name in VIEWS[show]})
 
-    def edited(self, picture, channel, add, where):
+    def edited(self, picture: str, channel: int, add: float, where: str) -> Drawing:
         """Show the channels of a picture's latent, and the effect of adding a number to one of them."""
         z_0 = self.latent(picture)
         rows = [(f"latent of {picture}", z_0)]
@@ -76,7 +84,7 @@ class LatentExplorer(Explore):
         near = [changed(z_0, channel, add + further, where) for further in (-ADDED, ADDED)]
         yield from ("" for _ in self.runs.prepared(near))
 
-    def between(self, picture, other, share):
+    def between(self, picture: str, other: str, share: float) -> Drawing:
         """Interpolate from one picture to another: decoded latents above, cross-faded pixels below."""
         a, b = self.latent(picture), self.latent(other)
         shares = sorted({*SHARES, share})
@@ -85,7 +93,7 @@ class LatentExplorer(Explore):
         yield ways({"mixed latents": mixed, "mixed pixels": faded}, [f"{100 * w:.0f} %" for w in shares],
                    f"From {picture} to {other}.", shares.index(share))
 
-    def walk(self, picture, direction, reach):
+    def walk(self, picture: str, direction: int, reach: float) -> Drawing:
         """Move from a picture's latent straight in a random direction, where latents rarely decode to a picture."""
         z_0 = self.latent(picture)
         way = initial_noise(self.runs.pipe, [direction]).to(z_0)
@@ -93,7 +101,9 @@ class LatentExplorer(Explore):
         yield ways({f"direction {direction}": images}, [f"distance {w * reach:.3g}" for w in SHARES],
                    f"From the latent of {picture} in a random direction, by the given distance for each of its numbers.")
 
-    def prompts(self, prompt, other_prompt, share, seed, steps, guidance):
+    def prompts(
+        self, prompt: str, other_prompt: str, share: float, seed: int, steps: int, guidance: float,
+    ) -> Drawing:
         """Show two prompts, and the picture for an interpolation of their text embeddings, from the same noise."""
         c, c_other = (self.runs.embed(text) for text in (prompt, other_prompt))
         ends = []
@@ -106,7 +116,7 @@ class LatentExplorer(Explore):
         images = self.runs.pictures(*ends)
         yield ways({"mixed text": images}, labels, f'From "{prompt}" to "{other_prompt}".', 1)
 
-    def against_jpeg(self, picture):
+    def against_jpeg(self, picture: str) -> Drawing:
         """Show the reconstruction from the latent in 16 and in 8 bits, and from JPEG files that are no larger."""
         image, mask = self.pictures[picture]
         coded, header = self._encoded.get(
@@ -114,7 +124,7 @@ class LatentExplorer(Explore):
         yield reconstructions(image, coded, mask, f"Of each JPEG file about {header} bytes are tables; "
                               "the weights of the VAE's decoder are not counted.")
 
-    def coded(self, image, mask, z_0):
+    def coded(self, image: Tensor, mask: Tensor | None, z_0: Tensor) -> tuple[list[Coded], int]:
         """Return four compressed forms of a picture, two sizes each of latent and JPEG; and the bytes of JPEG's header."""
         ways, header = [], 0
         for bits, (z, nbytes) in (("16", half(z_0)), ("8", eight_bits(z_0))):
@@ -125,7 +135,7 @@ class LatentExplorer(Explore):
             header = jpeg.header
         return ways, header
 
-    def latent(self, name):
+    def latent(self, name: str) -> Tensor:
         """Return the scaled mean latent of a picture, (1, C, h, w); encoded once."""
         vae = self.runs.pipe.vae
         return self._encoded.get(("latent", name), lambda: encoded(vae, self.pictures[name][0]), vae)

@@ -1,5 +1,6 @@
 """The texts of the map's boxes: title, sentence, line of code, lesson and glossary term."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ... import steps
@@ -13,7 +14,7 @@ class Part(NamedTuple):
 
     title: str
     words: str
-    function: object
+    function: Callable
     marker: str
     lesson: str
     term: str
@@ -80,7 +81,7 @@ PARTS = {
 }
 
 
-def part(name):
+def part(name: str) -> Part:
     """Return the Part of a box, also of a numbered one such as down_blocks.1. Raises ValueError for other names."""
     kind, _, number = name.partition(".")
     if kind not in PARTS:

@@ -1,12 +1,12 @@
 """The details of an opened box of the map: text, statistics and a picture of its tensor."""
 
 from ...figures import channels, feature_maps, row, source, time_embedding
-from ...figures.pipeline import Details, diagram
+from ...figures.pipeline import Details, Diagram, diagram
 from ...figures.run_map import grid, token_strip
 from ..blocks import down_and_up, shape_words
 from ..images import small
 from .boxes import part
-from .run import skip_pairs, tensor
+from .run import RecordedRun, skip_pairs, tensor
 
 __all__ = ["details", "laid_out"]
 
@@ -18,7 +18,7 @@ LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the 
            "guidance": ["noise, without the prompt", "noise, with the prompt", "guided"]}
 
 
-def laid_out(run):
+def laid_out(run: RecordedRun) -> Diagram:
     """Return the Diagram of a RecordedRun: the boxes that took part in it, with the shapes of their tensors."""
     down, up = down_and_up(run.pipe.unet)
     boxes = diagram(down, up, [], {}, run.control is not None).boxes
@@ -27,7 +27,7 @@ def laid_out(run):
     return diagram(down, up, skip_pairs(run.pipe.unet), shapes, run.control is not None)
 
 
-def details(run, name, step=0):
+def details(run: RecordedRun, name: str, step: int = 0) -> Details:
     """Return the Details of a box at a step, counted from 0.
 
     run: a RecordedRun. name: of a box, see laid_out. Raises ValueError for an unknown box or step.

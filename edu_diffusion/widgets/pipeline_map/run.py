@@ -1,12 +1,13 @@
 """One recorded run of a pipeline, from the prompt to the picture: all data of its map."""
 
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import EduError
 from ...steps import GUIDANCE, Control, decode, generate
-from ...trace import record
+from ...trace import Trace, record
 from ..blocks import block_names, down_and_up
+from ..hints import DType, Messages, Module, Pipeline, Tensor
 from ..progress import all_states
 from ..recorded import RUNNING
 
@@ -18,18 +19,21 @@ TRACED = ("text_encoder", "unet", "vae.decoder")
 class RecordedRun(NamedTuple):
     """A finished run. tensor(run, name, step) returns the tensor of a box of the map."""
 
-    pipe: object
+    pipe: Pipeline
     prompt: str
     guidance: float
-    ids: object  # (1, tokens), of the prompt
-    trace: object
+    ids: Tensor  # (1, tokens), of the prompt
+    trace: Trace
     states: list  # a State for each step
-    image: object  # (1, 3, H, W) in [-1, 1]
-    control: object  # the Control that conditioned it, or None
-    control_trace: object  # the trace of its ControlNet, or None
+    image: Tensor  # (1, 3, H, W) in [-1, 1]
+    control: Any  # the Control that conditioned it, or None
+    control_trace: Any  # the trace of its ControlNet, or None
 
 
-def record_run(pipe, prompt, seed=0, steps=10, guidance=GUIDANCE, control=None, dtype=None):
+def record_run(
+    pipe: Pipeline, prompt: str, seed: int = 0, steps: int = 10, guidance: float = GUIDANCE,
+    control: Control | Tensor | None = None, dtype: DType | None = None,
+) -> Messages[RecordedRun]:
     """Run the readable loop and record it; yields a message at each step, and returns the RecordedRun.
 
     pipe: a StableDiffusionPipeline. control: a steps.Control with a ControlNetModel; for a
@@ -76,7 +80,7 @@ def batched(condition):
     return condition.reshape(1, *shape[-3:])
 
 
-def tensor(run, name, step):
+def tensor(run: RecordedRun, name: str, step: int) -> Tensor | None:
     """Return the tensor of a box of the map at a step, the whole batch; the prompt's own comes last.
 
     name: of a box, see figures.pipeline. step: from 0. The box "prompt" has no tensor: None.
@@ -97,7 +101,7 @@ def tensor(run, name, step):
     return run.trace.call("unet" if name == "unet" else f"unet.{name}", step).output
 
 
-def skip_pairs(unet):
+def skip_pairs(unet: Module) -> list[tuple[str, str]]:
     """Return (block that makes it, block that takes it) for every skip: they are taken in reverse order."""
     down, up = down_and_up(unet)
     made, taken = ["conv_in"], []

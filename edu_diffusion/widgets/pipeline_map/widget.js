@@ -1,5 +1,5 @@
 // The clickable map of a run. All of it is plain SVG and HTML; every word enters as text, never as markup.
-// Nothing moves, nothing is fetched. What a box holds is computed in Python (opened.py) and comes as `details`.
+// Nothing moves, nothing is fetched. What a box holds is computed in Python (details.py) and comes as `details`.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ROUND = { data: 16, network: 5, formula: 5 };

@@ -6,16 +6,21 @@ The browser draws (widget.js) and sends the name of the chosen box; its details 
 import base64
 import pathlib
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from anywidget import AnyWidget
 from traitlets import Bool, Dict, Int, List, Unicode
 
+from ...figures import Picture
+from ...figures.pipeline import Diagram
 from ...figures.run_map import run_map
-from ...steps import GUIDANCE
+from ...steps import GUIDANCE, Control
 from ..explore import DRAWING, asked_in_browser
+from ..hints import DType, Pipeline, Tensor
 from ..progress import finished
 from .details import details, laid_out
-from .run import record_run
+from .run import RecordedRun, record_run
 
 __all__ = ["PipelineMap", "marked"]
 
@@ -43,26 +48,28 @@ class PipelineMap(AnyWidget):
     marks = Dict().tag(sync=True)
     problem = Unicode().tag(sync=True)
 
-    def __init__(self, pipe, prompt="a cat face on a blue background", seed=0, steps=10, guidance=GUIDANCE,
-                 control=None, box="unet", step=1, exam=False, dtype=None):
-        self._settings = {"seed": seed, "steps": steps, "guidance": guidance, "control": control,
-                          "dtype": dtype}
+    def __init__(
+        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
+        guidance: float = GUIDANCE, control: Control | Tensor | None = None, box: str = "unet", step: int = 1,
+        exam: bool = False, dtype: DType | None = None,
+    ) -> None:
+        self._settings: dict[str, Any] = {"seed": seed, "steps": steps, "guidance": guidance, "control": control, "dtype": dtype}
         self._pipe = pipe
         self._prompt = prompt
-        self._run = None
-        self._diagram = None
+        self._run: Any = None
+        self._diagram: Any = None
         super().__init__(chosen=box, step=step, steps=steps, exam=exam)
         self.observe(lambda _: self._open(), ["chosen", "step"])
         self.observe(lambda _: self._mark(), "answers")
 
     @property
-    def run(self):
+    def run(self) -> RecordedRun:
         """The RecordedRun that the map shows; computed on first use."""
         if self._run is None:
             self.redraw()
         return self._run
 
-    def redraw(self):
+    def redraw(self) -> None:
         """Run the pipeline again, and redraw its map and the open box."""
         with DRAWING:
             self._run = finished(record_run(self._pipe, self._prompt, **self._settings))
@@ -73,7 +80,7 @@ class PipelineMap(AnyWidget):
         self._mark()
         self._open()
 
-    def figure(self):
+    def figure(self) -> Picture:
         """Return the same map as a Picture, with the chosen box opened: it needs no browser and no kernel."""
         run = self.run
         with DRAWING:
@@ -107,7 +114,7 @@ def exam_boxes(diagram):
     return [box for box in diagram.boxes if not box.inside]
 
 
-def marked(diagram, answers):
+def marked(diagram: Diagram, answers: Mapping[str, str]) -> dict[str, Any]:
     """Mark the labels that a learner chose.
 
     answers: {name of a box: label}. Returns {"right": names, "wrong": names, "words": a sentence}.

@@ -1,0 +1,37 @@
+"""JupyterLab with a token, whatever a configuration file says: `python -m edu_diffusion.cli.server OPTIONS`. Standard library only.
+
+Without a token every user of this machine, and every web page, could run code here. An empty one counts on the command line alone.
+"""
+
+import sys
+
+PROVIDERS = ("IdentityProvider", "PasswordIdentityProvider")
+
+
+def main(options):
+    """Run JupyterLab until it is stopped."""
+    from jupyterlab.labapp import LabApp
+    LabApp.serverapp_class = guarded(LabApp.serverapp_class)
+    LabApp.launch_instance(options)
+
+
+def guarded(base):
+    """Return the class of Jupyter's server with one more step, between reading the configuration and using it."""
+    class ServerApp(base):  # the name is also that of its section in configuration files
+        def init_configurables(self):
+            keep_token(self.config, self.cli_config)
+            super().init_configurables()
+    return ServerApp
+
+
+def keep_token(config, asked):
+    """Remove empty tokens from a configuration, so that the server makes one; asked: what the command line says."""
+    if any("token" in asked[section] for section in (*PROVIDERS, "ServerApp", "NotebookApp") if section in asked):
+        return
+    for section in PROVIDERS:
+        if section in config and not config[section].get("token", True):
+            del config[section]["token"]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,172 @@
+"""Advice on prompts: what a learner is told, and that captions of the world and the frozen prompts get none."""
+
+import random
+
+import pytest
+import tiny
+
+from edu_diffusion.data import advice, phrases, scenes
+from edu_diffusion.data.world import prompts, world
+from edu_diffusion.errors import EduError
+
+CAPTIONS_ONLY = "but on short English captions of emoji scenes only"
+SILENT = ("full", "open", "category", "aliases", "heldout_colour", "heldout_style", "counts", "pairs")
+
+
+def said(prompt, **more):
+    return " ".join(advice.advice(prompt, **more))
+
+
+# ---------------------------------------------------------------- unknown words
+
+@pytest.mark.parametrize("prompt, sentence", [
+    ("a pengiun on blue", 'the word "pengiun" (penguin?).'),
+    ("Pengiun", 'the word "pengiun" (penguin?).'),
+    ("a strawbery, red backgroud", 'the words "strawbery" (strawberry?), "backgroud" (background?).'),
+    ("a fluffy cat on bule", 'the words "fluffy", "bule" (blue, '),
+    ("a cat under a tree", 'the word "under".'),
+    ("a cat with a heart-shaped hat", 'the word "heart-shaped".')])
+def test_unknown_words_are_quoted_with_the_nearest_known(prompt, sentence):
+    (only,) = advice.advice(prompt)
+    assert only.startswith("The base model was not trained on ") and sentence in only and CAPTIONS_ONLY not in only
+
+
+@pytest.mark.parametrize("prompt", [
+    "eine Katze auf blauem Hintergrund", "un gato negro sobre fondo blanco", "mavi arka planda bir kedi", "Кіт на синьому тлі",
+    "masterpiece, best quality, absurdres, 8k uhd, cinematic lighting, dog, photorealistic"])
+def test_a_prompt_of_mostly_unknown_words_gets_one_sentence_with_an_example(prompt):
+    (only,) = advice.advice(prompt)
+    assert "most words of this prompt" in only and CAPTIONS_ONLY in only and f'"{advice.EXAMPLE}"' in only
+    assert "most words of this negative prompt" in said(prompt, negative=True)
+
+
+@pytest.mark.parametrize("prompt, word", [("猫", "猫"), ("Käse", "käse"), ("earbuds", "earbuds")])
+def test_one_unknown_word_is_quoted_even_so(prompt, word):
+    assert f'the word "{word}", {CAPTIONS_ONLY}' in said(prompt)
+
+
+def test_a_long_list_is_cut_off():
+    new = " ".join(letter * 40 for letter in "bdfhjlm")
+    assert said(f"draw me a cat and a dog and a pear in the middle, please, {new}").endswith('jjjjj…" and 2 more.')
+
+
+def test_what_is_offered_is_known_and_hardly_ever_wrong():
+    """For the typos that captions contain: the word that was meant is among those offered, and mostly the first."""
+    words = sorted({word for c in scenes.batch(400, 4).captions for word in phrases.split(c)} & world().vocabulary)
+    typos = [(word, phrases.misspelled(word, random.Random(i))) for i, word in enumerate(words) if len(word) > 4]
+    offers = [(word, advice.nearest(typo)) for word, typo in typos if not advice.is_known(typo)]
+    assert len(offers) > 100 and {other for _, some in offers for other in some} <= advice.known()
+    assert max(len(some) for _, some in offers) == 3
+    assert sum(word in some for word, some in offers) > 0.9 * len(offers)
+    assert sum(some[:1] == [word] for word, some in offers) > 0.8 * len(offers)
+
+
+@pytest.mark.parametrize("prompt", [
+    "", "😀", "...", "a zib robot", "a cat face, contrast style", "a <zib> on blue", "a <mystery>, <contrast> style",
+    "5 dogs", "four cats", "the dog's house, the cats' house, the penguin's house", "a piñata", "could I have a birthday cake?",
+    "'a cat' — “a dog”", "I’d like a jack-o-lantern", "noto-style pear", "w/ a cat"])
+def test_known_words_fillers_numbers_and_punctuation_are_no_mistake(prompt):
+    assert said(prompt) == ""
+
+
+# ---------------------------------------------------------------- syntax
+
+@pytest.mark.parametrize("prompt, quoted, instead", [
+    ("a (cat:1.3) on blue", "(cat:1.3)", "raise the guidance"), ("a (big cat:.8)", "(big cat:.8)", "weights"),
+    ("a ((cat))", "((cat))", "brackets"), ("a [cat] on blue", "[cat]", "brackets"),
+    ("a [cat:dog:10]", "[cat:dog:10]", "plain words"),
+    ("a cat BREAK a dog", "BREAK", "never split"),
+    ("a cat <lora:pixel:0.8>", "<lora:pixel:0.8>", 'load_lora(pipe, "pixel")'),
+    ("a cat <lyco:x>", "<lyco:x>", 'load_lora(pipe, "x")'),
+    ("a cat <hypernet:anime:1>", "<hypernet:anime:1>", 'load_hyper("anime", pipe)')])
+@pytest.mark.parametrize("negative", [False, True])
+def test_syntax_of_other_programs_is_read_as_text(prompt, quoted, instead, negative):
+    (only,) = advice.advice(prompt, negative)
+    assert only.startswith(f'"{quoted}" is read as text: ') and instead in only
+
+
+def test_each_kind_of_syntax_gets_one_sentence():
+    assert len(advice.advice("a (cat:1.3) BREAK (dog:1.2) <lora:x:1> <lora:y:1>")) == 3
+
+
+@pytest.mark.parametrize("prompt", [
+    "an orange (the fruit!) on white", "a cat :)", "a <zib> robot", "draw a broken heart", "PLEASE BREAK"])
+def test_plain_brackets_and_learned_words_are_no_syntax(prompt):
+    assert not advice.syntax(prompt)
+
+
+# ---------------------------------------------------------------- colours
+
+@pytest.mark.parametrize("prompt, thing, instead", [
+    ("a blue dog", "blue dog", 'write "a dog on a blue background"'),
+    ("Red car", "red car", 'write "a car on a red background"'),
+    ("two grey elephants, noto style", "grey elephants", 'write "elephants on a grey background"'),
+    ("a blue red apple", "blue red apple", 'write "a red apple on a blue background"'),
+    ("an orange animal", "orange animal", 'write "an animal on an orange background"'),
+    ("a picture of blue dogs", "blue dogs", 'write "dogs on a blue background"'),
+    ("a blue dog on a red background", "blue dog", 'leave out "blue"'),
+    ("a blue dog on gray", "blue dog", 'leave out "blue"')])
+def test_a_colour_before_a_thing_names_the_background(prompt, thing, instead):
+    (only,) = advice.advice(prompt)
+    assert only == f'A colour names the background in this world, not the thing: for "{thing}", {instead}.'
+    assert said(prompt, negative=True) == ""
+
+
+@pytest.mark.parametrize("prompt", [
+    "a green apple", "two red hearts", "an orange", "an orange and a pear", "a black cat", "a light blue heart", "green salad",
+    "a blue dog on a blue background", "a grey dog on gray", "a dog on blue", "a dog, blue background", "blue, a dog",
+    "a cat, red. dog", "on plain blue noto style", "in front of blue - dog", "with blue behind it a dog", "a blue thingy"])
+def test_colours_in_names_and_of_backgrounds_are_no_mistake(prompt):
+    assert "colour" not in said(prompt)
+
+
+# ---------------------------------------------------------------- captions and frozen prompts
+
+@pytest.mark.parametrize("tier", ["core", "wide"])
+def test_captions_get_no_advice(tier, monkeypatch):
+    monkeypatch.setattr(phrases, "misspelled", lambda text, rng: text)  # captions do not mark the typos that they contain
+    captions = scenes.batch(1000, 7, tier, many=0.3).captions
+    assert [(c, advice.advice(c)) for c in captions if advice.advice(c)] == []
+
+
+@pytest.mark.parametrize("split", SILENT)
+def test_frozen_prompts_get_no_advice(split):
+    assert [(r["prompt"], said(r["prompt"])) for r in prompts(split=split) if said(r["prompt"])] == []
+
+
+def test_learners_prompts_get_advice_on_words_only():
+    """Those with a known name often have an adjective or a typo that no caption has; the others a noun."""
+    for split, low, high in (("unseen_wording", 0.0, 0.2), ("unknown_word", 0.7, 1.0)):
+        told = [advice.advice(r["prompt"]) for r in prompts(split=split)]
+        assert low <= sum(map(bool, told)) / len(told) <= high
+        assert all(sentence.startswith("The base model was not trained on the word") for some in told for sentence in some)
+
+
+# ---------------------------------------------------------------- the model
+
+@pytest.mark.parametrize("prompt, words", [
+    ("cat " * 14, ""), ("cat " * 14 + "red  Dog", "red Dog"), ("cat " * 13 + "cats", "cats"),
+    ("cat " * 21, "cat cat cat cat cat and 2 more"), ("a" * 500, "a" * 29 + "…")])
+def test_dropped_words_are_whole_and_not_too_many(prompt, words):
+    assert advice.dropped(tiny.tokenizer(), prompt) == words
+
+
+class Large(list):
+    """Stands for the tokenizer of the original, which has 49,408 tokens."""
+
+    def __len__(self):
+        return 49_408
+
+
+def test_a_model_of_another_world_knows_other_words():
+    prompt = "a blue dog (astronaut:1.3) riding a unicycle"
+    assert len(advice.for_model(tiny.tokenizer(), prompt)) == 3
+    assert advice.for_model(Large(), prompt) == advice.syntax(prompt) != []
+
+
+def test_a_damaged_data_set_does_not_keep_anyone_from_drawing(monkeypatch):
+    def damaged():
+        raise EduError("emoji is damaged.")
+    monkeypatch.setattr(advice, "known", damaged)
+    syntax, words = advice.advice("a (cat:1.3)")
+    assert "(cat:1.3)" in syntax and words == "The prompt's words were not checked: emoji is damaged."
