@@ -10,8 +10,10 @@ def version_problem(version):
     if tuple(version[:2]) >= OLDEST:
         return None
     found = "%d.%d" % tuple(version[:2])
-    return ("edu_diffusion needs Python 3.11 to 3.13, this is %s; install a newer Python from python.org "
-            "and start again with it, for example: python3.12 -m edu_diffusion lab" % found)
+    return (
+        "edu_diffusion needs Python 3.11 to 3.13, this is %s; install a newer Python from python.org "
+        "and start again with it, for example: python3.12 -m edu_diffusion lab" % found
+    )
 
 
 def main():
@@ -20,6 +22,7 @@ def main():
         sys.stderr.write(problem + "\n")
         return 2
     from edu_diffusion.cli.main import main as run
+
     return run()
 
 

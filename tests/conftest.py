@@ -15,6 +15,7 @@ runpy.run_path(str(Path(__file__).parent / "offline" / "sitecustomize.py"))
 @pytest.fixture(scope="module")
 def shared():
     import tiny
+
     return tiny.pipeline()
 
 
@@ -22,14 +23,19 @@ def shared():
 def pipe(shared):
     """A tiny pipeline of random weights, with a scheduler of its own for every test."""
     import tiny
+
     shared.scheduler = tiny.scheduler()
     return shared
 
 
 # ---------------------------------------------------------------- faults caused on purpose
 
-FAULTS = {"lost": "something of the user's is lost", "silent": "a wrong result without a word", "wrong": "a right thing is refused",
-          "ugly": "a traceback or a hang"}
+FAULTS = {
+    "lost": "something of the user's is lost",
+    "silent": "a wrong result without a word",
+    "wrong": "a right thing is refused",
+    "ugly": "a traceback or a hang",
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -76,10 +76,15 @@ def test_what_cannot_be_judged_is_a_sentence(tmp_path):
     assert judge_adapters.located(str(tmp_path), "hyper") == tmp_path and judge_adapters.located(None, "aligned") is None
 
 
-@pytest.mark.parametrize("score, text", [
-    ({"value": 0.5, "n": 80, "low": 0.4, "high": 0.6}, "50.0 % [40.0, 60.0], n = 80"),
-    ({"value": 0.314, "n": 24, "low": 0.2, "high": 0.42, "unit": "cosine"}, "0.31 [0.20, 0.42] cosine, n = 24"),
-    ({"value": 123456, "n": 1, "unit": "bytes"}, "123,456 bytes"), ({"value": 1234, "n": 1}, "1,234"),
-    ({"value": 24.25, "n": 200, "unit": "dB"}, "24.2 dB, n = 200")])
+@pytest.mark.parametrize(
+    "score, text",
+    [
+        ({"value": 0.5, "n": 80, "low": 0.4, "high": 0.6}, "50.0 % [40.0, 60.0], n = 80"),
+        ({"value": 0.314, "n": 24, "low": 0.2, "high": 0.42, "unit": "cosine"}, "0.31 [0.20, 0.42] cosine, n = 24"),
+        ({"value": 123456, "n": 1, "unit": "bytes"}, "123,456 bytes"),
+        ({"value": 1234, "n": 1}, "1,234"),
+        ({"value": 24.25, "n": 200, "unit": "dB"}, "24.2 dB, n = 200"),
+    ],
+)
 def test_how_a_card_says_a_number(score, text):
     assert cards.text(score) == text

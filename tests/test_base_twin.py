@@ -24,11 +24,14 @@ def pipe():
     return pipe
 
 
-@pytest.mark.parametrize("prompt, negative, seed, count, g", [
-    ("a cat face on a blue background", "", 0, 20, 4.0),
-    ("a cat face on a blue background", "", 1, 4, 1.0),
-    ("a red apple on a white background", "blue", 7, 30, 7.5),
-])
+@pytest.mark.parametrize(
+    "prompt, negative, seed, count, g",
+    [
+        ("a cat face on a blue background", "", 0, 20, 4.0),
+        ("a cat face on a blue background", "", 1, 4, 1.0),
+        ("a red apple on a white background", "blue", 7, 30, 7.5),
+    ],
+)
 def test_latents_and_pictures(pipe, prompt, negative, seed, count, g):
     settings = {"num_inference_steps": count, "guidance_scale": g, "negative_prompt": negative}
     states = list(steps.generate(pipe, prompt, negative=negative, seed=seed, steps=count, guidance=g))

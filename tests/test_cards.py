@@ -88,7 +88,7 @@ def test_the_results_in_the_header_are_those_of_metrics_json(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_quick_start_is_python_that_names_the_folder(name):
-    code, = blocks(name, "python")
+    (code,) = blocks(name, "python")
     compile(code, name, "exec")
     assert f'"edu_diffusion/checkpoints/{name}"' in code
     paths = re.findall(r'"((?:edu_diffusion|datasets)/[^"]+)"', code)
@@ -97,7 +97,7 @@ def test_the_quick_start_is_python_that_names_the_folder(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_citation_names_the_checkpoint(name):
-    text, = blocks(name, "bibtex")
+    (text,) = blocks(name, "bibtex")
     assert f'"checkpoint {name}"' in text and text.count("{") == text.count("}")
 
 
@@ -110,18 +110,21 @@ def test_links_of_a_card_lead_somewhere(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_floor_that_is_missed_stands_in_the_card(name):
     missed = json.loads((ROOT / name / "card.json").read_text(encoding="utf-8")).get("below_floors", [])
-    line, = re.findall(r"^(?:- )?Below its release floor: (.*)\.$", readme(name), re.MULTILINE) or [""]
+    (line,) = re.findall(r"^(?:- )?Below its release floor: (.*)\.$", readme(name), re.MULTILINE) or [""]
     assert re.findall("`([^`]+)`", line) == missed
     assert line == "nothing" if stored(name) and not missed else "nothing" not in line
 
 
 def test_floors_are_told_in_the_unit_of_their_score():
-    metrics = {"counts": {"value": 0.7996, "n": 100, "low": 0.7, "high": 0.87},
-               "quality": {"value": 16.4548, "n": 95, "unit": "dB"},
-               "habit_gain": {"value": 0.04, "n": 18, "low": -0.0284, "high": 0.11, "unit": "share"}}
+    metrics = {
+        "counts": {"value": 0.7996, "n": 100, "low": 0.7, "high": 0.87},
+        "quality": {"value": 16.4548, "n": 95, "unit": "dB"},
+        "habit_gain": {"value": 0.04, "n": 18, "low": -0.0284, "high": 0.11, "unit": "share"},
+    }
     assert cards.below_floors(["counts", "quality", "habit_gain", "mottle"], metrics) == (
         "Below its release floor: `counts` 79.96 % (floor: at least 80 %); `quality` 16.45 dB (floor: at least 22 dB); "
-        "`habit_gain` lower end -0.0284 share (floor: above 0 share); `mottle` was not measured.")
+        "`habit_gain` lower end -0.0284 share (floor: above 0 share); `mottle` was not measured."
+    )
     assert cards.below_floors(["beauty"], {"beauty": {"value": 0.5, "n": 9}}) == "Below its release floor: `beauty` 0.5, n = 9."
     assert cards.below_floors([], metrics) == "Below its release floor: nothing."
     assert cards.below_floors([], {}) == "Not compared with its release floors."
@@ -146,7 +149,9 @@ def test_a_card_is_written_with_results_that_the_library_reads_back(tmp_path):
     data = ModelCard(text).data
     assert data.model_name == "thing" and data.datasets == []
     assert [(r.metric_type, r.metric_value, r.metric_name) for r in data.eval_results] == [
-        ("accuracy", 0.9, "the right count"), ("psnr", 20.5, None)]
+        ("accuracy", 0.9, "the right count"),
+        ("psnr", 20.5, None),
+    ]
     assert "90.0 % [83.0, 94.0], n = 100, seed 7\n" in text and "| `quality` | 20.5 dB, n = 95 |" in text
     assert ModelCard(str(ModelCard(text))).data.to_dict() == data.to_dict()
 

@@ -56,7 +56,8 @@ def test_judging_clip_again_gives_the_stored_numbers(capsys):
     stored = json.loads((ROOT / "clip" / "metrics.json").read_text(encoding="utf-8"))
     lines = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
     assert {name: float(value) for name, value in lines.items()} == {
-        name: pytest.approx(score["value"], abs=0.01) for name, score in stored.items()}
+        name: pytest.approx(score["value"], abs=0.01) for name, score in stored.items()
+    }
     assert min(score["low"] for score in stored.values()) > 0.6
 
 
@@ -81,8 +82,14 @@ def test_a_learners_own_model_has_numbers_and_no_card(tmp_path, monkeypatch):
     files.write_json(model / "card.json", {"seed": 7})
     judging.write(None, model, scores, judging.parser().parse_args(["--write", "--seeds", "2", "--limit", "5"]))
     assert json.loads((model / "metrics.json").read_text(encoding="utf-8")) == scores
-    assert {"seed": "7", "n_prompts": "50", "sampling_seeds": "2", "sampling_steps": "20", "guidance": str(steps.GUIDANCE),
-            "colour": "50.0 % [20.0, 80.0], n = 8"}.items() <= cards.numbers(model).items()
+    assert {
+        "seed": "7",
+        "n_prompts": "50",
+        "sampling_seeds": "2",
+        "sampling_steps": "20",
+        "guidance": str(steps.GUIDANCE),
+        "colour": "50.0 % [20.0, 80.0], n = 8",
+    }.items() <= cards.numbers(model).items()
     assert (model / "sheet.png").read_bytes() == b"50 pictures" and not (model / "README.md").exists()
 
 
@@ -91,17 +98,28 @@ def test_the_bytes_keep_their_budget():
     assert sum(sizes) <= 46 << 20 and max(sizes) <= 15 << 20
 
 
-@pytest.mark.parametrize("name, score, end, way, bar", [
-    (name, *floor) for name, floors in floors.FLOORS.items() if (ROOT / name / "metrics.json").is_file() for floor in floors])
+@pytest.mark.parametrize(
+    "name, score, end, way, bar",
+    [(name, *floor) for name, floors in floors.FLOORS.items() if (ROOT / name / "metrics.json").is_file() for floor in floors],
+)
 def test_a_floor_holds_or_the_card_says_that_it_does_not(name, score, end, way, bar):
     metrics, card = (json.loads((ROOT / name / f).read_text(encoding="utf-8")) for f in ("metrics.json", "card.json"))
     holds = floors.HOLDS[way](metrics[score][end], bar)
     assert holds != (score in card.get("below_floors", ()))
 
 
-@pytest.mark.parametrize("name, bar", [
-    ("full_concept", 0.85), ("full_colour", 0.95), ("vae_psnr_unseen", 26), ("vae_psnr_unseen_p10", 22), ("memory", 0.7),
-    ("judge_concept", 0.98), ("judge_style", 0.98)])
+@pytest.mark.parametrize(
+    "name, bar",
+    [
+        ("full_concept", 0.85),
+        ("full_colour", 0.95),
+        ("vae_psnr_unseen", 26),
+        ("vae_psnr_unseen_p10", 22),
+        ("memory", 0.7),
+        ("judge_concept", 0.98),
+        ("judge_style", 0.98),
+    ],
+)
 def test_the_base_does_not_fall_behind(name, bar):
     """Scores that have been reached already."""
     assert METRICS[name]["value"] >= bar

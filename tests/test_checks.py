@@ -51,29 +51,36 @@ def in_place(x_0, eps, abar_t):
     return x_0 + (1 - abar_t) ** 0.5 * eps
 
 
-@pytest.mark.parametrize("mine, words", [
-    (lambda x_0, eps, abar_t: None, "does it end with `return`"),
-    (lambda x_0, eps: x_0, "stopped with TypeError.*positional"),
-    (fails, "NameError: name 'undefined'"),
-    (in_place, "changes what it is given"),
-    (lambda x_0, eps, abar_t: "text", "returns a str; it must return a tensor"),
-    (steps.q_sample(torch.ones(1), torch.ones(1), 0.5), "a Tensor, not a function"),
-    (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "a different result each time"),
-    (lambda *given: steps.q_sample(*given).mean(), r"shape \(\); it must be \(2, 3, 4, 5\)"),
-    (lambda x_0, eps, abar_t: x_0 / 0, "NaN or infinite"),
-    (lambda x_0, eps, abar_t: x_0 + eps, "sign by sign"),
-])
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (lambda x_0, eps, abar_t: None, "does it end with `return`"),
+        (lambda x_0, eps: x_0, "stopped with TypeError.*positional"),
+        (fails, "NameError: name 'undefined'"),
+        (in_place, "changes what it is given"),
+        (lambda x_0, eps, abar_t: "text", "returns a str; it must return a tensor"),
+        (steps.q_sample(torch.ones(1), torch.ones(1), 0.5), "a Tensor, not a function"),
+        (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "a different result each time"),
+        (lambda *given: steps.q_sample(*given).mean(), r"shape \(\); it must be \(2, 3, 4, 5\)"),
+        (lambda x_0, eps, abar_t: x_0 / 0, "NaN or infinite"),
+        (lambda x_0, eps, abar_t: x_0 + eps, "sign by sign"),
+    ],
+)
 def test_whatever_a_learner_writes_gets_a_sentence(mine, words):
     right, said = verdict("q_sample", mine)
     assert right is False and said.startswith("Not yet: ")
     assert __import__("re").search(words, said), said
 
 
-@pytest.mark.parametrize("mine", [
-    lambda x_0, eps, abar_t: (abar_t**0.5 * x_0.double() + (1 - abar_t) ** 0.5 * eps.double()),
-    lambda x_0, eps, abar_t: np.asarray(steps.q_sample(x_0, eps, abar_t)),
-    lambda *given: steps.q_sample(*given).requires_grad_(),
-], ids=["double", "numpy", "gradient"])
+@pytest.mark.parametrize(
+    "mine",
+    [
+        lambda x_0, eps, abar_t: abar_t**0.5 * x_0.double() + (1 - abar_t) ** 0.5 * eps.double(),
+        lambda x_0, eps, abar_t: np.asarray(steps.q_sample(x_0, eps, abar_t)),
+        lambda *given: steps.q_sample(*given).requires_grad_(),
+    ],
+    ids=["double", "numpy", "gradient"],
+)
 def test_another_way_to_the_same_numbers_is_right(mine):
     assert verdict("q_sample", mine).right
 

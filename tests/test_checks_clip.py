@@ -31,14 +31,17 @@ def test_the_references_are_what_the_recipe_runs():
     assert EXERCISES["contrastive_loss"].reference is clip.contrastive_loss
 
 
-@pytest.mark.parametrize("name, mine, words", [
-    ("similarity", lambda a, b, s: (a * b).sum(-1), "stopped with RuntimeError"),
-    ("similarity", lambda a, b, s: 0.9 * steps.similarity(a, b, s), "the numbers differ"),
-    ("similarity", lambda a, b, s: steps.similarity(a, b, s)[:2], r"shape \(2, 5\); it must be \(3, 5\)"),
-    ("similarity", lambda a, b, s: a.div_(9) @ b.T, "changes what it is given"),
-    ("contrastive_loss", lambda a, b, s: steps.similarity(a, b, s), r"shape \(4, 4\); it must be \(\)"),
-    ("contrastive_loss", lambda a, b, s: s, "the numbers differ"),
-])
+@pytest.mark.parametrize(
+    "name, mine, words",
+    [
+        ("similarity", lambda a, b, s: (a * b).sum(-1), "stopped with RuntimeError"),
+        ("similarity", lambda a, b, s: 0.9 * steps.similarity(a, b, s), "the numbers differ"),
+        ("similarity", lambda a, b, s: steps.similarity(a, b, s)[:2], r"shape \(2, 5\); it must be \(3, 5\)"),
+        ("similarity", lambda a, b, s: a.div_(9) @ b.T, "changes what it is given"),
+        ("contrastive_loss", lambda a, b, s: steps.similarity(a, b, s), r"shape \(4, 4\); it must be \(\)"),
+        ("contrastive_loss", lambda a, b, s: s, "the numbers differ"),
+    ],
+)
 def test_other_mistakes_get_a_sentence_too(name, mine, words):
     right, said = verdict(name, mine)
     assert right is False and __import__("re").search(words, said), said

@@ -8,11 +8,15 @@ from edu_diffusion import steps
 from edu_diffusion.exercises import EXERCISES, verdict
 
 
-@pytest.mark.parametrize("mine", [
-    lambda known, drawn, mask: torch.where(mask > 0.5, drawn, known),
-    lambda known, drawn, mask: known + mask * (drawn - known),
-    lambda known, drawn, mask: torch.lerp(known, drawn, mask.expand_as(known)),
-], ids=["where", "way", "lerp"])
+@pytest.mark.parametrize(
+    "mine",
+    [
+        lambda known, drawn, mask: torch.where(mask > 0.5, drawn, known),
+        lambda known, drawn, mask: known + mask * (drawn - known),
+        lambda known, drawn, mask: torch.lerp(known, drawn, mask.expand_as(known)),
+    ],
+    ids=["where", "way", "lerp"],
+)
 def test_another_way_is_right(mine):
     assert verdict("blend", mine).right
 
@@ -21,12 +25,15 @@ def test_the_reference_is_what_the_loop_runs():
     assert EXERCISES["blend"].reference is steps.blend
 
 
-@pytest.mark.parametrize("mine, words", [
-    (lambda known, drawn, mask: known * mask, "the numbers differ"),
-    (lambda known, drawn, mask: drawn.mul_(mask) + known, "changes what it is given"),
-    (lambda known, drawn, mask: mask, "shape"),
-    (lambda known, drawn: drawn, "stopped with TypeError"),
-])
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (lambda known, drawn, mask: known * mask, "the numbers differ"),
+        (lambda known, drawn, mask: drawn.mul_(mask) + known, "changes what it is given"),
+        (lambda known, drawn, mask: mask, "shape"),
+        (lambda known, drawn: drawn, "stopped with TypeError"),
+    ],
+)
 def test_other_mistakes_get_a_sentence_too(mine, words):
     right, said = verdict("blend", mine)
     assert right is False and words in said, said

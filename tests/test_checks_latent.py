@@ -15,12 +15,15 @@ def through_torch(mean, logvar):
     return kl_divergence(Normal(mean, (logvar / 2).exp()), noise).flatten(1).sum(1)
 
 
-@pytest.mark.parametrize("name, mine", [
-    ("sample_latent", lambda mean, logvar, eps: mean + torch.sqrt(torch.exp(logvar)) * eps),
-    ("sample_latent", lambda mean, logvar, eps: torch.addcmul(mean, (logvar / 2).exp(), eps)),
-    ("kl_to_unit", through_torch),
-    ("kl_to_unit", lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum((1, 2, 3))),
-])
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("sample_latent", lambda mean, logvar, eps: mean + torch.sqrt(torch.exp(logvar)) * eps),
+        ("sample_latent", lambda mean, logvar, eps: torch.addcmul(mean, (logvar / 2).exp(), eps)),
+        ("kl_to_unit", through_torch),
+        ("kl_to_unit", lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum((1, 2, 3))),
+    ],
+)
 def test_another_way_to_the_same_numbers_is_right(name, mine):
     assert verdict(name, mine).right
 
@@ -30,16 +33,25 @@ def test_the_references_are_what_the_recipe_runs():
         assert EXERCISES[name].reference is getattr(steps, name) is getattr(vae, name)
 
 
-@pytest.mark.parametrize("name, mine, words", [
-    ("sample_latent", lambda mean, logvar, eps: mean + logvar.sqrt() * eps, "NaN or infinite"),
-    ("sample_latent", lambda mean, logvar, eps: mean + (logvar / 2).exp() * torch.randn_like(eps),
-     "a different result each time"),
-    ("sample_latent", lambda mean, logvar, eps: mean.add_(eps), "changes what it is given"),
-    ("sample_latent", lambda mean, logvar, eps: mean + 3 ** (logvar / 2) * eps, "the numbers differ"),
-    ("kl_to_unit", lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((0, 1)),
-     r"shape \(3, 3\); it must be \(2,\)"),
-    ("kl_to_unit", lambda mean, logvar: mean.flatten(1).sum(1), "the numbers differ"),
-])
+@pytest.mark.parametrize(
+    "name, mine, words",
+    [
+        ("sample_latent", lambda mean, logvar, eps: mean + logvar.sqrt() * eps, "NaN or infinite"),
+        (
+            "sample_latent",
+            lambda mean, logvar, eps: mean + (logvar / 2).exp() * torch.randn_like(eps),
+            "a different result each time",
+        ),
+        ("sample_latent", lambda mean, logvar, eps: mean.add_(eps), "changes what it is given"),
+        ("sample_latent", lambda mean, logvar, eps: mean + 3 ** (logvar / 2) * eps, "the numbers differ"),
+        (
+            "kl_to_unit",
+            lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((0, 1)),
+            r"shape \(3, 3\); it must be \(2,\)",
+        ),
+        ("kl_to_unit", lambda mean, logvar: mean.flatten(1).sum(1), "the numbers differ"),
+    ],
+)
 def test_other_mistakes_get_a_sentence_too(name, mine, words):
     right, said = verdict(name, mine)
     assert right is False and __import__("re").search(words, said), said

@@ -33,24 +33,33 @@ def test_the_reference_is_what_the_loop_runs():
     assert verdict("ddim_step", steps.ddim_step).right
 
 
-@pytest.mark.parametrize("mine", [
-    at_once, steps.euler_step,
-    lambda x_t, eps, abar_t, abar_s: steps.ddpm_step(x_t, eps, abar_t, abar_s, 0) * 0 + at_once(x_t, eps, abar_t, abar_s),
-], ids=["at once", "Euler's, which is the same", "by a detour"])
+@pytest.mark.parametrize(
+    "mine",
+    [
+        at_once,
+        steps.euler_step,
+        lambda x_t, eps, abar_t, abar_s: steps.ddpm_step(x_t, eps, abar_t, abar_s, 0) * 0 + at_once(x_t, eps, abar_t, abar_s),
+    ],
+    ids=["at once", "Euler's, which is the same", "by a detour"],
+)
 def test_every_way_to_the_same_numbers_is_right(mine):
     assert verdict("ddim_step", mine) == (True, f"Right: {EXERCISE.praise}")
 
 
-@pytest.mark.parametrize("mine, words", [
-    (fresh, "a different result each time; use the noise that it is given"),
-    (a_share_of_eps, "compare your code with it"), (one_level_for_all, "compare your code with it"),
-    (lambda x_t, eps, abar_t, abar_s: steps.predict_x0(x_t, eps, abar_t), "now add noise again"),
-    (lambda x_t, eps, abar_t, abar_s: x_t, "you are back at x_t"),
-    (lambda x_t, eps, abar_t, abar_s: x_t + (steps.sigma(abar_s) - steps.sigma(abar_t)) * eps, "y = x / sqrt"),
-    (lambda x_t, eps, abar_t: x_t, "positional"),
-    (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "compare your code with it"),
-    (lambda x_t, eps, abar_t, abar_s: steps.ddim_step(x_t, eps, abar_t, 1.0), "now add noise again"),
-])
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (fresh, "a different result each time; use the noise that it is given"),
+        (a_share_of_eps, "compare your code with it"),
+        (one_level_for_all, "compare your code with it"),
+        (lambda x_t, eps, abar_t, abar_s: steps.predict_x0(x_t, eps, abar_t), "now add noise again"),
+        (lambda x_t, eps, abar_t, abar_s: x_t, "you are back at x_t"),
+        (lambda x_t, eps, abar_t, abar_s: x_t + (steps.sigma(abar_s) - steps.sigma(abar_t)) * eps, "y = x / sqrt"),
+        (lambda x_t, eps, abar_t: x_t, "positional"),
+        (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "compare your code with it"),
+        (lambda x_t, eps, abar_t, abar_s: steps.ddim_step(x_t, eps, abar_t, 1.0), "now add noise again"),
+    ],
+)
 def test_a_wrong_answer_gets_a_hint(mine, words):
     right, said = verdict("ddim_step", mine)
     assert right is False and words in said
@@ -68,7 +77,8 @@ def test_a_known_mistake_ends_elsewhere(hint, wrong):
     """In the loop a mistake does not end where the right step does; most are far off."""
     means, stds = torch.tensor([[2.0, -1.5], [-1.7, 1.3]]), torch.tensor([0.8, 0.8])  # beyond -1 and 1, like latents
     model = lambda x, t: steps.eps_from_x0(  # noqa: E731
-        steps.mixture_x0(x, abar[t], means, stds, torch.ones(2)), x, abar[t])
+        steps.mixture_x0(x, abar[t], means, stds, torch.ones(2)), x, abar[t]
+    )
     abar = steps.abar(steps.scaled_linear_betas())
     x_T = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
     levels = steps.spaced_levels(abar, 5)

@@ -26,23 +26,30 @@ def by_einsum(q, k, v):
     return (parts / parts.sum(-1, keepdim=True)) @ v
 
 
-@pytest.mark.parametrize("name, mine", [
-    ("timestep_embedding", by_power),
-    ("timestep_embedding", lambda t, width: get_timestep_embedding(t, width, True, 0)),
-    ("attention", by_einsum), ("attention", F.scaled_dot_product_attention),
-])
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("timestep_embedding", by_power),
+        ("timestep_embedding", lambda t, width: get_timestep_embedding(t, width, True, 0)),
+        ("attention", by_einsum),
+        ("attention", F.scaled_dot_product_attention),
+    ],
+)
 def test_another_way_to_the_same_numbers_is_right(name, mine):
     assert verdict(name, mine).right
 
 
-@pytest.mark.parametrize("name, mine, words", [
-    ("timestep_embedding", lambda t, width: by_power(t, width).T, r"shape \(8, 3\); it must be \(3, 8\)"),
-    ("timestep_embedding", lambda t, width: by_power(t, width) / 0, "NaN or infinite"),
-    ("timestep_embedding", lambda t, width: by_power(t, width) * 2, "the numbers differ"),
-    ("attention", lambda q, k, v: q @ k @ v, "stopped with RuntimeError"),
-    ("attention", lambda q, k, v: q.mul_(0), "changes what it is given"),
-    ("attention", lambda q, k, v: F.dropout(by_einsum(q, k, v)), "a different result each time"),
-])
+@pytest.mark.parametrize(
+    "name, mine, words",
+    [
+        ("timestep_embedding", lambda t, width: by_power(t, width).T, r"shape \(8, 3\); it must be \(3, 8\)"),
+        ("timestep_embedding", lambda t, width: by_power(t, width) / 0, "NaN or infinite"),
+        ("timestep_embedding", lambda t, width: by_power(t, width) * 2, "the numbers differ"),
+        ("attention", lambda q, k, v: q @ k @ v, "stopped with RuntimeError"),
+        ("attention", lambda q, k, v: q.mul_(0), "changes what it is given"),
+        ("attention", lambda q, k, v: F.dropout(by_einsum(q, k, v)), "a different result each time"),
+    ],
+)
 def test_other_mistakes_get_a_sentence_too(name, mine, words):
     right, said = verdict(name, mine)
     assert right is False and re.search(words, said), said

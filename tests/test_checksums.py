@@ -11,9 +11,13 @@ from edu_diffusion.errors import EduError
 
 pytestmark = pytest.mark.fault("silent")
 
-SHIPPED = {"base": lambda folder: models.load(folder, "cpu"), "clip": lambda folder: models.load_clip(folder, "cpu"),
-           "canny": lambda folder: models.load_control(folder, "cpu"), "lora": models.locate.adapter_file,
-           "inversion": models.locate.adapter_file}
+SHIPPED = {
+    "base": lambda folder: models.load(folder, "cpu"),
+    "clip": lambda folder: models.load_clip(folder, "cpu"),
+    "canny": lambda folder: models.load_control(folder, "cpu"),
+    "lora": models.locate.adapter_file,
+    "inversion": models.locate.adapter_file,
+}
 
 
 def flip(path, at=-1):

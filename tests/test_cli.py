@@ -44,6 +44,7 @@ def run(monkeypatch, capsys, tmp_path):
         code = main.main([str(word) for word in words])
         out, err = capsys.readouterr()
         return code, out, err
+
     return command
 
 
@@ -52,6 +53,7 @@ def pixels(path):
 
 
 # ---------------------------------------------------------------- mistakes
+
 
 def test_a_wrong_verb_and_a_wrong_option_are_refused(capsys):
     for words in (["paint"], ["generate", "x", "--sed", "3"], ["train", "vae", "--minute", "3"], []):
@@ -62,9 +64,7 @@ def test_a_wrong_verb_and_a_wrong_option_are_refused(capsys):
 
 
 def test_options_are_not_abbreviated_but_passed_on():
-    args, rest = main.understand(
-        ["lab", "--teacher", "--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
-    )
+    args, rest = main.understand(["lab", "--teacher", "--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"])
     assert args.teacher and rest == ["--no-browser", "--port", "8899", "--ServerApp.root_dir=é a"]
     assert main.understand(["test", "-k", "noise", "-x"])[1] == ["-k", "noise", "-x"]
     assert main.understand(["judge", "--model", "base"])[1] == ["--model", "base"]
@@ -110,6 +110,7 @@ def test_no_prompt_is_a_sentence(run):
 def test_ctrl_c_is_not_a_traceback(run, monkeypatch):
     def interrupted(args):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(generate, "make", interrupted)
     code, _, err = run("generate", "a cat")
     assert code == 130 and "stopped" in err
@@ -117,26 +118,18 @@ def test_ctrl_c_is_not_a_traceback(run, monkeypatch):
 
 # ---------------------------------------------------------------- pictures
 
-@pytest.mark.parametrize(
-    "seed, guidance, negative", [(0, 4.0, ""), (2**63 - 1, 1.0, ""), (7, 7.5, "a red dog")]
-)
+
+@pytest.mark.parametrize("seed, guidance, negative", [(0, 4.0, ""), (2**63 - 1, 1.0, ""), (7, 7.5, "a red dog")])
 def test_the_picture_is_that_of_the_vanilla_pipeline(run, seed, guidance, negative):
     run("generate", "a cat", "--seed", seed, "--steps", 3, "--guidance", guidance, "--negative", negative)
     theirs = tiny.vanilla(
-        tiny.pipeline(),
-        "a cat",
-        [seed],
-        "pil",
-        num_inference_steps=3,
-        guidance_scale=guidance,
-        negative_prompt=negative,
+        tiny.pipeline(), "a cat", [seed], "pil", num_inference_steps=3, guidance_scale=guidance, negative_prompt=negative
     )[0]
     assert (pixels("picture.png") == np.asarray(theirs)).all()
 
 
 def test_a_picture_makes_itself_again(run):
-    run("generate", "Negative prompt: \"a,\n \u732b", "--seed", 5, "--steps", 3, "--guidance", 2.5,
-        "--negative", "a dog\nSteps: 9")
+    run("generate", 'Negative prompt: "a,\n \u732b', "--seed", 5, "--steps", 3, "--guidance", 2.5, "--negative", "a dog\nSteps: 9")
     code, out, _ = run("generate", "--from", "picture.png")
     assert code == 0 and "picture-2.png" in out
     assert (pixels("picture.png") == pixels("picture-2.png")).all()
@@ -198,21 +191,29 @@ def test_the_text_chunk_has_the_common_layout(run):
     text = Image.open("picture.png").text["parameters"]
     first, second, last = text.split("\n")
     assert first == "a cat" and second == "Negative prompt: a dog"
-    assert last.startswith(
-        f"Steps: 2, Sampler: DDIM, CFG scale: {steps.GUIDANCE}, Seed: 3, Size: 32x32, Model: base, Model hash: "
-    )
+    assert last.startswith(f"Steps: 2, Sampler: DDIM, CFG scale: {steps.GUIDANCE}, Seed: 3, Size: 32x32, Model: base, Model hash: ")
 
 
 def test_another_programs_text_is_read():
-    text = ("a cat,\n(masterpiece:1.2)\nNegative prompt: blurry,\nbad\n"
-            'Steps: 28, Sampler: DPM++ 2M, CFG scale: 6.5, Seed: 17, Size: 512x768, Model hash: ab12, '
-            'Model: "a, b", Lora hashes: "x: 1, y: 2", Version: v1.9')
-    assert infotext.parse(text) == {"prompt": "a cat, (masterpiece:1.2)", "negative": "blurry, bad", "steps": 28,
-                               "guidance": 6.5, "seed": 17, "hash": "ab12", "model": "a, b"}
+    text = (
+        "a cat,\n(masterpiece:1.2)\nNegative prompt: blurry,\nbad\n"
+        "Steps: 28, Sampler: DPM++ 2M, CFG scale: 6.5, Seed: 17, Size: 512x768, Model hash: ab12, "
+        'Model: "a, b", Lora hashes: "x: 1, y: 2", Version: v1.9'
+    )
+    assert infotext.parse(text) == {
+        "prompt": "a cat, (masterpiece:1.2)",
+        "negative": "blurry, bad",
+        "steps": 28,
+        "guidance": 6.5,
+        "seed": 17,
+        "hash": "ab12",
+        "model": "a, b",
+    }
 
 
-@pytest.mark.parametrize("text, expected", [("", "no line"), ("a cat", "no line"),
-                                            ("a cat\nSteps: many, Seed: 1", "cannot be read")])
+@pytest.mark.parametrize(
+    "text, expected", [("", "no line"), ("a cat", "no line"), ("a cat\nSteps: many, Seed: 1", "cannot be read")]
+)
 def test_a_text_that_says_nothing_is_a_sentence(text, expected):
     with pytest.raises(EduError, match=expected):
         infotext.parse(text)
@@ -222,7 +223,7 @@ def test_a_picture_without_text_and_a_file_that_is_no_picture(run):
     Image.new("RGB", (8, 8)).save("plain.png")
     Path("page.png").write_text("<html>")
     whole = Path("plain.png").read_bytes()
-    Path("cut.png").write_bytes(whole[:len(whole) // 2])
+    Path("cut.png").write_bytes(whole[: len(whole) // 2])
     assert "does not say how it was generated" in run("generate", "--from", "plain.png")[2]
     assert "not a readable PNG" in run("generate", "--from", "page.png")[2]
     assert "not a readable PNG" in run("generate", "--from", "cut.png")[2]
@@ -230,10 +231,12 @@ def test_a_picture_without_text_and_a_file_that_is_no_picture(run):
 
 # ---------------------------------------------------------------- trainings
 
+
 @pytest.fixture
 def recipes(monkeypatch):
     """Replace the real recipes by one called `toy`; it records how it was called."""
     import edu_diffusion.train
+
     calls = []
 
     def toy(run, minutes=1.0, device=None):
@@ -245,6 +248,7 @@ def recipes(monkeypatch):
         if minutes == 9:
             raise KeyboardInterrupt
         yield Progress(2, 0.25, 60.0, 0.0, None)
+
     monkeypatch.setattr(edu_diffusion.train, "RECIPES", {"toy": toy})
     return calls
 
@@ -287,10 +291,14 @@ def test_wrong_minutes_are_a_sentence(run, recipes, minutes):
     assert "minutes must be" in run("train", "toy", "--minutes", minutes)[2]
 
 
-@pytest.mark.parametrize("progress, expected", [
-    (Progress(0, None, 0.0, None, None), (0, "  step 0")),
-    (Progress(7, 1.0, 1.0, 3.0, None), (0.25, "  step 7  loss 1.0000  0:03 left")),
-    (Progress(7, 1.0, 1.0, float("inf"), None), (0, "  step 7  loss 1.0000"))])
+@pytest.mark.parametrize(
+    "progress, expected",
+    [
+        (Progress(0, None, 0.0, None, None), (0, "  step 0")),
+        (Progress(7, 1.0, 1.0, 3.0, None), (0.25, "  step 7  loss 1.0000  0:03 left")),
+        (Progress(7, 1.0, 1.0, float("inf"), None), (0, "  step 7  loss 1.0000")),
+    ],
+)
 def test_progress_as_text_has_no_trouble_with_missing_numbers(progress, expected):
     assert (runs.part(progress), runs.text(progress)) == expected
     assert runs.clock(3723) == "1:02:03"
@@ -320,6 +328,7 @@ def test_a_stopped_training_leaves_the_cursor_on_a_new_line():
     def stopped():
         yield REPORTS[2]
         raise KeyboardInterrupt
+
     terminal = Terminal()
     with pytest.raises(KeyboardInterrupt):
         runs.follow(stopped(), terminal)
@@ -335,6 +344,7 @@ def test_folders_set_aside_never_replace_each_other(tmp_path):
 
 # ---------------------------------------------------------------- judge, test, lab
 
+
 def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
     got = []
     monkeypatch.setattr(judging, "main", lambda words: got.append(words) or 3)
@@ -342,8 +352,7 @@ def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "codes, expected",
-    [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5), ((1, 5), 1), ((2, 1), 2)],
+    "codes, expected", [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5), ((1, 5), 1), ((2, 1), 2)]
 )
 def test_the_worse_of_the_two_test_runs_counts(run, monkeypatch, codes, expected):
     answers = list(codes)
@@ -357,19 +366,8 @@ def small_clone(root, test, cell, expected=None):
     (root / "tests").mkdir(parents=True)
     (root / "notebooks").mkdir()
     (root / "tests" / "test_one.py").write_text(test)
-    outputs = (
-        [] if expected is None else [{"output_type": "stream", "name": "stdout", "text": [expected + "\n"]}]
-    )
-    cells = [
-        {
-            "cell_type": "code",
-            "id": "a",
-            "metadata": {},
-            "source": cell,
-            "outputs": outputs,
-            "execution_count": 1,
-        }
-    ]
+    outputs = [] if expected is None else [{"output_type": "stream", "name": "stdout", "text": [expected + "\n"]}]
+    cells = [{"cell_type": "code", "id": "a", "metadata": {}, "source": cell, "outputs": outputs, "execution_count": 1}]
     kernel = {"kernelspec": {"name": "no-such-kernel", "display_name": "x", "language": "python"}}
     content = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     (root / "notebooks" / "00_start.ipynb").write_text(json.dumps(content))
@@ -379,9 +377,11 @@ def small_clone(root, test, cell, expected=None):
 CONNECT = "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)"
 
 
-@pytest.mark.parametrize("test, cell, expected", [
-    ("def test_one(): pass", "1 + 1", 0),
-    (CONNECT.replace("socket.create", "def test_one(): socket.create"), CONNECT, 1)], ids=["good", "online"])
+@pytest.mark.parametrize(
+    "test, cell, expected",
+    [("def test_one(): pass", "1 + 1", 0), (CONNECT.replace("socket.create", "def test_one(): socket.create"), CONNECT, 1)],
+    ids=["good", "online"],
+)
 def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, test, cell, expected):
     root = small_clone(tmp_path / "é a", test, cell)
     blocked = Path(edu_diffusion.__file__).parents[1] / "tests" / "offline"
@@ -395,15 +395,18 @@ def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, t
 
 def test_paths_in_the_options_replace_the_whole_suite(tmp_path):
     root = small_clone(tmp_path, "", "")
-    whole, named = (
-        testing.test_commands(root, ["-x"]),
-        testing.test_commands(root, ["tests/test_one.py::test_a", "-x"]),
-    )
-    assert [command[3] for command in whole] == ["tests", "--nbval-lax"] and whole[1][-2:] == [
-        "notebooks",
-        "-x",
-    ]
-    assert len(named) == 1 and named[0][-2:] == ["tests/test_one.py::test_a", "-x"]
+    whole, named = (testing.test_commands(root, ["-x"]), testing.test_commands(root, ["tests/test_one.py::test_a", "-x"]))
+    assert [command[-2:] for command in whole] == [["tests", "-x"], ["notebooks", "-x"]]
+    assert ["--nbval-lax" in command for command in whole] == [False, True]
+    assert len(named) == 1 and named[0][-2:] == ["tests/test_one.py::test_a", "-x"] and "-n" not in named[0]
+
+
+@pytest.mark.parametrize("cores, workers", [(1, None), (2, "2"), (64, "4"), (None, None)])
+def test_one_worker_per_core_with_one_thread_each(monkeypatch, tmp_path, cores, workers):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    for command in testing.test_commands(small_clone(tmp_path, "", "1"), []):
+        assert (command[command.index("-n") + 1] if "-n" in command else None) == workers
+        assert testing.threads(command) == ({"OMP_NUM_THREADS": "1"} if workers else {})
 
 
 def test_an_installed_package_has_no_tests_and_says_so(monkeypatch):
@@ -415,6 +418,7 @@ def test_an_installed_package_has_no_tests_and_says_so(monkeypatch):
 @pytest.mark.parametrize("teacher", [False, True])
 def test_lab_opens_the_copies_or_for_a_teacher_the_lessons(run, monkeypatch, tmp_path, teacher):
     from edu_diffusion.cli import lessons
+
     small_clone(tmp_path, "", "1 + 1")
     opened = []
     monkeypatch.setattr(lessons, "source", lambda: tmp_path / "notebooks")

@@ -22,22 +22,32 @@ ROOT = Path(edu_diffusion.__file__).parents[1]
 @pytest.fixture
 def raising(monkeypatch):
     """Run `export` with an exception inside; returns the exit code."""
+
     def run(error):
         def fail(args, rest=()):
             raise error
+
         monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
         monkeypatch.setattr(export, "run", fail)
         return main.main(["export", "base", "x.safetensors"])
+
     return run
 
 
-@pytest.mark.parametrize("error, sentence", [
-    (EduError("steps must be 1 to 1000."), "steps must be 1 to 1000."),
-    (StepError("guidance is nan; it must be a finite number."), "guidance is nan; it must be a finite number."),
-    (PermissionError(13, "Permission denied", "/home/x/runs"), "/home/x/runs: Permission denied; make the place writable"),
-    (OSError(30, "Read-only file system", "runs"), "runs: Read-only file system; make the place writable"),
-    (OSError(28, "No space left on device"), "No space left on device; make the place writable, free some space"),
-    (SafetensorError("invalid header"), "a weight file is damaged (invalid header); python3 -m edu_diffusion doctor says which")])
+@pytest.mark.parametrize(
+    "error, sentence",
+    [
+        (EduError("steps must be 1 to 1000."), "steps must be 1 to 1000."),
+        (StepError("guidance is nan; it must be a finite number."), "guidance is nan; it must be a finite number."),
+        (PermissionError(13, "Permission denied", "/home/x/runs"), "/home/x/runs: Permission denied; make the place writable"),
+        (OSError(30, "Read-only file system", "runs"), "runs: Read-only file system; make the place writable"),
+        (OSError(28, "No space left on device"), "No space left on device; make the place writable, free some space"),
+        (
+            SafetensorError("invalid header"),
+            "a weight file is damaged (invalid header); python3 -m edu_diffusion doctor says which",
+        ),
+    ],
+)
 def test_a_mistake_is_one_sentence(raising, capsys, error, sentence):
     assert raising(error) == 2
     out, err = capsys.readouterr()
@@ -52,10 +62,12 @@ def test_a_fault_of_ours_says_so_and_shows_where(raising, capsys, error):
 
 
 def test_a_pipe_that_nobody_reads_is_no_error():
-    code = ("import sys; from edu_diffusion.cli import export, main; from edu_diffusion.install import environment\n"
-            "environment.ensure = lambda arguments, test: None\n"
-            "export.run = lambda args, rest: [print('x' * 80) for _ in range(10_000)] and None\n"
-            "sys.exit(main.main(['export', 'a', 'b']))")
+    code = (
+        "import sys; from edu_diffusion.cli import export, main; from edu_diffusion.install import environment\n"
+        "environment.ensure = lambda arguments, test: None\n"
+        "export.run = lambda args, rest: [print('x' * 80) for _ in range(10_000)] and None\n"
+        "sys.exit(main.main(['export', 'a', 'b']))"
+    )
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.close()
     err = child.stderr.read()
@@ -64,11 +76,18 @@ def test_a_pipe_that_nobody_reads_is_no_error():
 
 
 def test_what_a_terminal_cannot_show_does_not_stop_us():
-    code = ("import sys; from edu_diffusion.cli import export, main; from edu_diffusion.install import environment\n"
-            "environment.ensure = lambda arguments, test: None\n"
-            "export.run = lambda args, rest: print('caf\\u00e9 \\u2603')\nsys.exit(main.main(['export', 'a', 'b']))")
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    code = (
+        "import sys; from edu_diffusion.cli import export, main; from edu_diffusion.install import environment\n"
+        "environment.ensure = lambda arguments, test: None\n"
+        "export.run = lambda args, rest: print('caf\\u00e9 \\u2603')\nsys.exit(main.main(['export', 'a', 'b']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
     assert not ran.returncode and ran.stdout == "caf\\xe9 \\u2603\n"
 
 
@@ -88,12 +107,14 @@ def test_two_programs_at_once_get_two_names(tmp_path, monkeypatch):
 
 def test_a_failed_write_leaves_the_old_picture_and_no_empty_one(tmp_path, monkeypatch):
     import numpy as np
+
     pixels, path = np.zeros((8, 8, 3), np.uint8), tmp_path / "old.png"
     infotext.write(path, pixels, SETTINGS)
     old = path.read_bytes()
 
     def full(self, data):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(Path, "write_bytes", full)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EduError, match="old.png cannot be written .No space"):

@@ -16,8 +16,13 @@ from edu_diffusion.data import newstyle, scenes, subject
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import ddim_step, q_sample
 
-SMALL = {"finetune": {"pictures": 2, "batch": 2}, "dreambooth": {"pictures": 2, "batch": 2},
-         "lora": {"rank": 2, "batch": 2}, "hyper": {"batch": 2}, "inversion": {"batch": 2}}
+SMALL = {
+    "finetune": {"pictures": 2, "batch": 2},
+    "dreambooth": {"pictures": 2, "batch": 2},
+    "lora": {"rank": 2, "batch": 2},
+    "hyper": {"batch": 2},
+    "inversion": {"batch": 2},
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +38,11 @@ def out(base, tmp_path_factory):
         for task in ("style", "subject"):
             recipe, settings = getattr(method, task)
             run = folder(out, name, task).parent
-            list(train.RECIPES[recipe](steps=1, minutes=None, run=run, model=base, device="cpu", lr=0.05,
-                                       **{**settings, **SMALL[recipe]}))
+            list(
+                train.RECIPES[recipe](
+                    steps=1, minutes=None, run=run, model=base, device="cpu", lr=0.05, **{**settings, **SMALL[recipe]}
+                )
+            )
     return out
 
 
@@ -83,6 +91,7 @@ def test_examples_of_the_subject_are_its_four_pictures():
 
 # ---------------------------------------------------------------- StyleAligned on the same task
 
+
 def test_the_first_picture_is_the_real_one_with_noise():
     rng = torch.Generator().manual_seed(0)
     z_0, noise = torch.randn(2, 1, 4, 8, 8, generator=rng)
@@ -102,6 +111,7 @@ def test_aligned_pictures_follow_it(base):
 
 
 # ---------------------------------------------------------------- the scores
+
 
 class Drawer:
     """A stand-in for a pipeline; generates real scenes, in the new style or with the subject only if it was trained on it."""
@@ -132,8 +142,12 @@ def bench(monkeypatch):
 
 def test_gains_and_losses_are_found(bench):
     good, bad = Drawer("style", "subject"), Drawer()
-    row = bench.gains(bench.style(good), bench.concepts(good), bench.subject(good, "zib robot"),
-                      (bench.style(bad), bench.subject(bad, "zib robot")))
+    row = bench.gains(
+        bench.style(good),
+        bench.concepts(good),
+        bench.subject(good, "zib robot"),
+        (bench.style(bad), bench.subject(bad, "zib robot")),
+    )
     assert row["style"]["value"] == 1 and row["style_gain"]["low"] > 0.3 and row["forgetting"]["value"] == 0
     assert row["subject_gain"]["low"] > 0.2 and row["style_with_both"]["value"] == -1
     assert row["subject_with_both"]["high"] < 0
@@ -153,17 +167,40 @@ def test_controlnet_is_named_as_another_task(base):
 
 SHARE = {"value": 0.75, "n": 80, "low": 0.64, "high": 0.83}
 COSINE = {"value": 0.4, "n": 24, "low": 0.3, "high": 0.5, "unit": "cosine"}
-TABLE = {"settings": {"seconds": 60}, "base": {"style": SHARE, "subject": COSINE, "style_ceiling": SHARE,
-                                               "subject_ceiling": COSINE},
-         "rows": [{"method": "LoRA", "trained": 123456, "bytes": 250_000, "seconds": 60.0, "steps": 70, "style": SHARE,
-                   "style_gain": SHARE, "subject_gain": COSINE, "note": "thin"}]}
+TABLE = {
+    "settings": {"seconds": 60},
+    "base": {"style": SHARE, "subject": COSINE, "style_ceiling": SHARE, "subject_ceiling": COSINE},
+    "rows": [
+        {
+            "method": "LoRA",
+            "trained": 123456,
+            "bytes": 250_000,
+            "seconds": 60.0,
+            "steps": 70,
+            "style": SHARE,
+            "style_gain": SHARE,
+            "subject_gain": COSINE,
+            "note": "thin",
+        }
+    ],
+}
 
 
-@pytest.mark.parametrize("key, value, text", [
-    ("trained", 123456, "123,456"), ("bytes", 584, "0.6 kB"), ("bytes", 13_400_000, "13.40 MB"),
-    ("seconds", 60.0, "60"),
-    ("style", SHARE, "75 %"), ("style_gain", SHARE, "+75 [+64, +83]"), ("subject", COSINE, "0.40"),
-    ("subject_gain", COSINE, "+0.40 [+0.30, +0.50]"), ("subject", None, ""), ("method", "LoRA", "LoRA")])
+@pytest.mark.parametrize(
+    "key, value, text",
+    [
+        ("trained", 123456, "123,456"),
+        ("bytes", 584, "0.6 kB"),
+        ("bytes", 13_400_000, "13.40 MB"),
+        ("seconds", 60.0, "60"),
+        ("style", SHARE, "75 %"),
+        ("style_gain", SHARE, "+75 [+64, +83]"),
+        ("subject", COSINE, "0.40"),
+        ("subject_gain", COSINE, "+0.40 [+0.30, +0.50]"),
+        ("subject", None, ""),
+        ("method", "LoRA", "LoRA"),
+    ],
+)
 def test_a_cell(key, value, text):
     assert table.cell(key, value) == text
 

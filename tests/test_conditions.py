@@ -14,6 +14,7 @@ KINDS = conditions.KINDS
 
 # ---------------------------------------------------------------- canny
 
+
 def literal_canny(image, low, high, sigma):
     """Canny's steps for one picture (3, H, W) in [-1, 1], pixel by pixel, as a textbook tells them."""
     colours = [[[value / 2 + 0.5 for value in row] for row in colour] for colour in image.tolist()]
@@ -26,10 +27,8 @@ def literal_canny(image, low, high, sigma):
         reach = math.ceil(3 * sigma)
         bell = {i: math.exp(-i * i / (2 * sigma * sigma)) for i in range(-reach, reach + 1)}
         total = sum(bell.values())
-        beside = [[sum(w * at(plane, y, x + i) for i, w in bell.items()) / total for x in range(wide)]
-                  for y in range(high_)]
-        return [[sum(w * at(beside, y + i, x) for i, w in bell.items()) / total for x in range(wide)]
-                for y in range(high_)]
+        beside = [[sum(w * at(plane, y, x + i) for i, w in bell.items()) / total for x in range(wide)] for y in range(high_)]
+        return [[sum(w * at(beside, y + i, x) for i, w in bell.items()) / total for x in range(wide)] for y in range(high_)]
 
     def slope(plane, y, x):
         def column(dx):
@@ -37,11 +36,15 @@ def literal_canny(image, low, high, sigma):
 
         def row(dy):
             return at(plane, y + dy, x - 1) + 2 * at(plane, y + dy, x) + at(plane, y + dy, x + 1)
+
         return (column(1) - column(-1)) / 4, (row(1) - row(-1)) / 4
 
     smooth = [blurred(plane) for plane in colours]
-    slopes = {(y, x): max((slope(plane, y, x) for plane in smooth), key=lambda s: round(math.hypot(*s) ** 2 * 2**16))
-              for y in range(high_) for x in range(wide)}
+    slopes = {
+        (y, x): max((slope(plane, y, x) for plane in smooth), key=lambda s: round(math.hypot(*s) ** 2 * 2**16))
+        for y in range(high_)
+        for x in range(wide)
+    }
     steep = {place: round(math.hypot(*s) ** 2 * 2**16) for place, s in slopes.items()}
     ridge = set()
     for (y, x), (across, down) in slopes.items():
@@ -67,8 +70,7 @@ def found(lines):
 def test_pictures():
     """A photograph, a scene, noise that was smoothed: every kind of slope."""
     noise = torch.randn(1, 3, 30, 26, generator=torch.Generator().manual_seed(0))
-    return [photos.photo("cat", 40), scenes.batch(1, 5).images[..., 10:50, 8:60],
-            (canny.smooth(noise, 1.5) * 2).clamp(-1, 1)]
+    return [photos.photo("cat", 40), scenes.batch(1, 5).images[..., 10:50, 8:60], (canny.smooth(noise, 1.5) * 2).clamp(-1, 1)]
 
 
 test_pictures.__test__ = False
@@ -116,11 +118,16 @@ def test_canny_of_a_picture_does_not_depend_on_its_batch():
     assert torch.equal(conditions.canny(images)[4:5], conditions.canny(images[4:5]))
 
 
-@pytest.mark.parametrize("images, options, message", [
-    (torch.zeros(3, 64, 64), {}, r"shape \(3, 64, 64\)"), (torch.zeros(1, 1, 64, 64), {}, "must be"),
-    (torch.zeros(1, 3, 3, 64), {}, "wider"), (torch.zeros(1, 3, 64, 64), {"low": 0.5}, "low at most high"),
-    (torch.zeros(1, 3, 64, 64), {"low": 0}, "above 0"),
-])
+@pytest.mark.parametrize(
+    "images, options, message",
+    [
+        (torch.zeros(3, 64, 64), {}, r"shape \(3, 64, 64\)"),
+        (torch.zeros(1, 1, 64, 64), {}, "must be"),
+        (torch.zeros(1, 3, 3, 64), {}, "wider"),
+        (torch.zeros(1, 3, 64, 64), {"low": 0.5}, "low at most high"),
+        (torch.zeros(1, 3, 64, 64), {"low": 0}, "above 0"),
+    ],
+)
 def test_canny_refuses(images, options, message):
     with pytest.raises(EduError, match=message):
         conditions.canny(images, **options)
@@ -134,6 +141,7 @@ def test_grow_is_a_flood():
 
 
 # ---------------------------------------------------------------- maps of scenes
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_a_batch(kind):
@@ -211,6 +219,7 @@ def test_mistakes_are_sentences():
 
 # ---------------------------------------------------------------- stick figures
 
+
 def test_stick_figures_are_where_their_keypoints_are():
     some = pose.batch(100, 2)
     assert some.keypoints.shape == (100, len(pose.POINTS), 2)
@@ -247,8 +256,7 @@ def test_the_skeleton_lies_on_the_bones():
 
 def test_captions_say_which_arms_are_up():
     some = pose.batch(60, 6)
-    hand = {side: some.keypoints[:, pose.POINTS.index(f"{side} hand"), 1] < some.keypoints[:, 1, 1]
-            for side in ("left", "right")}
+    hand = {side: some.keypoints[:, pose.POINTS.index(f"{side} hand"), 1] < some.keypoints[:, 1, 1] for side in ("left", "right")}
     for i, caption in enumerate(some.captions):
         up = [side for side in hand if hand[side][i]]
         words = ("arms down", f"the {up[0]} arm up" if up else "", "both arms up")[len(up)]

@@ -9,6 +9,8 @@ from edu_diffusion.data import advice, phrases, scenes
 from edu_diffusion.data.world import prompts, world
 from edu_diffusion.errors import EduError
 
+pytestmark = pytest.mark.fault("silent")
+
 CAPTIONS_ONLY = "but on short English captions of emoji scenes only"
 SILENT = ("full", "open", "category", "aliases", "heldout_colour", "heldout_style", "counts", "pairs")
 
@@ -19,21 +21,33 @@ def said(prompt, **more):
 
 # ---------------------------------------------------------------- unknown words
 
-@pytest.mark.parametrize("prompt, sentence", [
-    ("a pengiun on blue", 'the word "pengiun" (penguin?).'),
-    ("Pengiun", 'the word "pengiun" (penguin?).'),
-    ("a strawbery, red backgroud", 'the words "strawbery" (strawberry?), "backgroud" (background?).'),
-    ("a fluffy cat on bule", 'the words "fluffy", "bule" (blue, '),
-    ("a cat under a tree", 'the word "under".'),
-    ("a cat with a heart-shaped hat", 'the word "heart-shaped".')])
+
+@pytest.mark.parametrize(
+    "prompt, sentence",
+    [
+        ("a pengiun on blue", 'the word "pengiun" (penguin?).'),
+        ("Pengiun", 'the word "pengiun" (penguin?).'),
+        ("a strawbery, red backgroud", 'the words "strawbery" (strawberry?), "backgroud" (background?).'),
+        ("a fluffy cat on bule", 'the words "fluffy", "bule" (blue, '),
+        ("a cat under a tree", 'the word "under".'),
+        ("a cat with a heart-shaped hat", 'the word "heart-shaped".'),
+    ],
+)
 def test_unknown_words_are_quoted_with_the_nearest_known(prompt, sentence):
     (only,) = advice.advice(prompt)
     assert only.startswith("The base model was not trained on ") and sentence in only and CAPTIONS_ONLY not in only
 
 
-@pytest.mark.parametrize("prompt", [
-    "eine Katze auf blauem Hintergrund", "un gato negro sobre fondo blanco", "mavi arka planda bir kedi", "Кіт на синьому тлі",
-    "masterpiece, best quality, absurdres, 8k uhd, cinematic lighting, dog, photorealistic"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "eine Katze auf blauem Hintergrund",
+        "un gato negro sobre fondo blanco",
+        "mavi arka planda bir kedi",
+        "Кіт на синьому тлі",
+        "masterpiece, best quality, absurdres, 8k uhd, cinematic lighting, dog, photorealistic",
+    ],
+)
 def test_a_prompt_of_mostly_unknown_words_gets_one_sentence_with_an_example(prompt):
     (only,) = advice.advice(prompt)
     assert "most words of this prompt" in only and CAPTIONS_ONLY in only and f'"{advice.EXAMPLE}"' in only
@@ -61,24 +75,48 @@ def test_what_is_offered_is_known_and_hardly_ever_wrong():
     assert sum(some[:1] == [word] for word, some in offers) > 0.8 * len(offers)
 
 
-@pytest.mark.parametrize("prompt", [
-    "", "😀", "...", "a zib robot", "a cat face, contrast style", "a <zib> on blue", "a <mystery>, <contrast> style",
-    "5 dogs", "four cats", "the dog's house, the cats' house, the penguin's house", "a piñata", "could I have a birthday cake?",
-    "'a cat' — “a dog”", "I’d like a jack-o-lantern", "noto-style pear", "w/ a cat"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "😀",
+        "...",
+        "a zib robot",
+        "a cat face, contrast style",
+        "a <zib> on blue",
+        "a <mystery>, <contrast> style",
+        "5 dogs",
+        "four cats",
+        "the dog's house, the cats' house, the penguin's house",
+        "a piñata",
+        "could I have a birthday cake?",
+        "'a cat' — “a dog”",
+        "I’d like a jack-o-lantern",
+        "noto-style pear",
+        "w/ a cat",
+    ],
+)
 def test_known_words_fillers_numbers_and_punctuation_are_no_mistake(prompt):
     assert said(prompt) == ""
 
 
 # ---------------------------------------------------------------- syntax
 
-@pytest.mark.parametrize("prompt, quoted, instead", [
-    ("a (cat:1.3) on blue", "(cat:1.3)", "raise the guidance"), ("a (big cat:.8)", "(big cat:.8)", "weights"),
-    ("a ((cat))", "((cat))", "brackets"), ("a [cat] on blue", "[cat]", "brackets"),
-    ("a [cat:dog:10]", "[cat:dog:10]", "plain words"),
-    ("a cat BREAK a dog", "BREAK", "never split"),
-    ("a cat <lora:pixel:0.8>", "<lora:pixel:0.8>", 'load_lora(pipe, "pixel")'),
-    ("a cat <lyco:x>", "<lyco:x>", 'load_lora(pipe, "x")'),
-    ("a cat <hypernet:anime:1>", "<hypernet:anime:1>", 'load_hyper("anime", pipe)')])
+
+@pytest.mark.parametrize(
+    "prompt, quoted, instead",
+    [
+        ("a (cat:1.3) on blue", "(cat:1.3)", "raise the guidance"),
+        ("a (big cat:.8)", "(big cat:.8)", "weights"),
+        ("a ((cat))", "((cat))", "brackets"),
+        ("a [cat] on blue", "[cat]", "brackets"),
+        ("a [cat:dog:10]", "[cat:dog:10]", "plain words"),
+        ("a cat BREAK a dog", "BREAK", "never split"),
+        ("a cat <lora:pixel:0.8>", "<lora:pixel:0.8>", 'load_lora(pipe, "pixel")'),
+        ("a cat <lyco:x>", "<lyco:x>", 'load_lora(pipe, "x")'),
+        ("a cat <hypernet:anime:1>", "<hypernet:anime:1>", 'load_hyper("anime", pipe)'),
+    ],
+)
 @pytest.mark.parametrize("negative", [False, True])
 def test_syntax_of_other_programs_is_read_as_text(prompt, quoted, instead, negative):
     (only,) = advice.advice(prompt, negative)
@@ -89,38 +127,63 @@ def test_each_kind_of_syntax_gets_one_sentence():
     assert len(advice.advice("a (cat:1.3) BREAK (dog:1.2) <lora:x:1> <lora:y:1>")) == 3
 
 
-@pytest.mark.parametrize("prompt", [
-    "an orange (the fruit!) on white", "a cat :)", "a <zib> robot", "draw a broken heart", "PLEASE BREAK"])
+@pytest.mark.parametrize(
+    "prompt", ["an orange (the fruit!) on white", "a cat :)", "a <zib> robot", "draw a broken heart", "PLEASE BREAK"]
+)
 def test_plain_brackets_and_learned_words_are_no_syntax(prompt):
     assert not advice.syntax(prompt)
 
 
 # ---------------------------------------------------------------- colours
 
-@pytest.mark.parametrize("prompt, thing, instead", [
-    ("a blue dog", "blue dog", 'write "a dog on a blue background"'),
-    ("Red car", "red car", 'write "a car on a red background"'),
-    ("two grey elephants, noto style", "grey elephants", 'write "elephants on a grey background"'),
-    ("a blue red apple", "blue red apple", 'write "a red apple on a blue background"'),
-    ("an orange animal", "orange animal", 'write "an animal on an orange background"'),
-    ("a picture of blue dogs", "blue dogs", 'write "dogs on a blue background"'),
-    ("a blue dog on a red background", "blue dog", 'leave out "blue"'),
-    ("a blue dog on gray", "blue dog", 'leave out "blue"')])
+
+@pytest.mark.parametrize(
+    "prompt, thing, instead",
+    [
+        ("a blue dog", "blue dog", 'write "a dog on a blue background"'),
+        ("Red car", "red car", 'write "a car on a red background"'),
+        ("two grey elephants, noto style", "grey elephants", 'write "elephants on a grey background"'),
+        ("a blue red apple", "blue red apple", 'write "a red apple on a blue background"'),
+        ("an orange animal", "orange animal", 'write "an animal on an orange background"'),
+        ("a picture of blue dogs", "blue dogs", 'write "dogs on a blue background"'),
+        ("a blue dog on a red background", "blue dog", 'leave out "blue"'),
+        ("a blue dog on gray", "blue dog", 'leave out "blue"'),
+    ],
+)
 def test_a_colour_before_a_thing_names_the_background(prompt, thing, instead):
     (only,) = advice.advice(prompt)
     assert only == f'A colour names the background in this world, not the thing: for "{thing}", {instead}.'
     assert said(prompt, negative=True) == ""
 
 
-@pytest.mark.parametrize("prompt", [
-    "a green apple", "two red hearts", "an orange", "an orange and a pear", "a black cat", "a light blue heart", "green salad",
-    "a blue dog on a blue background", "a grey dog on gray", "a dog on blue", "a dog, blue background", "blue, a dog",
-    "a cat, red. dog", "on plain blue noto style", "in front of blue - dog", "with blue behind it a dog", "a blue thingy"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a green apple",
+        "two red hearts",
+        "an orange",
+        "an orange and a pear",
+        "a black cat",
+        "a light blue heart",
+        "green salad",
+        "a blue dog on a blue background",
+        "a grey dog on gray",
+        "a dog on blue",
+        "a dog, blue background",
+        "blue, a dog",
+        "a cat, red. dog",
+        "on plain blue noto style",
+        "in front of blue - dog",
+        "with blue behind it a dog",
+        "a blue thingy",
+    ],
+)
 def test_colours_in_names_and_of_backgrounds_are_no_mistake(prompt):
     assert "colour" not in said(prompt)
 
 
 # ---------------------------------------------------------------- captions and frozen prompts
+
 
 @pytest.mark.parametrize("tier", ["core", "wide"])
 def test_captions_get_no_advice(tier, monkeypatch):
@@ -144,9 +207,17 @@ def test_learners_prompts_get_advice_on_words_only():
 
 # ---------------------------------------------------------------- the model
 
-@pytest.mark.parametrize("prompt, words", [
-    ("cat " * 14, ""), ("cat " * 14 + "red  Dog", "red Dog"), ("cat " * 13 + "cats", "cats"),
-    ("cat " * 21, "cat cat cat cat cat and 2 more"), ("a" * 500, "a" * 29 + "…")])
+
+@pytest.mark.parametrize(
+    "prompt, words",
+    [
+        ("cat " * 14, ""),
+        ("cat " * 14 + "red  Dog", "red Dog"),
+        ("cat " * 13 + "cats", "cats"),
+        ("cat " * 21, "cat cat cat cat cat and 2 more"),
+        ("a" * 500, "a" * 29 + "…"),
+    ],
+)
 def test_dropped_words_are_whole_and_not_too_many(prompt, words):
     assert advice.dropped(tiny.tokenizer(), prompt) == words
 
@@ -167,6 +238,7 @@ def test_a_model_of_another_world_knows_other_words():
 def test_a_damaged_data_set_does_not_keep_anyone_from_drawing(monkeypatch):
     def damaged():
         raise EduError("emoji is damaged.")
+
     monkeypatch.setattr(advice, "known", damaged)
     syntax, words = advice.advice("a (cat:1.3)")
     assert "(cat:1.3)" in syntax and words == "The prompt's words were not checked: emoji is damaged."

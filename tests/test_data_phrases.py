@@ -31,9 +31,14 @@ def test_what_is_not_named_is_not_heard():
     assert not any(one & said for one in heard)
 
 
-@pytest.mark.parametrize("facts, start", [
-    (phrases.Facts(("pear",), 2), "pears"), (phrases.Facts(("pear", "fox")), "fox"),
-    (phrases.Facts((), said="something to wear", size="small"), "to wear")])
+@pytest.mark.parametrize(
+    "facts, start",
+    [
+        (phrases.Facts(("pear",), 2), "pears"),
+        (phrases.Facts(("pear", "fox")), "fox"),
+        (phrases.Facts((), said="something to wear", size="small"), "to wear"),
+    ],
+)
 def test_plurals_pairs_and_categories(facts, start):
     assert sum(start in s.lower() for s in sayings(facts)) > 285
 

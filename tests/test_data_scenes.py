@@ -161,7 +161,7 @@ def test_as_many_copies_as_said(count):
 
 def test_rendering_does_not_touch_what_is_not_asked():
     spec = scenes.batch(6, 9).spec
-    alone = torch.cat([scenes.render(scenes.Spec(*(f[i:i + 1] for f in spec)))[0] for i in range(6)])
+    alone = torch.cat([scenes.render(scenes.Spec(*(f[i : i + 1] for f in spec)))[0] for i in range(6)])
     torch.testing.assert_close(scenes.render(spec)[0], alone)
 
 

@@ -38,8 +38,16 @@ def test_the_eight_stand_in_the_middle(masks):
         assert abs(x.min() + x.max() - 63) <= 3 and abs(y.min() + y.max() - 63) <= 4, name
 
 
-@pytest.mark.parametrize("name, area", [  # of the perfect shape, in pixels
-    ("circle", 3.1416 * 400), ("square", 1296), ("triangle", 777), ("cross", 924), ("bar", 672)])
+@pytest.mark.parametrize(
+    "name, area",
+    [  # of the perfect shape, in pixels
+        ("circle", 3.1416 * 400),
+        ("square", 1296),
+        ("triangle", 777),
+        ("cross", 924),
+        ("bar", 672),
+    ],
+)
 def test_their_areas_are_those_of_geometry(name, area):
     assert shapes.masks(name).sum().item() == pytest.approx(area, rel=0.06)
 

@@ -5,27 +5,43 @@ import pytest
 from edu_diffusion.data import words
 
 
-@pytest.mark.parametrize("arguments, sentence", [
-    (dict(name="cat face", colour="blue", size="small", style="twemoji"),
-     "a small cat face on a blue background, twemoji style"),
-    (dict(name="owl", colour="orange", place="top left"), "an owl at the top left on an orange background"),
-    (dict(name="cat face", size="medium", place="centre"), "a medium-sized cat face in the middle"),
-    (dict(name="french fries"), "french fries"),
-    (dict(name="french fries", size="big"), "big french fries"),
-    (dict(name="bus", size="big"), "a big bus"),
-    (dict(name="owl", size="small"), "a small owl"),
-    (dict(name="cat face", count=2, size="small"), "two small cat faces"),
-    (dict(name="fox", count=3), "three foxes"),
-    (dict(name="fox", colour="red", style="noto", template=1), "noto style, red background, a fox"),
-    (dict(name="fox", colour="red", template=3), "a fox with red behind it"),
-])
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (
+            dict(name="cat face", colour="blue", size="small", style="twemoji"),
+            "a small cat face on a blue background, twemoji style",
+        ),
+        (dict(name="owl", colour="orange", place="top left"), "an owl at the top left on an orange background"),
+        (dict(name="cat face", size="medium", place="centre"), "a medium-sized cat face in the middle"),
+        (dict(name="french fries"), "french fries"),
+        (dict(name="french fries", size="big"), "big french fries"),
+        (dict(name="bus", size="big"), "a big bus"),
+        (dict(name="owl", size="small"), "a small owl"),
+        (dict(name="cat face", count=2, size="small"), "two small cat faces"),
+        (dict(name="fox", count=3), "three foxes"),
+        (dict(name="fox", colour="red", style="noto", template=1), "noto style, red background, a fox"),
+        (dict(name="fox", colour="red", template=3), "a fox with red behind it"),
+    ],
+)
 def test_captions_read_as_a_person_would_say_it(arguments, sentence):
     assert words.caption(**arguments) == sentence
 
 
-@pytest.mark.parametrize("one, many", [
-    ("dog face", "dog faces"), ("bus", "buses"), ("fox", "foxes"), ("cherry", "cherries"), ("key", "keys"), ("torch", "torches"),
-    ("french fries", "portions of french fries"), ("tooth", "teeth"), ("loaf", "loaves")])
+@pytest.mark.parametrize(
+    "one, many",
+    [
+        ("dog face", "dog faces"),
+        ("bus", "buses"),
+        ("fox", "foxes"),
+        ("cherry", "cherries"),
+        ("key", "keys"),
+        ("torch", "torches"),
+        ("french fries", "portions of french fries"),
+        ("tooth", "teeth"),
+        ("loaf", "loaves"),
+    ],
+)
 def test_plurals(one, many):
     assert words.plural(one) == many
 

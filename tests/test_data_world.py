@@ -35,7 +35,7 @@ def test_every_concept_is_drawn_in_every_style(style):
 def test_the_styles_are_different_drawings():
     sheets = [world().sprites(style).float() for style in (*words.STYLES, words.NEW_STYLE)]
     for i, one in enumerate(sheets):
-        for other in sheets[i + 1:]:
+        for other in sheets[i + 1 :]:
             assert ((one - other).abs().mean((1, 2, 3)) > 1).float().mean() > 0.98
 
 
@@ -51,8 +51,18 @@ def test_five_percent_of_the_pairs_are_held_out():
     assert world().style_allowed.sum(1).min() >= 2  # a concept keeps two styles at least
 
 
-SPLITS = {"full", "open", "category", "unseen_wording", "unknown_word", "aliases", "heldout_colour", "heldout_style", "counts",
-          "pairs"}
+SPLITS = {
+    "full",
+    "open",
+    "category",
+    "unseen_wording",
+    "unknown_word",
+    "aliases",
+    "heldout_colour",
+    "heldout_style",
+    "counts",
+    "pairs",
+}
 
 
 def names_of(row, concept):

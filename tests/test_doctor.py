@@ -17,7 +17,7 @@ import tiny
 import torch
 
 import edu_diffusion
-from edu_diffusion.cli import doctor, intact, lessons, remedies
+from edu_diffusion.cli import doctor, intact, kernel_checks, lessons, remedies
 from edu_diffusion.data import files as package
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
@@ -41,6 +41,7 @@ def fine(result):
 
 # ---------------------------------------------------------------- the report
 
+
 def test_the_report_has_a_line_for_each_and_the_exit_code(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "CHECKS", (lambda: (True, "good", "never seen"),))
     assert doctor.run() == 0
@@ -53,6 +54,7 @@ def test_the_report_has_a_line_for_each_and_the_exit_code(monkeypatch, capsys):
 def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(monkeypatch, capsys):
     def broken():
         raise ImportError("no such thing")
+
     monkeypatch.setattr(doctor, "CHECKS", (broken, lambda: (True, "good", "")))
     assert doctor.run() == 1
     out = capsys.readouterr().out
@@ -60,6 +62,7 @@ def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(monkeypatch, capsys
 
 
 # ---------------------------------------------------------------- the environment
+
 
 def test_python():
     assert "3.12.1" in fine(doctor.python((3, 12, 1)))
@@ -72,8 +75,7 @@ def test_packages_here_are_complete():
 
 
 @pytest.mark.parametrize(
-    "requirement, expected",
-    [("edu-no-such-package>=1", "edu-no-such-package is missing"), ("numpy>=99", "numpy is")],
+    "requirement, expected", [("edu-no-such-package>=1", "edu-no-such-package is missing"), ("numpy>=99", "numpy is")]
 )
 def test_a_missing_or_too_old_package(monkeypatch, requirement, expected):
     monkeypatch.setattr(doctor, "requirements", lambda: ["torch>=2", requirement])
@@ -96,9 +98,7 @@ def test_a_local_version_counts_as_its_public_one(monkeypatch):
 
 def test_an_installed_wheel_declares_its_requirements(monkeypatch):
     monkeypatch.setattr(environment, "clone_root", lambda: None)
-    monkeypatch.setattr(
-        doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"']
-    )
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: ["a>=1", 'pytest>=9; extra == "test"'])
     assert doctor.requirements() == ["a>=1"] and remedies.constraints_file().parent == doctor.PACKAGE
 
 
@@ -118,6 +118,7 @@ def test_a_device_that_fails_or_computes_wrongly(monkeypatch):
 
     def no_driver(*size, device):
         raise RuntimeError("driver too old")
+
     monkeypatch.setattr(torch, "ones", no_driver)
     assert "driver too old" in faulty(doctor.device())
     monkeypatch.setattr(torch, "ones", lambda *size, device: torch.zeros(8, 8))
@@ -125,17 +126,13 @@ def test_a_device_that_fails_or_computes_wrongly(monkeypatch):
 
 
 def test_another_pythons_kernel(monkeypatch, tmp_path):
-    assert sys.executable in fine(doctor.kernel())
+    assert sys.executable in fine(kernel_checks.kernel())
     folder = tmp_path / "kernels" / "python3"
     folder.mkdir(parents=True)
-    spec = {
-        "argv": ["/usr/bin/other-python", "-m", "ipykernel_launcher"],
-        "display_name": "x",
-        "language": "python",
-    }
+    spec = {"argv": ["/usr/bin/other-python", "-m", "ipykernel_launcher"], "display_name": "x", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert "/usr/bin/other-python" in faulty(doctor.kernel())
+    assert "/usr/bin/other-python" in faulty(kernel_checks.kernel())
 
 
 def test_too_little_memory(monkeypatch):
@@ -153,6 +150,7 @@ def test_too_little_disk(monkeypatch):
 
 
 # ---------------------------------------------------------------- the files
+
 
 def damages():
     return {
@@ -176,9 +174,7 @@ def files(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "check, folder", [(intact.weights, "checkpoints/base"), (intact.data, "datasets/emoji")]
-)
+@pytest.mark.parametrize("check, folder", [(intact.weights, "checkpoints/base"), (intact.data, "datasets/emoji")])
 @pytest.mark.parametrize("damage", damages())
 def test_a_damaged_file_is_named(files, check, folder, damage):
     fine(check())
@@ -203,10 +199,12 @@ def test_the_real_files_are_whole():
 
 
 @pytest.mark.fault("ugly")
-@pytest.mark.parametrize("check, file", [
-    (intact.weights, "checkpoints/base/card.json"), (intact.data, "datasets/emoji/checksums.json")])
-@pytest.mark.parametrize("content", [
-    "", "{", "[1]", "null", '{"sha256": 3, "a": 3}', '{"unet/weights": 1}', "\x00", "<<<<<<< HEAD\n"])
+@pytest.mark.parametrize(
+    "check, file", [(intact.weights, "checkpoints/base/card.json"), (intact.data, "datasets/emoji/checksums.json")]
+)
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", "null", '{"sha256": 3, "a": 3}', '{"unet/weights": 1}', "\x00", "<<<<<<< HEAD\n"]
+)
 def test_a_broken_list_of_checksums_is_named_and_restored_alone(files, monkeypatch, check, file, content):
     (files / file).write_text(content)
     monkeypatch.setattr(environment, "clone_root", lambda: files)
@@ -234,6 +232,7 @@ def test_many_files_are_restored_by_folder():
 
 # ---------------------------------------------------------------- installed packages
 
+
 @pytest.fixture
 def site(monkeypatch, tmp_path):
     """A folder of installed packages: one, with one file; returns it."""
@@ -250,9 +249,11 @@ def site(monkeypatch, tmp_path):
 
 @pytest.mark.fault("silent")
 @pytest.mark.parametrize("file", ["small/__init__.py", "small-1.5+cpu.dist-info/METADATA"])
-@pytest.mark.parametrize("damage", [
-    lambda path: path.unlink(), lambda path: path.write_text("x"), lambda path: path.write_text(path.read_text() + "y"),
-], ids=["gone", "cut off", "longer"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda path: path.unlink(), lambda path: path.write_text("x"), lambda path: path.write_text(path.read_text() + "y")],
+    ids=["gone", "cut off", "longer"],
+)
 def test_a_package_with_a_missing_or_cut_off_file_is_installed_again_alone(site, file, damage):
     fine(intact.package_files())
     damage(site / file)
@@ -277,6 +278,7 @@ def test_a_check_that_a_damaged_package_breaks_names_the_package(monkeypatch, ca
 
     def deep():
         torch.ones("no number")
+
     monkeypatch.setattr(doctor, "CHECKS", (missing, broken, deep))
     doctor.run()
     first, second, third = capsys.readouterr().out.split("[FAIL] ")[1:]
@@ -294,6 +296,7 @@ def test_torch_is_installed_from_the_small_index_unless_there_is_a_card(monkeypa
 
 # ---------------------------------------------------------------- kernel and lessons
 
+
 @pytest.mark.fault("ugly")
 @pytest.mark.parametrize("content", ["{", '{"argv": []}'])
 def test_a_kernel_that_cannot_be_read_is_made_again(monkeypatch, tmp_path, content):
@@ -301,11 +304,11 @@ def test_a_kernel_that_cannot_be_read_is_made_again(monkeypatch, tmp_path, conte
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(content)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert "notebook kernel" in faulty(doctor.kernel())
+    assert "notebook kernel" in faulty(kernel_checks.kernel())
 
 
 def test_the_real_kernel_runs_a_cell():
-    assert fine(doctor.cell()) == "notebook cell: runs"
+    assert fine(kernel_checks.cell()) == "notebook cell: runs"
 
 
 @pytest.mark.fault("ugly")
@@ -313,7 +316,7 @@ def test_a_kernel_that_dies_is_a_sentence(monkeypatch, tmp_path):
     """Its packages are damaged: here, ipykernel is one that raises."""
     (tmp_path / "ipykernel.py").write_text("raise ImportError('damaged')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    text = faulty(doctor.cell())
+    text = faulty(kernel_checks.cell())
     assert "notebook cell: Kernel died" in text and '"ipykernel==' in text and '"pyzmq==' in text
 
 
@@ -341,17 +344,20 @@ def test_a_learners_module_with_the_name_of_a_library_is_named(monkeypatch, tmp_
 def test_the_picture(monkeypatch):
     def use(load):
         monkeypatch.setattr(edu_diffusion, "models", Namespace(load=load), raising=False)
+
     use(lambda name: tiny.pipeline())
     assert "32 x 32" in fine(doctor.picture())
 
     def broken(name):
         raise EduError("the file is damaged")
+
     use(broken)
     assert "the file is damaged" in faulty(doctor.picture())
 
 
 def test_a_flat_picture_is_a_fault(monkeypatch):
     from edu_diffusion.cli import generate
+
     monkeypatch.setattr(edu_diffusion, "models", Namespace(load=lambda name: None), raising=False)
     monkeypatch.setattr(generate, "draw", lambda pipe, settings: np.zeros((8, 8, 3), np.uint8))
     assert "one flat colour" in faulty(doctor.picture())

@@ -35,8 +35,12 @@ MAKE = {
     "noise level": lambda: figures.noise_level(X[0] * 3, CURVES, "bent", 40),
     "histogram": lambda: figures.histogram({"normal": torch.randn(500), "uniform": torch.rand(500)}),
     "training": lambda: figures.training(
-        [History(i + 1, 1 / (i + 1), float(i), 9.0 - i) for i in range(5)], (1.0, "zero predictor"), [(1, 9.0), (4, 2.0)],
-        "distance", GREY),
+        [History(i + 1, 1 / (i + 1), float(i), 9.0 - i) for i in range(5)],
+        (1.0, "zero predictor"),
+        [(1, 9.0), (4, 2.0)],
+        "distance",
+        GREY,
+    ),
 }
 
 
@@ -86,7 +90,7 @@ def test_pixel_art_is_enlarged_exactly(scale):
     screen = pixels(figures.row(X[:2], ["a", "b"], scale=scale))
     for i in range(2):
         x = style.GAP + i * (64 * scale + style.GAP)
-        found = screen[style.GAP:style.GAP + 64 * scale, x:x + 64 * scale]
+        found = screen[style.GAP : style.GAP + 64 * scale, x : x + 64 * scale]
         expected = style.rgb(X[i]).repeat(scale, 0).repeat(scale, 1)
         assert np.abs(found.astype(int) - expected).max() <= 1
 
@@ -104,6 +108,7 @@ def test_the_difference_is_measured():
 
 def test_rgb_rounds_like_the_bytes_of_a_file():
     from edu_diffusion.steps import to_uint8
+
     assert np.array_equal(style.rgb(X[0]), to_uint8(X[:1])[0].numpy())
     assert np.array_equal(style.rgb(X[0].numpy()), style.rgb(X[0].double())), "numpy and other precisions too"
 
@@ -124,16 +129,19 @@ def test_maps_on_one_scale_or_on_their_own():
     assert figures.maps([0 * small], ["nothing"]).png, "no division by zero"
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
-    (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "the same length"),
-    (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 reference pictures and 1 labels"),
-    (lambda: figures.nearest(X[0], X[:0], []), "0 reference pictures"),
-    (lambda: figures.row(X[None, 0], ["a"], scale=2) and figures.row(X[None], ["a"]), r"\(6, 3, 64, 64\).*x\[0\]"),
-    (lambda: figures.digits(GREY, [1]), "12 pictures and 1 labels"),
-    (lambda: figures.clouds([X[0, 0]], []), "1 clouds and 0 labels"),
-    (lambda: figures.pipeline_map("u-net"), "no part 'u-net'; its parts are prompt"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
+        (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "the same length"),
+        (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 reference pictures and 1 labels"),
+        (lambda: figures.nearest(X[0], X[:0], []), "0 reference pictures"),
+        (lambda: figures.row(X[None, 0], ["a"], scale=2) and figures.row(X[None], ["a"]), r"\(6, 3, 64, 64\).*x\[0\]"),
+        (lambda: figures.digits(GREY, [1]), "12 pictures and 1 labels"),
+        (lambda: figures.clouds([X[0, 0]], []), "1 clouds and 0 labels"),
+        (lambda: figures.pipeline_map("u-net"), "no part 'u-net'; its parts are prompt"),
+    ],
+)
 def test_mistakes_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()
@@ -146,6 +154,7 @@ def test_the_course_map_names_what_is_written():
 
 def test_source_shows_the_lines_of_the_package():
     from edu_diffusion.steps import decode, guide
+
     assert "return eps_u + g * (eps_c - eps_u)" in repr(figures.source(guide))
     data = figures.source(decode)._repr_mimebundle_()
     assert "def decode(pipe, z_0)" in data["text/plain"], "a decorated function shows itself, not the decorator"

@@ -25,9 +25,17 @@ def test_of_two_pictures_the_later_is_seen():
     assert (pixels_of(fig)[:10, 4:14, :3] == 200).all() and (pixels_of(fig)[:10, :4, :3] == 0).all()
 
 
-@pytest.mark.parametrize("text, style", [
-    ("timestep t = 301", {}), ("two\nlines", {}), ("a name", {"ha": "right", "va": "top"}),
-    ("upward", {"rotation": 90}), ("bold", {"weight": "bold"}), ("x = 1", {"family": "monospace"})])
+@pytest.mark.parametrize(
+    "text, style",
+    [
+        ("timestep t = 301", {}),
+        ("two\nlines", {}),
+        ("a name", {"ha": "right", "va": "top"}),
+        ("upward", {"rotation": 90}),
+        ("bold", {"weight": "bold"}),
+        ("x = 1", {"family": "monospace"}),
+    ],
+)
 def test_words_look_like_those_of_matplotlib(text, style):
     ours, theirs = canvas(160, 100), canvas(160, 100)
     write(ours, 80, 50, text, 11, **style)
@@ -80,6 +88,7 @@ def test_a_pixel_becomes_a_rectangle(wide, high):
 
 def test_colours_are_those_of_the_map():
     from matplotlib import colormaps
+
     values = np.linspace(-1, 2, 61)
     expected = colormaps["cividis"](np.clip(values, 0, 1), bytes=True)[:, :3]
     assert (coloured(values, "cividis") == expected).all()
@@ -88,15 +97,17 @@ def test_colours_are_those_of_the_map():
 def test_a_mark_lands_on_its_curve():
     x = np.linspace(1, 10, 50)
     for scale in ("linear", "log"):
+
         def paint(sheet, scale=scale):
             axes = plot(sheet, 40, 10, 200, 100)
             axes.plot(x, x**2, color="red", linewidth=1)
             axes.set_yscale(scale)
             return axes
+
         base, fig = static_layer(("a mark", scale), 300, 150, paint), canvas(300, 150)
         paste(fig, base.pixels, 0, 0)
         across, down = (round(value) for value in base.at(x[30], x[30] ** 2))
-        near = pixels_of(fig)[down - 2:down + 3, across - 2:across + 3, :3].reshape(-1, 3).astype(int)
+        near = pixels_of(fig)[down - 2 : down + 3, across - 2 : across + 3, :3].reshape(-1, 3).astype(int)
         assert (near[:, 0] - near[:, 1] > 100).any(), scale
         mark(fig, [across], [down], "o", color="blue", markersize=6)
         assert (pixels_of(fig)[down, across, :3] == (0, 0, 255)).all()
@@ -108,6 +119,7 @@ def test_what_does_not_change_is_painted_once():
     def paint(sheet):
         made.append(sheet)
         return plot(sheet, 20, 10, 60, 40)
+
     one = static_layer(("once", 1), 100, 80, paint)
     assert static_layer(("once", 1), 100, 80, paint) is one and len(made) == 1
     for other in range(20):
@@ -127,5 +139,5 @@ def test_a_text_of_many_lines_has_room_for_all(points):
     for n in (2, 3, 11):
         page = ink("\n".join(["a big door"] * n), points)
         begin = (len(page) - len(line)) // (n - 1)
-        assert all((page[i * begin:i * begin + len(line)] >= line).all() for i in range(n)), n
+        assert all((page[i * begin : i * begin + len(line)] >= line).all() for i in range(n)), n
         assert begin >= len(line) and page.shape == (begin * (n - 1) + len(line), line.shape[1])

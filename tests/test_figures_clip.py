@@ -49,8 +49,7 @@ def test_the_map_counts_the_captions_that_find_their_picture():
 
 def test_neighbours_are_told_in_their_order():
     alt = caption_neighbours("a cat", X[:2], [0.9, -0.2], ["a lion"], [0.75]).alt
-    assert alt == ('The 2 pictures nearest to "a cat", with cosines 0.90, -0.20. '
-                   'The nearest captions: "a lion" 0.75.')
+    assert alt == ('The 2 pictures nearest to "a cat", with cosines 0.90, -0.20. The nearest captions: "a lion" 0.75.')
     assert "The 8 pictures" in MAKE["neighbours"]().alt and "captions: none" in MAKE["a neighbour"]().alt
 
 
@@ -97,15 +96,18 @@ def test_words_on_a_cell_stand_out():
     assert contrast(0.0) == "white" and contrast(1.0) == INK
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: similarity_map(COSINES[:2], NAMES[:2], X[:2]), r"2 captions, 2 pictures and cosines \(2, 40\)"),
-    (lambda: similarity_map(COSINES[:2, :3], NAMES[:2], X[:3]), "one picture for each caption"),
-    (lambda: caption_neighbours("a", X[:2], [0.1], [], []), "2 pictures with 1 cosines"),
-    (lambda: caption_neighbours("a", X[:1], [0.1], ["b"], []), "1 captions with 0"),
-    (lambda: caption_growth(PIECES, COSINES[:4], X, 40), "chosen picture 40"),
-    (lambda: caption_growth(PIECES, COSINES[:3], X, 0), r"4 tokens, 40 pictures, cosines \(3, 40\)"),
-    (lambda: swapped_word("a", "b", X[:2], [0.1, 0.2], [0.1]), r"cosines \(2,\) and \(1,\)"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: similarity_map(COSINES[:2], NAMES[:2], X[:2]), r"2 captions, 2 pictures and cosines \(2, 40\)"),
+        (lambda: similarity_map(COSINES[:2, :3], NAMES[:2], X[:3]), "one picture for each caption"),
+        (lambda: caption_neighbours("a", X[:2], [0.1], [], []), "2 pictures with 1 cosines"),
+        (lambda: caption_neighbours("a", X[:1], [0.1], ["b"], []), "1 captions with 0"),
+        (lambda: caption_growth(PIECES, COSINES[:4], X, 40), "chosen picture 40"),
+        (lambda: caption_growth(PIECES, COSINES[:3], X, 0), r"4 tokens, 40 pictures, cosines \(3, 40\)"),
+        (lambda: swapped_word("a", "b", X[:2], [0.1, 0.2], [0.1]), r"cosines \(2,\) and \(1,\)"),
+    ],
+)
 def test_wrong_numbers_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()

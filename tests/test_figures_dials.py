@@ -20,7 +20,9 @@ def sheet(names="abcde", t=40, show=QUANTITIES[0], size=64):
 
 
 MAKE = {
-    "effect": lambda: figures.effect((1, 2, 4), {"right": {"digits": [0.6, 0.8, 0.9]}, "variety": {"a": [3, 2, 1], "b": [4, 3, 3]}}, "g"),
+    "effect": lambda: figures.effect(
+        (1, 2, 4), {"right": {"digits": [0.6, 0.8, 0.9]}, "variety": {"a": [3, 2, 1], "b": [4, 3, 3]}}, "g"
+    ),
     "effect of nothing": lambda: figures.effect((1, 2), {"right": {"digits": [0.0, 0.0]}}, "g"),
     "orders": lambda: figures.orders(COUNTS, ERRORS),
     "noising": sheet,
@@ -52,24 +54,26 @@ def test_the_noisy_pictures_are_shown_as_they_are():
     screen = pixels(sheet())
     for k in range(5):
         x = style.GAP + k * (128 + style.GAP)
-        assert np.array_equal(screen[30:158, x:x + 128], style.rgb(X[k]).repeat(2, 0).repeat(2, 1))
+        assert np.array_equal(screen[30:158, x : x + 128], style.rgb(X[k]).repeat(2, 0).repeat(2, 1))
 
 
-@pytest.mark.parametrize("show, told", [
-    (QUANTITIES[0], "a: 0.5"), (QUANTITIES[1], "a: 1,"), (QUANTITIES[2], "a: 0.5")])
+@pytest.mark.parametrize("show, told", [(QUANTITIES[0], "a: 0.5"), (QUANTITIES[1], "a: 1,"), (QUANTITIES[2], "a: 0.5")])
 def test_each_axis_has_its_own_numbers(show, told):
     betas = {"a": torch.tensor([0.5, 0.5])}
     alt = figures.noising({"a": X[0]}, betas, 0, show).alt
     assert told in alt and f"curves of the {show}" in alt and "factor of the picture 71%" in alt
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: figures.effect((1, 2), {"right": {"digits": [0.6]}}, "g"), "number of values of 'digits' is not"),
-    (lambda: figures.orders(COUNTS, {"exact": [0.1, 0.0, 0.0]}), "'exact' cannot be plotted"),
-    (lambda: figures.orders(COUNTS, {"short": [0.1]}), "give 3 numbers above zero"),
-    (lambda: figures.noising({"a": X[0]}, BETAS, 0), "one picture for each"),
-    (lambda: sheet(show="gamma"), "'gamma'"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: figures.effect((1, 2), {"right": {"digits": [0.6]}}, "g"), "number of values of 'digits' is not"),
+        (lambda: figures.orders(COUNTS, {"exact": [0.1, 0.0, 0.0]}), "'exact' cannot be plotted"),
+        (lambda: figures.orders(COUNTS, {"short": [0.1]}), "give 3 numbers above zero"),
+        (lambda: figures.noising({"a": X[0]}, BETAS, 0), "one picture for each"),
+        (lambda: sheet(show="gamma"), "'gamma'"),
+    ],
+)
 def test_mistakes_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()

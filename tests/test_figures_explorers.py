@@ -60,14 +60,15 @@ def test_described_legible_and_the_same_every_time(name):
 def test_a_small_picture_is_enlarged_exactly_and_channels_have_their_colours():
     screen = pixels(MAKE["timeline"]())
     expected = style.rgb(X[0]).repeat(3, 0).repeat(3, 1)
-    assert np.array_equal(screen[86:86 + 192, style.GAP:style.GAP + 192], expected)
-    tile = screen[86:86 + 94, 2 * (192 + style.GAP) + style.GAP:][:, :94]  # the first channel, without the line
+    assert np.array_equal(screen[86 : 86 + 192, style.GAP : style.GAP + 192], expected)
+    tile = screen[86 : 86 + 94, 2 * (192 + style.GAP) + style.GAP :][:, :94]  # the first channel, without the line
     share = np.clip((Z[0, 0].numpy() + 3) / 6, 0, 1)
     assert np.array_equal(tile, colormaps[style.SIGNED](share, bytes=True)[..., :3].repeat(6, 0).repeat(6, 1)[:94, :94])
 
 
-@pytest.mark.parametrize("shape, size", [((3, 64, 64), (192, 192)), ((3, 512, 512), (192, 192)),
-                                         ((3, 100, 50), (50, 100)), ((3, 32, 64), (192, 96))])
+@pytest.mark.parametrize(
+    "shape, size", [((3, 64, 64), (192, 192)), ((3, 512, 512), (192, 192)), ((3, 100, 50), (50, 100)), ((3, 32, 64), (192, 96))]
+)
 def test_the_size_of_a_picture_on_the_page(shape, size):
     assert fitted(np.zeros(shape), 192) == size
 
@@ -113,12 +114,13 @@ def test_reconstructions_name_bytes_and_decibels_and_show_errors_inside_the_mask
     mask[32:] = 1
     picture = figures.reconstructions(X[0], [figures.Coded("JPEG", -X[0], 999, 7.25)], mask)
     assert "JPEG, 999 bytes, 7.2 dB" in picture.alt and "inside the sprite" in picture.alt
-    error = pixels(picture)[50 + 192:, 2 * style.GAP + 192:][:192, :192]
+    error = pixels(picture)[50 + 192 :, 2 * style.GAP + 192 :][:192, :192]
     assert (error[:96] == error[0, 0]).all() and error[96:].std() > 5
     assert "over the whole picture" in figures.reconstructions(X[0], CODED).alt
 
 
 # ---------------------------------------------------------------- the yardstick
+
 
 def smooth(size=64):
     """A picture that JPEG likes: a ramp in each colour."""
@@ -163,6 +165,7 @@ def test_decibels():
 def test_decibels_are_the_judges():
     """The same measure as the model card's."""
     from edu_diffusion.data import scenes
+
     scene = scenes.batch(2, 1)
     back = (scene.images + 0.1 * torch.randn(scene.images.shape, generator=RNG)).clamp(-1, 1)
     error = ((back - scene.images) / 2).square().mean(1, keepdim=True)

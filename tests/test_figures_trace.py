@@ -68,10 +68,15 @@ def test_the_alt_text_tells_how_much_and_where():
     assert "its own scale" in attention_overlay(X, heats, ["cat", "blue"], shared=False).alt
 
 
-@pytest.mark.parametrize("y, x, words", [
-    (0, 0, "most at the top, left"), (4, 4, "most in the middle"), (8, 4, "most at the bottom"),
-    (3, 8, "most in the middle, right"),
-])
+@pytest.mark.parametrize(
+    "y, x, words",
+    [
+        (0, 0, "most at the top, left"),
+        (4, 4, "most in the middle"),
+        (8, 4, "most at the bottom"),
+        (3, 8, "most in the middle, right"),
+    ],
+)
 def test_places(y, x, words):
     heat = np.zeros((9, 9))
     heat[y, x] = 1
@@ -100,8 +105,7 @@ def test_the_alt_text_of_features_is_computed():
 
 
 def test_the_alt_text_of_bars_is_computed():
-    rows = [Row("conv_in", 2560, 2048, 0.001, 0.0005, 0.002),
-            Row("mid_block", 1_500_000, 1024, 0.003, 0.003, 0.004)]
+    rows = [Row("conv_in", 2560, 2048, 0.001, 0.0005, 0.002), Row("mid_block", 1_500_000, 1024, 0.003, 0.003, 0.004)]
     alt = block_bars(rows, "The U-Net").alt
     assert alt.startswith("The U-Net: bars for 2 blocks. Most parameters: mid_block, 1.5 M, 100 % of 1.5 M.")
     assert "Most time of one run: mid_block, 3.0 ms, 75 % of 4.0 ms." in alt
@@ -124,14 +128,17 @@ def test_one_slow_run_does_not_make_all_bars_short():
     assert np.flatnonzero(blue[0].any(0))[-1] == np.flatnonzero(blue[1].any(0))[-1]
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: attention_overlay(X, HEATS[:2], ["one"]), r"heat maps \(2, 64, 64\) and 1 words .* \(3, 64, 64\)"),
-    (lambda: attention_overlay(X, HEATS[:1, :32], ["one"]), "one heat map of the picture's size for each word"),
-    (lambda: attention_overlay(X, HEATS[:0], []), "0 words"),
-    (lambda: feature_maps(H[None], "x"), r"\(1, 128, 8, 8\); it must be \(channels, height, width\)"),
-    (lambda: feature_maps(H[:0], "x"), r"shape \(0, 8, 8\)"),
-    (lambda: block_bars([]), "no blocks to draw"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: attention_overlay(X, HEATS[:2], ["one"]), r"heat maps \(2, 64, 64\) and 1 words .* \(3, 64, 64\)"),
+        (lambda: attention_overlay(X, HEATS[:1, :32], ["one"]), "one heat map of the picture's size for each word"),
+        (lambda: attention_overlay(X, HEATS[:0], []), "0 words"),
+        (lambda: feature_maps(H[None], "x"), r"\(1, 128, 8, 8\); it must be \(channels, height, width\)"),
+        (lambda: feature_maps(H[:0], "x"), r"shape \(0, 8, 8\)"),
+        (lambda: block_bars([]), "no blocks to draw"),
+    ],
+)
 def test_mistakes_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -43,11 +43,14 @@ def test_wide_embeddings_and_many_steps_fit_the_page():
     assert width <= 1010 and height <= 700
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: without(X, X[:, :32], "skip.0"), r"shapes \(3, 64, 64\) and \(3, 32, 64\)"),
-    (lambda: time_embedding(torch.zeros(2, 4), [1, 0], 2), "2 rows, 2 timesteps and the step 2"),
-    (lambda: time_embedding(torch.zeros(2, 4), [1], 0), "one timestep for each row"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: without(X, X[:, :32], "skip.0"), r"shapes \(3, 64, 64\) and \(3, 32, 64\)"),
+        (lambda: time_embedding(torch.zeros(2, 4), [1, 0], 2), "2 rows, 2 timesteps and the step 2"),
+        (lambda: time_embedding(torch.zeros(2, 4), [1], 0), "one timestep for each row"),
+    ],
+)
 def test_wrong_inputs_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()

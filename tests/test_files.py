@@ -36,10 +36,17 @@ def test_a_failed_save_leaves_the_old_folder_and_a_good_one_replaces_it(tmp_path
     assert files.card_of(target)["seed"] == 1 and list(files.card_of(target)["sha256"]) == ["new"]
 
 
-@pytest.mark.parametrize("content", [
-    {"thesis.txt": "years of work"}, {"card.json": "{}", "thesis.txt": ""}, {"card.json": "not JSON", "thesis.txt": ""},
-    {"card.json": "[1]", "thesis.txt": ""}, {"card.json": '{"sha256": {"other.txt": "0"}}', "sub/thesis.txt": ""},
-    {".hidden": ""}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"thesis.txt": "years of work"},
+        {"card.json": "{}", "thesis.txt": ""},
+        {"card.json": "not JSON", "thesis.txt": ""},
+        {"card.json": "[1]", "thesis.txt": ""},
+        {"card.json": '{"sha256": {"other.txt": "0"}}', "sub/thesis.txt": ""},
+        {".hidden": ""},
+    ],
+)
 def test_a_folder_that_is_not_ours_is_never_replaced(tmp_path, content):
     for name, text in content.items():
         (tmp_path / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -107,6 +114,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch)
         with open(self, "wb") as file:
             file.write(data[:1])
         raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(pathlib.Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         files.write_bytes(path, b"new")

@@ -26,12 +26,14 @@ def beside():
 @pytest.fixture(scope="module")
 def gpu(beside):
     import runpy
+
     return runpy.run_path(str(pathlib.Path(BENCHMARKS, "gpu.py")))
 
 
 @pytest.fixture(scope="module")
 def cells(beside):
     from gpu import compose
+
     return compose.drawings("cpu")
 
 
@@ -39,8 +41,27 @@ def cells(beside):
 def results(gpu, tmp_path_factory):
     """The folder that a dry run leaves."""
     out, cache = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("cache")
-    gpu["main"](["--out", str(out), "--cache", str(cache), "--device", "cpu", "--pool", "24", "--batch", "3", "--steps", "2",
-                 "--no-compile", "--workers", "0", "--stages", "clip,base,judge,canny,segmentation"])
+    gpu["main"](
+        [
+            "--out",
+            str(out),
+            "--cache",
+            str(cache),
+            "--device",
+            "cpu",
+            "--pool",
+            "24",
+            "--batch",
+            "3",
+            "--steps",
+            "2",
+            "--no-compile",
+            "--workers",
+            "0",
+            "--stages",
+            "clip,base,judge,canny,segmentation",
+        ]
+    )
     return out
 
 
@@ -77,6 +98,7 @@ def test_the_base_moved_and_the_condition_is_heard(results):
 
 def test_composed_pictures_are_the_worlds_own(cells):
     from gpu import compose
+
     spec = scenes.draw_spec(60, torch.Generator().manual_seed(1), "core", many=0.6)
     assert (spec.other >= 0).any() and set(spec.count.tolist()) == {1, 2, 3}
     images, masks = compose.compose(cells, compose.layout_of(spec), compose.grounds(spec.colour))
@@ -86,15 +108,24 @@ def test_composed_pictures_are_the_worlds_own(cells):
 
 def test_the_judges_scenes_stand_where_the_worlds_do(cells):
     from gpu import compose, sight
+
     torch.manual_seed(0)
     layout = sight.Draws("cpu").layout(40)
-    spec = scenes.Spec(layout.things[:, 0], layout.colour, layout.style, layout.size, layout.place,
-                       torch.ones(40, dtype=torch.long), torch.full((40,), -1))
+    spec = scenes.Spec(
+        layout.things[:, 0],
+        layout.colour,
+        layout.style,
+        layout.size,
+        layout.place,
+        torch.ones(40, dtype=torch.long),
+        torch.full((40,), -1),
+    )
     assert torch.equal(compose.compose(cells, layout, compose.grounds(layout.colour))[1], scenes.render(spec)[1])
 
 
 def test_a_segmentation_map_is_the_worlds_own():
     from gpu import control
+
     spec = scenes.draw_spec(9, torch.Generator().manual_seed(2))
     maps = control.shades()[spec.concept][:, :, None, None]
     assert torch.equal(maps, conditions.segmentation(torch.ones(9, 1, 1, 1, dtype=torch.bool), spec))
@@ -102,6 +133,7 @@ def test_a_segmentation_map_is_the_worlds_own():
 
 def test_pairs_with_the_same_thing_and_colour_are_not_held_against_each_other():
     from gpu import towers
+
     emb = torch.eye(3)[[0, 0, 1]]
     scale = torch.tensor(5.0)
     assert towers.masked_loss(emb, emb, scale, torch.tensor([7, 7, 8])) < 1e-3
@@ -110,6 +142,7 @@ def test_pairs_with_the_same_thing_and_colour_are_not_held_against_each_other():
 
 def test_a_compiled_unet_with_another_gradient_is_not_taken(gpu, tmp_path):
     from gpu import base
+
     args = gpu["options"](["--out", str(tmp_path), "--device", "cpu", "--batch", "2"])
     parts = base.Parts(args.start, args.tokenizer, args.device)
     batch = torch.randn(2, 4, 16, 16), parts.empty.repeat(2, 1)
@@ -123,6 +156,7 @@ def test_a_stage_that_is_late_is_stopped_and_says_so(beside):
     def nested():
         checks.attempt(lambda: time.sleep(0.01), 5)
         time.sleep(5)
+
     began = time.monotonic()
     assert "TimeoutError" in checks.attempt(nested, 0.2)["failed"] and time.monotonic() - began < 3
     assert checks.attempt(lambda: __import__("no_such_package"), 5).keys() == {"skipped", "seconds"}

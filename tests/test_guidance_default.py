@@ -34,15 +34,18 @@ def named(node):
     """(name, value) of whatever gives a name a value: defaults of parameters, assignments, arguments, entries of a dict."""
     if isinstance(node, ast.arguments):
         given = [*node.posonlyargs, *node.args]
-        defaults = list(zip(given[len(given) - len(node.defaults):], node.defaults))
+        defaults = list(zip(given[len(given) - len(node.defaults) :], node.defaults))
         return [(arg.arg, value) for arg, value in [*defaults, *zip(node.kwonlyargs, node.kw_defaults)] if value]
     if isinstance(node, ast.Assign):
         return [(ast.unparse(name), value) for target in node.targets for name, value in pairs(target, node.value)]
     if isinstance(node, ast.AnnAssign) and node.value:
         return [(ast.unparse(node.target), node.value)]
     if isinstance(node, ast.Dict):
-        return [(key.value, value) for key, value in zip(node.keys, node.values)
-                if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        return [
+            (key.value, value)
+            for key, value in zip(node.keys, node.values)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        ]
     if isinstance(node, ast.keyword) and number(node.value) != NONE:
         return [(node.arg or "", node.value)]
     return []
@@ -50,8 +53,12 @@ def named(node):
 
 def literals(source, allowed=()):
     """The names with "guidance" in them that a piece of source gives a number of its own, other than those allowed."""
-    return [name for node in ast.walk(ast.parse(source)) for name, value in named(node)
-            if "guidance" in name.lower() and number(value) not in (None, *allowed)]
+    return [
+        name
+        for node in ast.walk(ast.parse(source))
+        for name, value in named(node)
+        if "guidance" in name.lower() and number(value) not in (None, *allowed)
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
@@ -60,15 +67,30 @@ def test_no_other_literal(path):
     assert literals(path.read_text(encoding="utf-8"), allowed) == (["GUIDANCE"] if path == HOME else [])
 
 
-@pytest.mark.parametrize("source, found", [
-    ("def f(x, guidance=4.0): pass", 1), ("def f(*, steps=20, guidance=4): pass", 1), ("lambda guidance=2: 0", 1),
-    ("def f(guidance=1.0): pass", 1), ("STEPS, PRIOR_GUIDANCE = 20, 4.0", 1), ("GUIDANCE: float = 7.5", 1),
-    ("class C:\n    guidance: float = 4.0", 1), ("{'seed': 0, 'guidance': 4.0}", 1), ("draw(pipe, guidance=4.0)", 1),
-    ("pipe(prompt, guidance_scale=7.5)", 1), ("x.guidance = -2", 1),
-    ("def f(x, guidance=GUIDANCE): pass", 0), ("draw(pipe, guidance=1.0)", 0), ("draw(pipe, **{'a': 4.0})", 0),
-    ("STEPS, GUIDANCE = steps.STEPS, steps.GUIDANCE", 0), ("guidance: float", 0), ("def f(guidance, seed=0): pass", 0),
-    ("{'guidance': ('CFG scale', float)}", 0), ("def f(guidance=None, *, seed): pass", 0),
-])
+@pytest.mark.parametrize(
+    "source, found",
+    [
+        ("def f(x, guidance=4.0): pass", 1),
+        ("def f(*, steps=20, guidance=4): pass", 1),
+        ("lambda guidance=2: 0", 1),
+        ("def f(guidance=1.0): pass", 1),
+        ("STEPS, PRIOR_GUIDANCE = 20, 4.0", 1),
+        ("GUIDANCE: float = 7.5", 1),
+        ("class C:\n    guidance: float = 4.0", 1),
+        ("{'seed': 0, 'guidance': 4.0}", 1),
+        ("draw(pipe, guidance=4.0)", 1),
+        ("pipe(prompt, guidance_scale=7.5)", 1),
+        ("x.guidance = -2", 1),
+        ("def f(x, guidance=GUIDANCE): pass", 0),
+        ("draw(pipe, guidance=1.0)", 0),
+        ("draw(pipe, **{'a': 4.0})", 0),
+        ("STEPS, GUIDANCE = steps.STEPS, steps.GUIDANCE", 0),
+        ("guidance: float", 0),
+        ("def f(guidance, seed=0): pass", 0),
+        ("{'guidance': ('CFG scale', float)}", 0),
+        ("def f(guidance=None, *, seed): pass", 0),
+    ],
+)
 def test_the_check_itself(source, found):
     assert len(literals(source)) == found
 
@@ -78,10 +100,20 @@ def test_a_measure_without_guidance():
     assert literals("def variety(pipe, guidance=2.0): pass", [NONE])
 
 
-@pytest.mark.parametrize("function", [
-    steps.generate, steps.img2img, steps.inpaint, metrics.draw, widgets.PromptWidget, widgets.GuidanceExplorer,
-    widgets.TimelineExplorer, widgets.PipelineMap,
-], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function",
+    [
+        steps.generate,
+        steps.img2img,
+        steps.inpaint,
+        metrics.draw,
+        widgets.PromptWidget,
+        widgets.GuidanceExplorer,
+        widgets.TimelineExplorer,
+        widgets.PipelineMap,
+    ],
+    ids=lambda f: f.__name__,
+)
 def test_the_default_is_the_one(function):
     assert inspect.signature(function).parameters["guidance"].default == steps.GUIDANCE
 

@@ -22,8 +22,12 @@ import edu_diffusion
 WITHOUT = {"steps"}
 LATER: set[str] = set()  # rooms whose hints are yet to come
 EXPORTING = {"models", "metrics", "trace", "exercises", "figures", "widgets"}  # rooms with an __all__
-NAMED = {"train.loop": ["fit", "Progress"], "compare.methods": ["Method", "aligned_pictures", "chosen"], "compare.bench": ["Bench"],
-         "compare.table": ["shipped", "markdown", "cell"]}
+NAMED = {
+    "train.loop": ["fit", "Progress"],
+    "compare.methods": ["Method", "aligned_pictures", "chosen"],
+    "compare.bench": ["Bench"],
+    "compare.table": ["shipped", "markdown", "cell"],
+}
 DUNDERS = {"__init__", "__call__", "__getitem__", "__iter__", "__len__", "__repr__", "__enter__", "__exit__"}
 
 
@@ -33,8 +37,11 @@ def module(name):
 
 def own(where):
     """Names without a leading underscore that a module defines itself."""
-    return [name for name, value in vars(where).items() if not name.startswith("_") and callable(value)
-            and getattr(value, "__module__", "") == where.__name__]
+    return [
+        name
+        for name, value in vars(where).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", "") == where.__name__
+    ]
 
 
 def public():
@@ -101,6 +108,7 @@ def test_mypy_sees_the_same_rooms():
 
 # ---------------------------------------------------------------- the check itself
 
+
 def hinted(a: int, *rest: int, b: "str | None" = None, **more: object) -> None:
     pass
 
@@ -110,15 +118,26 @@ def bare(a: int, *rest, b=None, **more):
 
 
 class Bare:
-    def __init__(self, x): self.x = x
-    def _private(self, y): return y
-    def public(self, y: int): return y
+    def __init__(self, x):
+        self.x = x
+
+    def _private(self, y):
+        return y
+
+    def public(self, y: int):
+        return y
+
     @property
-    def part(self): return self.x
+    def part(self):
+        return self.x
+
     @functools.cached_property
-    def kept(self): return self.x
+    def kept(self):
+        return self.x
+
     @staticmethod
-    def static(y) -> int: return y
+    def static(y) -> int:
+        return y
 
 
 class Fields(NamedTuple):
@@ -128,14 +147,29 @@ class Fields(NamedTuple):
         return self.x
 
 
-@pytest.mark.parametrize("thing, found", [
-    (hinted, []), (functools.cache(hinted), []), (Fields, []), (3, []),
-    (bare, ["bare: rest", "bare: b", "bare: more", "bare: return"]),
-    (torch.no_grad()(bare), ["bare: rest", "bare: b", "bare: more", "bare: return"]),
-    (functools.cache(lambda x: x), ["<lambda>: x", "<lambda>: return"]),
-    (Bare, ["Bare.__init__: x", "Bare.__init__: return", "Bare.public: return", "Bare.part: return", "Bare.kept: return",
-            "Bare.static: y"]),
-])
+@pytest.mark.parametrize(
+    "thing, found",
+    [
+        (hinted, []),
+        (functools.cache(hinted), []),
+        (Fields, []),
+        (3, []),
+        (bare, ["bare: rest", "bare: b", "bare: more", "bare: return"]),
+        (torch.no_grad()(bare), ["bare: rest", "bare: b", "bare: more", "bare: return"]),
+        (functools.cache(lambda x: x), ["<lambda>: x", "<lambda>: return"]),
+        (
+            Bare,
+            [
+                "Bare.__init__: x",
+                "Bare.__init__: return",
+                "Bare.public: return",
+                "Bare.part: return",
+                "Bare.kept: return",
+                "Bare.static: y",
+            ],
+        ),
+    ],
+)
 def test_a_missing_hint_is_found(thing, found):
     assert [text.replace("test_a_missing_hint_is_found.<locals>.", "") for text in lacking(thing)] == found
 

@@ -29,6 +29,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 # ---------------------------------------------------------------- old and new Pythons
 
+
 @pytest.mark.parametrize("version", [(2, 7, 18), (3, 6, 15), (3, 10, 0)])
 def test_an_old_python_gets_one_sentence(version):
     problem = __main__.version_problem(version)
@@ -51,8 +52,10 @@ def test_the_first_files_parse_on_any_python(file):
 
 
 def test_the_command_line_needs_the_standard_library_only():
-    code = ("import sys, edu_diffusion.cli.main, edu_diffusion.install.environment, edu_diffusion.cli.lessons; "
-            "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))")
+    code = (
+        "import sys, edu_diffusion.cli.main, edu_diffusion.install.environment, edu_diffusion.cli.lessons; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
+    )
     ran = subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=ROOT,
@@ -65,6 +68,7 @@ def test_the_command_line_needs_the_standard_library_only():
 
 
 # ---------------------------------------------------------------- the decision
+
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
@@ -119,6 +123,19 @@ def test_new_constraints_mean_a_new_fingerprint(clone):
     assert install.fingerprint(clone[0]) != before
 
 
+def test_only_what_is_installed_counts(clone):
+    """An update takes minutes, and needs the network."""
+    file, prints = clone[0] / "pyproject.toml", set()
+    for text in ("[project]", "[project]\r\n[tool.ruff]\r\nline-length = 9", "[project]\ndescription = 'x'"):
+        file.write_text(text)
+        prints.add(install.fingerprint(clone[0]))
+    assert len(prints) == 1
+    for more in ("dependencies = ['a']", "optional-dependencies.test = ['a']", "[build-system]\nrequires = []"):
+        file.write_text(f"[project]\n{more}")
+        prints.add(install.fingerprint(clone[0]))
+    assert len(prints) == 4
+
+
 def test_in_an_environment_that_has_everything_it_just_runs(clone, monkeypatch):
     monkeypatch.setattr(install, "missing", lambda modules: [m for m in modules if m == "nbval"])
     install.ensure(["lab"])
@@ -140,7 +157,7 @@ def test_the_command_is_repeated_safely(clone, monkeypatch):
     started = []
     monkeypatch.setattr(install.os, "execve", lambda *given: started.append(given))
     RERUN(clone[0], clone[0] / ".venv", ["lab", "--port", "1"])
-    (program, command, environment), = started
+    ((program, command, environment),) = started
     assert command == [program, "-X", "utf8", "-P", "-m", "edu_diffusion", "lab", "--port", "1"]
     assert environment[install.INSIDE] == "1"
 
@@ -163,6 +180,7 @@ def test_the_environments_python_on_both_systems():
 
 # ---------------------------------------------------------------- making the environment
 
+
 @pytest.fixture
 def root(tmp_path):
     """A clone in a folder with a space and an accent."""
@@ -182,8 +200,10 @@ def environment(venv, stamp):
 @pytest.fixture
 def empty(monkeypatch):
     """Let installations build and fill environments without pip."""
+
     def build(venv):
         (venv / "new").write_text("")
+
     monkeypatch.setattr(building, "build_venv", build)
     monkeypatch.setattr(building, "fill", lambda root, venv: None)
 
@@ -237,10 +257,12 @@ def test_a_venv_that_cannot_be_built_is_a_sentence(root, monkeypatch):
 
 # ---------------------------------------------------------------- nothing that works is lost
 
+
 def failing(error):
     def fill(root, venv):
         (venv / "install.log").write_text("what went wrong")
         raise error
+
     return fill
 
 
@@ -261,7 +283,7 @@ def test_the_old_environment_goes_when_the_new_one_is_finished(root, empty, usab
     venv = environment(root / ".venv", "before")
     building.install(root, venv, usable, "after")
     assert keeping.stamp(venv) == "after" and beside(root) == [".venv"]
-    assert (venv / "mark").exists() is usable, "an update starts from a copy, unless that does not work"
+    assert (venv / "mark").exists() is usable, "one that works is updated"
     assert not usable or building.works(venv)
 
 
@@ -283,30 +305,29 @@ def test_offline_an_update_that_fails_goes_on_with_what_is_there(clone, empty, m
 INSTALL = building.install
 
 
-def stages(venv, seen):
-    """Every state on the disk between the renames of an installation, copied before each of them."""
-    move, remove = os.replace, shutil.rmtree
+def noting(step, venv, seen):
+    """A step of an installation that first copies the state of the disk."""
 
-    def noted(step):
-        def stepped(*given, **more):
-            seen.append(shutil.copytree(venv.parent, venv.parent.with_name(f"stage {len(seen)}"), symlinks=True))
-            return step(*given, **more)
-        return stepped
-    return noted(move), noted(remove)
+    def noted(*given, **more):
+        seen.append(shutil.copytree(venv.parent, venv.parent.with_name(f"stage {len(seen)}"), symlinks=True))
+        return step(*given, **more)
+
+    return noted
 
 
 @pytest.mark.fault("lost")
 @pytest.mark.parametrize("ends", [True, False])
-def test_a_kill_between_any_two_steps_loses_nothing(root, empty, monkeypatch, ends):
+@pytest.mark.parametrize("usable", [True, False])
+def test_a_kill_between_any_two_steps_loses_nothing(root, empty, monkeypatch, ends, usable):
     """Each state of the disk, as a kill would leave it, is put right at the next start."""
     venv, seen = environment(root / ".venv", "before"), []
-    monkeypatch.setattr(building, "fill", (lambda root, venv: None) if ends else failing(EduError("no network")))
-    replace, rmtree = stages(venv, seen)
+    fill = (lambda root, venv: None) if ends else failing(EduError("no network"))
     with monkeypatch.context() as patch, contextlib.suppress(EduError):
-        patch.setattr(keeping.os, "replace", replace)
-        patch.setattr(keeping.shutil, "rmtree", rmtree)
-        building.install(root, venv, False, "after")
-    assert len(seen) >= 3
+        for place, name in ((keeping.os, "replace"), (keeping.shutil, "rmtree"), (building, "by_relative_path")):
+            patch.setattr(place, name, noting(getattr(place, name), venv, seen))
+        patch.setattr(building, "fill", noting(fill, venv, seen))
+        building.install(root, venv, usable, "after")
+    assert len(seen) >= 4
     for stage in seen:
         keeping.settle(stage / ".venv")
         assert beside(stage) == [".venv"] and keeping.stamp(stage / ".venv") in {"before", "after"}
@@ -314,20 +335,37 @@ def test_a_kill_between_any_two_steps_loses_nothing(root, empty, monkeypatch, en
 
 
 @pytest.mark.fault("lost")
+def test_an_environment_stays_in_use_while_it_is_updated(root, empty, monkeypatch):
+    """JupyterLab may run from it, and other commands start from it."""
+    venv, seen = environment(root / ".venv", "before"), []
+    monkeypatch.setattr(keeping, "move", lambda path, target: seen.append(building.works(venv)) or os.replace(path, target))
+    monkeypatch.setattr(building, "fill", lambda root, venv: seen.append(building.works(venv)))
+    building.install(root, venv, True, "after")
+    assert seen == [True, True, True]
+
+
+@pytest.mark.fault("lost")
 def test_a_killed_installation_is_undone_at_the_next_start(root):
     """A real process, killed while it installs; a second one, which waits for it, finds everything as it was."""
     venv = environment(root / ".venv", "before")
-    code = (f"import sys, time; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from edu_diffusion.install import building, environment, keeping\n"
-            "root = Path(sys.argv[1]); building.build_venv = lambda venv: None\n"
-            "def fill(root, venv):\n    print('filling', flush=True); time.sleep(600)\n"
-            "building.fill = fill; environment.fingerprint = lambda root: 'after'\n")
-    first = subprocess.Popen([sys.executable, "-c", f"{code}environment.renew(root, root / '.venv')", str(root)],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    code = (
+        f"import sys, time; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from edu_diffusion.install import building, environment, keeping\n"
+        "root = Path(sys.argv[1]); building.build_venv = lambda venv: None\n"
+        "def fill(root, venv):\n    print('filling', flush=True); time.sleep(600)\n"
+        "building.fill = fill; environment.fingerprint = lambda root: 'after'\n"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", f"{code}environment.renew(root, root / '.venv')", str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert first.stdout.readline() == "filling\n" and beside(root) == [".venv", ".venv.old"]
     assert keeping.stamp(venv) == keeping.UNFINISHED
-    second = subprocess.Popen([sys.executable, "-c", f"{code}environment.tidy(root, root / '.venv')", str(root)],
-                              stderr=subprocess.PIPE, text=True)
+    second = subprocess.Popen(
+        [sys.executable, "-c", f"{code}environment.tidy(root, root / '.venv')", str(root)], stderr=subprocess.PIPE, text=True
+    )
     assert "this one waits for it" in second.stderr.readline() and beside(root) == [".venv", ".venv.old"]
     first.kill()
     first.communicate()
@@ -362,9 +400,10 @@ def test_an_environment_in_use_that_cannot_be_moved_is_a_sentence(root, empty, m
 
     def refuse(*paths):
         raise PermissionError(13, "Access is denied")
+
     monkeypatch.setattr(keeping.os, "replace", refuse)
     with pytest.raises(EduError, match="cannot be renamed to .venv.old .Access is denied.*close the programs that use it"):
-        building.install(root, venv, True, "after")
+        building.install(root, venv, False, "after")
     assert keeping.stamp(venv) == "before" and building.works(venv)
 
 
@@ -374,10 +413,11 @@ def test_a_disk_that_is_full_while_copying_is_a_sentence(root, empty, monkeypatc
 
     def full(*paths, **more):
         raise shutil.Error([("a", "b", "[Errno 28] No space left on device")] * 1000)
+
     monkeypatch.setattr(keeping.shutil, "copytree", full)
-    with pytest.raises(EduError, match="No space left on device.; check") as caught:
+    with pytest.raises(EduError, match="cannot be copied before it is updated .*No space left on device.; free") as caught:
         building.install(root, venv, True, "after")
-    assert len(str(caught.value)) < 400 and keeping.stamp(venv) == "before"
+    assert len(str(caught.value)) < 400 and keeping.stamp(venv) == "before" and beside(root) == [".venv"]
 
 
 # ---------------------------------------------------------------- any locale
@@ -403,21 +443,26 @@ def test_an_accent_in_the_path_works_in_any_locale(root, monkeypatch, locale):
 @pytest.mark.fault("ugly")
 def test_an_environment_is_built_in_any_locale(root, monkeypatch):
     """In a process of its own: the encoding of paths is fixed when Python starts."""
-    code = (f"import sys; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from edu_diffusion.install import building\n"
-            "building.make_venv(Path(sys.argv[1])); assert building.works(Path(sys.argv[1]))")
+    code = (
+        f"import sys; from pathlib import Path; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from edu_diffusion.install import building\n"
+        "building.make_venv(Path(sys.argv[1])); assert building.works(Path(sys.argv[1]))"
+    )
     subprocess.run([sys.executable, "-c", code, root / ".venv"], check=True, env=os.environ | LOCALES[2])
 
 
 @pytest.mark.fault("ugly")
-def test_a_random_py_in_the_clone_does_not_stop_an_installation(root, monkeypatch):
+def test_a_module_of_the_learners_does_not_stop_an_installation(root, monkeypatch):
+    """Python puts the current folder first; csv is what importlib.metadata imports."""
+    (root / "csv.py").write_text("raise SystemExit('the learner wrote this')")
+    monkeypatch.chdir(root)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    (root / "random.py").write_text("raise SystemExit('the learner wrote this')")
-    building.make_venv(root / ".venv")
-    assert Pip(building.venv_python(root / ".venv"), root, root / "log")("pip", "--version")
+    pip = Pip(sys.executable, root, root / "log")
+    assert torch_build.installed_torch(pip) == metadata.version("torch") and pip("pip", "--version")
 
 
 # ---------------------------------------------------------------- which torch
+
 
 class FakePip:
     """Records what pip was asked for; `fails` names the announcement that fails."""
@@ -450,6 +495,7 @@ def choose(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "platform", platform)
         torch_build.install_torch(tmp_path, pip)
         return pip.asked, capsys.readouterr().err
+
     return run
 
 
@@ -488,13 +534,16 @@ def test_sizes_come_from_the_server_or_are_called_an_estimate(tmp_path):
 
 # ---------------------------------------------------------------- what pip says
 
+
 @pytest.fixture
 def scripted(tmp_path, monkeypatch):
     """Make a Pip that runs a script of ours instead of pip."""
+
     def make(*lines):
         (tmp_path / "pip.py").write_text("\n".join(["import sys", *lines]), encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # `-m pip` finds it first
         return Pip(sys.executable, tmp_path, tmp_path / "log")
+
     return make
 
 
@@ -524,8 +573,11 @@ def test_a_failed_pip_is_one_sentence(scripted, output, expected, capfd):
 
 
 def test_pip_is_announced_and_its_words_are_shown_but_not_on_stdout(scripted, capfd):
-    pip = scripted("print('Downloading a-1.whl (190 MB): 45 of 190 MB')", "print('WARNING: Retrying é', file=sys.stderr)",
-                   "print(sys.argv[1:])")
+    pip = scripted(
+        "print('Downloading a-1.whl (190 MB): 45 of 190 MB')",
+        "print('WARNING: Retrying é', file=sys.stderr)",
+        "print(sys.argv[1:])",
+    )
     assert pip("torch", "install", "torch") is True
     told = capfd.readouterr()
     assert told.out == "", "a command's output may be read by a program"
@@ -536,6 +588,7 @@ def test_pip_is_announced_and_its_words_are_shown_but_not_on_stdout(scripted, ca
 
 def test_a_retry_is_shown_while_pip_goes_on(scripted, tmp_path, monkeypatch):
     """The script waits until its warning was shown, and fails if that does not happen."""
+
     class Screen:
         fileno = sys.__stderr__.fileno
 
@@ -545,9 +598,16 @@ def test_a_retry_is_shown_while_pip_goes_on(scripted, tmp_path, monkeypatch):
 
         def flush(self):
             pass
+
     monkeypatch.setattr(sys, "stderr", Screen())
-    pip = scripted("import os, time", "print('WARNING: Retrying', file=sys.stderr)", "for _ in range(200):",
-                   "    os.path.exists('shown') and sys.exit()", "    time.sleep(0.05)", "sys.exit(1)")
+    pip = scripted(
+        "import os, time",
+        "print('WARNING: Retrying', file=sys.stderr)",
+        "for _ in range(200):",
+        "    os.path.exists('shown') and sys.exit()",
+        "    time.sleep(0.05)",
+        "sys.exit(1)",
+    )
     assert pip("torch", may_fail=True)
 
 
@@ -571,8 +631,18 @@ def test_no_network_stops_the_installation_with_a_sentence(tmp_path, capfd):
     venv = tmp_path / ".venv"
     building.make_venv(venv)
     pip = Pip(building.venv_python(venv), tmp_path, tmp_path / "log")
-    arguments = ("install", "--isolated", "--retries", "1", "--timeout", "2", "--no-cache-dir",
-                 "--index-url", "http://127.0.0.1:9/simple", "edu-diffusion-needs-nothing-like-this")
+    arguments = (
+        "install",
+        "--isolated",
+        "--retries",
+        "1",
+        "--timeout",
+        "2",
+        "--no-cache-dir",
+        "--index-url",
+        "http://127.0.0.1:9/simple",
+        "edu-diffusion-needs-nothing-like-this",
+    )
     with pytest.raises(EduError, match="no network"):
         pip("pip", *arguments)
     told, log = capfd.readouterr().err, (tmp_path / "log").read_text(encoding="utf-8")
@@ -581,6 +651,7 @@ def test_no_network_stops_the_installation_with_a_sentence(tmp_path, capfd):
 
 
 # ---------------------------------------------------------------- the pinned set and the wheel
+
 
 def pinned():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -591,9 +662,7 @@ def test_constraints_are_plain_pins():
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert len(lines) > 100
-    assert [
-        line for line in lines if not re.fullmatch(r"[\w.-]+==[\d.]+(?:\.?(?:post|rc|a|b)\d+)?", line)
-    ] == []
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\d.]+(?:\.?(?:post|rc|a|b)\d+)?", line)] == []
 
 
 def test_every_direct_requirement_is_pinned_within_its_range():
@@ -674,10 +743,7 @@ def test_the_wheel_carries_weights_data_and_lessons(wheel):
             and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
         ]
         assert files, kind
-        inside = {
-            f"edu_diffusion/{path.relative_to(ROOT).as_posix().removeprefix('edu_diffusion/')}"
-            for path in files
-        }
+        inside = {f"edu_diffusion/{path.relative_to(ROOT).as_posix().removeprefix('edu_diffusion/')}" for path in files}
         assert sorted(inside - names) == []
     assert "edu_diffusion/constraints.txt" in names
     assert not [name for name in names if name.startswith(("tests", "work", ".venv"))]
@@ -696,14 +762,11 @@ def test_the_wheel_works_outside_the_clone(wheel, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "picture.png").is_file()
-    code = ("from edu_diffusion.cli import lessons; from edu_diffusion.install import environment; "
-            "print(environment.clone_root(), lessons.source())")
+    code = (
+        "from edu_diffusion.cli import lessons; from edu_diffusion.install import environment; "
+        "print(environment.clone_root(), lessons.source())"
+    )
     ran = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == f"None {site / 'edu_diffusion' / 'notebooks'}"

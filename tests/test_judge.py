@@ -72,9 +72,15 @@ def test_what_is_unsaid_is_not_judged():
     assert not compared(read_as(), asked(id="1f9e0"))["concept"]
 
 
-@pytest.mark.parametrize("word, places", [
-    ("left", {"left", "top left", "bottom left"}), ("top", {"top", "top left", "top right"}), ("top left", {"top left"}),
-    ("centre", {"centre"})])
+@pytest.mark.parametrize(
+    "word, places",
+    [
+        ("left", {"left", "top left", "bottom left"}),
+        ("top", {"top", "top left", "top right"}),
+        ("top left", {"top left"}),
+        ("centre", {"centre"}),
+    ],
+)
 def test_a_side_has_its_corners_and_a_corner_and_the_centre_only_themselves(word, places):
     right = {place for place in scenes.PLACES if compared(read_as(place=place), asked(place=word))["place"]}
     assert right == places

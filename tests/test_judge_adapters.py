@@ -27,6 +27,7 @@ def pipe():
 
 def painter(monkeypatch, styled):
     """Let draw() return real scenes: in the new style if `styled()`, else in the usual one."""
+
     def draw(pipe, rows, seed=0, **how):
         style = "contrast" if styled() else ""
         spec = scenes.spec_of([{**r, "style": style} for r in rows])
@@ -95,11 +96,16 @@ def test_agreement_of_batches():
     assert all(len(batch) == len({r["id"] for r in batch}) == style_aligned.TOGETHER for batch in groups)
     assert all(batch[0]["colour"] and batch[0]["style"] and "style" in batch[0]["prompt"] for batch in groups)
     assert not any(r["colour"] or r["style"] for batch in groups for r in batch[1:])
-    flat = lambda change: [scenes.render(scenes.spec_of([change(r, batch[0], i) for i, r in enumerate(batch)]))[0]
-                           for batch in groups]
+    flat = lambda change: [
+        scenes.render(scenes.spec_of([change(r, batch[0], i) for i, r in enumerate(batch)]))[0] for batch in groups
+    ]
     alike = style_aligned.agreement(flat(lambda r, lead, i: {**r, "colour": lead["colour"], "style": lead["style"]}), groups)
-    other = style_aligned.agreement(flat(lambda r, lead, i: r if i == 0 else {
-        **r, "colour": "black", "style": "noto" if lead["style"] != "noto" else "fluent"}), groups)
+    other = style_aligned.agreement(
+        flat(
+            lambda r, lead, i: r if i == 0 else {**r, "colour": "black", "style": "noto" if lead["style"] != "noto" else "fluent"}
+        ),
+        groups,
+    )
     assert alike["concept"].all() and other["concept"].all()
     for name in ("colour", "drawing"):
         assert (alike[name] == 1).all() and (other[name] == 0).all()

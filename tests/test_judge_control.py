@@ -12,8 +12,10 @@ from edu_diffusion.metrics import control
 from edu_diffusion.metrics.control import edge_f1, keypoint_distance, mask_iou, rank_agreement, ranks
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
-pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-              pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning")]  # the tiny tokenizer spells
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning"),
+]  # the tiny tokenizer spells
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +153,17 @@ def test_the_table_is_that_of_the_drawings(pipe, monkeypatch):
         ctl = None if shown is None else steps.Control(net, shown)
         *_, last = steps.generate(pipe, captions, seed=3, control=ctl)
         return (steps.decode(pipe, last.z_s) * truth).mean((1, 2, 3))
+
     mine, other = cases.shown, cases.shown.flip(0)  # of two, the other one
-    found = {"": tone(mine, mine), "_without": tone(None, mine), "_shuffled": tone(other, mine),
-             "_foreign": tone(other, other), "_empty": tone(mine, mine, ["", ""]), "_empty_without": tone(None, mine, ["", ""]),
-             "_empty_shuffled": tone(other, mine, ["", ""])}
+    found = {
+        "": tone(mine, mine),
+        "_without": tone(None, mine),
+        "_shuffled": tone(other, mine),
+        "_foreign": tone(other, other),
+        "_empty": tone(mine, mine, ["", ""]),
+        "_empty_without": tone(None, mine, ["", ""]),
+        "_empty_shuffled": tone(other, mine, ["", ""]),
+    }
     for end, values in found.items():
         assert scores[f"canny_tone{end}"]["value"] == pytest.approx(values.mean().item(), abs=2e-4)
     gain = (found[""] - found["_without"]).mean().item()
@@ -171,6 +180,7 @@ def test_shapes_are_shown_and_compared_with_the_filled_ones(monkeypatch, kind, s
         assert torch.equal(cases.shown, shown())
         right = net and (cases.captions[0] or seed)
         return 2 * shapes.filled() - 1 if right else torch.ones(8, 3, 64, 64)
+
     monkeypatch.setattr(control, "drawn", drawn)
     found = control.shape_scores(None, "net", kind, seeds=(0, 9))
     thing = words.caption("thing", "blue")

@@ -71,7 +71,8 @@ def test_all_scores_of_a_tiny_pipeline():
     assert found["inpaint_outside_unpasted"]["value"] > 0.01, "the decoder changes what it is not asked to"
     assert found["invert_psnr"]["n"] == 3 and found["invert_psnr"]["unit"] == "dB"
     assert found["invert_loss"]["value"] == pytest.approx(
-        found["invert_psnr"]["value"] - found["invert_ceiling"]["value"], abs=2e-3)
+        found["invert_psnr"]["value"] - found["invert_ceiling"]["value"], abs=2e-3
+    )
     assert found["invert_longer_psnr"] != found["invert_psnr"]
     assert {f"edit_distance_{s:g}" for s in edit.STRENGTHS} <= set(found)
     assert all({"value", "n", "low", "high"} <= set(s) for s in found.values())

@@ -20,6 +20,8 @@ from traitlets.config import Config
 from edu_diffusion.cli import lab, lessons, server
 from edu_diffusion.errors import EduError
 
+pytestmark = pytest.mark.fault("ugly")
+
 LIBRARIES = ("random", "json", "torch", "re", "types", "enum", "ipykernel", "zmq", "jupyterlab", "numpy")
 
 
@@ -36,17 +38,24 @@ def folder(tmp_path_factory):
 
 # ---------------------------------------------------------------- options
 
+
 def chosen(*rest, folder="work"):
     return lab.lab_command(folder, list(rest))[3:]
 
 
 @pytest.mark.fault("ugly")
-@pytest.mark.parametrize("mine, replaced", [
-    (["--ip=0.0.0.0"], "--ServerApp.ip"), (["--ip", "0.0.0.0"], "--ServerApp.ip"), (["--ServerApp.ip=::1"], "--ServerApp.ip"),
-    (["--LabApp.default_url=/tree"], "--LabApp.default_url"), (["--ServerApp.default_url=/tree"], "--LabApp.default_url"),
-    (["--KernelSpecManager.allowed_kernelspecs=r"], "--KernelSpecManager.allowed_kernelspecs"),
-    (["--LabApp.news-url=None"], "--LabApp.news_url"),
-])
+@pytest.mark.parametrize(
+    "mine, replaced",
+    [
+        (["--ip=0.0.0.0"], "--ServerApp.ip"),
+        (["--ip", "0.0.0.0"], "--ServerApp.ip"),
+        (["--ServerApp.ip=::1"], "--ServerApp.ip"),
+        (["--LabApp.default_url=/tree"], "--LabApp.default_url"),
+        (["--ServerApp.default_url=/tree"], "--LabApp.default_url"),
+        (["--KernelSpecManager.allowed_kernelspecs=r"], "--KernelSpecManager.allowed_kernelspecs"),
+        (["--LabApp.news-url=None"], "--LabApp.news_url"),
+    ],
+)
 def test_the_users_option_replaces_ours(folder, mine, replaced):
     before, now = chosen(folder=folder), chosen(*mine, folder=folder)
     assert [o for o in before if o.startswith(replaced)] and now == [o for o in before if not o.startswith(replaced)] + mine
@@ -65,11 +74,16 @@ def test_an_empty_token_in_a_file_is_forgotten(section):
     assert config == {section: {"other": 1}}
 
 
-@pytest.mark.parametrize("config, asked", [
-    ({"IdentityProvider": {"token": "mine"}}, {}), ({"ServerApp": {"ip": "::1"}}, {}), ({}, {}),
-    ({"IdentityProvider": {"token": ""}}, {"IdentityProvider": {"token": ""}}),
-    ({"IdentityProvider": {"token": ""}}, {"ServerApp": {"token": ""}}),
-])
+@pytest.mark.parametrize(
+    "config, asked",
+    [
+        ({"IdentityProvider": {"token": "mine"}}, {}),
+        ({"ServerApp": {"ip": "::1"}}, {}),
+        ({}, {}),
+        ({"IdentityProvider": {"token": ""}}, {"IdentityProvider": {"token": ""}}),
+        ({"IdentityProvider": {"token": ""}}, {"ServerApp": {"token": ""}}),
+    ],
+)
 def test_a_token_that_the_user_chose_stays(config, asked):
     before = Config(config)
     server.keep_token(before, Config(asked))
@@ -77,6 +91,7 @@ def test_a_token_that_the_user_chose_stays(config, asked):
 
 
 # ---------------------------------------------------------------- a real server
+
 
 def free_port():
     with socket.socket() as listener:
@@ -86,8 +101,13 @@ def free_port():
 
 def settings(tmp_path, text):
     """Jupyter's folders of a user whose configuration file is `text`."""
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
-             "JUPYTERLAB_WORKSPACES_DIR")
+    names = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+    )
     for name in names:
         (tmp_path / name).mkdir()
     (tmp_path / "JUPYTER_CONFIG_DIR" / "jupyter_server_config.py").write_text(text)
@@ -101,8 +121,14 @@ def served(folder, environment, *more):
     address, log = f"http://127.0.0.1:{free_port()}", Path(environment["JUPYTER_DATA_DIR"]) / "log"
     rest = ["--no-browser", f"--port={address.rpartition(':')[2]}", "--ServerApp.port_retries=0", "--allow-root", *more]
     with open(log, "w") as file:
-        process = subprocess.Popen(lab.safely(lab.lab_command(folder, rest)), cwd=folder, env=lab.lab_environment() | environment,
-                                   stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            lab.safely(lab.lab_command(folder, rest)),
+            cwd=folder,
+            env=lab.lab_environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
     try:
         while page(f"{address}/api") is None and process.poll() is None:
             time.sleep(0.1)
@@ -144,6 +170,7 @@ def test_whoever_asks_for_no_token_gets_none(folder, tmp_path):
 
 # ---------------------------------------------------------------- a real kernel
 
+
 @pytest.fixture(scope="module")
 def kernel(folder):
     """Run a cell in the lessons' kernel, as `lab` starts it; returns its messages as {kind: text}."""
@@ -161,8 +188,10 @@ def kernel(folder):
             content = message["content"]
             kind = content.get("name") if message["msg_type"] == "stream" else message["msg_type"]
             told[kind] = told.get(kind, "") + str(content.get("text") or content.get("traceback") or "")
+
         told["status"] = client.execute_interactive(code, timeout=120, output_hook=hook)["content"]["status"]
         return told
+
     yield run
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -179,8 +208,9 @@ def test_the_kernel_starts_among_modules_with_the_names_of_libraries(kernel):
 def test_a_cell_that_was_run_too_early_says_so(kernel):
     told = kernel("pipe.unet")
     assert told["status"] == "error" and "NameError" in told["error"]
-    assert told["stderr"] == ("pipe is not known yet. If a cell further up makes it, run that one first: "
-                              "Run > Run All Above Selected Cell.\n")
+    assert told["stderr"] == (
+        "pipe is not known yet. If a cell further up makes it, run that one first: Run > Run All Above Selected Cell.\n"
+    )
     assert "stderr" not in kernel("1 / 0") and kernel("print('goes on')")["stdout"] == "goes on\n"
 
 
@@ -194,6 +224,7 @@ def test_an_answer_that_ends_python_leaves_the_kernel_and_its_variables(kernel, 
 
 
 # ---------------------------------------------------------------- the folder
+
 
 def test_modules_that_have_a_librarys_name(folder, tmp_path):
     assert lab.shadows(folder) == sorted(f"{name}.py" for name in LIBRARIES)
@@ -225,7 +256,7 @@ def test_the_verb_starts_the_server_safely_and_names_what_it_found(started, caps
     (home / "work" / "random.py").write_text("")
     (home / "notebooks" / "05_clip.ipynb").write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> theirs\n")
     lab.run(Namespace(teacher=False), ["--port=1"])
-    (program, command, environment), = done
+    ((program, command, environment),) = done
     assert command[:7] == [program, "-X", "utf8", "-P", "-m", "edu_diffusion.cli.server", "--ServerApp.ip=127.0.0.1"]
     assert command[-1] == "--port=1" and os.getcwd() == str(home / "work") and environment["PYTHONUTF8"] == "1"
     told = capsys.readouterr().out.splitlines()

@@ -23,15 +23,12 @@ TABLE = {
     "install": ({"errors"}, set()),
     "data": ({"errors"}, {"torch", "numpy", "PIL"}),
     "figures": ({"errors"}, {"numpy", "matplotlib", "PIL"}),
-    "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors",
-                                    "huggingface_hub"}),
+    "models": ({"data", "errors"}, {"torch", "diffusers", "transformers", "tokenizers", "safetensors", "huggingface_hub"}),
     "metrics": ({"models", "data", "steps", "errors"}, COMPUTE),
     "train": ({"metrics", "models", "data", "steps", "errors"}, COMPUTE),
     "compare": ({"train", "metrics", "models", "data", "steps", "errors"}, COMPUTE),
     "exercises": ({"steps", "errors"}, {"torch"}),
-    "widgets": (
-        {"figures", "trace", "steps", "data", "errors"}, {"ipywidgets", "anywidget", "traitlets", "IPython"}
-    ),
+    "widgets": ({"figures", "trace", "steps", "data", "errors"}, {"ipywidgets", "anywidget", "traitlets", "IPython"}),
 }
 ORDER = [*TABLE, "cli", "", "__main__"]  # an import only ever goes to an earlier room
 # cli is the application: it may import everything, but the heavy libraries, and the rooms that need them, only inside
@@ -118,6 +115,7 @@ def test_every_folder_has_a_place_in_the_order():
 
 # ---------------------------------------------------------------- one direction
 
+
 def name_of(path):
     """The dotted name of a module."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -129,12 +127,16 @@ def graph(sources):
 
     The package itself, the public face, is left out: modules may import its version only, see refused.
     """
+
     def known(name):
         while name and name not in sources:
             name = name.rpartition(".")[0]
         return name
-    return {name: {known(n) for n, _ in imports(tree, package) if n.startswith("edu_diffusion")} - {name, "", "edu_diffusion"}
-            for name, (tree, package) in sources.items()}
+
+    return {
+        name: {known(n) for n, _ in imports(tree, package) if n.startswith("edu_diffusion")} - {name, "", "edu_diffusion"}
+        for name, (tree, package) in sources.items()
+    }
 
 
 def circle(arrows):
@@ -143,11 +145,12 @@ def circle(arrows):
 
     def visit(name):
         if name in path:
-            return [*path[path.index(name):], name]
+            return [*path[path.index(name) :], name]
         path.append(name)
         found = next(filter(None, map(visit, sorted(arrows[name] - done))), [])
         done.add(path.pop())
         return found
+
     return next(filter(None, map(visit, sorted(arrows))), [])
 
 
@@ -172,13 +175,16 @@ def test_the_table_itself_goes_one_way():
     assert all(ORDER.index(other) < ORDER.index(own) for own, (ours, _) in TABLE.items() for other in ours)
 
 
-@pytest.mark.parametrize("sources, circular, climbing", [
-    ({"data.a": "from . import b", "data.b": "from .a import x"}, True, False),
-    ({"data.a": "from . import b", "data.b": "def f():\n    from .a import x"}, True, False),
-    ({"data.a": "from . import b", "data.b": "", "train.c": "from ..data import a, b"}, False, False),
-    ({"data.a": "from ..train import c", "train.c": ""}, False, True),
-    ({"metrics.a": "def f():\n    from edu_diffusion.cli import b", "cli.b": ""}, False, True),
-])
+@pytest.mark.parametrize(
+    "sources, circular, climbing",
+    [
+        ({"data.a": "from . import b", "data.b": "from .a import x"}, True, False),
+        ({"data.a": "from . import b", "data.b": "def f():\n    from .a import x"}, True, False),
+        ({"data.a": "from . import b", "data.b": "", "train.c": "from ..data import a, b"}, False, False),
+        ({"data.a": "from ..train import c", "train.c": ""}, False, True),
+        ({"metrics.a": "def f():\n    from edu_diffusion.cli import b", "cli.b": ""}, False, True),
+    ],
+)
 def test_the_direction_is_really_checked(sources, circular, climbing):
     trees = {f"edu_diffusion.{name}": (ast.parse(text), ["edu_diffusion", name.split(".")[0]]) for name, text in sources.items()}
     assert bool(circle(graph(trees))) is circular and bool(upward(graph(trees))) is climbing
@@ -186,12 +192,14 @@ def test_the_direction_is_really_checked(sources, circular, climbing):
 
 # ---------------------------------------------------------------- names
 
+
 def shadows(folder):
     """Names that a package's __init__ gives to something else than its module of that name."""
     tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     here = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
-    given = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module
-             for alias in node.names}
+    given = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module for alias in node.names
+    }
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     return (given | defined) & here
 
@@ -201,9 +209,16 @@ def test_a_module_keeps_its_name(path):
     assert not shadows(path.parent)
 
 
-@pytest.mark.parametrize("source, found", [
-    ("from .lora import lora", {"lora"}), ("def lora():\n    pass", {"lora"}), ("from .other import train as lora", {"lora"}),
-    ("from . import lora", set()), ("from .lora import train_lora", set())])
+@pytest.mark.parametrize(
+    "source, found",
+    [
+        ("from .lora import lora", {"lora"}),
+        ("def lora():\n    pass", {"lora"}),
+        ("from .other import train as lora", {"lora"}),
+        ("from . import lora", set()),
+        ("from .lora import train_lora", set()),
+    ],
+)
 def test_the_names_are_really_checked(tmp_path, source, found):
     (tmp_path / "lora.py").write_text("")
     (tmp_path / "__init__.py").write_text(source)
@@ -213,38 +228,41 @@ def test_the_names_are_really_checked(tmp_path, source, found):
 # ---------------------------------------------------------------- the table
 
 
-@pytest.mark.parametrize("own, source, fine", [
-    ("steps", "import torch, math", True),
-    ("steps", "from .noise import q_sample", True),
-    ("steps", "import numpy", False),
-    ("steps", "def f():\n    import diffusers", False),
-    ("steps", "from ..errors import EduError", False),
-    ("steps", "from .. import __version__", False),
-    ("trace", "from edu_diffusion import steps", False),
-    ("data", "from ..errors import EduError", True),
-    ("data", "from edu_diffusion import models", False),
-    ("data", "import importlib\nimportlib.import_module('edu_diffusion.models')", False),
-    ("data", "import importlib\nimportlib.import_module('..models', __package__)", False),
-    ("figures", "import torch", False),
-    ("models", "from .. import steps", False),
-    ("train", "from edu_diffusion.widgets import studio", False),
-    ("metrics", "from ..models import load", True),
-    ("metrics", "from ..train import loop", False),
-    ("compare", "from ..train import RECIPES", True),
-    ("compare", "from ..cli import runs", False),
-    ("exercises", "from edu_diffusion import models", False),
-    ("install", "def f():\n    import torch", False),
-    ("widgets", "from edu_diffusion import models", False),
-    ("widgets", "import diffusers", False),
-    ("cli", "import torch", False),
-    ("cli", "def f():\n    import torch\n    from edu_diffusion import models", True),
-    ("cli", "from edu_diffusion import models", False),
-    ("cli", "from edu_diffusion import __version__, install", True),
-    ("cli", "from ..compare.table import markdown", True),
-    ("cli", "def f():\n    from edu_diffusion import draw", False),
-    ("", "import numpy", False),
-    ("errors", "from edu_diffusion import data", False),
-])
+@pytest.mark.parametrize(
+    "own, source, fine",
+    [
+        ("steps", "import torch, math", True),
+        ("steps", "from .noise import q_sample", True),
+        ("steps", "import numpy", False),
+        ("steps", "def f():\n    import diffusers", False),
+        ("steps", "from ..errors import EduError", False),
+        ("steps", "from .. import __version__", False),
+        ("trace", "from edu_diffusion import steps", False),
+        ("data", "from ..errors import EduError", True),
+        ("data", "from edu_diffusion import models", False),
+        ("data", "import importlib\nimportlib.import_module('edu_diffusion.models')", False),
+        ("data", "import importlib\nimportlib.import_module('..models', __package__)", False),
+        ("figures", "import torch", False),
+        ("models", "from .. import steps", False),
+        ("train", "from edu_diffusion.widgets import studio", False),
+        ("metrics", "from ..models import load", True),
+        ("metrics", "from ..train import loop", False),
+        ("compare", "from ..train import RECIPES", True),
+        ("compare", "from ..cli import runs", False),
+        ("exercises", "from edu_diffusion import models", False),
+        ("install", "def f():\n    import torch", False),
+        ("widgets", "from edu_diffusion import models", False),
+        ("widgets", "import diffusers", False),
+        ("cli", "import torch", False),
+        ("cli", "def f():\n    import torch\n    from edu_diffusion import models", True),
+        ("cli", "from edu_diffusion import models", False),
+        ("cli", "from edu_diffusion import __version__, install", True),
+        ("cli", "from ..compare.table import markdown", True),
+        ("cli", "def f():\n    from edu_diffusion import draw", False),
+        ("", "import numpy", False),
+        ("errors", "from edu_diffusion import data", False),
+    ],
+)
 def test_the_check_itself(own, source, fine):
     package = ["edu_diffusion", *([own] if own not in ("", "errors") else [])]
     assert (not list(refused(own, ast.parse(source), package))) is fine

@@ -9,8 +9,17 @@ from edu_diffusion.errors import EduError
 
 
 def notebook(*texts, **tags):
-    cells = [{"cell_type": "code", "id": text, "metadata": {"tags": tags.get(text, [])}, "source": [text],
-              "execution_count": None, "outputs": []} for text in texts]
+    cells = [
+        {
+            "cell_type": "code",
+            "id": text,
+            "metadata": {"tags": tags.get(text, [])},
+            "source": [text],
+            "execution_count": None,
+            "outputs": [],
+        }
+        for text in texts
+    ]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
@@ -25,9 +34,7 @@ def folders(tmp_path):
 
 
 def names(folder):
-    return sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.name != lessons.RECORD
-    )
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.name != lessons.RECORD)
 
 
 def test_first_copy_has_every_file_byte_for_byte(folders):
@@ -89,8 +96,11 @@ def test_the_offered_version_is_renewed_until_it_is_edited_too(folders):
     assert (work / "00_start.new2.ipynb").read_text() == notebook("four")
 
 
-@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text("{"),
-                                    lambda file: file.write_text("[1]")], ids=["gone", "cut off", "foreign"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda file: file.unlink(), lambda file: file.write_text("{"), lambda file: file.write_text("[1]")],
+    ids=["gone", "cut off", "foreign"],
+)
 def test_without_a_record_nothing_is_overwritten(folders, damage):
     teacher, work = folders
     lessons.copy(teacher, work)
@@ -122,12 +132,20 @@ CONFLICT = "<<<<<<< HEAD\n" + notebook("ours") + "=======\n" + notebook("theirs"
 
 
 @pytest.mark.fault("ugly")
-@pytest.mark.parametrize("content, words", [
-    (CONFLICT, "in the middle of a merge: both versions are in it"),
-    (notebook("x").replace("[", f"[\n{CONFLICT}", 1), "in the middle of a merge"),
-    ("", "damaged (Expecting value"), ("{", "damaged"), ("[1]", "not a notebook"), ('{"cells": 3}', "not a notebook"),
-    ('{"cells": [3]}', "not a notebook"), ("null", "not a notebook"), ("\x00", "damaged"),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (CONFLICT, "in the middle of a merge: both versions are in it"),
+        (notebook("x").replace("[", f"[\n{CONFLICT}", 1), "in the middle of a merge"),
+        ("", "damaged (Expecting value"),
+        ("{", "damaged"),
+        ("[1]", "not a notebook"),
+        ('{"cells": 3}', "not a notebook"),
+        ('{"cells": [3]}', "not a notebook"),
+        ("null", "not a notebook"),
+        ("\x00", "damaged"),
+    ],
+)
 def test_a_damaged_lesson_is_named_and_the_others_are_copied(folders, content, words):
     teacher, work = folders
     (teacher / "05_clip.ipynb").write_text(notebook("two"))
@@ -168,6 +186,7 @@ def test_a_copy_that_cannot_be_written_is_a_sentence(folders, monkeypatch):
 
     def full(path, data):
         raise OSError("no room")
+
     monkeypatch.setattr(lessons.files, "write_bytes", full)
     with pytest.raises(EduError, match="cannot be copied to .*no room.; make the folder writable"):
         lessons.copy(teacher, work)

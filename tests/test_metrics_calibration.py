@@ -31,9 +31,11 @@ def paints(monkeypatch):
         def draw(pipe, rows, seed=0, *how, **more):
             rng = torch.Generator().manual_seed(seed)
             return scenes.render(painter(rows, rng), rng)[0]
+
         monkeypatch.setattr(calibration, "through_vae", lambda pipe, images: images)
         monkeypatch.setattr(calibration, "draw", draw)
         monkeypatch.setattr(variety, "draw", draw)
+
     return use
 
 

@@ -24,9 +24,11 @@ def network():
 
 def paints(monkeypatch, painter):
     """Let draw() render what a painter makes of (rows, guidance, rng): a Spec."""
+
     def draw(pipe, rows, seed=0, guidance=None, n_steps=20, batch=None):
         rng = torch.Generator().manual_seed(seed)
         return scenes.render(painter(rows, guidance, rng), rng)[0]
+
     monkeypatch.setattr(GUIDANCE, "draw", draw)
 
 
@@ -39,6 +41,7 @@ def test_the_choice_is_the_scale_from_which_all_is_right(monkeypatch, network):
     def painter(rows, guidance, rng):
         spec = truth(rows)
         return spec if guidance >= 2 else spec._replace(concept=spec.concept.roll(1))
+
     paints(monkeypatch, painter)
     scores = metrics.choose(None, network, candidates=(1.5, 2, 4), limit=6)
     assert scores["guidance_chosen"]["value"] == 2.0 and scores["guidance_2_all"]["n"] == 12
@@ -59,6 +62,7 @@ def test_guidance_that_makes_right_and_narrow(monkeypatch, network):
             wrong = torch.arange(len(rows)) % 2 == 0
             return spec._replace(concept=torch.where(wrong, spec.concept.roll(7), spec.concept))
         return scenes.Spec(*(part[::4].repeat_interleave(4) for part in spec))
+
     paints(monkeypatch, painter)
     scores = metrics.effect(None, network, guidance=3.0, seeds=4, limit=5)
     assert scores["guided_accuracy_gain"]["low"] > 0 and scores["guided_accuracy"]["n"] == 10
@@ -67,6 +71,7 @@ def test_guidance_that_makes_right_and_narrow(monkeypatch, network):
 
 def habitual(sharpened):
     """A stand-in that samples the world's own scenes, and with guidance gives some prompts of `sharpened` the value in question."""
+
     def painter(rows, guidance, rng):
         names = [name_of(r["prompt"]) for r in rows]
         parts = [world().sample(len(list(same)), rng, name=name) for name, same in itertools.groupby(names)]
@@ -75,6 +80,7 @@ def habitual(sharpened):
             mine = torch.tensor([name == concept.name for name in names]) & (torch.rand(len(rows), generator=rng) < 0.5)
             getattr(spec, part)[mine] = chances.VALUES[part].index(value)
         return spec._replace(place=torch.where(spec.size == 2, 0, spec.place))
+
     return painter
 
 

@@ -23,6 +23,7 @@ def test_a_blur_is_farther_from_real_scenes_than_real_scenes_are(monkeypatch, ne
     def draw(pipe, rows, seed, guidance, n_steps, batch):
         images = scenes.batch(len(rows), 99).images
         return images if n_steps == 20 else interpolate(avg_pool2d(images, 16 // n_steps), scale_factor=16 // n_steps)
+
     monkeypatch.setattr(STEPS, "draw", draw)
     scores = metrics.by_steps(None, network, counts=(1, 4, 20), n=300, resamples=8)
     one, four, twenty = (scores[f"steps_{k}"] for k in (1, 4, 20))
@@ -59,6 +60,7 @@ def test_only_what_is_drawn_as_asked_is_measured(monkeypatch):
     def half_wrong(images, masks):
         images[::2] = images.roll(1, 0)[::2]
         return images
+
     scores = painted(monkeypatch, half_wrong)
     assert scores["quality_as_asked"]["value"] == 0.5 and scores["quality"]["n"] == 6
     none = painted(monkeypatch, lambda x, mask: x.roll(1, 0))

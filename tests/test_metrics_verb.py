@@ -18,8 +18,9 @@ def asked(monkeypatch):
     """Every metric gives one score of its own name; returns the arguments of each."""
     got = {}
     for name in FUNCTIONS:
-        monkeypatch.setattr(metrics, CALLED.get(name, name),
-                            lambda pipe, network, name=name, **how: got.update({name: how}) or {name: SCORE})
+        monkeypatch.setattr(
+            metrics, CALLED.get(name, name), lambda pipe, network, name=name, **how: got.update({name: how}) or {name: SCORE}
+        )
     monkeypatch.setattr(models, "load", lambda name: name)
     monkeypatch.setattr(metrics, "load_judge", lambda: "judge")
     return got

@@ -30,6 +30,7 @@ def folder(tmp_path_factory, tokenizer):
     clip = models.build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     clip.save_pretrained(where := tmp_path_factory.mktemp("clip"))
     from transformers import CLIPTextModel
+
     with models.quiet():
         text = CLIPTextModel.from_pretrained(where)
     target = tmp_path_factory.mktemp("pipes") / "tiny"
@@ -63,6 +64,7 @@ def test_familiar_words_are_one_token(tokenizer):
 
 def test_a_saved_tokenizer_is_the_same_for_other_tools(folder, tokenizer):
     from transformers import CLIPTokenizer
+
     again = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     vocab = json.loads((folder / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
     assert again(SENTENCES[0]).input_ids == tokenizer(SENTENCES[0]).input_ids
@@ -91,6 +93,7 @@ def test_saved_files_have_the_rights_of_new_ones(folder, tmp_path):
 
 def test_saved_files_do_not_tell_where_the_parts_were(folder, tmp_path):
     from diffusers import AutoencoderKL
+
     pipe = models.load(folder, "cpu")
     pipe.vae = AutoencoderKL.from_pretrained(folder / "vae")
     models.save(pipe, tmp_path / "again")
@@ -100,8 +103,11 @@ def test_saved_files_do_not_tell_where_the_parts_were(folder, tmp_path):
 
 # ---------------------------------------------------------------- what is refused
 
-WEIGHTS = {"unet": "unet/diffusion_pytorch_model.safetensors",
-           "vae": "vae/diffusion_pytorch_model.safetensors", "text_encoder": "text_encoder/model.safetensors"}
+WEIGHTS = {
+    "unet": "unet/diffusion_pytorch_model.safetensors",
+    "vae": "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder": "text_encoder/model.safetensors",
+}
 
 
 @pytest.fixture
@@ -150,10 +156,10 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("part, name", [
-    ("unet", "conv_norm_out.weight"), ("vae", "encoder.conv_in.bias"),
-    ("text_encoder", "encoder.layers.1.layer_norm1.weight"),
-])
+@pytest.mark.parametrize(
+    "part, name",
+    [("unet", "conv_norm_out.weight"), ("vae", "encoder.conv_in.bias"), ("text_encoder", "encoder.layers.1.layer_norm1.weight")],
+)
 def test_tensors_must_be_those_of_the_configuration(copy, part, name, fault):
     change, words = FAULTS[fault]
     prefix = "text_model." if part == "text_encoder" else ""  # in files, not in the module
@@ -162,9 +168,11 @@ def test_tensors_must_be_those_of_the_configuration(copy, part, name, fault):
 
 
 @pytest.mark.parametrize("part", WEIGHTS)
-@pytest.mark.parametrize("damage", [
-    lambda content: content[: len(content) // 2], lambda content: b"<html>404</html>", lambda content: b"",
-], ids=["cut off", "a web page", "empty"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[: len(content) // 2], lambda content: b"<html>404</html>", lambda content: b""],
+    ids=["cut off", "a web page", "empty"],
+)
 def test_damaged_weights_are_refused(copy, part, damage):
     put(copy / WEIGHTS[part], damage((copy / WEIGHTS[part]).read_bytes()))
     refused(copy, "is not a complete .safetensors file")
@@ -180,10 +188,14 @@ class Canary:
         return open, (str(self.path), "w")
 
 
-@pytest.mark.parametrize("part, name", [
-    ("text_encoder", "pytorch_model.bin"),  # * and the next: a .bin is opened, under torch's restrictions
-    ("unet", "diffusion_pytorch_model.bin"), ("unet", "model.ckpt"),
-])
+@pytest.mark.parametrize(
+    "part, name",
+    [
+        ("text_encoder", "pytorch_model.bin"),  # * and the next: a .bin is opened, under torch's restrictions
+        ("unet", "diffusion_pytorch_model.bin"),
+        ("unet", "model.ckpt"),
+    ],
+)
 def test_a_folder_with_pickles_is_refused_and_they_stay_closed(copy, tmp_path, part, name):
     torch.save({"weight": Canary(tmp_path / "opened")}, copy / part / name)
     (copy / WEIGHTS[part]).unlink()
@@ -191,31 +203,41 @@ def test_a_folder_with_pickles_is_refused_and_they_stay_closed(copy, tmp_path, p
     assert not (tmp_path / "opened").exists()
 
 
-@pytest.mark.parametrize("lost", [
-    "model_index.json", "scheduler", "unet", "vae/config.json", "text_encoder/config.json",
-    "tokenizer",  # *
-    "tokenizer/tokenizer_config.json",  # *
-    "tokenizer/tokenizer.json tokenizer/vocab.json tokenizer/merges.txt",  # *
-    "tokenizer/tokenizer.json tokenizer/merges.txt",
-])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "model_index.json",
+        "scheduler",
+        "unet",
+        "vae/config.json",
+        "text_encoder/config.json",
+        "tokenizer",  # *
+        "tokenizer/tokenizer_config.json",  # *
+        "tokenizer/tokenizer.json tokenizer/vocab.json tokenizer/merges.txt",  # *
+        "tokenizer/tokenizer.json tokenizer/merges.txt",
+    ],
+)
 def test_an_incomplete_folder_is_refused(copy, lost):
     for path in [copy / name for name in lost.split()]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     refused(copy, "is not a Stable Diffusion folder: it lacks")
 
 
-@pytest.mark.parametrize("file, changes, words", [
-    ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}, "a StableDiffusionXLPipeline"),  # *
-    ("model_index.json", {"unet": ["diffusers", "UNet2DModel"]}, "expected a UNet2DConditionModel"),
-    ("model_index.json", {"tokenizer": "CLIPTokenizer"}, "its tokenizer is None"),
-    ("model_index.json", {"safety_checker": ["evil", "Thing"]}, "code from elsewhere, ['evil', 'Thing']"),
-    ("unet/config.json", {"cross_attention_dim": 64}, "to text of width 64, the text encoder outputs 128"),
-    ("unet/config.json", {"in_channels": 9}, "takes 9 channels"),
-    ("unet/config.json", {"block_out_channels": [7, 7, 7]}, "unet/config.json is not part of"),
-    ("text_encoder/config.json", {"num_hidden_layers": 2}, "it also has encoder.layers.2"),  # *
-    ("tokenizer/tokenizer_config.json", {"model_max_length": 77}, "truncates prompts at 77 tokens"),  # *
-    ("scheduler/scheduler_config.json", {"beta_schedule": "none"}, "is not part of a valid Stable Diffusion"),
-])
+@pytest.mark.parametrize(
+    "file, changes, words",
+    [
+        ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}, "a StableDiffusionXLPipeline"),  # *
+        ("model_index.json", {"unet": ["diffusers", "UNet2DModel"]}, "expected a UNet2DConditionModel"),
+        ("model_index.json", {"tokenizer": "CLIPTokenizer"}, "its tokenizer is None"),
+        ("model_index.json", {"safety_checker": ["evil", "Thing"]}, "code from elsewhere, ['evil', 'Thing']"),
+        ("unet/config.json", {"cross_attention_dim": 64}, "to text of width 64, the text encoder outputs 128"),
+        ("unet/config.json", {"in_channels": 9}, "takes 9 channels"),
+        ("unet/config.json", {"block_out_channels": [7, 7, 7]}, "unet/config.json is not part of"),
+        ("text_encoder/config.json", {"num_hidden_layers": 2}, "it also has encoder.layers.2"),  # *
+        ("tokenizer/tokenizer_config.json", {"model_max_length": 77}, "truncates prompts at 77 tokens"),  # *
+        ("scheduler/scheduler_config.json", {"beta_schedule": "none"}, "is not part of a valid Stable Diffusion"),
+    ],
+)
 def test_a_configuration_of_something_else_is_refused(copy, file, changes, words):
     settings(copy / file, **changes)
     refused(copy, words)
@@ -231,6 +253,7 @@ def test_a_unet_for_text_of_another_width_is_refused(copy):  # * weights and con
     def narrow(named):
         for name in [name for name in named if ".attn2.to_k." in name or ".attn2.to_v." in name]:
             named[name] = named[name][:, :64].contiguous()
+
     tensors(copy / WEIGHTS["unet"], narrow)
     settings(copy / "unet" / "config.json", cross_attention_dim=64)
     refused(copy, "attends to text of width 64")
@@ -244,6 +267,7 @@ def test_a_foreign_tokenizer_is_refused(copy):  # *
 
 # ---------------------------------------------------------------- what is taken
 
+
 def latent(pipe):
     return tiny.vanilla(pipe, "a small cat", num_inference_steps=1)
 
@@ -256,9 +280,11 @@ def test_an_older_folder_is_taken(folder, copy):
         for now, before in old.items():
             name = name.replace(now, before)
         return name
+
     def prefixed(named):
         rename(named, lambda name: f"text_model.{name.removeprefix('text_model.')}")
         named["text_model.embeddings.position_ids"] = torch.arange(models.TOKENS)[None]
+
     tensors(copy / WEIGHTS["vae"], lambda named: rename(named, older))
     tensors(copy / WEIGHTS["text_encoder"], prefixed)
     (copy / "tokenizer" / "tokenizer.json").unlink()
@@ -291,6 +317,7 @@ def test_learned_words_of_several_tokens(tmp_path):
 
 # ---------------------------------------------------------------- names and the hub
 
+
 @pytest.fixture
 def cache(monkeypatch, tmp_path):
     """An empty Hugging Face cache."""
@@ -311,11 +338,13 @@ def test_a_hub_id_in_the_local_cache_is_taken(folder, cache):
 def test_a_hub_id_is_looked_for_here_only_unless_asked(cache, monkeypatch):
     from diffusers import StableDiffusionPipeline
     from huggingface_hub import is_offline_mode
+
     seen = []
 
     def download(name, local_files_only, use_safetensors):
         seen.append((name, local_files_only, use_safetensors, is_offline_mode()))
         raise OSError("no such thing\nsecond line")
+
     monkeypatch.setattr(StableDiffusionPipeline, "download", download)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     refused("someone/tiny", "no such hub id in the local cache; load('someone/tiny', online=True) downloads")
@@ -351,6 +380,7 @@ def test_a_device_that_is_not_there_is_a_sentence():
 
 def test_quiet_puts_things_back():
     from transformers.utils import logging
+
     before = logging.get_verbosity()
     with pytest.raises(ZeroDivisionError), models.quiet():
         with models.quiet():

@@ -26,11 +26,14 @@ def refused(where, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda named: named.pop("visual_projection.weight"), "it lacks visual_projection.weight"),
-    (lambda named: named.update(more=torch.zeros(3)), "it also has more"),
-    (lambda named: named.update(logit_scale=torch.zeros(7)), "another shape for logit_scale (7,)"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda named: named.pop("visual_projection.weight"), "it lacks visual_projection.weight"),
+        (lambda named: named.update(more=torch.zeros(3)), "it also has more"),
+        (lambda named: named.update(logit_scale=torch.zeros(7)), "another shape for logit_scale (7,)"),
+    ],
+)
 def test_tensors_must_be_those_of_the_configuration(copy, change, words):
     named = load_file(copy / "model.safetensors")
     change(named)
@@ -38,10 +41,14 @@ def test_tensors_must_be_those_of_the_configuration(copy, change, words):
     refused(copy, words)
 
 
-@pytest.mark.parametrize("lost, words", [
-    ("config.json", "There is no CLIP"), ("model.safetensors", "model.safetensors is missing"),
-    ("tokenizer.json merges.txt", "merges.txt is missing"),
-])
+@pytest.mark.parametrize(
+    "lost, words",
+    [
+        ("config.json", "There is no CLIP"),
+        ("model.safetensors", "model.safetensors is missing"),
+        ("tokenizer.json merges.txt", "merges.txt is missing"),
+    ],
+)
 def test_an_incomplete_folder_is_refused(copy, lost, words):
     for name in lost.split():
         (copy / name).unlink()
@@ -63,8 +70,10 @@ def test_a_foreign_tokenizer_is_refused(copy):
 
 
 def test_what_the_recipe_left_is_taken(tmp_path):
-    for part, names in {"clip": ["config.json", "model.safetensors"], "tokenizer": [
-            "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"]}.items():
+    for part, names in {
+        "clip": ["config.json", "model.safetensors"],
+        "tokenizer": ["tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"],
+    }.items():
         (tmp_path / part).mkdir()
         for name in names:
             shutil.copy(SHIPPED / name, tmp_path / part)

@@ -16,6 +16,8 @@ from edu_diffusion import models
 from edu_diffusion.errors import EduError
 from edu_diffusion.models import hub, kinds, settings, weights
 
+pytestmark = pytest.mark.fault("wrong")
+
 STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 
 
@@ -92,6 +94,7 @@ def test_a_text_encoder_with_more_of_clip_and_with_both_prefixes(folder, copy, p
         for name in list(named):
             named[prefix + name.removeprefix("text_model.")] = named.pop(name)
         named.update({name: torch.ones(shape) for name, shape in REST.items()})
+
     tensors(weight_file(copy, "text_encoder"), change)
     assert torch.equal(draw(models.load(copy, "cpu")), draw(models.load(folder, "cpu")))
 
@@ -101,15 +104,26 @@ def test_the_same_in_another_part_is_refused(copy):
     refused(load(copy), "it also has logit_scale")
 
 
-@pytest.mark.parametrize("short, extra", [
-    (True, {}), (False, {"cond_stage_model.logit_scale": (), "cond_stage_model.text_projection": (32, 32)}),
-    (True, {"cond_stage_model.transformer.text_projection.weight": (32, 32),
-            "cond_stage_model.transformer.text_model.logit_scale": ()})])
+@pytest.mark.parametrize(
+    "short, extra",
+    [
+        (True, {}),
+        (False, {"cond_stage_model.logit_scale": (), "cond_stage_model.text_projection": (32, 32)}),
+        (
+            True,
+            {
+                "cond_stage_model.transformer.text_projection.weight": (32, 32),
+                "cond_stage_model.transformer.text_model.logit_scale": (),
+            },
+        ),
+    ],
+)
 def test_a_single_file_with_more_of_clip_and_without_the_prefix(folder, file, tmp_path, short, extra):
     def change(named):
         for name in [name for name in named if short and name.startswith("cond_stage_model.")]:
             named[name.replace("transformer.text_model.", "transformer.")] = named.pop(name)
         named.update({name: torch.ones(shape) for name, shape in extra.items()})
+
     tensors(path := shutil.copy(file, tmp_path / "merged.safetensors"), change)
     torch.manual_seed(7)
     pipe = models.load(path, "cpu")
@@ -157,13 +171,15 @@ def test_names_with_accents_and_spaces(folder, file, tmp_path, name):
 
 # ---------------------------------------------------------------- files of one part
 
+
 def part_file(part, prefix=""):
     return {prefix + name: value.contiguous() for name, value in getattr(tiny.pipeline(), part).state_dict().items()}
 
 
 def of_file(start, strip=False):
-    return lambda file: {name.removeprefix(start if strip else ""): value for name, value in load_file(file).items()
-                         if name.startswith(start)}
+    return lambda file: {
+        name.removeprefix(start if strip else ""): value for name, value in load_file(file).items() if name.startswith(start)
+    }
 
 
 ALONE = {
@@ -184,10 +200,18 @@ ALONE = {
     "words": (lambda file: {"<cat>": torch.ones(2, 32)}, "is a textual inversion"),
     "AUTOMATIC1111's words": (lambda file: {"emb_params": torch.ones(2, 32)}, "is a textual inversion"),
     "hypernetwork": (lambda file: {"32.k.linear.0.weight": torch.ones(2, 2)}, "is a hypernetwork"),
-    "SDXL": (lambda file: {"conditioner.embedders.0.x": torch.ones(2), "model.diffusion_model.x": torch.ones(2)},
-             "is a Stable Diffusion XL"),
-    "SD 2": (lambda file: {"cond_stage_model.model.x": torch.ones(2), "first_stage_model.x": torch.ones(2),
-                           "model.diffusion_model.x": torch.ones(2)}, "is a Stable Diffusion 2"),
+    "SDXL": (
+        lambda file: {"conditioner.embedders.0.x": torch.ones(2), "model.diffusion_model.x": torch.ones(2)},
+        "is a Stable Diffusion XL",
+    ),
+    "SD 2": (
+        lambda file: {
+            "cond_stage_model.model.x": torch.ones(2),
+            "first_stage_model.x": torch.ones(2),
+            "model.diffusion_model.x": torch.ones(2),
+        },
+        "is a Stable Diffusion 2",
+    ),
 }
 
 
@@ -223,8 +247,10 @@ def test_a_folder_without_its_index(copy):
 
 CONFIG = {part: f"{part}/config.json" for part in STEMS} | {"scheduler": "scheduler/scheduler_config.json"}
 ABSURD = [
-    ("unet", {"sample_size": 4096}, "sample_size is 4096"), ("vae", {"sample_size": 4096}, "sample_size is 4096"),
-    ("unet", {"sample_size": [64, 0]}, "sample_size is [64, 0]"), ("unet", {"sample_size": 8.5}, "sample_size is 8.5"),
+    ("unet", {"sample_size": 4096}, "sample_size is 4096"),
+    ("vae", {"sample_size": 4096}, "sample_size is 4096"),
+    ("unet", {"sample_size": [64, 0]}, "sample_size is [64, 0]"),
+    ("unet", {"sample_size": 8.5}, "sample_size is 8.5"),
     ("unet", {"block_out_channels": [999999]}, "block_out_channels is [999999]"),
     ("unet", {"block_out_channels": [32, 0]}, "block_out_channels is [32, 0]"),
     ("unet", {"block_out_channels": [32, -64]}, "block_out_channels is [32, -64]"),
@@ -236,9 +262,11 @@ ABSURD = [
     ("unet", {"attention_head_dim": True}, "attention_head_dim is True"),
     ("unet", {"norm_num_groups": 0}, "norm_num_groups is 0"),
     ("unet", {"class_embed_type": "timestep", "time_embedding_dim": 10**7}, "many times larger than its weights"),
-    ("vae", {"layers_per_block": 10**9}, "layers_per_block is"), ("vae", {"latent_channels": -4}, "latent_channels is -4"),
+    ("vae", {"layers_per_block": 10**9}, "layers_per_block is"),
+    ("vae", {"latent_channels": -4}, "latent_channels is -4"),
     ("text_encoder", {"num_hidden_layers": 10**9}, "num_hidden_layers is"),
-    ("text_encoder", {"vocab_size": 10**18}, "vocab_size is"), ("text_encoder", {"hidden_size": -1}, "hidden_size is -1"),
+    ("text_encoder", {"vocab_size": 10**18}, "vocab_size is"),
+    ("text_encoder", {"hidden_size": -1}, "hidden_size is -1"),
     ("text_encoder", {"num_attention_heads": 0}, "num_attention_heads is 0"),
     ("scheduler", {"num_train_timesteps": 10**12}, "num_train_timesteps is"),
     ("scheduler", {"num_train_timesteps": 0}, "is 0"),
@@ -263,9 +291,14 @@ def test_the_same_beside_a_single_file(copy, file, small, part, changes, words):
     refused(load(file, config=copy), words)
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"block_out_channels": [999999] * 2}, "block_out_channels is"), ({"layers_per_block": 10**9}, "layers_per_block is"),
-    ({"conditioning_embedding_out_channels": [10**9] * 3}, "conditioning_embedding_out_channels is")])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"block_out_channels": [999999] * 2}, "block_out_channels is"),
+        ({"layers_per_block": 10**9}, "layers_per_block is"),
+        ({"conditioning_embedding_out_channels": [10**9] * 3}, "conditioning_embedding_out_channels is"),
+    ],
+)
 def test_absurd_controlnets(tmp_path, small, changes, words):
     models.save_control(models.build_controlnet(tiny.unet()), tmp_path / "net")
     (tmp_path / "net" / "card.json").unlink()
@@ -273,9 +306,14 @@ def test_absurd_controlnets(tmp_path, small, changes, words):
     refused(lambda: models.load_control(tmp_path / "net"), words)
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"num_hidden_layers": 10**9}, "num_hidden_layers is"), ({"patch_size": 0}, "patch_size is 0"),
-    ({"image_size": 10**6}, "many times larger than its weights")])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is"),
+        ({"patch_size": 0}, "patch_size is 0"),
+        ({"image_size": 10**6}, "many times larger than its weights"),
+    ],
+)
 def test_absurd_clips(tmp_path, small, changes, words):
     tokenizer = tiny.tokenizer()
     models.build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id).save_pretrained(tmp_path)
@@ -286,9 +324,15 @@ def test_absurd_clips(tmp_path, small, changes, words):
     refused(lambda: models.load_clip(tmp_path, "cpu"), words)
 
 
-@pytest.mark.parametrize("facts, words", [
-    ({"layer_structure": "[1, 1000000, 1]"}, "one.safetensors"), ({"layer_structure": "3"}, "one.safetensors"),
-    ({"activation_func": None}, "the activation be one of linear"), (None, "one.safetensors")])
+@pytest.mark.parametrize(
+    "facts, words",
+    [
+        ({"layer_structure": "[1, 1000000, 1]"}, "one.safetensors"),
+        ({"layer_structure": "3"}, "one.safetensors"),
+        ({"activation_func": None}, "the activation be one of linear"),
+        (None, "one.safetensors"),
+    ],
+)
 def test_absurd_hypernetworks(tmp_path, small, facts, words):
     path = tmp_path / "one.safetensors"
     models.save_hyper(models.build_hyper([32]), path)
@@ -318,10 +362,17 @@ def build(held):
 # ---------------------------------------------------------------- strange JSON
 
 DEEP = "[" * 100_000 + "]" * 100_000
-STRANGE = {"NaN": ('{"a": NaN}', "it holds NaN, which is not a number"), "deep": (DEEP, "recursion"),
-           "list": ("[1]", "holds a JSON list"), "pairs": ('[["a", 1]]', "holds a JSON list"), "number": ("3", "holds a JSON int"),
-           "null": ("null", "holds a JSON NoneType"), "text": ("hello", "is not part of a valid"),
-           "empty": ("", "is not part of a valid"), "digits": ("1" * 10_000, "is not part of a valid")}
+STRANGE = {
+    "NaN": ('{"a": NaN}', "it holds NaN, which is not a number"),
+    "deep": (DEEP, "recursion"),
+    "list": ("[1]", "holds a JSON list"),
+    "pairs": ('[["a", 1]]', "holds a JSON list"),
+    "number": ("3", "holds a JSON int"),
+    "null": ("null", "holds a JSON NoneType"),
+    "text": ("hello", "is not part of a valid"),
+    "empty": ("", "is not part of a valid"),
+    "digits": ("1" * 10_000, "is not part of a valid"),
+}
 FILES = ["model_index.json", "tokenizer/tokenizer_config.json", *CONFIG.values()]
 
 
@@ -340,8 +391,9 @@ def test_a_file_of_100_mb_is_not_read(copy, small, name):
     refused(load(copy), name, "it has 105 MB, and at most")
 
 
-@pytest.mark.parametrize("content", [
-    "{}", '{"weight_map": 3}', '{"weight_map": []}', '{"weight_map": {"a": 3}}', '{"weight_map": {"a": "../../x"}}'])
+@pytest.mark.parametrize(
+    "content", ["{}", '{"weight_map": 3}', '{"weight_map": []}', '{"weight_map": {"a": 3}}', '{"weight_map": {"a": "../../x"}}']
+)
 def test_a_strange_list_of_shards(copy, content):
     (copy / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text(content)
     refused(load(copy), "index.json is not part of a valid")
@@ -369,8 +421,11 @@ def test_prompts_of_no_tokens(copy, length):
 
 # ---------------------------------------------------------------- paths
 
-@pytest.mark.parametrize("call", [models.load, models.load_clip, models.load_control, models.load_hyper,
-                                  lambda name: models.load_lora(tiny.pipeline(), name)])
+
+@pytest.mark.parametrize(
+    "call",
+    [models.load, models.load_clip, models.load_control, models.load_hyper, lambda name: models.load_lora(tiny.pipeline(), name)],
+)
 @pytest.mark.parametrize("name", ["x" * 5000, "loop", "loop/unet", "a\0b"])
 def test_paths_that_lead_nowhere(tmp_path, monkeypatch, call, name):
     monkeypatch.chdir(tmp_path)
@@ -378,8 +433,10 @@ def test_paths_that_lead_nowhere(tmp_path, monkeypatch, call, name):
     refused(lambda: call(name))
 
 
-@pytest.mark.parametrize("call", [models.load, models.load_clip, models.load_control, models.load_hyper,
-                                  lambda name: models.load_lora(tiny.pipeline(), name)])
+@pytest.mark.parametrize(
+    "call",
+    [models.load, models.load_clip, models.load_control, models.load_hyper, lambda name: models.load_lora(tiny.pipeline(), name)],
+)
 def test_a_name_that_is_none(call):
     refused(lambda: call(None), "None is not a name")
 
@@ -411,8 +468,10 @@ def test_a_folder_or_file_without_permission(copy, name):
 @pytest.mark.parametrize("method", ["is_dir", "stat", "read_text"])
 def test_the_same_as_the_system_says_it(copy, monkeypatch, method):
     """What root cannot cause: the system's answer, where a path is looked at or read."""
+
     def denied(self, *args, **kwargs):
         raise PermissionError(13, "Permission denied", str(self))
+
     with monkeypatch.context() as patch:
         patch.setattr(f"pathlib.Path.{method}", denied)
         refused(load(copy), "cannot be read (Permission denied): check the name and its permissions")
@@ -420,11 +479,14 @@ def test_the_same_as_the_system_says_it(copy, monkeypatch, method):
 
 # ---------------------------------------------------------------- what save() refuses
 
+
 def test_a_pipeline_with_an_adapter_is_not_saved_and_the_advice_works(tmp_path):
     pipe = tiny.pipeline()
     weight, name = pipe.unet.mid_block.attentions[0].proj_in.weight, "unet.mid_block.attentions.0.proj_in"
-    save_file({f"{name}.lora_A.weight": torch.ones(1, *weight.shape[1:]) / 9,
-               f"{name}.lora_B.weight": torch.ones(len(weight), 1, 1, 1)}, tmp_path / "one.safetensors")
+    save_file(
+        {f"{name}.lora_A.weight": torch.ones(1, *weight.shape[1:]) / 9, f"{name}.lora_B.weight": torch.ones(len(weight), 1, 1, 1)},
+        tmp_path / "one.safetensors",
+    )
     models.load_lora(pipe, tmp_path / "one.safetensors")
     drawn = draw(pipe)
     refused(lambda: models.save(pipe, tmp_path / "saved"), "unet has an adapter in it, which must be fused or unloaded first")
@@ -449,10 +511,12 @@ def test_what_half_precision_cannot_hold_is_not_saved(tmp_path, value):
 
 # ---------------------------------------------------------------- the hub
 
+
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     """A hub on this machine; its test sets .answer, a function of the connection. Connections are closed in the end."""
     import huggingface_hub
+
     listener, taken = socket.create_server(("127.0.0.1", 0)), []
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", url)
@@ -482,6 +546,7 @@ def accept(listener, taken):
 @pytest.mark.timeout(60)
 def test_a_hub_that_never_answers_is_not_waited_for(server):
     from huggingface_hub import get_session, is_offline_mode
+
     before = get_session().event_hooks
     refused(load("someone/tiny", online=True), "could not be downloaded from the hub", "timed out", "check the id and the network")
     assert server, "the hub was asked"
@@ -491,12 +556,14 @@ def test_a_hub_that_never_answers_is_not_waited_for(server):
 def test_a_request_with_a_limit_keeps_it():
     class Request:
         extensions = {"timeout": {"connect": 3.0, "read": None}}
+
     hub.limit(request := Request())
     assert request.extensions["timeout"] == {"connect": 3.0, "read": hub.PATIENCE, "write": hub.PATIENCE, "pool": hub.PATIENCE}
 
 
 def test_a_hub_id_in_half_precision_only(monkeypatch, folder):
     from diffusers import StableDiffusionPipeline
+
     asked = []
 
     def download(name, variant=None, **how):
@@ -504,5 +571,6 @@ def test_a_hub_id_in_half_precision_only(monkeypatch, folder):
         if variant is None:
             raise OSError("Could not find the necessary `safetensors` weights in [...] (variant=None)")
         return folder
+
     monkeypatch.setattr(StableDiffusionPipeline, "download", download)
     assert models.path_of("someone/tiny", online=True) == folder and asked == [None, "fp16"]

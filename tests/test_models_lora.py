@@ -14,8 +14,14 @@ from edu_diffusion import models
 from edu_diffusion.errors import EduError
 from edu_diffusion.models import lora
 
-UNET = {"down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k": 2, "mid_block.resnets.0.conv1": 2,
-        "up_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0": 3, "mid_block.attentions.0.proj_in": 2}
+pytestmark = pytest.mark.fault("wrong")
+
+UNET = {
+    "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k": 2,
+    "mid_block.resnets.0.conv1": 2,
+    "up_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0": 3,
+    "mid_block.attentions.0.proj_in": 2,
+}
 TEXT = {"encoder.layers.0.self_attn.q_proj": 2, "encoder.layers.1.self_attn.out_proj": 3, "encoder.layers.0.mlp.fc1": 2}
 KOHYA = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
 
@@ -33,8 +39,12 @@ def matrices():
         out, *inner = layer_of(pipe, part, layer).weight.shape
         ones = [1] * (len(inner) - 1)
         return 0.3 * torch.randn(rank, *inner, generator=rng), 0.3 * torch.randn(out, rank, *ones, generator=rng)
-    return {(part, layer): pair(part, layer, rank)
-            for part, ranks in (("unet", UNET), ("text_encoder", TEXT)) for layer, rank in ranks.items()}
+
+    return {
+        (part, layer): pair(part, layer, rank)
+        for part, ranks in (("unet", UNET), ("text_encoder", TEXT))
+        for layer, rank in ranks.items()
+    }
 
 
 @torch.no_grad()
@@ -94,6 +104,7 @@ def only(matrices, part):
 
 # ---------------------------------------------------------------- formats
 
+
 @pytest.mark.parametrize("part", ["unet", "text_encoder", "both"])
 @pytest.mark.parametrize("name", [diffusers, transformers4])
 def test_diffusers_files(tmp_path, matrices, part, name):
@@ -110,8 +121,9 @@ def test_older_endings(tmp_path, matrices, kind):
 def test_the_oldest_names(tmp_path, matrices):
     """Attention processors with `to_out_lora.down`, for the U-Net's and the text encoder's attention."""
     chosen = {key: pair for key, pair in matrices.items() if ".attn" in key[1] or "self_attn" in key[1]}
-    named = {f"{oldest(*key)}_lora.{kind}.weight": value
-             for key, pair in chosen.items() for kind, value in zip(("down", "up"), pair)}
+    named = {
+        f"{oldest(*key)}_lora.{kind}.weight": value for key, pair in chosen.items() for kind, value in zip(("down", "up"), pair)
+    }
     save_file(named, tmp_path / "oldest.safetensors")
     same(tmp_path / "oldest.safetensors", chosen)
 
@@ -136,9 +148,14 @@ def test_kohyas_files_with_an_alpha_per_layer(tmp_path, matrices, part):
 def test_kohyas_other_prefix_and_matrices_for_1x1_convolutions(tmp_path, matrices):
     def flat(layer, value):
         return value.flatten(1) if layer.endswith("proj_in") else value
+
     chosen = {key: tuple(flat(key[1], value) for value in pair) for key, pair in matrices.items()}
-    path = written(tmp_path / "friend.safetensors", chosen, lambda *key: kohya(*key).replace("lora_te_", "lora_te1_"),
-                   ("lora_down.weight", "lora_up.weight"))
+    path = written(
+        tmp_path / "friend.safetensors",
+        chosen,
+        lambda *key: kohya(*key).replace("lora_te_", "lora_te1_"),
+        ("lora_down.weight", "lora_up.weight"),
+    )
     same(path, matrices)
 
 
@@ -148,9 +165,17 @@ def test_kohyas_other_prefix_and_matrices_for_1x1_convolutions(tmp_path, matrice
 def test_a_folder_of_peft_is_loaded_as_peft_computes_it(tmp_path, part, settings):
     """Written by peft itself, with another rank and alpha for one of the layers."""
     pipe, targets = pipeline(), list({"unet": UNET, "text_encoder": TEXT}[part])
-    model = get_peft_model(getattr(pipe, part), LoraConfig(
-        r=2, rank_pattern={targets[0]: 4}, alpha_pattern={targets[0]: 3}, target_modules=targets, init_lora_weights=False,
-        **settings))
+    model = get_peft_model(
+        getattr(pipe, part),
+        LoraConfig(
+            r=2,
+            rank_pattern={targets[0]: 4},
+            alpha_pattern={targets[0]: 3},
+            target_modules=targets,
+            init_lora_weights=False,
+            **settings,
+        ),
+    )
     model.save_pretrained(tmp_path / "own")
     got, theirs = loaded(tmp_path / "own"), draw(pipe)
     assert_close(draw(got), theirs, rtol=1e-3, atol=1e-3)
@@ -162,12 +187,22 @@ def test_a_folder_of_peft_is_loaded_as_peft_computes_it(tmp_path, part, settings
 
 def test_the_librarys_own_writer_of_both_parts(tmp_path, matrices):
     """With metadata: alpha and patterns for the U-Net and the text encoder."""
-    states = {part: {f"{layer}.{kind}.weight": value for (_, layer), pair in only(matrices, part).items()
-                     for kind, value in zip(("lora_A", "lora_B"), pair)} for part in KOHYA}
+    states = {
+        part: {
+            f"{layer}.{kind}.weight": value
+            for (_, layer), pair in only(matrices, part).items()
+            for kind, value in zip(("lora_A", "lora_B"), pair)
+        }
+        for part in KOHYA
+    }
     facts = {"unet": {"r": 2, "lora_alpha": 4}, "text_encoder": {"r": 2, "lora_alpha": 1, "alpha_pattern": {"out_proj": 6}}}
     StableDiffusionPipeline.save_lora_weights(
-        tmp_path, unet_lora_layers=states["unet"], text_encoder_lora_layers=states["text_encoder"],
-        unet_lora_adapter_metadata=facts["unet"], text_encoder_lora_adapter_metadata=facts["text_encoder"])
+        tmp_path,
+        unet_lora_layers=states["unet"],
+        text_encoder_lora_layers=states["text_encoder"],
+        unet_lora_adapter_metadata=facts["unet"],
+        text_encoder_lora_adapter_metadata=facts["text_encoder"],
+    )
     own = dict.fromkeys(UNET, 4) | dict.fromkeys(TEXT, 1) | {"encoder.layers.1.self_attn.out_proj": 6}
     same(tmp_path, matrices, lambda layer, rank: own[layer] / rank)
 
@@ -191,6 +226,7 @@ def test_half_precision_in_the_file_and_in_the_pipeline(tmp_path, matrices):
 
 
 # ---------------------------------------------------------------- what is refused
+
 
 def refused(path, words):
     """load_lora() refuses it in one sentence with these words, and the pipeline stays as it was."""
@@ -226,27 +262,41 @@ def test_another_kind_of_adapter_beside_a_lora(tmp_path, matrices, kind):
     refused(path, f"is {words}")
 
 
-@pytest.mark.parametrize("settings, words", [
-    ({"use_dora": True}, "of the kind DoRA"), ({"peft_type": "LOHA"}, "of the kind LOHA"),
-    ({"init_lora_weights": "pissa_niter_4"}, "began as pissa_niter_4, which changes the model's weights"),
-    ({"lora_alpha": "x"}, "could not convert"), ({"lora_alpha": 1e999}, "its scale"), ({"alpha_pattern": {"(": 1}}, "is not part"),
-])
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"use_dora": True}, "of the kind DoRA"),
+        ({"peft_type": "LOHA"}, "of the kind LOHA"),
+        ({"init_lora_weights": "pissa_niter_4"}, "began as pissa_niter_4, which changes the model's weights"),
+        ({"lora_alpha": "x"}, "could not convert"),
+        ({"lora_alpha": 1e999}, "its scale"),
+        ({"alpha_pattern": {"(": 1}}, "is not part"),
+    ],
+)
 def test_settings_of_peft_that_say_something_else(tmp_path, matrices, settings, words):
     written(tmp_path / "adapter_model.safetensors", matrices, lambda part, layer: f"base_model.model.{layer}")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "lora_alpha": 2, "r": 2, **settings}))
     refused(tmp_path, words)
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda named: named.update({"lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": torch.zeros(2, 32)}),
-     "it changes lora_te2_text_model_encoder_layers_0_mlp_fc1, which this pipeline does not have"),
-    (lambda named: named.update({k.replace("unet.", "base_model.model."): v.clone() for k, v in named.items()}), "in two formats"),
-    (lambda named: named.update({k: v * torch.inf for k, v in named.items()}), "numbers that are not finite"),
-    (lambda named: named.update({k: v[:0] for k, v in named.items() if "lora_A" in k}), "and the weight is"),
-    (lambda named: named.update({k: torch.tensor(1.0) for k in named}), "it has () and (), and the weight is"),
-    (lambda named: named.update({k: v[..., :1] for k, v in named.items()}), "it was made for another model"),
-    (lambda named: named.clear(), "it holds nothing"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (
+            lambda named: named.update({"lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": torch.zeros(2, 32)}),
+            "it changes lora_te2_text_model_encoder_layers_0_mlp_fc1, which this pipeline does not have",
+        ),
+        (
+            lambda named: named.update({k.replace("unet.", "base_model.model."): v.clone() for k, v in named.items()}),
+            "in two formats",
+        ),
+        (lambda named: named.update({k: v * torch.inf for k, v in named.items()}), "numbers that are not finite"),
+        (lambda named: named.update({k: v[:0] for k, v in named.items() if "lora_A" in k}), "and the weight is"),
+        (lambda named: named.update({k: torch.tensor(1.0) for k in named}), "it has () and (), and the weight is"),
+        (lambda named: named.update({k: v[..., :1] for k, v in named.items()}), "it was made for another model"),
+        (lambda named: named.clear(), "it holds nothing"),
+    ],
+)
 def test_damaged_files(tmp_path, matrices, change, words):
     named = load_file(written(tmp_path / "one.safetensors", only(matrices, "unet"), diffusers))
     change(named)
@@ -271,5 +321,6 @@ def test_a_weight_must_be_a_finite_number(tmp_path, matrices, weight):
 def test_a_failure_half_way_leaves_nothing_behind(tmp_path, matrices, monkeypatch, part):
     def fails(*args, **kwargs):
         raise RuntimeError("no more memory\nsecond line")
+
     monkeypatch.setattr(StableDiffusionPipeline, f"load_lora_into_{part}", fails)
     refused(written(tmp_path / "own.safetensors", matrices, diffusers), "no more memory")

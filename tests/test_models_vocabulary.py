@@ -25,7 +25,7 @@ def new(old):
 
 def test_ids_and_merges_of_before_are_kept(old, new):
     (before, merges), (after, more) = v.bpe(old), v.bpe(new)
-    assert {token: after[token] for token in before} == before and more[:len(merges)] == merges
+    assert {token: after[token] for token in before} == before and more[: len(merges)] == merges
     assert sorted(after.values()) == list(range(len(new))) and len(old) < len(new) <= 600
     assert (new.bos_token_id, new.eos_token_id, new.pad_token_id) == (old.bos_token_id, old.eos_token_id, old.pad_token_id)
     assert new.model_max_length == models.TOKENS == 48
@@ -57,16 +57,22 @@ def test_the_two_older_files_give_the_same_tokenizer(new, tmp_path):
 def test_the_most_frequent_pair_comes_first_and_text_decides_between_equals(old):
     """By hand: "xy" occurs 3 times; all other pairs twice, so the alphabet orders them."""
     grown = v.grow_tokenizer(old, ["xyz xyz xyw", "qpr pqr", "qpr pqr"], 10_000)
-    assert v.bpe(grown)[1][len(tiny.MERGES):] == [
-        ("x", "y"), ("p", "q"), ("p", "r</w>"), ("pq", "r</w>"), ("q", "pr</w>"), ("xy", "z</w>")]
+    assert v.bpe(grown)[1][len(tiny.MERGES) :] == [
+        ("x", "y"),
+        ("p", "q"),
+        ("p", "r</w>"),
+        ("pq", "r</w>"),
+        ("q", "pr</w>"),
+        ("xy", "z</w>"),
+    ]
     assert len(v.grow_tokenizer(old, ["xyz xyz xyw"], len(old) + 1)) == len(old) + 1
-    assert v.bpe(v.grow_tokenizer(old, ["xyz xyz xyw"], 10_000, least=3))[1][len(tiny.MERGES):] == [("x", "y")]
+    assert v.bpe(v.grow_tokenizer(old, ["xyz xyz xyw"], 10_000, least=3))[1][len(tiny.MERGES) :] == [("x", "y")]
 
 
 def test_the_tokenizer_cuts_words_as_the_learner_did(old, new):
     words = v.segments(old, CORPUS)
     count = v.count_pairs(words)
-    for pair in v.bpe(new)[1][len(tiny.MERGES):]:
+    for pair in v.bpe(new)[1][len(tiny.MERGES) :]:
         v.merge(words, count, pair)
     assert +count == v.count_pairs(words)
     assert words == v.segments(new, CORPUS) and sum(words.values()) < sum(v.segments(old, CORPUS).values())
@@ -79,14 +85,21 @@ def test_a_pair_is_joined_from_left_to_right():
 
 # ---------------------------------------------------------------- the text encoder
 
+
 def text_model(old):
     torch.manual_seed(0)
     return tiny.text_encoder(old).eval()
 
 
 def clip_model(old):
-    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-              "image_size": 16, "patch_size": 8}
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
+    }
     torch.manual_seed(0)
     return CLIPModel(CLIPConfig(text_config=tiny.text_encoder(old).config.to_dict(), vision_config=vision)).eval()
 
@@ -101,7 +114,7 @@ def test_a_grown_text_encoder_answers_as_before(old, new):
     before = model(ids(old, tiny.TOKENS)).last_hidden_state
     after = v.grow_text_model(model, old, new)(ids(new, 48)).last_hidden_state
     assert after.shape == (3, 48, 32)
-    assert_close(after[:, :tiny.TOKENS], before, atol=1e-5, rtol=0)
+    assert_close(after[:, : tiny.TOKENS], before, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -119,7 +132,7 @@ def test_new_rows_are_means_of_pieces_and_new_positions_the_last(old, new, build
     parts = v.embeddings(v.grow_text_model(model, old, new))
     row = parts.token_embedding.weight[new.convert_tokens_to_ids("catalogue</w>")]
     assert_close(row, token[old("catalogue").input_ids[1:-1]].mean(0))
-    assert torch.equal(parts.token_embedding.weight[:len(old)], token)
+    assert torch.equal(parts.token_embedding.weight[: len(old)], token)
     assert torch.equal(parts.position_embedding.weight, torch.cat([place, place[-1:].expand(48 - len(place), -1)]))
     assert parts.token_embedding.weight.requires_grad and parts.position_embedding.weight.requires_grad
 

@@ -35,8 +35,9 @@ def texts(notebook):
         yield cell.source
     for _, output in outputs(notebook):
         yield output.get("text", "")
-        yield from (re.sub(r"data:image/png;base64,[\w+/=]*", "", v) for k, v in output.get("data", {}).items()
-                    if k.startswith("text/"))
+        yield from (
+            re.sub(r"data:image/png;base64,[\w+/=]*", "", v) for k, v in output.get("data", {}).items() if k.startswith("text/")
+        )
 
 
 def faults(notebook):
@@ -89,8 +90,12 @@ def faults_of_style(notebook):
     lines = lengths(notebook)
     if statistics.median(lines) > 6 or sorted(lines)[int(0.9 * len(lines))] > 14:
         yield f"cells are too long: {sorted(lines)}"
-    defined = [node.name for cell in code_cells(notebook) for node in ast.walk(ast.parse(cell.source))
-               if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    defined = [
+        node.name
+        for cell in code_cells(notebook)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
     if len(defined) > 3:
         yield f"more than three definitions: {defined}"
     if any(len(line) > 92 for cell in code_cells(notebook) for line in cell.source.splitlines()):
@@ -134,11 +139,15 @@ def test_nothing_but_lessons_lies_beside_them():
 
 # ---------------------------------------------------------------- the rules themselves
 
+
 def good():
     picture = {"image/png": "aGVsbG8=", "text/html": '<img alt="a cat" src="data:image/png;base64,aGVsbG8=">'}
-    cells = [nbformat.v4.new_markdown_cell("# Title", id="title"),
-             nbformat.v4.new_code_cell("1 + 1", id="sum", execution_count=1, outputs=[
-                 nbformat.v4.new_output("execute_result", picture, execution_count=1)])]
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title", id="title"),
+        nbformat.v4.new_code_cell(
+            "1 + 1", id="sum", execution_count=1, outputs=[nbformat.v4.new_output("execute_result", picture, execution_count=1)]
+        ),
+    ]
     return nbformat.v4.new_notebook(cells=cells, metadata=render.METADATA)
 
 
@@ -161,23 +170,36 @@ ERROR = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
 LONG = "\n".join(["x = 1"] * 15)
 
 
-@pytest.mark.parametrize("damage, fault", [
-    (change(execution_count=2), "once each"), (change(execution_count=None), "once each"),
-    (change(outputs=[]), "no outputs"),
-    (change(outputs=[ERROR]), "error"), (change(outputs=[WARNING]), "warning"),
-    (show(png="aGVsbG8="), "without alt"), (show(png="aGVsbG8=", html='<img src="x">'), "without alt"),
-    (show(png="aGVsbG8=", html='<img alt="" src="x">'), "without alt"), (show(live={}), "widget's model"),
-    (show(html="<script>1</script>"), "script"), (show(html='<p onclick="x">'), "script"),
-    (change(id="title"), "unique"), (change(id="A" * 30), "short and plain"),
-    (change(metadata={"tags": ["hm"]}), "metadata"),
-    (change(metadata={"execution": {}}), "metadata"), (change(source=LONG), "too long"),
-    (change(source="x = '" + "a" * 120 + "'"), "longer than 92"), (change(source="open('/home/me/x')"), "a path"),
-    (change(source=r"open('C:\\Users\\me')"), "a path"), (show(html="<f at 0x7f00aa11bb22>"), "address"),
-    (change(source="def a(): 0\ndef b(): 0\ndef c(): 0\ndef d(): 0"), "three definitions"),
-    (change(metadata={"tags": ["solution"]}), "followed by"), (lambda n: n.cells.pop(0), "title"),
-    (lambda n: n.metadata.update(widgets={}), "metadata"),
-    (lambda n: n.metadata.kernelspec.update(name="my-venv"), "metadata"),
-])
+@pytest.mark.parametrize(
+    "damage, fault",
+    [
+        (change(execution_count=2), "once each"),
+        (change(execution_count=None), "once each"),
+        (change(outputs=[]), "no outputs"),
+        (change(outputs=[ERROR]), "error"),
+        (change(outputs=[WARNING]), "warning"),
+        (show(png="aGVsbG8="), "without alt"),
+        (show(png="aGVsbG8=", html='<img src="x">'), "without alt"),
+        (show(png="aGVsbG8=", html='<img alt="" src="x">'), "without alt"),
+        (show(live={}), "widget's model"),
+        (show(html="<script>1</script>"), "script"),
+        (show(html='<p onclick="x">'), "script"),
+        (change(id="title"), "unique"),
+        (change(id="A" * 30), "short and plain"),
+        (change(metadata={"tags": ["hm"]}), "metadata"),
+        (change(metadata={"execution": {}}), "metadata"),
+        (change(source=LONG), "too long"),
+        (change(source="x = '" + "a" * 120 + "'"), "longer than 92"),
+        (change(source="open('/home/me/x')"), "a path"),
+        (change(source=r"open('C:\\Users\\me')"), "a path"),
+        (show(html="<f at 0x7f00aa11bb22>"), "address"),
+        (change(source="def a(): 0\ndef b(): 0\ndef c(): 0\ndef d(): 0"), "three definitions"),
+        (change(metadata={"tags": ["solution"]}), "followed by"),
+        (lambda n: n.cells.pop(0), "title"),
+        (lambda n: n.metadata.update(widgets={}), "metadata"),
+        (lambda n: n.metadata.kernelspec.update(name="my-venv"), "metadata"),
+    ],
+)
 def test_every_rule_finds_its_fault(damage, fault):
     notebook = nbformat.from_dict(good())
     damage(notebook)

@@ -67,16 +67,19 @@ def test_what_is_sent_is_small():
     assert len(state["drawn"]) == 64 * 64 and len(state["background"]) == 3 * 64 * 64
 
 
-@pytest.mark.parametrize("do, words", [
-    (lambda pad: setattr(pad, "image", X * 2 - 1), r"must be in \[0, 1\].*\(x \+ 1\) / 2"),
-    (lambda pad: setattr(pad, "image", X[..., :32]), r"image is \(1, 3, 64, 32\)"),
-    (lambda pad: setattr(pad, "image", "cat.png"), "image is str"),
-    (lambda pad: setattr(pad, "mask", X), r"mask is .*\(1, 1, 64, 64\)"),
-    (lambda pad: setattr(pad, "mask", spot() * 9), "mask ranges from 0 to 9"),
-    (lambda pad: setattr(pad, "drawn", b"123"), "3 bytes; there must be 4096"),
-    (lambda pad: setattr(pad, "drawn", bytes([9]) * 4096), "from 0 to 1"),
-    (lambda pad: Pad(colours={"red": "red"}), '"#rrggbb"'),
-])
+@pytest.mark.parametrize(
+    "do, words",
+    [
+        (lambda pad: setattr(pad, "image", X * 2 - 1), r"must be in \[0, 1\].*\(x \+ 1\) / 2"),
+        (lambda pad: setattr(pad, "image", X[..., :32]), r"image is \(1, 3, 64, 32\)"),
+        (lambda pad: setattr(pad, "image", "cat.png"), "image is str"),
+        (lambda pad: setattr(pad, "mask", X), r"mask is .*\(1, 1, 64, 64\)"),
+        (lambda pad: setattr(pad, "mask", spot() * 9), "mask ranges from 0 to 9"),
+        (lambda pad: setattr(pad, "drawn", b"123"), "3 bytes; there must be 4096"),
+        (lambda pad: setattr(pad, "drawn", bytes([9]) * 4096), "from 0 to 1"),
+        (lambda pad: Pad(colours={"red": "red"}), '"#rrggbb"'),
+    ],
+)
 def test_mistakes_get_a_sentence(do, words):
     with pytest.raises(EduError, match=words):
         do(Pad(X))

@@ -69,8 +69,9 @@ def test_a_camera_held_sideways_is_turned_upright():
     assert x[0, 0, 8].min() > 0.8 and x[0, 2, 56].min() > 0.8
 
 
-@pytest.mark.parametrize("picture", [
-    half((255, 0, 0, 0), (0, 0, 255, 255), mode="RGBA"), half((0, 0), (0, 255), mode="LA")], ids=["RGBA", "LA"])
+@pytest.mark.parametrize(
+    "picture", [half((255, 0, 0, 0), (0, 0, 255, 255), mode="RGBA"), half((0, 0), (0, 255), mode="LA")], ids=["RGBA", "LA"]
+)
 def test_transparency_lies_on_white(picture):
     x = read_picture(encoded(picture))
     assert x[0, :, 32, 8].min() == 1 and x[0, 0, 32, 56] == -1
@@ -89,9 +90,17 @@ def test_sixteen_bits_are_rescaled():
 
 
 # (bits, kind of colour, two pixels, the transparent colour, the second pixel): the first is transparent, the second is not
-CLEAR = [(1, 0, b"\x80", b"\0\1", 0), (2, 0, b"\xc0", b"\0\3", 0), (4, 0, b"\xf5", b"\0\x0f", 0x55), (4, 0, b"\x05", b"\0\0", 0x55),
-         (8, 0, b"\x30\x31", b"\0\x30", 0x31), (16, 0, b"\x80\0\x80\1", b"\x80\0", 0x80), (16, 0, b"\0\x30\x40\0", b"\0\x30", 0x40),
-         (8, 2, b"\1\2\3\x40\x40\x40", b"\0\1\0\2\0\3", 0x40), (16, 2, b"\x80\0" * 3 + b"\x40\0" * 3, b"\x80\0" * 3, 0x40)]
+CLEAR = [
+    (1, 0, b"\x80", b"\0\1", 0),
+    (2, 0, b"\xc0", b"\0\3", 0),
+    (4, 0, b"\xf5", b"\0\x0f", 0x55),
+    (4, 0, b"\x05", b"\0\0", 0x55),
+    (8, 0, b"\x30\x31", b"\0\x30", 0x31),
+    (16, 0, b"\x80\0\x80\1", b"\x80\0", 0x80),
+    (16, 0, b"\0\x30\x40\0", b"\0\x30", 0x40),
+    (8, 2, b"\1\2\3\x40\x40\x40", b"\0\1\0\2\0\3", 0x40),
+    (16, 2, b"\x80\0" * 3 + b"\x40\0" * 3, b"\x80\0" * 3, 0x40),
+]
 
 
 @pytest.mark.parametrize("bits, colour, row, clear, shown", CLEAR)
@@ -140,7 +149,7 @@ def swapped(profile):
     names = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ"}
     count, table = int.from_bytes(profile[128:132], "big"), bytearray(profile)
     for place in range(132, 132 + 12 * count, 12):
-        table[place:place + 4] = names.get(profile[place:place + 4], profile[place:place + 4])
+        table[place : place + 4] = names.get(profile[place : place + 4], profile[place : place + 4])
     return bytes(table)
 
 
@@ -186,8 +195,10 @@ def test_a_profile_of_colours_does_not_stop_a_grey_or_printed_picture():
         assert torch.equal(read_picture(encoded(picture, "JPEG", icc_profile=SRGB)), read_picture(encoded(picture, "JPEG")))
 
 
-@pytest.mark.parametrize("body", [b"", b"x", b"x\0", b"x\0\7abc", b"x\0\0abc", b"x\0\0" + zlib.compress(SRGB)[:-20],
-                                  b"x\0\0" + zlib.compress(bytes(2_000_000))])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"x", b"x\0", b"x\0\7abc", b"x\0\0abc", b"x\0\0" + zlib.compress(SRGB)[:-20], b"x\0\0" + zlib.compress(bytes(2_000_000))],
+)
 def test_a_profile_that_cannot_be_unpacked_is_ignored(body):
     data = png(1, 1, 8, 0, b"\0\xff", chunk(b"iCCP", body))
     assert read_picture(data).min() == 1
@@ -196,11 +207,17 @@ def test_a_profile_that_cannot_be_unpacked_is_ignored(body):
 
 # ---------------------------------------------------------------- texts and notes in the file
 
+
 @pytest.mark.parametrize("late", [False, True])
 def test_long_texts_do_not_make_a_picture_unreadable(late):
     packed = zlib.compress(b"x" * 3_000_000)
-    texts = [chunk(b"zTXt", b"a\0\0" + packed), chunk(b"iTXt", b"a\0\1\0\0\0" + packed),
-             *[chunk(b"tEXt", b"b\0" + b"x" * 10_000_000)] * 7, chunk(b"zTXt", b"c\0\7?"), chunk(b"iTXt", b"d\0\1\0\0\0?")]
+    texts = [
+        chunk(b"zTXt", b"a\0\0" + packed),
+        chunk(b"iTXt", b"a\0\1\0\0\0" + packed),
+        *[chunk(b"tEXt", b"b\0" + b"x" * 10_000_000)] * 7,
+        chunk(b"zTXt", b"c\0\7?"),
+        chunk(b"iTXt", b"d\0\1\0\0\0?"),
+    ]
     data = png(1, 1, 8, 0, b"\0\xff", b"" if late else b"".join(texts))
     assert read_picture(data[:-12] + b"".join(texts) + data[-12:] if late else data).min() == 1
 
@@ -217,11 +234,13 @@ def test_how_the_camera_was_held_is_read_from_a_text_of_imagemagick():
 def test_a_damaged_note_of_the_camera_is_ignored(monkeypatch):
     def broken(picture):
         raise struct.error("unpack requires a buffer of 4 bytes")
+
     monkeypatch.setattr(ImageOps, "exif_transpose", broken)
     assert read_picture(encoded(half("red", "blue")))[0, 0, 32, 8] == 1
 
 
 # ---------------------------------------------------------------- refusals
+
 
 def refused(source, words):
     with warnings.catch_warnings(record=True) as said, pytest.raises(EduError, match=words) as caught:
@@ -245,14 +264,26 @@ def test_a_flipped_byte_in_a_png_is_refused():
     refused(bytes(data), "damaged|not a readable picture")
 
 
-@pytest.mark.parametrize("data, words", [
-    (b"<html><body>404</body></html>", "a web page"), (b"\n<!DOCTYPE html><p>", "a web page"), (b"<svg/>", "an SVG drawing"),
-    (b'<?xml version="1.0"?>\n<!-- x -->\n<!DOCTYPE svg PUBLIC "a">\n<svg>', "an SVG drawing"), (b"%PDF-1.7 ...", "a PDF document"),
-    (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"), (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
-    (b"\0\0\0\x1cftypavif", "an AVIF picture"), (b"8BPS\0\1", "a Photoshop picture"), (b"hello", "not a readable picture"),
-    (b"\0" * 5000, "not a readable picture"), (b"GIF89a", "not a readable picture"),
-    (encoded(Image.new("RGB", (9, 9)), "BMP"), "a BMP picture"), (encoded(Image.new("RGB", (9, 9)), "TIFF"), "a TIFF picture"),
-    (encoded(Image.new("RGB", (9, 9)), "AVIF"), "an AVIF picture")])
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (b"<html><body>404</body></html>", "a web page"),
+        (b"\n<!DOCTYPE html><p>", "a web page"),
+        (b"<svg/>", "an SVG drawing"),
+        (b'<?xml version="1.0"?>\n<!-- x -->\n<!DOCTYPE svg PUBLIC "a">\n<svg>', "an SVG drawing"),
+        (b"%PDF-1.7 ...", "a PDF document"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"\0\0\0\x1cftypavif", "an AVIF picture"),
+        (b"8BPS\0\1", "a Photoshop picture"),
+        (b"hello", "not a readable picture"),
+        (b"\0" * 5000, "not a readable picture"),
+        (b"GIF89a", "not a readable picture"),
+        (encoded(Image.new("RGB", (9, 9)), "BMP"), "a BMP picture"),
+        (encoded(Image.new("RGB", (9, 9)), "TIFF"), "a TIFF picture"),
+        (encoded(Image.new("RGB", (9, 9)), "AVIF"), "an AVIF picture"),
+    ],
+)
 def test_something_else_is_refused_and_named(data, words):
     refused(data, f"is {words}.*; use a PNG, JPEG, WebP or GIF file")
 
@@ -269,8 +300,10 @@ def test_empty_and_missing(tmp_path):
 def test_what_may_not_be_read_and_what_is_no_file(tmp_path, monkeypatch):
     refused(Image.new("RGB", (9, 9)), "not Image; save it to a file")
     refused(None, "not NoneType")
+
     def denied(self):
         raise PermissionError(13, "Permission denied")
+
     (tmp_path / "a.png").write_bytes(b"x")
     monkeypatch.setattr(pathlib.Path, "read_bytes", denied)
     refused(tmp_path / "a.png", "a.png cannot be read .Permission denied.; copy it")
@@ -317,6 +350,7 @@ def test_a_header_without_pixels_is_refused():
 
 
 # ---------------------------------------------------------------- GIF
+
 
 def frames(data):
     picture = Image.open(io.BytesIO(data))

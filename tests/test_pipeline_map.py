@@ -72,11 +72,16 @@ def facts(run, name, step=0):
 
 # ---------------------------------------------------------------- the map and the model
 
+
 def test_every_block_of_the_model_has_its_box_and_the_shape_of_the_trace(run):
     unet, found = run.pipe.unet, laid_out(run)
-    inside = {"conv_in", "mid_block", "conv_out",
-              *(f"down_blocks.{i}" for i, _ in enumerate(unet.down_blocks)),
-              *(f"up_blocks.{i}" for i, _ in enumerate(unet.up_blocks))}
+    inside = {
+        "conv_in",
+        "mid_block",
+        "conv_out",
+        *(f"down_blocks.{i}" for i, _ in enumerate(unet.down_blocks)),
+        *(f"up_blocks.{i}" for i, _ in enumerate(unet.up_blocks)),
+    }
     assert {box.name for box in found.boxes if box.inside} == inside
     assert ("controlnet" in [box.name for box in found.boxes]) == (run.control is not None)
     for name in inside:
@@ -118,6 +123,7 @@ def test_boxes_and_arrows_stay_on_the_sheet_and_apart(run):
 
 
 # ---------------------------------------------------------------- the details and the run
+
 
 def test_all_boxes_open_at_all_steps(run):
     for box, step in itertools.product(laid_out(run).boxes, range(STEPS)):
@@ -186,6 +192,7 @@ def test_every_part_has_a_lesson_and_its_line_is_code_not_docstring():
 
 # ---------------------------------------------------------------- with a ControlNet
 
+
 def test_a_controlled_run_draws_what_the_library_draws():
     pipe = controlled()
     run = finished(record_run(pipe, PROMPT, steps=STEPS, guidance=3.0, control=CONDITION))
@@ -202,19 +209,23 @@ def test_a_controlled_run_draws_what_the_library_draws():
     assert torch.equal(tensor(run, "condition", 0)[0], CONDITION) and set(CONTROL) < set(PARTS)
 
 
-@pytest.mark.parametrize("build, condition, words", [
-    (controlled, None, r"shape \(\); the pipeline's ControlNet needs one picture"),
-    (controlled, torch.rand(1, 32, 32), r"shape \(1, 32, 32\)"),
-    (controlled, torch.rand(2, 3, 32, 32), r"shape \(2, 3, 32, 32\)"),
-    (tiny.pipeline, CONDITION, r"no ControlNet; give control=Control\(net, condition\)"),
-    (tiny.pipeline, Control(print, CONDITION[None]), "one ControlNetModel, not a builtin"),
-])
+@pytest.mark.parametrize(
+    "build, condition, words",
+    [
+        (controlled, None, r"shape \(\); the pipeline's ControlNet needs one picture"),
+        (controlled, torch.rand(1, 32, 32), r"shape \(1, 32, 32\)"),
+        (controlled, torch.rand(2, 3, 32, 32), r"shape \(2, 3, 32, 32\)"),
+        (tiny.pipeline, CONDITION, r"no ControlNet; give control=Control\(net, condition\)"),
+        (tiny.pipeline, Control(print, CONDITION[None]), "one ControlNetModel, not a builtin"),
+    ],
+)
 def test_a_condition_that_does_not_fit_is_a_sentence(build, condition, words):
     with pytest.raises(EduError, match=words):
         finished(record_run(build(), PROMPT, steps=1, control=condition))
 
 
 # ---------------------------------------------------------------- the widget
+
 
 @pytest.fixture
 def counted():
@@ -294,9 +305,20 @@ def test_the_exam_counts_the_right_labels():
 def test_the_script_adds_words_only_as_text_and_asks_nobody():
     text = SCRIPT.read_text()
     assert "textContent" in text
-    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(",
-                 "import ", "XMLHttpRequest", "setInterval", "requestAnimationFrame", "animation",
-                 "transition"):
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "fetch(",
+        "import ",
+        "XMLHttpRequest",
+        "setInterval",
+        "requestAnimationFrame",
+        "animation",
+        "transition",
+    ):
         assert word not in text, word
     addresses = re.findall(r"https?://[^\"']+", text)
     assert addresses == ["http://www.w3.org/2000/svg"], "the name of SVG, which nobody calls"
@@ -305,12 +327,14 @@ def test_the_script_adds_words_only_as_text_and_asks_nobody():
 
 def test_the_script_is_in_the_wheel():
     from hatchling.builders.wheel import WheelBuilder
+
     builder = WheelBuilder(str(SCRIPT.parents[3]))
     inside = {file.distribution_path for file in builder.recurse_included_files()}
     assert {"edu_diffusion/widgets/pipeline_map/widget.js", "edu_diffusion/widgets/pipeline_map/widget.py"} <= inside
 
 
 # ---------------------------------------------------------------- the still picture
+
 
 def test_the_still_picture_tells_what_the_box_tells(run):
     found = details(run, "down_blocks.0", 1)

@@ -47,8 +47,11 @@ def draws(pipe, prompt="a cat", **settings):
 
 PICTURE, MASK = Image.new("RGB", (64, 64), "red"), Image.new("L", (64, 64), 255)
 PLAIN = {
-    StableDiffusionPipeline: {}, AutoPipelineForText2Image: {}, AutoPipelineForImage2Image: {"image": PICTURE},
-    AutoPipelineForInpainting: {"image": PICTURE, "mask_image": MASK}}
+    StableDiffusionPipeline: {},
+    AutoPipelineForText2Image: {},
+    AutoPipelineForImage2Image: {"image": PICTURE},
+    AutoPipelineForInpainting: {"image": PICTURE, "mask_image": MASK},
+}
 CONTROLLED = {kind: {**images, "image" if "image" not in images else "control_image": PICTURE} for kind, images in PLAIN.items()}
 
 
@@ -127,8 +130,10 @@ def test_a_controlnet(pipe, tmp_path):
     models.save_control(models.build_controlnet(pipe.unet).half(), tmp_path / "net", {})
     net = ControlNetModel.from_pretrained(tmp_path / "net")
     assert net.dtype == torch.float32 and on_disk(tmp_path / "net") == {torch.float16}
-    draws(StableDiffusionControlNetPipeline(**pipe.components, controlnet=net, requires_safety_checker=False),
-          image=torch.zeros(1, 3, 64, 64))
+    draws(
+        StableDiffusionControlNetPipeline(**pipe.components, controlnet=net, requires_safety_checker=False),
+        image=torch.zeros(1, 3, 64, 64),
+    )
 
 
 def test_a_lora(folder, pipe, tmp_path):

@@ -65,15 +65,18 @@ def test_docstrings_and_messages(path):
     assert not [(line, word) for line, text in strings(path.read_text(encoding="utf-8")) for word in private(text)]
 
 
-@pytest.mark.parametrize("text, found", [
-    ("after the second sitting", ["sitting"]),
-    ("At which Level of\n    noise is it lost?", ["Level of noise"]),
-    ("there\nand back", ["there and back"]),
-    ("weights dialled to 2", ["dialled"]),
-    ("It has more obedience than its forerunner.", ["obedience", "forerunner"]),
-    ("the resolution level of the U-Net, a noise level, a timestep", []),
-    ("visitings, dial, JupyterLab's news feed", []),
-])
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("after the second sitting", ["sitting"]),
+        ("At which Level of\n    noise is it lost?", ["Level of noise"]),
+        ("there\nand back", ["there and back"]),
+        ("weights dialled to 2", ["dialled"]),
+        ("It has more obedience than its forerunner.", ["obedience", "forerunner"]),
+        ("the resolution level of the U-Net, a noise level, a timestep", []),
+        ("visitings, dial, JupyterLab's news feed", []),
+    ],
+)
 def test_the_check_itself(text, found):
     assert private(text) == found
 

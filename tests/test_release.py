@@ -68,6 +68,7 @@ class World:
             yield Progress(steps, 0.1, 1.0, 0.0, None)
             if not (run / "model").exists():
                 checkpoint(run / "model", 1, kind="canny", latent_steps=steps)
+
         return train_
 
     def judge(self, words):
@@ -112,14 +113,28 @@ def world(tmp_path, monkeypatch):
 def test_everything_in_its_order_and_by_steps(world):
     assert world.release() == 0 and list(stages.STAGES) == STAGES
     assert [call[:2] for call in world.calls if call[0] != "judging"] == [
-        ("judge", 2500), ("clip", 1500), ("latent", 6000), ("latent", 6000), ("control", 2000), ("control", 2000),
-        ("lora", 2400), ("inversion", 300), ("compare", 60.0)]
+        ("judge", 2500),
+        ("clip", 1500),
+        ("latent", 6000),
+        ("latent", 6000),
+        ("control", 2000),
+        ("control", 2000),
+        ("lora", 2400),
+        ("inversion", 300),
+        ("compare", 60.0),
+    ]
     first, second = (settings for name, _, settings in world.calls if name == "latent")
     assert first["start"].name == "start" and second["start"] == world.root / "out" / "base" / "1" / "model"
     assert first["lr"] == 7e-4 and first["batch"] == 64 and first["seed"] != second["seed"]
     assert [call[1:] for call in world.calls if call[0] == "judging"] == [
-        ("clip", "--model"), ("drawing", "--model"), ("open", "--model"), ("control", "--adapter"),
-        ("control", "--adapter"), ("lora", "--adapter"), ("inversion", "--adapter")]
+        ("clip", "--model"),
+        ("drawing", "--model"),
+        ("open", "--model"),
+        ("control", "--adapter"),
+        ("control", "--adapter"),
+        ("lora", "--adapter"),
+        ("inversion", "--adapter"),
+    ]
     assert all(world.shipped(name) == 1 for name in SHIPPED)
     assert (world.root / "checkpoints" / "compared.json").read_text() == "new"
 
@@ -131,8 +146,11 @@ def test_what_a_card_says(world):
     assert base["earlier_latent_steps"] == 5 and base["vae_steps"] == 7, "what was not trained now is told as it was"
     assert canny["base_sha256"] == base["sha256"]["unet/diffusion_pytorch_model.safetensors"]
     assert canny["recipe"] == "control" and canny["sampling_seeds"] == 3 and "below_floors" not in canny
-    assert set(json.loads((world.root / "checkpoints" / "judge" / "metrics.json").read_text())) == {
-        "judge_concept", "judge_style", "judge_size", "judge_place"} and judge_["recipe"] == "judge"
+    assert (
+        set(json.loads((world.root / "checkpoints" / "judge" / "metrics.json").read_text()))
+        == {"judge_concept", "judge_style", "judge_size", "judge_place"}
+        and judge_["recipe"] == "judge"
+    )
 
 
 def test_a_second_start_repeats_neither_training_nor_judging(world):
@@ -174,9 +192,14 @@ def test_below_a_floor_the_shipped_one_stays(world, capsys):
     assert card(world.root / "checkpoints" / "canny")["below_floors"] == ["canny_f1_gain"]
 
 
-@pytest.mark.parametrize("stage, score, end, value", [
-    (name, score, end, bar + (-1e-6 if way in (floors.AT_LEAST, floors.MORE) else 1e-6))
-    for name, rows in floors.FLOORS.items() for score, end, way, bar in rows])
+@pytest.mark.parametrize(
+    "stage, score, end, value",
+    [
+        (name, score, end, bar + (-1e-6 if way in (floors.AT_LEAST, floors.MORE) else 1e-6))
+        for name, rows in floors.FLOORS.items()
+        for score, end, way, bar in rows
+    ],
+)
 def test_every_floor_counts(world, stage, score, end, value):
     assert floors.below(stage, perfect(stage)) == []
     assert floors.below(stage, perfect(stage) | {score: {end: value}}) == [score]
@@ -191,8 +214,13 @@ def test_stopped_at_any_point_what_is_shipped_stays_and_the_release_goes_on(worl
 
     before = files.checksums(world.root / "checkpoints")
     with monkeypatch.context() as patch:
-        place, name = {"training": (runs, "part"), "judging": (scores, "write"), "floors": (release, "below"),
-                       "copying": (ship, "halve"), "card": (files, "portable")}[where]
+        place, name = {
+            "training": (runs, "part"),
+            "judging": (scores, "write"),
+            "floors": (release, "below"),
+            "copying": (ship, "halve"),
+            "card": (files, "portable"),
+        }[where]
         patch.setattr(place, name, stop)
         with pytest.raises(KeyboardInterrupt):
             world.release(stage)
@@ -218,13 +246,17 @@ def test_fresh_sets_earlier_trainings_aside(world):
     assert world.calls[0][0] == "lora" and (world.root / "out.1" / "lora").is_dir()
 
 
-@pytest.mark.parametrize("words, expected", [
-    (["release", "cany"], "there is no stage cany; the stages are: judge, clip"),
-    (["release", "--steps", "0"], "steps must be at least 1"),
-    (["release", "--out", "checkpoints/lora"], "is among the shipped checkpoints"),
-    (["train", "lora", "--out", "checkpoints/lora"], "only the command release replaces shipped checkpoints"),
-    (["train", "lora", "--out", "checkpoints"], "is among the shipped checkpoints"),
-    (["train", "all"], "there is no recipe all")])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["release", "cany"], "there is no stage cany; the stages are: judge, clip"),
+        (["release", "--steps", "0"], "steps must be at least 1"),
+        (["release", "--out", "checkpoints/lora"], "is among the shipped checkpoints"),
+        (["train", "lora", "--out", "checkpoints/lora"], "only the command release replaces shipped checkpoints"),
+        (["train", "lora", "--out", "checkpoints"], "is among the shipped checkpoints"),
+        (["train", "all"], "there is no recipe all"),
+    ],
+)
 def test_mistakes_are_sentences(world, monkeypatch, capsys, words, expected):
     monkeypatch.chdir(world.root)
     monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
@@ -263,7 +295,7 @@ def test_the_second_edition_reads_more_and_knows_what_it_knew(old, tmp_path):
     assert len(after.tokenizer("a penguin").input_ids) < len(before.tokenizer("a penguin").input_ids)
     short, long = steps.embed(before, ["a cat"]), steps.embed(after, ["a cat"])
     ids = before.tokenizer("a cat").input_ids
-    torch.testing.assert_close(long[:, :len(ids)], short[:, :len(ids)], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(long[:, : len(ids)], short[:, : len(ids)], atol=1e-5, rtol=1e-4)
     for part in ("vae", "unet", "scheduler"):
         assert files.checksums(old / part) == files.checksums(new / part), part
     assert card(new)["vae_steps"] == 7
@@ -293,12 +325,14 @@ def test_the_base_goes_on_from_the_second_edition(old, tmp_path, monkeypatch):
 
 def test_a_clip_is_laid_out_as_the_shipped_one(tmp_path):
     from edu_diffusion.train.save import keep
+
     words = tiny.tokenizer()
     keep({"clip": models.build_clip(len(words), words.bos_token_id, words.eos_token_id), "tokenizer": words}, tmp_path)
     for _ in range(2):  # the second time there is nothing to do
         stages.flatten(tmp_path / "model")
         assert {"config.json", "model.safetensors", "tokenizer.json", "vocab.json", "merges.txt"} <= {
-            p.name for p in (tmp_path / "model").iterdir()}
+            p.name for p in (tmp_path / "model").iterdir()
+        }
     assert models.load_clip(tmp_path / "model", "cpu")[1]("a cat").input_ids == words("a cat").input_ids
 
 

@@ -23,8 +23,9 @@ Explore(lambda step: pipeline_map("unet"), step=BoundedIntText(1, description="S
 
 def write(path, *sources, **metadata):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {
-        "name": "someones-venv", "display_name": "Mine"}, **metadata})
+    notebook = nbformat.v4.new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "someones-venv", "display_name": "Mine"}, **metadata}
+    )
     nbformat.write(notebook, path)
     return path
 
@@ -93,6 +94,7 @@ def test_pictures_become_small_in_both_places():
 def test_drawings_need_fewer_colours_than_pictures():
     def colours(png):
         return len(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").getcolors(1 << 24))
+
     drawing = base64.b64encode(pipeline_map().png).decode()
     assert colours(drawing) > render.MANY and colours(render.small(drawing)) <= render.FEW
     assert render.FEW < colours(render.small(noise())) <= render.MANY

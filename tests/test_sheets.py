@@ -40,6 +40,7 @@ def sheets(monkeypatch):
     def img2img(pipe, prompts, given, strength):
         module.asked.append((prompts[0], len(prompts), {"strength": strength}))
         yield None
+
     monkeypatch.setattr(module, "draw", draw)
     monkeypatch.setattr(module.steps, "final", lambda pipe, states: list(states) and torch.zeros(8, 3, 64, 64))
     monkeypatch.setattr(module.steps, "img2img", img2img)
@@ -58,7 +59,7 @@ def test_there_are_six_and_every_row_says_what_it_is(sheets):
         title, labelled = sheets.SHEETS[name](argparse.Namespace(kind="canny"), Pipe())
         labels = [row.label for row in labelled]
         assert len(title) <= 100 and len(set(labels)) == len(labels)
-        assert all(prompt in label for (prompt, *_), label in zip(sheets.asked[-len(labels):], labels, strict=True)), name
+        assert all(prompt in label for (prompt, *_), label in zip(sheets.asked[-len(labels) :], labels, strict=True)), name
 
 
 def test_the_settings_of_the_rows(sheets):

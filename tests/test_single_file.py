@@ -35,6 +35,7 @@ def picture(pipe):
 
 # ---------------------------------------------------------------- the same picture
 
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_the_base_opens_in_vanilla_diffusers_as_folder_and_as_file(file, dtype):
     """On the CPU in both; all pictures are equal to the last bit."""
@@ -77,22 +78,30 @@ def test_weights_can_stay_in_full_precision(tmp_path):
 
 # ---------------------------------------------------------------- the names
 
+
 def big(kind):
     """Stable Diffusion 1.5's U-Net and VAE, without memory for their weights."""
     with torch.device("meta"):
         if kind == "unet":
             return UNet2DConditionModel(cross_attention_dim=768)
         return AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512), layers_per_block=2,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+        )
 
 
-@pytest.mark.parametrize("part, model, count, convert", [
-    ("unet", lambda: big("unet"), 686, library.convert_ldm_unet_checkpoint),
-    ("vae", lambda: big("vae"), 248, library.convert_ldm_vae_checkpoint),
-    ("unet", models.build_unet, None, library.convert_ldm_unet_checkpoint),
-    ("vae", models.build_vae, None, library.convert_ldm_vae_checkpoint),
-], ids=["SD 1.5's U-Net", "SD 1.5's VAE", "tiny U-Net", "tiny VAE"])
+@pytest.mark.parametrize(
+    "part, model, count, convert",
+    [
+        ("unet", lambda: big("unet"), 686, library.convert_ldm_unet_checkpoint),
+        ("vae", lambda: big("vae"), 248, library.convert_ldm_vae_checkpoint),
+        ("unet", models.build_unet, None, library.convert_ldm_unet_checkpoint),
+        ("vae", models.build_vae, None, library.convert_ldm_vae_checkpoint),
+    ],
+    ids=["SD 1.5's U-Net", "SD 1.5's VAE", "tiny U-Net", "tiny VAE"],
+)
 def test_the_library_finds_every_tensor_in_its_place(part, model, count, convert):
     model = model()
     names = original.original_names(part, model)
@@ -105,13 +114,24 @@ def test_the_library_finds_every_tensor_in_its_place(part, model, count, convert
 def test_names_that_everybody_knows():
     """As in the files of Stable Diffusion 1.5; the third is of the first level up, which has no attention."""
     unet, vae = (set(original.original_names(kind, big(kind)).values()) for kind in ("unet", "vae"))
-    for name in ("time_embed.0.weight", "input_blocks.3.0.op.weight", "output_blocks.2.1.conv.weight",
-                 "output_blocks.5.2.conv.bias", "middle_block.2.out_layers.3.bias", "out.2.weight",
-                 "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
-                 "input_blocks.4.0.skip_connection.bias"):
+    for name in (
+        "time_embed.0.weight",
+        "input_blocks.3.0.op.weight",
+        "output_blocks.2.1.conv.weight",
+        "output_blocks.5.2.conv.bias",
+        "middle_block.2.out_layers.3.bias",
+        "out.2.weight",
+        "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+        "input_blocks.4.0.skip_connection.bias",
+    ):
         assert UNET + name in unet
-    for name in ("encoder.down.0.downsample.conv.weight", "decoder.up.3.block.0.conv1.weight",
-                 "decoder.mid.attn_1.proj_out.weight", "encoder.mid.block_2.norm1.bias", "quant_conv.weight"):
+    for name in (
+        "encoder.down.0.downsample.conv.weight",
+        "decoder.up.3.block.0.conv1.weight",
+        "decoder.mid.attn_1.proj_out.weight",
+        "encoder.mid.block_2.norm1.bias",
+        "quant_conv.weight",
+    ):
         assert VAE + name in vae
 
 
@@ -125,14 +145,17 @@ def test_the_text_encoder_and_the_attention_of_the_vae(file):
 
 # ---------------------------------------------------------------- what is refused, what is taken
 
+
 @pytest.fixture
 def changed(file, tmp_path):
     """Write the file once more with `change` made to its {name: tensor}, and with other metadata if given."""
+
     def write(change=lambda named: None, name="changed.safetensors", **metadata):
         change(named := load_file(file))
         with safe_open(file, "pt") as opened:
             save_file(named, tmp_path / name, {**opened.metadata(), **metadata})
         return tmp_path / name
+
     return write
 
 
@@ -142,24 +165,34 @@ def refused(path, words, **options):
     assert words in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda named: named.pop(UNET + "out.2.bias"), f"it lacks {UNET}out.2.bias."),
-    (lambda named: named.pop(TEXT + "final_layer_norm.bias"), f"it lacks {TEXT}final_layer_norm.bias."),
-    (lambda named: named.update({VAE + "more": torch.zeros(2)}), f"it also has {VAE}more."),
-    (lambda named: named.update({"lora.up": torch.zeros(2)}), "it also has lora.up."),
-    (lambda named: named.update({UNET + "out.2.bias": torch.zeros(5)}), f"{UNET}out.2.bias (5,) (not (4,))"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda named: named.pop(UNET + "out.2.bias"), f"it lacks {UNET}out.2.bias."),
+        (lambda named: named.pop(TEXT + "final_layer_norm.bias"), f"it lacks {TEXT}final_layer_norm.bias."),
+        (lambda named: named.update({VAE + "more": torch.zeros(2)}), f"it also has {VAE}more."),
+        (lambda named: named.update({"lora.up": torch.zeros(2)}), "it also has lora.up."),
+        (lambda named: named.update({UNET + "out.2.bias": torch.zeros(5)}), f"{UNET}out.2.bias (5,) (not (4,))"),
+    ],
+)
 def test_tensors_must_be_those_of_the_configuration(changed, change, words):
     refused(changed(change), words)
 
 
 def test_what_other_programs_add_is_taken(changed, file):
     """The original's files hold the noise schedule, averaged weights and positions; some write matrices."""
+
     def as_others(named):
         for name in [name for name in named if ".mid.attn_1." in name and named[name].ndim == 4]:
             named[name] = named[name][:, :, 0, 0].contiguous()
-        named.update({"betas": torch.zeros(1000), "model_ema.decay": torch.zeros(1),
-                      TEXT + "embeddings.position_ids": torch.arange(models.TOKENS)[None]})
+        named.update(
+            {
+                "betas": torch.zeros(1000),
+                "model_ema.decay": torch.zeros(1),
+                TEXT + "embeddings.position_ids": torch.arange(models.TOKENS)[None],
+            }
+        )
+
     assert torch.equal(picture(models.load(changed(as_others), "cpu")), picture(models.load(file, "cpu")))
 
 
@@ -199,11 +232,14 @@ def test_a_file_writes_nothing_outside_and_brings_no_code(file, changed, tmp_pat
     refused(changed(edu_diffusion=json.dumps(evil)), "code from elsewhere, ['antigravity', 'Scheduler']")
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda own: own.pop("tokenizer/tokenizer_config.json"), "it lacks tokenizer/tokenizer_config.json"),
-    (lambda own: own.update({"unet/config.json": "{"}), "unet/config.json is not part of"),
-    (lambda own: own.update({"unet/config.json": 3}), "is not part of a valid Stable Diffusion"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda own: own.pop("tokenizer/tokenizer_config.json"), "it lacks tokenizer/tokenizer_config.json"),
+        (lambda own: own.update({"unet/config.json": "{"}), "unet/config.json is not part of"),
+        (lambda own: own.update({"unet/config.json": 3}), "is not part of a valid Stable Diffusion"),
+    ],
+)
 def test_a_broken_configuration_is_refused_by_the_file_s_name(file, changed, change, words):
     own = own_settings(file)
     change(own)
@@ -214,6 +250,7 @@ def test_a_broken_configuration_is_refused_by_the_file_s_name(file, changed, cha
 
 def test_a_pipeline_with_an_adapter_is_refused_and_the_old_file_stays(tmp_path):
     from peft import LoraConfig
+
     pipe, path = tiny.pipeline(), tmp_path / "old.safetensors"
     path.write_text("old")
     pipe.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q"]))

@@ -35,7 +35,7 @@ def test_aligned_attend(groups, pictures, heads, seed):
     x = random(groups * pictures, 9, 24, seed=seed + 5)
     got = steps.aligned_attend(attn, x, pictures)
     assert_close(got[::pictures], attn(x)[::pictures])
-    last, lead = x[-1:], x[-pictures:-pictures + 1]
+    last, lead = x[-1:], x[-pictures : -pictures + 1]
     q, k = (steps.adain(layer(last), layer(lead)) for layer in (attn.to_q, attn.to_k))
     k, v = torch.cat([attn.to_k(lead), k], 1), torch.cat([attn.to_v(lead), attn.to_v(last)], 1)
     q, k, v = (y.unflatten(2, (heads, -1)).transpose(1, 2) for y in (q, k, v))

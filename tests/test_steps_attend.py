@@ -83,15 +83,18 @@ def test_spatial_transformer(linear, B, size, layers):
     assert got.shape == h.shape
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"residual_connection": True}, "Attention has residual_connection = True; .* supports only False"),
-    ({"norm_num_groups": 2}, "group_norm = 'GroupNorm'"),
-    ({"qk_norm": "layer_norm"}, "norm_q = 'LayerNorm'"),
-    ({"rescale_output_factor": 2.0}, "rescale_output_factor = 2.0; .* supports only 1"),
-    ({"scale_qk": False}, "scale_qk = False"),
-    ({"spatial_norm_dim": 8}, "spatial_norm = 'SpatialNorm'"),
-    ({"cross_attention_norm": "layer_norm"}, "norm_cross = 'LayerNorm'"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"residual_connection": True}, "Attention has residual_connection = True; .* supports only False"),
+        ({"norm_num_groups": 2}, "group_norm = 'GroupNorm'"),
+        ({"qk_norm": "layer_norm"}, "norm_q = 'LayerNorm'"),
+        ({"rescale_output_factor": 2.0}, "rescale_output_factor = 2.0; .* supports only 1"),
+        ({"scale_qk": False}, "scale_qk = False"),
+        ({"spatial_norm_dim": 8}, "spatial_norm = 'SpatialNorm'"),
+        ({"cross_attention_norm": "layer_norm"}, "norm_cross = 'LayerNorm'"),
+    ],
+)
 def test_attention_with_more_to_it(settings, message):
     with pytest.raises(ValueError, match=message):
         steps.attend(built(Attention, 32, heads=2, dim_head=4, **settings), random(1, 4, 32))
@@ -106,13 +109,16 @@ def test_a_processor_of_its_own():
         steps.attend(built(Attention, 8, heads=2, dim_head=4, processor=Louder()), random(1, 4, 8))
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"only_cross_attention": True}, "only_cross_attention = True"),
-    ({"cross_attention_dim": None}, "attn2 = None"),
-    ({"norm_type": "ada_norm", "num_embeds_ada_norm": 5}, "norm_type = 'ada_norm'"),
-    ({"positional_embeddings": "sinusoidal", "num_positional_embeddings": 9}, "pos_embed = 'Sinusoidal"),
-    ({"attention_type": "gated"}, "fuser = 'GatedSelfAttentionDense'"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"only_cross_attention": True}, "only_cross_attention = True"),
+        ({"cross_attention_dim": None}, "attn2 = None"),
+        ({"norm_type": "ada_norm", "num_embeds_ada_norm": 5}, "norm_type = 'ada_norm'"),
+        ({"positional_embeddings": "sinusoidal", "num_positional_embeddings": 9}, "pos_embed = 'Sinusoidal"),
+        ({"attention_type": "gated"}, "fuser = 'GatedSelfAttentionDense'"),
+    ],
+)
 def test_transformer_blocks_with_more_or_less_to_them(settings, message):
     block = built(BasicTransformerBlock, 12, 3, 4, **{"cross_attention_dim": 12, **settings})
     with pytest.raises(ValueError, match=message):

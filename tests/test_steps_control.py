@@ -14,11 +14,22 @@ from edu_diffusion.steps import Control
 PROMPT = "a red cat"
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-THREE = {"sample_size": 8, "block_out_channels": (16, 32, 32), "norm_num_groups": 8, "cross_attention_dim": 24,
-         "attention_head_dim": 4, "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), "layers_per_block": 1}
-TWO = {**THREE, "block_out_channels": (16, 48), "down_block_types": THREE["down_block_types"][:2],
-       "up_block_types": THREE["up_block_types"][1:]}
+THREE = {
+    "sample_size": 8,
+    "block_out_channels": (16, 32, 32),
+    "norm_num_groups": 8,
+    "cross_attention_dim": 24,
+    "attention_head_dim": 4,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "layers_per_block": 1,
+}
+TWO = {
+    **THREE,
+    "block_out_channels": (16, 48),
+    "down_block_types": THREE["down_block_types"][:2],
+    "up_block_types": THREE["up_block_types"][1:],
+}
 
 
 def random(*shape, seed=0):
@@ -125,12 +136,18 @@ def test_at_the_start_the_loop_is_bit_identical(pipe, g):
     assert torch.equal(last(pipe, steps=3, guidance=g, control=Control(fresh, conditions())), without)
 
 
-@pytest.mark.parametrize("weight, start, end", [(1.0, 0.0, 1.0), (0.5, 0.0, 1.0), (1.0, 0.2, 1.0), (1.3, 0.0, 0.55),
-                                                (1.0, 0.4, 0.6)])
+@pytest.mark.parametrize(
+    "weight, start, end", [(1.0, 0.0, 1.0), (0.5, 0.0, 1.0), (1.0, 0.2, 1.0), (1.3, 0.0, 0.55), (1.0, 0.4, 0.6)]
+)
 @pytest.mark.parametrize("g", [1.0, 4.0])
 def test_the_loop_is_the_librarys(pipe, net, weight, start, end, g):
-    settings = {"num_inference_steps": 7, "guidance_scale": g, "controlnet_conditioning_scale": weight,
-                "control_guidance_start": start, "control_guidance_end": end}
+    settings = {
+        "num_inference_steps": 7,
+        "guidance_scale": g,
+        "controlnet_conditioning_scale": weight,
+        "control_guidance_start": start,
+        "control_guidance_end": end,
+    }
     want = vanilla(pipe, net, conditions(), [3], **settings)
     control = Control(net, conditions(), weight, start, end)
     assert_close(last(pipe, seed=3, steps=7, guidance=g, control=control), want, rtol=1e-4, atol=1e-4)
@@ -151,8 +168,9 @@ def test_a_condition_for_each_picture(pipe, net):
 def test_two_controls_are_added_up(pipe, net):
     other, two = trained(pipe.unet, seed=1), [conditions(), conditions(seed=4)]
     got = last(pipe, steps=4, control=[Control(net, two[0], 0.7), Control(other, two[1], 1.1)])
-    want = vanilla(pipe, [net, other], two, num_inference_steps=4, guidance_scale=steps.GUIDANCE,
-                   controlnet_conditioning_scale=[0.7, 1.1])
+    want = vanilla(
+        pipe, [net, other], two, num_inference_steps=4, guidance_scale=steps.GUIDANCE, controlnet_conditioning_scale=[0.7, 1.1]
+    )
     assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
@@ -187,27 +205,33 @@ def test_training_mode_is_left_as_it_was(pipe):
     assert torch.equal(a, b) and net.training and not pipe.unet.training
 
 
-@pytest.mark.parametrize("control, message", [
-    (lambda net: net, "control is ControlNetModel; it must be a Control"),
-    (lambda net: [net], "control is ControlNetModel; it must be a Control"),
-    (lambda net: Control(net, conditions()[0]), r"condition is \(3, 32, 32\); it must be a tensor \(1, 3, H, W\)"),
-    (lambda net: Control(net, conditions(3)), "one map for each of the 1 pictures"),
-    (lambda net: Control(net, conditions() * 2 - 1), r"must be within \[0, 1\]"),
-    (lambda net: Control(net, conditions(edge=64)), r"\[64, 64\] pixels; for this latent it must have \[32, 32\]"),
-    (lambda net: Control(net, conditions(), float("nan")), "weight is nan"),
-    (lambda net: Control(net, conditions(), 1.0, 0.5, 0.5), "0 <= start < end <= 1"),
-    (lambda net: Control(trained(UNet2DConditionModel(**TWO)), conditions()), "block_out_channels = .* another model"),
-    (lambda net: Control(torch.nn.Linear(1, 1), conditions()), "does not support Linear"),
-])
+@pytest.mark.parametrize(
+    "control, message",
+    [
+        (lambda net: net, "control is ControlNetModel; it must be a Control"),
+        (lambda net: [net], "control is ControlNetModel; it must be a Control"),
+        (lambda net: Control(net, conditions()[0]), r"condition is \(3, 32, 32\); it must be a tensor \(1, 3, H, W\)"),
+        (lambda net: Control(net, conditions(3)), "one map for each of the 1 pictures"),
+        (lambda net: Control(net, conditions() * 2 - 1), r"must be within \[0, 1\]"),
+        (lambda net: Control(net, conditions(edge=64)), r"\[64, 64\] pixels; for this latent it must have \[32, 32\]"),
+        (lambda net: Control(net, conditions(), float("nan")), "weight is nan"),
+        (lambda net: Control(net, conditions(), 1.0, 0.5, 0.5), "0 <= start < end <= 1"),
+        (lambda net: Control(trained(UNet2DConditionModel(**TWO)), conditions()), "block_out_channels = .* another model"),
+        (lambda net: Control(torch.nn.Linear(1, 1), conditions()), "does not support Linear"),
+    ],
+)
 def test_mistakes_are_sentences(pipe, net, control, message):
     with pytest.raises(ValueError, match=message):
         last(pipe, steps=2, control=control(net))
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"controlnet_conditioning_channel_order": "bgr"}, "channel_order = 'bgr'"),
-    ({"global_pool_conditions": True}, "global_pool_conditions = True"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"controlnet_conditioning_channel_order": "bgr"}, "channel_order = 'bgr'"),
+        ({"global_pool_conditions": True}, "global_pool_conditions = True"),
+    ],
+)
 def test_other_controlnets_are_refused(changes, message):
     settings = {name: value for name, value in TWO.items() if name not in ("sample_size", "up_block_types")}
     net = ControlNetModel(**settings, conditioning_embedding_out_channels=(16, 32, 64), **changes)

@@ -33,8 +33,11 @@ def test_clean_image(kind, shape, t):
     abar_t = scheduler.alphas_cumprod[t]
     want = scheduler.step(out, t, x_t).pred_original_sample
     assert_close(steps.to_x0(out, x_t, abar_t, kind), want)
-    one = {"epsilon": lambda: steps.predict_x0(x_t, out, abar_t),
-           "v_prediction": lambda: steps.x0_from_v(out, x_t, abar_t), "sample": lambda: out}
+    one = {
+        "epsilon": lambda: steps.predict_x0(x_t, out, abar_t),
+        "v_prediction": lambda: steps.x0_from_v(out, x_t, abar_t),
+        "sample": lambda: out,
+    }
     assert_close(one[kind](), want)
 
 
@@ -49,8 +52,11 @@ def test_noise(kind, shape, t):
     x_s, x_0 = scheduler.step(out, t, x_t, return_dict=False)
     want = (x_s - abar_s**0.5 * x_0) / (1 - abar_s) ** 0.5
     assert_close(steps.to_eps(out, x_t, abar_t, kind), want)
-    one = {"epsilon": lambda: out, "v_prediction": lambda: steps.eps_from_v(out, x_t, abar_t),
-           "sample": lambda: steps.eps_from_x0(out, x_t, abar_t)}
+    one = {
+        "epsilon": lambda: out,
+        "v_prediction": lambda: steps.eps_from_v(out, x_t, abar_t),
+        "sample": lambda: steps.eps_from_x0(out, x_t, abar_t),
+    }
     assert_close(one[kind](), want)
 
 

@@ -35,7 +35,7 @@ def pixels(count=1, height=32, width=32, seed=0):
 
 def spot(height=32, width=32):
     mask = torch.zeros(1, 1, height, width)
-    mask[..., height // 4:height // 2, width // 4:] = 1
+    mask[..., height // 4 : height // 2, width // 4 :] = 1
     return mask
 
 
@@ -59,8 +59,7 @@ def last(states):
 @pytest.mark.parametrize("strength, count, g", [(0.1, 20, 4.0), (0.35, 30, 1.0), (0.6, 7, 7.5), (1.0, 20, 4.0)])
 def test_img2img(pipe, strength, count, g):
     x, settings = pixels(), named(count, g)
-    got = last(steps.img2img(pipe, PROMPT, 2 * x - 1, strength=strength, negative="a dog", seed=3, steps=count,
-                             guidance=g))
+    got = last(steps.img2img(pipe, PROMPT, 2 * x - 1, strength=strength, negative="a dog", seed=3, steps=count, guidance=g))
     want = library(StableDiffusionImg2ImgPipeline, pipe, PROMPT, [3], image=x, strength=strength, **settings)
     assert_close(got, want)
 
@@ -69,10 +68,8 @@ def test_img2img(pipe, strength, count, g):
 @pytest.mark.parametrize("strength, count, g", [(0.1, 20, 4.0), (0.35, 30, 1.0), (0.6, 7, 7.5), (1.0, 20, 4.0)])
 def test_inpaint(pipe, strength, count, g):
     x, mask, settings = pixels(), spot(), named(count, g)
-    got = last(steps.inpaint(pipe, PROMPT, 2 * x - 1, mask, strength=strength, negative="a dog", seed=3,
-                             steps=count, guidance=g))
-    want = library(StableDiffusionInpaintPipeline, pipe, PROMPT, [3], image=x, mask_image=mask,
-                   strength=strength, **settings)
+    got = last(steps.inpaint(pipe, PROMPT, 2 * x - 1, mask, strength=strength, negative="a dog", seed=3, steps=count, guidance=g))
+    want = library(StableDiffusionInpaintPipeline, pipe, PROMPT, [3], image=x, mask_image=mask, strength=strength, **settings)
     assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
@@ -84,12 +81,19 @@ def test_the_shipped_base(base, strength, seed):
     x, prompt = (scenes.batch(1, seed=5).images + 1) / 2, "a dog face on a red background"
     given = {"strength": strength, "seed": seed}
     got = last(steps.img2img(base, prompt, 2 * x - 1, **given))
-    want = library(StableDiffusionImg2ImgPipeline, base, prompt, [seed], image=x, strength=strength,
-                   **named(negative=""))
+    want = library(StableDiffusionImg2ImgPipeline, base, prompt, [seed], image=x, strength=strength, **named(negative=""))
     assert_close(got, want, rtol=1e-4, atol=1e-4)
     got = last(steps.inpaint(base, prompt, 2 * x - 1, spot(64, 64), **given))
-    want = library(StableDiffusionInpaintPipeline, base, prompt, [seed], image=x, mask_image=spot(64, 64),
-                   strength=strength, **named(negative=""))
+    want = library(
+        StableDiffusionInpaintPipeline,
+        base,
+        prompt,
+        [seed],
+        image=x,
+        mask_image=spot(64, 64),
+        strength=strength,
+        **named(negative=""),
+    )
     assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
@@ -98,8 +102,18 @@ def test_the_shipped_base_on_a_grown_canvas(base):
     x = pixels(height=64, width=64)
     canvas, mask = steps.expand_canvas(x, left=16, right=16)
     got = last(steps.inpaint(base, "a cat face", 2 * canvas - 1, mask, seed=2, steps=6))
-    want = library(StableDiffusionInpaintPipeline, base, "a cat face", [2], image=canvas, mask_image=mask,
-                   height=64, width=96, strength=1.0, **named(6, negative=""))
+    want = library(
+        StableDiffusionInpaintPipeline,
+        base,
+        "a cat face",
+        [2],
+        image=canvas,
+        mask_image=mask,
+        height=64,
+        width=96,
+        strength=1.0,
+        **named(6, negative=""),
+    )
     assert got.shape[2] * 3 == got.shape[3] * 2
     assert_close(got, want, rtol=1e-4, atol=1e-4)
 
@@ -112,8 +126,7 @@ def test_other_schedulers(pipe, kind, spacing):
     given = {"strength": 0.6, "seed": 1, "steps": 6}
     for got, theirs, more in [
         (steps.img2img(pipe, PROMPT, 2 * x - 1, **given), StableDiffusionImg2ImgPipeline, {}),
-        (steps.inpaint(pipe, PROMPT, 2 * x - 1, mask, **given), StableDiffusionInpaintPipeline,
-         {"mask_image": mask}),
+        (steps.inpaint(pipe, PROMPT, 2 * x - 1, mask, **given), StableDiffusionInpaintPipeline, {"mask_image": mask}),
     ]:
         want = library(theirs, pipe, PROMPT, [1], image=x, strength=0.6, **named(6, negative=""), **more)
         assert_close(last(got), want, rtol=1e-4, atol=1e-4)
@@ -122,8 +135,7 @@ def test_other_schedulers(pipe, kind, spacing):
 def test_a_batch_and_its_pictures_alone(pipe):
     prompts, x = ["red cat", "blue dog"], pixels(2)
     got = last(steps.img2img(pipe, prompts, 2 * x - 1, strength=0.5, seed=7, steps=6))
-    want = library(StableDiffusionImg2ImgPipeline, pipe, prompts, [7, 8], image=x, strength=0.5,
-                   **named(6, negative=["", ""]))
+    want = library(StableDiffusionImg2ImgPipeline, pipe, prompts, [7, 8], image=x, strength=0.5, **named(6, negative=["", ""]))
     assert_close(got, want)
     alone = last(steps.img2img(pipe, "blue dog", 2 * x[1:] - 1, strength=0.5, seed=8, steps=6))
     assert_close(got[1:], alone, rtol=0, atol=1e-4)
@@ -216,8 +228,9 @@ def test_blend(pipe, seed):
     got = steps.blend(known, drawn, mask)
     assert torch.equal(got[..., :3], known[..., :3]) and torch.equal(got[..., 3:], drawn[..., 3:])
     x, m = pixels(seed=seed), spot()
-    want = library(StableDiffusionInpaintPipeline, pipe, PROMPT, [seed], image=x, mask_image=m, strength=0.5,
-                   **named(2, negative=""))
+    want = library(
+        StableDiffusionInpaintPipeline, pipe, PROMPT, [seed], image=x, mask_image=m, strength=0.5, **named(2, negative="")
+    )
     *_, state = steps.inpaint(pipe, PROMPT, 2 * x - 1, m, strength=0.5, seed=seed, steps=2)
     eps = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(seed))
     assert_close(steps.blend(steps.encode(pipe, 2 * x - 1, eps), state.z_0, steps.latent_mask(m, 4)), want)
@@ -285,24 +298,39 @@ def test_a_strength_that_cannot_be(pipe, strength):
         next(steps.img2img(pipe, PROMPT, 2 * pixels() - 1, strength=strength))
 
 
-@pytest.mark.parametrize("x, words", [
-    (None, "NoneType"), (torch.zeros(3, 32, 32), r"\(3, 32, 32\)"), (torch.zeros(1, 1, 32, 32), "3, H, W"),
-    (torch.zeros(3, 3, 32, 32), r"\(2, 3, H, W\)"), (torch.zeros(1, 3, 30, 32), "30 x 32.*multiples of 4"),
-    (torch.full((1, 3, 32, 32), 255.0), r"from 255 to 255; a picture must be in \[-1, 1\]"),
-    (torch.full((1, 3, 32, 32), float("nan")), "nan"),
-])
+@pytest.mark.parametrize(
+    "x, words",
+    [
+        (None, "NoneType"),
+        (torch.zeros(3, 32, 32), r"\(3, 32, 32\)"),
+        (torch.zeros(1, 1, 32, 32), "3, H, W"),
+        (torch.zeros(3, 3, 32, 32), r"\(2, 3, H, W\)"),
+        (torch.zeros(1, 3, 30, 32), "30 x 32.*multiples of 4"),
+        (torch.full((1, 3, 32, 32), 255.0), r"from 255 to 255; a picture must be in \[-1, 1\]"),
+        (torch.full((1, 3, 32, 32), float("nan")), "nan"),
+    ],
+)
 def test_what_is_no_picture(pipe, x, words):
-    for run in (steps.img2img(pipe, [PROMPT] * 2, x), steps.inpaint(pipe, [PROMPT] * 2, x, spot()),
-                steps.invert(pipe, [PROMPT] * 2, x)):
+    for run in (
+        steps.img2img(pipe, [PROMPT] * 2, x),
+        steps.inpaint(pipe, [PROMPT] * 2, x, spot()),
+        steps.invert(pipe, [PROMPT] * 2, x),
+    ):
         with pytest.raises(ValueError, match=words):
             next(run)
 
 
-@pytest.mark.parametrize("mask, words", [
-    (None, "mask is"), (torch.ones(32, 32), r"mask is \(32, 32\)"), (torch.ones(1, 3, 32, 32), r"1, 1, 32, 32"),
-    (torch.ones(1, 1, 64, 64), "64, 64"), (torch.ones(2, 1, 32, 32), "one for each"),
-    (torch.zeros(1, 1, 32, 32), "marks no cell.*4 pixels"),
-])
+@pytest.mark.parametrize(
+    "mask, words",
+    [
+        (None, "mask is"),
+        (torch.ones(32, 32), r"mask is \(32, 32\)"),
+        (torch.ones(1, 3, 32, 32), r"1, 1, 32, 32"),
+        (torch.ones(1, 1, 64, 64), "64, 64"),
+        (torch.ones(2, 1, 32, 32), "one for each"),
+        (torch.zeros(1, 1, 32, 32), "marks no cell.*4 pixels"),
+    ],
+)
 def test_what_is_no_mask(pipe, mask, words):
     with pytest.raises(ValueError, match=words):
         next(steps.inpaint(pipe, PROMPT, 2 * pixels() - 1, mask))

@@ -165,7 +165,8 @@ SAMPLERS = [
     (steps.euler_step, EulerDiscreteScheduler, "leading"),
     (steps.heun_step, HeunDiscreteScheduler, "leading"),
     (steps.euler_ancestral_step, EulerAncestralDiscreteScheduler, "leading"),
-    (steps.ddpm_step, DDPMScheduler, "leading"), (steps.ddpm_step, DDPMScheduler, "trailing"),
+    (steps.ddpm_step, DDPMScheduler, "leading"),
+    (steps.ddpm_step, DDPMScheduler, "trailing"),
     (steps.dpmpp_2m_step, DPMSolverMultistepScheduler, "trailing"),
 ]
 
@@ -179,8 +180,7 @@ def test_other_samplers(pipe, step, scheduler, spacing, kind):
     got = last(pipe, [PROMPT, "a blue dog"], **settings)
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
     assert_close(got, last(pipe, [PROMPT, "a blue dog"], **settings))  # whichever lends its settings
-    want = vanilla(pipe, [PROMPT, "a blue dog"], [3, 4], negative_prompt=["a dog"] * 2, guidance_scale=3.0,
-                   num_inference_steps=3)
+    want = vanilla(pipe, [PROMPT, "a blue dog"], [3, 4], negative_prompt=["a dog"] * 2, guidance_scale=3.0, num_inference_steps=3)
     assert_close(got, want, rtol=1e-3, atol=1e-3)
 
 
@@ -198,8 +198,14 @@ def test_guidance_that_stops_on_the_way(pipe):
             return {"prompt_embeds": tensors["prompt_embeds"].chunk(2)[-1]}
         return {}
 
-    want = vanilla(pipe, PROMPT, num_inference_steps=4, guidance_scale=steps.GUIDANCE, callback_on_step_end=stop,
-                   callback_on_step_end_tensor_inputs=["prompt_embeds"])
+    want = vanilla(
+        pipe,
+        PROMPT,
+        num_inference_steps=4,
+        guidance_scale=steps.GUIDANCE,
+        callback_on_step_end=stop,
+        callback_on_step_end_tensor_inputs=["prompt_embeds"],
+    )
     assert_close(last(pipe, PROMPT, steps=4, interval=(700, 999)), want)
 
 
@@ -231,12 +237,15 @@ def test_own_step_may_not_change_what_was_yielded(pipe):
     assert_close(states[1].z_s, states[0].z_t / 4)
 
 
-@pytest.mark.parametrize("result, message", [
-    (None, r"step returned NoneType; it must return a tensor like its x_t: \(1, 4, 8, 8\), torch.float32"),
-    (torch.zeros(1, 4, 8), r"step returned \(1, 4, 8\), torch.float32"),
-    (torch.zeros(1, 4, 8, 8).double(), "torch.float64; it must return"),
-    (torch.full((1, 4, 8, 8), torch.nan), r"Step 1 \(t = 999\) gave NaN or infinite numbers"),
-])
+@pytest.mark.parametrize(
+    "result, message",
+    [
+        (None, r"step returned NoneType; it must return a tensor like its x_t: \(1, 4, 8, 8\), torch.float32"),
+        (torch.zeros(1, 4, 8), r"step returned \(1, 4, 8\), torch.float32"),
+        (torch.zeros(1, 4, 8, 8).double(), "torch.float64; it must return"),
+        (torch.full((1, 4, 8, 8), torch.nan), r"Step 1 \(t = 999\) gave NaN or infinite numbers"),
+    ],
+)
 def test_own_step_with_a_wrong_result(pipe, result, message):
     with pytest.raises(ValueError, match=message):
         next(steps.generate(pipe, PROMPT, step=lambda *_: result))
@@ -245,33 +254,34 @@ def test_own_step_with_a_wrong_result(pipe, result, message):
 def test_stops_at_the_first_latent_that_is_not_finite(pipe):
     seen = []
     with pytest.raises(ValueError, match=r"^Step 3 \(t = 599\) gave .*lower the guidance"):
-        for state in steps.generate(
-            pipe, PROMPT, steps=5, step=lambda x, *_: x * (torch.inf if len(seen) == 2 else 1)
-        ):
+        for state in steps.generate(pipe, PROMPT, steps=5, step=lambda x, *_: x * (torch.inf if len(seen) == 2 else 1)):
             seen.append(state.i)
     assert seen == [0, 1]
 
 
-@pytest.mark.parametrize("wrong, message", [
-    ({"steps": 0}, "steps is 0; it must be a whole number from 1 to 1000"),
-    ({"steps": 1001}, "steps is 1001"),
-    ({"steps": 2.5}, "steps is 2.5"),
-    ({"guidance": float("nan")}, "guidance is nan; it must be a finite number"),
-    ({"guidance": float("inf")}, "guidance is inf"),
-    ({"guidance": "4"}, "guidance is '4'"),
-    ({"seed": -1}, "seed is -1; it must be a whole number from 0"),
-    ({"seed": 1.0}, "seed is 1.0"),
-    ({"seed": 2**63}, "seed is 9223372036854775808"),
-    ({"prompt": 3}, "prompt is 3; it must be a string, or a list"),
-    ({"prompt": []}, r"prompt is \[\]"),
-    ({"prompt": ["a", None]}, "prompt is"),
-    ({"negative": None}, "negative is None"),
-    ({"negative": ["a", "b"]}, "There are 1 prompts and 2 negative prompts"),
-    ({"step": 3}, "step is 3; it must be a function"),
-    ({"step": lambda x, eps, a, b, c: x}, "step has the argument 'c'; after x_t, eps, abar_t, abar_s it may take only"),
-    ({"interval": (800, 200)}, r"interval is \(800, 200\); it must be two timesteps, the lower first"),
-    ({"interval": 500}, "interval is 500"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"steps": 0}, "steps is 0; it must be a whole number from 1 to 1000"),
+        ({"steps": 1001}, "steps is 1001"),
+        ({"steps": 2.5}, "steps is 2.5"),
+        ({"guidance": float("nan")}, "guidance is nan; it must be a finite number"),
+        ({"guidance": float("inf")}, "guidance is inf"),
+        ({"guidance": "4"}, "guidance is '4'"),
+        ({"seed": -1}, "seed is -1; it must be a whole number from 0"),
+        ({"seed": 1.0}, "seed is 1.0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"prompt": 3}, "prompt is 3; it must be a string, or a list"),
+        ({"prompt": []}, r"prompt is \[\]"),
+        ({"prompt": ["a", None]}, "prompt is"),
+        ({"negative": None}, "negative is None"),
+        ({"negative": ["a", "b"]}, "There are 1 prompts and 2 negative prompts"),
+        ({"step": 3}, "step is 3; it must be a function"),
+        ({"step": lambda x, eps, a, b, c: x}, "step has the argument 'c'; after x_t, eps, abar_t, abar_s it may take only"),
+        ({"interval": (800, 200)}, r"interval is \(800, 200\); it must be two timesteps, the lower first"),
+        ({"interval": 500}, "interval is 500"),
+    ],
+)
 def test_wrong_arguments(pipe, wrong, message):
     with pytest.raises(ValueError, match=message):
         next(steps.generate(pipe, **{"prompt": PROMPT, **wrong}))
@@ -282,11 +292,14 @@ def test_numbers_from_numpy_are_numbers(pipe):
     assert_close(a, last(pipe, PROMPT, seed=3, steps=2, guidance=4))
 
 
-@pytest.mark.parametrize("scheduler, message", [
-    (tiny.scheduler(clip_sample=True), "DDIMScheduler clips its predictions"),
-    (tiny.scheduler(thresholding=True), "DDIMScheduler clips its predictions"),
-    (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler has no alphas_cumprod"),
-])
+@pytest.mark.parametrize(
+    "scheduler, message",
+    [
+        (tiny.scheduler(clip_sample=True), "DDIMScheduler clips its predictions"),
+        (tiny.scheduler(thresholding=True), "DDIMScheduler clips its predictions"),
+        (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler has no alphas_cumprod"),
+    ],
+)
 def test_schedulers_that_are_not_plain_ddim(pipe, scheduler, message):
     pipe.scheduler = scheduler
     with pytest.raises(ValueError, match=message):

@@ -17,8 +17,7 @@ def networks(width=10, seed=0, dtype=torch.float64):
     """{width: (for the keys, for the values)} with random weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return {width: tuple(nn.Sequential(nn.Linear(width, 7), nn.Tanh(), nn.Linear(7, width)).to(dtype)
-                             for _ in range(2))}
+        return {width: tuple(nn.Sequential(nn.Linear(width, 7), nn.Tanh(), nn.Linear(7, width)).to(dtype) for _ in range(2))}
 
 
 class Before(nn.Module):

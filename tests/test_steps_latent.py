@@ -6,9 +6,7 @@ from torch.testing import assert_close
 
 from edu_diffusion import steps
 
-CASES = pytest.mark.parametrize(
-    "shape, seed, spread", [((1, 8, 8, 8), 0, 1), ((3, 8, 16, 12), 1, 1), ((2, 8, 4, 4), 2, 40)]
-)
+CASES = pytest.mark.parametrize("shape, seed, spread", [((1, 8, 8, 8), 0, 1), ((3, 8, 16, 12), 1, 1), ((2, 8, 4, 4), 2, 40)])
 
 
 def encoded(shape, seed, spread):

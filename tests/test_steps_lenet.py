@@ -24,8 +24,18 @@ def plain():
     """Today's form, written down once more."""
     return nn.Sequential(
         nn.Upsample((32, 32), mode="bilinear"),
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+        nn.Conv2d(1, 6, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
     ).double()
 
 
@@ -45,8 +55,21 @@ def dense_1998(net):
     four = nn.AvgPool2d(2, divisor_override=1)
     return nn.Sequential(
         nn.Upsample((32, 32), mode="bilinear"),
-        net["C1"], Squash(), four, net["S2"], Squash(), C3, Squash(), four, net["S4"], Squash(),
-        nn.Flatten(), net["C5"], Squash(), net["F6"], Squash(),
+        net["C1"],
+        Squash(),
+        four,
+        net["S2"],
+        Squash(),
+        C3,
+        Squash(),
+        four,
+        net["S4"],
+        Squash(),
+        nn.Flatten(),
+        net["C5"],
+        Squash(),
+        net["F6"],
+        Squash(),
     ).double()
 
 
@@ -79,8 +102,7 @@ def test_parameters_counted():
     assert parameters(then) == 60_000
     layers = {"C1": 156, "S2": 12, "C3": 1516, "S4": 32, "C5": 48120, "F6": 10164}  # as in the paper
     assert {name: parameters(layer) for name, layer in then.items()} == layers
-    assert [parameters(now.get_submodule(name)) for name in ("C1", "C3", "C5", "F6", "out")] == [
-        156, 2416, 48120, 10164, 850]
+    assert [parameters(now.get_submodule(name)) for name in ("C1", "C3", "C5", "F6", "out")] == [156, 2416, 48120, 10164, 850]
 
 
 def test_what_c3_sees():
@@ -98,9 +120,9 @@ def test_codes_are_fixed_and_far_apart():
     assert (places + 84 * torch.eye(10)).min() > 20
 
 
-@pytest.mark.parametrize("build, read", [
-    (steps.build_lenet, steps.lenet_forward), (steps.build_lenet_1998, lambda net, x: -steps.lenet_1998(net, x)),
-])
+@pytest.mark.parametrize(
+    "build, read", [(steps.build_lenet, steps.lenet_forward), (steps.build_lenet_1998, lambda net, x: -steps.lenet_1998(net, x))]
+)
 def test_it_learns(build, read):
     """Sixty steps are enough to tell ten random pictures apart, each with noise on it."""
     torch.manual_seed(0)

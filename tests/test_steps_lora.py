@@ -83,9 +83,13 @@ def two_adapters():
 def test_lora_merge():
     pipe = two_adapters()
     parts = {name: part for name, part in pipe.unet.named_modules() if hasattr(part, "lora_A")}
-    merged = {name: steps.lora_merge(part.base_layer.weight.detach().clone(), *(
-        (part.lora_A[n].weight, part.lora_B[n].weight, 2 * part.r[n], w) for n, w in (("one", 0.5), ("two", 1.5))))
-        for name, part in parts.items()}
+    merged = {
+        name: steps.lora_merge(
+            part.base_layer.weight.detach().clone(),
+            *((part.lora_A[n].weight, part.lora_B[n].weight, 2 * part.r[n], w) for n, w in (("one", 0.5), ("two", 1.5))),
+        )
+        for name, part in parts.items()
+    }
     pipe.set_adapters(["one", "two"], [0.5, 1.5])
     pipe.fuse_lora(components=["unet"])
     assert {part.weight.ndim for part in parts.values()} == {2, 4}  # linear layers, and convolutions

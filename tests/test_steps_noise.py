@@ -54,7 +54,9 @@ def test_linear_and_sigmoid(T, start, end):
 
 
 SCHEDULES = {
-    "linear": steps.linear_betas, "scaled_linear": steps.scaled_linear_betas, "cosine": steps.cosine_betas,
+    "linear": steps.linear_betas,
+    "scaled_linear": steps.scaled_linear_betas,
+    "cosine": steps.cosine_betas,
     "sigmoid": steps.sigmoid_betas,
     "zero_terminal": lambda T: steps.zero_terminal_snr(steps.scaled_linear_betas(T)),
 }

@@ -34,8 +34,14 @@ def test_pipeline(count):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         unet = UNet2DModel(
-            sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(8, 8),
-            norm_num_groups=4, down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+            sample_size=8,
+            in_channels=1,
+            out_channels=1,
+            layers_per_block=1,
+            block_out_channels=(8, 8),
+            norm_num_groups=4,
+            down_block_types=("DownBlock2D",) * 2,
+            up_block_types=("UpBlock2D",) * 2,
         ).eval()
     pipe = DDPMPipeline(unet, DDPMScheduler(clip_sample=False, timestep_spacing="trailing"))
     pipe.set_progress_bar_config(disable=True)
@@ -104,9 +110,9 @@ def test_memory_begins_anew_with_every_run():
     assert_close(run(steps.dpmpp_2m_step)[-1].x_s, run(steps.dpmpp_2m_step)[-1].x_s, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("step, calls", [
-    (steps.ddim_step, 4), (steps.dpmpp_2m_step, 4), (steps.ddpm_step, 4), (steps.heun_step, 7),
-])
+@pytest.mark.parametrize(
+    "step, calls", [(steps.ddim_step, 4), (steps.dpmpp_2m_step, 4), (steps.ddpm_step, 4), (steps.heun_step, 7)]
+)
 def test_how_often_the_model_is_asked(step, calls):
     """Heun's asks twice, but once in the last step, at whose end there is no noise to predict."""
     seen = []
@@ -126,18 +132,21 @@ def test_levels_of_ones_own():
     assert [(s.t, s.s) for s in states] == [("a", "b"), ("b", "c")]
 
 
-@pytest.mark.parametrize("wrong, message", [
-    ({"levels": LEVELS[::-1]}, "from the noisiest to the cleanest"),
-    ({"levels": LEVELS[:1]}, "at least two pairs"),
-    ({"step": 3}, "step is 3; it must be a function"),
-    ({"step": lambda x, eps, a, b, eta: x}, "step has the argument 'eta'; .* it may take only noise, previous and model"),
-    ({"step": lambda *_: None}, "step returned NoneType; it must return a tensor like its x_t"),
-    ({"step": lambda x, *_: x[:1]}, r"step returned \(1, 1, 4, 4\), torch.float32"),
-    ({"step": lambda x, *_: x / 0}, r"Step 1 \(t = 999\) gave NaN or infinite numbers"),
-    ({"model": lambda x, t: (x,)}, "model returned tuple; it must return a tensor like its x_t"),
-    ({"model": lambda x, t: x.double()}, "model returned .* torch.float64"),
-    ({"model": lambda x, t: x if t == 999 else None, "step": steps.heun_step}, "model returned NoneType"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"levels": LEVELS[::-1]}, "from the noisiest to the cleanest"),
+        ({"levels": LEVELS[:1]}, "at least two pairs"),
+        ({"step": 3}, "step is 3; it must be a function"),
+        ({"step": lambda x, eps, a, b, eta: x}, "step has the argument 'eta'; .* it may take only noise, previous and model"),
+        ({"step": lambda *_: None}, "step returned NoneType; it must return a tensor like its x_t"),
+        ({"step": lambda x, *_: x[:1]}, r"step returned \(1, 1, 4, 4\), torch.float32"),
+        ({"step": lambda x, *_: x / 0}, r"Step 1 \(t = 999\) gave NaN or infinite numbers"),
+        ({"model": lambda x, t: (x,)}, "model returned tuple; it must return a tensor like its x_t"),
+        ({"model": lambda x, t: x.double()}, "model returned .* torch.float64"),
+        ({"model": lambda x, t: x if t == 999 else None, "step": steps.heun_step}, "model returned NoneType"),
+    ],
+)
 def test_wrong_arguments(wrong, message):
     with pytest.raises(ValueError, match=message):
         run(**wrong)

@@ -55,7 +55,7 @@ def theirs(scheduler, count, x_T, of_y):
 
 def paths(step, scheduler, count, kind, levels=None, of_y=True):
     """Both, from the same noise, at the levels of trailing spacing or those given."""
-    x_T, = pictures(dtype=torch.float32)
+    (x_T,) = pictures(dtype=torch.float32)
     levels = levels or steps.spaced_levels(ABAR, count)
     return ours(step, levels, kind, x_T), theirs(scheduler, count, x_T, of_y)
 
@@ -103,9 +103,7 @@ def test_dpmpp_2m(kind, count):
 @pytest.mark.parametrize("lower", [True, False])
 def test_dpmpp_2m_that_ends_with_a_little_noise(count, lower):
     """The library's lower_order_final is our previous=None in the last of fewer than 15 steps."""
-    scheduler = diffusers.DPMSolverMultistepScheduler(
-        **TRAILING, final_sigmas_type="sigma_min", lower_order_final=lower
-    )
+    scheduler = diffusers.DPMSolverMultistepScheduler(**TRAILING, final_sigmas_type="sigma_min", lower_order_final=lower)
     levels = [*steps.spaced_levels(ABAR, count)[:-1], (0, ABAR[0].item())]
 
     def step(x_t, eps, abar_t, abar_s, previous):
@@ -116,9 +114,7 @@ def test_dpmpp_2m_that_ends_with_a_little_noise(count, lower):
     assert_close(got, want, **CLOSE)
 
 
-@pytest.mark.parametrize("step, name", [
-    (steps.euler_step, "EulerDiscreteScheduler"), (steps.heun_step, "HeunDiscreteScheduler"),
-])
+@pytest.mark.parametrize("step, name", [(steps.euler_step, "EulerDiscreteScheduler"), (steps.heun_step, "HeunDiscreteScheduler")])
 def test_levels_between_the_models_own(step, name):
     """Karras's spacing, where t is not whole: the path is still the library's."""
     scheduler = getattr(diffusers, name)(**SETTINGS, use_karras_sigmas=True, timestep_spacing="linspace")
@@ -133,8 +129,7 @@ def test_levels_between_the_models_own(step, name):
 def test_ddpm(kind, count, variance):
     """With "leading" and offset 0 the last level is 0, where the library adds no noise either."""
     scheduler = diffusers.DDPMScheduler(
-        **SETTINGS, prediction_type=kind, clip_sample=False, variance_type=variance,
-        timestep_spacing="leading",
+        **SETTINGS, prediction_type=kind, clip_sample=False, variance_type=variance, timestep_spacing="leading"
     )
     step = partial(steps.ddpm_step, variance=variance)
     levels = steps.spaced_levels(ABAR, count, "leading")
@@ -162,38 +157,44 @@ def test_ddpm_with_an_unknown_variance():
 def test_two_steps_with_two_names_each(abar_t, abar_s):
     x_t, eps, noise = pictures(3)
     assert_close(steps.euler_step(x_t, eps, abar_t, abar_s), steps.ddim_step(x_t, eps, abar_t, abar_s))
-    assert_close(steps.euler_ancestral_step(x_t, eps, abar_t, abar_s, noise),
-                 steps.ddpm_step(x_t, eps, abar_t, abar_s, noise))
+    assert_close(steps.euler_ancestral_step(x_t, eps, abar_t, abar_s, noise), steps.ddpm_step(x_t, eps, abar_t, abar_s, noise))
 
 
-@pytest.mark.parametrize("step, extra", [
-    (steps.euler_step, []), (steps.euler_ancestral_step, pictures(seed=1)),
-    (steps.ddpm_step, pictures(seed=1)), (partial(steps.ddpm_step, variance="fixed_large"), pictures(seed=1)),
-])
+@pytest.mark.parametrize(
+    "step, extra",
+    [
+        (steps.euler_step, []),
+        (steps.euler_ancestral_step, pictures(seed=1)),
+        (steps.ddpm_step, pictures(seed=1)),
+        (partial(steps.ddpm_step, variance="fixed_large"), pictures(seed=1)),
+    ],
+)
 def test_one_level_for_each_picture(step, extra):
     """Two pictures, four columns: a level must belong to its picture."""
     x_t, eps = pictures(2)
     abar_t, abar_s = torch.tensor([0.1, 0.4]).double(), torch.tensor([0.3, 1.0]).double()
-    alone = [step(x_t[i : i + 1], eps[i : i + 1], abar_t[i], abar_s[i], *(n[i : i + 1] for n in extra))
-             for i in range(2)]
+    alone = [step(x_t[i : i + 1], eps[i : i + 1], abar_t[i], abar_s[i], *(n[i : i + 1] for n in extra)) for i in range(2)]
     assert_close(step(x_t, eps, abar_t, abar_s, *extra), torch.cat(alone))
 
 
 ALL = {
-    "ddim": steps.ddim_step, "euler": steps.euler_step, "heun": steps.heun_step,
-    "dpmpp_2m": steps.dpmpp_2m_step, "ddpm": steps.ddpm_step,
+    "ddim": steps.ddim_step,
+    "euler": steps.euler_step,
+    "heun": steps.heun_step,
+    "dpmpp_2m": steps.dpmpp_2m_step,
+    "ddpm": steps.ddpm_step,
     "ddpm_large": partial(steps.ddpm_step, variance="fixed_large"),
     "euler_ancestral": steps.euler_ancestral_step,
 }
 
 
-@pytest.mark.parametrize("name, results", [
-    ("ddim", 1), ("euler", 1), ("heun", 1), ("dpmpp_2m", 1),
-    ("ddpm", 3), ("ddpm_large", 3), ("euler_ancestral", 3),
-])
+@pytest.mark.parametrize(
+    "name, results",
+    [("ddim", 1), ("euler", 1), ("heun", 1), ("dpmpp_2m", 1), ("ddpm", 3), ("ddpm_large", 3), ("euler_ancestral", 3)],
+)
 def test_which_samplers_add_noise(name, results):
     """Counted: from one x_T, with three seeds for what is drawn on the way."""
-    x_T, = pictures()
+    (x_T,) = pictures()
     found, untouched = [], []
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
@@ -224,7 +225,7 @@ def exact_end(x_T, abar_T, abar_s):
 def error(step, count):
     """How far a sampler ends from where the exact path does; its levels have equal ratios of sigma."""
     abars = steps.abar_from_sigma(torch.logspace(1, -1.5, count + 1, dtype=torch.float64)).tolist()
-    x_T, = pictures()
+    (x_T,) = pictures()
     *_, last = steps.sample(exact_eps, x_T, [(a, a) for a in abars], step)
     return (last.x_s - exact_end(x_T, abars[0], abars[-1])).abs().max().item()
 
@@ -239,7 +240,7 @@ def test_order(name, order):
 
 def test_noise_keeps_the_variance():
     """Ancestral samplers do not follow the path; in many steps they end with the right mean and spread."""
-    x_T, = pictures(shape=(20_000, 1, 1, 1))
+    (x_T,) = pictures(shape=(20_000, 1, 1, 1))
     levels = [(a, a) for a in steps.abar_from_sigma(torch.logspace(1.5, -2, 201).double()).tolist()]
     *_, last = steps.sample(exact_eps, x_T, levels, steps.ddpm_step, torch.Generator().manual_seed(0))
     assert last.x_s.mean() == pytest.approx(MEAN, abs=0.02)

@@ -17,8 +17,11 @@ from edu_diffusion import steps
 
 BASE = Path(edu_diffusion.__file__).parent / "checkpoints" / "base"
 NARROW = {
-    "sample_size": 16, "block_out_channels": (16, 32, 32, 32), "norm_num_groups": 8,
-    "cross_attention_dim": 24, "attention_head_dim": 4,
+    "sample_size": 16,
+    "block_out_channels": (16, 32, 32, 32),
+    "norm_num_groups": 8,
+    "cross_attention_dim": 24,
+    "attention_head_dim": 4,
 }  # types of blocks, and layers in each, are the defaults: those of Stable Diffusion 1.5
 
 
@@ -77,12 +80,15 @@ def test_resnet_block(channels, out, shape, seed, width):
     assert_close(steps.resnet_block(block, h, temb), block(h, temb))
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"up": True}, "ResnetBlock2D has up = True"),
-    ({"down": True}, "ResnetBlock2D has down = True"),
-    ({"skip_time_act": True}, "skip_time_act = True"),
-    ({"non_linearity": "gelu"}, "nonlinearity = 'GELU'; .* supports only 'SiLU'"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"up": True}, "ResnetBlock2D has up = True"),
+        ({"down": True}, "ResnetBlock2D has down = True"),
+        ({"skip_time_act": True}, "skip_time_act = True"),
+        ({"non_linearity": "gelu"}, "nonlinearity = 'GELU'; .* supports only 'SiLU'"),
+    ],
+)
 def test_resnet_blocks_with_more_to_them(changes, message):
     block = built(ResnetBlock2D, in_channels=8, groups=4, temb_channels=12, **changes)
     with pytest.raises(ValueError, match=message):
@@ -130,21 +136,26 @@ def test_up_block(unet, level, own, size, larger):
 
 @twin("unet_forward")
 @torch.no_grad()
-@pytest.mark.parametrize("changes", [
-    {},
-    {"use_linear_projection": True, "layers_per_block": 1},
-    {"layers_per_block": (1, 2, 1, 3), "transformer_layers_per_block": 2, "attention_head_dim": (2, 4, 8, 4)},
-    {"flip_sin_to_cos": False, "freq_shift": 1, "act_fn": "swish", "conv_in_kernel": 5, "in_channels": 9},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"use_linear_projection": True, "layers_per_block": 1},
+        {"layers_per_block": (1, 2, 1, 3), "transformer_layers_per_block": 2, "attention_head_dim": (2, 4, 8, 4)},
+        {"flip_sin_to_cos": False, "freq_shift": 1, "act_fn": "swish", "conv_in_kernel": 5, "in_channels": 9},
+    ],
+)
 def test_unet_forward(changes):
     unet = narrow(**changes)
-    for seed, (B, size, t) in enumerate([
-        (1, (16, 16), 999),
-        (3, (8, 24), torch.tensor([0, 1, 500])),
-        (2, (12, 10), torch.tensor([7])),  # halves of odd numbers on the way
-        (2, (16, 16), 0.25),
-        (1, (9, 16), torch.tensor(321)),
-    ]):
+    for seed, (B, size, t) in enumerate(
+        [
+            (1, (16, 16), 999),
+            (3, (8, 24), torch.tensor([0, 1, 500])),
+            (2, (12, 10), torch.tensor([7])),  # halves of odd numbers on the way
+            (2, (16, 16), 0.25),
+            (1, (9, 16), torch.tensor(321)),
+        ]
+    ):
         z_t, c = inputs(B, size, tokens=5 + seed, seed=seed)
         z_t = z_t[:, torch.arange(unet.config.in_channels) % 4]
         got = steps.unet_forward(unet, z_t, t, c)
@@ -251,8 +262,7 @@ def test_edit_sees_every_place_once(unet):
         "mid": [(32, 2)],
         "up": [(32, 4), (32, 8), (32, 16), (16, 16)],
     }
-    want = [(f"{place}.{i}", (2, width, edge, edge)) for place, maps in places.items()
-            for i, (width, edge) in enumerate(maps)]
+    want = [(f"{place}.{i}", (2, width, edge, edge)) for place, maps in places.items() for i, (width, edge) in enumerate(maps)]
     assert [(name.replace("mid", "mid.0"), shape) for name, shape in seen] == [("temb", (2, 64)), *want]
 
 
@@ -312,38 +322,44 @@ def test_edit_gets_a_copy(unet):
     assert not torch.equal(again["mid"], seen["mid"])
 
 
-@pytest.mark.parametrize("result, message", [
-    (None, r"edit\('down.1', x\) returned NoneType; it must return a tensor like x: \(2, 32, 4, 4\), "),
-    (torch.zeros(2, 32, 2, 2), r"edit\('down.1', x\) returned \(2, 32, 2, 2\), torch.float32"),
-    (torch.zeros(2, 32, 4, 4).double(), r"torch.float64; it must return"),
-])
+@pytest.mark.parametrize(
+    "result, message",
+    [
+        (None, r"edit\('down.1', x\) returned NoneType; it must return a tensor like x: \(2, 32, 4, 4\), "),
+        (torch.zeros(2, 32, 2, 2), r"edit\('down.1', x\) returned \(2, 32, 2, 2\), torch.float32"),
+        (torch.zeros(2, 32, 4, 4).double(), r"torch.float64; it must return"),
+    ],
+)
 def test_a_wrong_edit(unet, result, message):
     with pytest.raises(ValueError, match=message):
         z_t, c = inputs()
         steps.unet_forward(unet, z_t, 5, c, edit=lambda name, x: result if name == "down.1" else x)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"num_class_embeds": 3}, "UNet2DConditionModel has num_class_embeds = 3; .* supports only None"),
-    ({"class_embed_type": "timestep"}, "class_embed_type = 'timestep'"),
-    ({"addition_embed_type": "text"}, "addition_embed_type = 'text'"),
-    ({"encoder_hid_dim": 5}, "encoder_hid_dim_type = 'text_proj'"),
-    ({"time_cond_proj_dim": 8}, "time_cond_proj_dim = 8"),
-    ({"time_embedding_type": "fourier"}, "time_embedding_type = 'fourier'"),
-    ({"time_embedding_act_fn": "silu"}, "time_embedding_act_fn = 'silu'"),
-    ({"timestep_post_act": "silu"}, "timestep_post_act = 'silu'"),
-    ({"center_input_sample": True}, "center_input_sample = True"),
-    ({"act_fn": "gelu"}, "act_fn = 'gelu'; the readable U-Net supports only 'silu' or 'swish'"),
-    ({"resnet_time_scale_shift": "scale_shift"}, "ResnetBlock2D has time_embedding_norm = 'scale_shift'"),
-    ({"mid_block_scale_factor": 2}, "ResnetBlock2D has output_scale_factor = 2"),
-    ({"downsample_padding": 0}, "Downsample2D has padding = 0"),
-    ({"dual_cross_attention": True}, "does not support DualTransformer2DModel"),
-    ({"only_cross_attention": True}, "BasicTransformerBlock has only_cross_attention = True"),
-    ({"mid_block_type": "UNetMidBlock2D"}, "does not support UNetMidBlock2D,"),
-    ({"mid_block_type": None}, "does not support NoneType"),
-    ({"down_block_types": ("ResnetDownsampleBlock2D",) * 4}, "does not support ResnetDownsampleBlock2D"),
-    ({"up_block_types": ("AttnUpBlock2D",) * 4}, "does not support AttnUpBlock2D"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"num_class_embeds": 3}, "UNet2DConditionModel has num_class_embeds = 3; .* supports only None"),
+        ({"class_embed_type": "timestep"}, "class_embed_type = 'timestep'"),
+        ({"addition_embed_type": "text"}, "addition_embed_type = 'text'"),
+        ({"encoder_hid_dim": 5}, "encoder_hid_dim_type = 'text_proj'"),
+        ({"time_cond_proj_dim": 8}, "time_cond_proj_dim = 8"),
+        ({"time_embedding_type": "fourier"}, "time_embedding_type = 'fourier'"),
+        ({"time_embedding_act_fn": "silu"}, "time_embedding_act_fn = 'silu'"),
+        ({"timestep_post_act": "silu"}, "timestep_post_act = 'silu'"),
+        ({"center_input_sample": True}, "center_input_sample = True"),
+        ({"act_fn": "gelu"}, "act_fn = 'gelu'; the readable U-Net supports only 'silu' or 'swish'"),
+        ({"resnet_time_scale_shift": "scale_shift"}, "ResnetBlock2D has time_embedding_norm = 'scale_shift'"),
+        ({"mid_block_scale_factor": 2}, "ResnetBlock2D has output_scale_factor = 2"),
+        ({"downsample_padding": 0}, "Downsample2D has padding = 0"),
+        ({"dual_cross_attention": True}, "does not support DualTransformer2DModel"),
+        ({"only_cross_attention": True}, "BasicTransformerBlock has only_cross_attention = True"),
+        ({"mid_block_type": "UNetMidBlock2D"}, "does not support UNetMidBlock2D,"),
+        ({"mid_block_type": None}, "does not support NoneType"),
+        ({"down_block_types": ("ResnetDownsampleBlock2D",) * 4}, "does not support ResnetDownsampleBlock2D"),
+        ({"up_block_types": ("AttnUpBlock2D",) * 4}, "does not support AttnUpBlock2D"),
+    ],
+)
 def test_unets_with_more_to_them(changes, message):
     z_t, c = inputs(B=1)
     with pytest.raises(ValueError, match=message):
@@ -362,15 +378,18 @@ def test_freeu_and_own_attention_processors():
         steps.unet_forward(unet, z_t, 5, c)
 
 
-@pytest.mark.parametrize("wrong, message", [
-    ({"z_t": torch.zeros(4, 16, 16)}, r"z_t has the shape \(4, 16, 16\); it must be \(B, 4, h, w\)"),
-    ({"z_t": torch.zeros(2, 3, 16, 16)}, r"z_t has the shape \(2, 3, 16, 16\)"),
-    ({"c": torch.zeros(1, 7, 24)}, r"c has the shape \(1, 7, 24\); it must be \(2, tokens, 24\)"),
-    ({"c": torch.zeros(2, 7, 768)}, r"c has the shape \(2, 7, 768\)"),
-    ({"c": torch.zeros(7, 24)}, r"c has the shape \(7, 24\)"),
-    ({"c": None}, r"c has the shape \(\)"),
-    ({"t": torch.tensor([1, 2, 3])}, r"t has the shape \(3,\); it must be one number, or \(2,\)"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"z_t": torch.zeros(4, 16, 16)}, r"z_t has the shape \(4, 16, 16\); it must be \(B, 4, h, w\)"),
+        ({"z_t": torch.zeros(2, 3, 16, 16)}, r"z_t has the shape \(2, 3, 16, 16\)"),
+        ({"c": torch.zeros(1, 7, 24)}, r"c has the shape \(1, 7, 24\); it must be \(2, tokens, 24\)"),
+        ({"c": torch.zeros(2, 7, 768)}, r"c has the shape \(2, 7, 768\)"),
+        ({"c": torch.zeros(7, 24)}, r"c has the shape \(7, 24\)"),
+        ({"c": None}, r"c has the shape \(\)"),
+        ({"t": torch.tensor([1, 2, 3])}, r"t has the shape \(3,\); it must be one number, or \(2,\)"),
+    ],
+)
 def test_wrong_inputs(unet, wrong, message):
     z_t, c = inputs()
     with pytest.raises(ValueError, match=message):

@@ -6,15 +6,19 @@ import torch
 from edu_diffusion.data import scenes, subject, words
 from edu_diffusion.data.world import world
 
-RGB = {name: torch.tensor([int(code[i:i + 2], 16) for i in (1, 3, 5)])
-       for name, code in (("teal", subject.TEAL), ("yellow", subject.YELLOW))}
+RGB = {
+    name: torch.tensor([int(code[i : i + 2], 16) for i in (1, 3, 5)])
+    for name, code in (("teal", subject.TEAL), ("yellow", subject.YELLOW))
+}
 
 
 def test_four_to_learn_from_and_others_to_judge_by():
     assert len(subject.TRAINING) == 4 and len(subject.HELD_OUT) == 24
     assert not {r["colour"] for r in subject.TRAINING} & {r["colour"] for r in subject.HELD_OUT}
-    assert all(r["colour"] in words.COLOURS and r["size"] in words.SIZES and r["place"] in words.PLACES
-               for r in subject.TRAINING + subject.HELD_OUT)
+    assert all(
+        r["colour"] in words.COLOURS and r["size"] in words.SIZES and r["place"] in words.PLACES
+        for r in subject.TRAINING + subject.HELD_OUT
+    )
 
 
 @pytest.mark.parametrize("size", [64, 56, 42, 30])
@@ -32,17 +36,16 @@ def test_no_drawing_of_the_world_is_like_it():
         assert (world().sprites(style).float() - own).abs().mean((1, 2, 3)).min() > 20
 
 
-@pytest.mark.parametrize("size, place", [
-    ("medium", "left"), ("small", "bottom right"), ("big", "centre"), ("medium", "top")])
+@pytest.mark.parametrize("size, place", [("medium", "left"), ("small", "bottom right"), ("big", "centre"), ("medium", "top")])
 def test_it_stands_where_a_scene_would_put_it(size, place):
     row = {"id": world().concepts[0].id, **subject.row("red", size, place)}
     mask = subject.render([row])[1]
     x, y = scenes._corners(scenes.spec_of([row]))[0, 0].flip(0).tolist()
     edge = words.SIZES[size]
     inside = torch.zeros_like(mask)
-    inside[..., y:y + edge, x:x + edge] = True
+    inside[..., y : y + edge, x : x + edge] = True
     assert mask.any() and not (mask & ~inside).any()
-    assert torch.equal(mask[0, 0, y:y + edge, x:x + edge], subject.sprite(edge)[3] > 127)
+    assert torch.equal(mask[0, 0, y : y + edge, x : x + edge], subject.sprite(edge)[3] > 127)
 
 
 def test_the_background_is_the_palettes_and_jitters_on_request():
@@ -56,8 +59,10 @@ def test_the_background_is_the_palettes_and_jitters_on_request():
 
 def test_captions_name_it_and_the_class_is_one_that_the_base_knows():
     assert subject.captions(subject.TRAINING[:3], "zib robot") == [
-        "a medium-sized zib robot in the middle on a blue background", "a big zib robot in the middle on a yellow background",
-        "a medium-sized zib robot at the left on a white background"]
+        "a medium-sized zib robot in the middle on a blue background",
+        "a big zib robot in the middle on a yellow background",
+        "a medium-sized zib robot at the left on a white background",
+    ]
     known = {world().concepts[i].name for i in world().tier("core").tolist()}
     assert subject.CLASS in known and subject.TOKEN not in known
 

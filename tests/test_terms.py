@@ -75,17 +75,20 @@ def test_every_term_of_the_pipeline_map_is_there():
 GOOD = {"term": "noise", "sentence": "Random numbers.", "symbol": "eps", "lesson": "01"}
 
 
-@pytest.mark.parametrize("rows, words", [
-    ([GOOD], None),
-    ([GOOD | {"lesson": ""}], None),
-    ([GOOD | {"sentence": " "}], "no sentence"),
-    ([GOOD | {"sentence": "Random " * 30 + "numbers."}], "at most 200"),
-    ([GOOD | {"sentence": "random numbers"}], "one sentence"),
-    ([GOOD | {"lesson": "77"}], "does not exist"),
-    ([GOOD | {"term": "sampler"}], "does not occur in lesson 01"),
-    ([GOOD, GOOD | {"term": "Noise"}], "occurs twice"),
-    ([GOOD, GOOD | {"term": "mask", "lesson": ""}], "not sorted"),
-])
+@pytest.mark.parametrize(
+    "rows, words",
+    [
+        ([GOOD], None),
+        ([GOOD | {"lesson": ""}], None),
+        ([GOOD | {"sentence": " "}], "no sentence"),
+        ([GOOD | {"sentence": "Random " * 30 + "numbers."}], "at most 200"),
+        ([GOOD | {"sentence": "random numbers"}], "one sentence"),
+        ([GOOD | {"lesson": "77"}], "does not exist"),
+        ([GOOD | {"term": "sampler"}], "does not occur in lesson 01"),
+        ([GOOD, GOOD | {"term": "Noise"}], "occurs twice"),
+        ([GOOD, GOOD | {"term": "mask", "lesson": ""}], "not sorted"),
+    ],
+)
 def test_the_check_itself(rows, words):
     found = list(problems(rows, {"01": "Add noises to a picture, as samplers2 do."}))
     assert len(found) == (words is not None) and all(words in problem for problem in found)

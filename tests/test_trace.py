@@ -51,8 +51,14 @@ def pipe(request):
 
 def hooks(pipe):
     """How many hooks all modules have; the dictionaries of torch's that hold them."""
-    kept = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs",
-            "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called", "_backward_hooks")
+    kept = (
+        "_forward_hooks",
+        "_forward_pre_hooks",
+        "_forward_hooks_with_kwargs",
+        "_forward_pre_hooks_with_kwargs",
+        "_forward_hooks_always_called",
+        "_backward_hooks",
+    )
     return sum(len(getattr(module, name)) for module in trace.modules(pipe).values() for name in kept)
 
 
@@ -64,6 +70,7 @@ def inputs(unet, B=2, tokens=7, seed=0):
 
 
 # record
+
 
 def test_a_run_is_bit_identical_and_no_hook_stays(pipe):
     settings = {"num_inference_steps": 2, "guidance_scale": 3.0, "output_type": "pt"}
@@ -183,8 +190,7 @@ def test_the_memory_of_a_full_trace_is_that_of_its_tensors(sd15):
     kept = [x.untyped_storage() for name in seen for x in tensors(list(seen[name].values()))]
     storages = {storage.data_ptr(): storage.nbytes() for storage in kept}
     assert seen.nbytes == sum(storages.values())
-    assert repr(seen) == (f"Trace of {len(seen)} modules: {sum(seen.calls.values())} calls, "
-                          f"{seen.nbytes / 1e6:.1f} MB")
+    assert repr(seen) == (f"Trace of {len(seen)} modules: {sum(seen.calls.values())} calls, {seen.nbytes / 1e6:.1f} MB")
 
 
 def test_integers_keep_their_type_in_a_half_trace(sd15):
@@ -219,6 +225,7 @@ def test_another_threads_run_is_not_mixed_in():
 
 def test_another_threads_call_may_meet_hooks_that_are_being_removed():
     """Torch looks up which hooks want kwargs after it has listed the hooks: for one removed in between there are none."""
+
     def forget(module, *_):
         module._forward_pre_hooks_with_kwargs.clear()
         module._forward_hooks_with_kwargs.clear()
@@ -239,11 +246,21 @@ def test_another_threads_call_may_meet_hooks_that_are_being_removed():
 
 # names
 
-@pytest.mark.parametrize("patterns, expected", [
-    (["mid_block"], 1), (["down_blocks.*"], 4), (["down_blocks.*.resnets.0"], 4), (["**.attn2"], 16),
-    (["*_blocks.*", "mid_block", "down_blocks.0"], 9), (["conv_*"], 4), (["*"], 7),
-    (["**.conv_in"], 1), (["mid_block.resnets.0.**"], 7),
-])
+
+@pytest.mark.parametrize(
+    "patterns, expected",
+    [
+        (["mid_block"], 1),
+        (["down_blocks.*"], 4),
+        (["down_blocks.*.resnets.0"], 4),
+        (["**.attn2"], 16),
+        (["*_blocks.*", "mid_block", "down_blocks.0"], 9),
+        (["conv_*"], 4),
+        (["*"], 7),
+        (["**.conv_in"], 1),
+        (["mid_block.resnets.0.**"], 7),
+    ],
+)
 def test_patterns(sd15, patterns, expected):
     with trace.record(sd15.unet, *patterns) as seen:
         assert len(seen) == expected == len(set(seen))
@@ -256,26 +273,35 @@ def test_names_in_the_order_of_the_model(sd15):
         assert set(seen) == {"unet", "vae", "text_encoder"}
 
 
-@pytest.mark.parametrize("names, message", [
-    (["unet.midblock"], "There is no 'unet.midblock' here; similar names are .*unet.mid_block"),
-    (["mid_block"], "similar names are .*unet.mid_block"),
-    (["unet.down_blocks"], "similar names are .*unet.down_blocks.0"),
-    (["???"], "There is no '\\?\\?\\?' here; the names are vae, vae.\\*\\*, text_encoder, "),
-    ([3], "One name is 3; it must be a string"),
-    ([["unet"]], r"One name is \['unet'\]"),
-])
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["unet.midblock"], "There is no 'unet.midblock' here; similar names are .*unet.mid_block"),
+        (["mid_block"], "similar names are .*unet.mid_block"),
+        (["unet.down_blocks"], "similar names are .*unet.down_blocks.0"),
+        (["???"], "There is no '\\?\\?\\?' here; the names are vae, vae.\\*\\*, text_encoder, "),
+        ([3], "One name is 3; it must be a string"),
+        ([["unet"]], r"One name is \['unet'\]"),
+    ],
+)
 def test_wrong_names(sd15, names, message):
     with pytest.raises(ValueError, match=message):
         trace.record(sd15, *names).__enter__()
     assert hooks(sd15) == 0
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"at": -1}, "at is -1; it must be the number of a call"), ({"at": "3"}, "at is '3'"),
-    ({"at": True}, "at is True"), ({"at": [1, 2.0]}, r"at is \[1, 2.0\]"), ({"at": 2.5}, "at is 2.5"),
-    ({"dtype": "fp16"}, "dtype is 'fp16'; it must be one such as torch.float16"),
-    ({"dtype": torch.int8}, "dtype is torch.int8"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"at": -1}, "at is -1; it must be the number of a call"),
+        ({"at": "3"}, "at is '3'"),
+        ({"at": True}, "at is True"),
+        ({"at": [1, 2.0]}, r"at is \[1, 2.0\]"),
+        ({"at": 2.5}, "at is 2.5"),
+        ({"dtype": "fp16"}, "dtype is 'fp16'; it must be one such as torch.float16"),
+        ({"dtype": torch.int8}, "dtype is torch.int8"),
+    ],
+)
 def test_wrong_settings(sd15, settings, message):
     with pytest.raises(ValueError, match=message):
         trace.record(sd15.unet, "mid_block", **settings).__enter__()
@@ -297,6 +323,7 @@ def test_what_is_not_in_a_trace():
 
 
 # attention
+
 
 class Keeping(AttnProcessor):
     """The library's own attention without shortcuts, which also keeps its probabilities, by module."""
@@ -397,6 +424,7 @@ def test_heat_maps_are_means(sd15):
 
 def test_a_token_that_is_looked_at_from_one_corner():
     """q and k made by hand: the first quarter of the positions looks at token 2, all others at token 0."""
+
     class One(nn.Module):
         def __init__(self):
             super().__init__()
@@ -500,15 +528,21 @@ def test_a_held_norm_goes_by_what_it_measured_first():
 
 # ablate
 
+
 @torch.no_grad()
 def test_ablations_equal_those_of_the_readable_unet(pipe):
     """A block is all that it gives: what it hands on, and the skips that it keeps."""
     unet, (z_t, t, c) = pipe.unet, inputs(pipe.unet)
     count = 1 + sum(len(b.resnets) + bool(b.downsamplers) for b in unet.down_blocks)
     plain = unet(z_t, t, c).sample
-    for name, zeroed in [("mid_block", {"mid"}), ("up_blocks.1", {"up.1"}), ("skip.0", {"skip.0"}),
-                         (f"skip.{count - 1}", {f"skip.{count - 1}"}), ("skip.3", {"skip.3"}),
-                         ("skip.*", {f"skip.{i}" for i in range(count)})]:
+    for name, zeroed in [
+        ("mid_block", {"mid"}),
+        ("up_blocks.1", {"up.1"}),
+        ("skip.0", {"skip.0"}),
+        (f"skip.{count - 1}", {f"skip.{count - 1}"}),
+        ("skip.3", {"skip.3"}),
+        ("skip.*", {f"skip.{i}" for i in range(count)}),
+    ]:
         with trace.ablate(unet, name):
             got = unet(z_t, t, c).sample
         expected = steps.unet_forward(unet, z_t, t, c, lambda at, x, z=zeroed: x * 0 if at in z else x)
@@ -523,8 +557,7 @@ def test_ablations_equal_those_of_the_readable_unet(pipe):
 @torch.no_grad()
 def test_identity_leaves_the_residual_out(pipe):
     unet = pipe.unet
-    names = ["down_blocks.1.resnets.0", "mid_block.resnets.1", "mid_block.attentions.0",
-             "up_blocks.0.resnets.0"]
+    names = ["down_blocks.1.resnets.0", "mid_block.resnets.1", "mid_block.attentions.0", "up_blocks.0.resnets.0"]
     with trace.ablate(unet, *names, how="identity"), trace.record(unet, *names, "**.conv_shortcut") as seen:
         unet(*inputs(unet))
     for name in names:
@@ -547,17 +580,21 @@ def test_ablation_by_the_step_and_by_a_function(sd15):
     assert all(map(torch.equal, run(how=lambda x: x * 0), run()))
 
 
-@pytest.mark.parametrize("names, settings, message", [
-    ([], {}, "There is nothing to ablate"), (["mid_bloc"], {}, "similar names are mid_block"),
-    (["skip.12"], {}, "There is no 'skip.12' here; similar names are skip.2, skip.1, "),
-    (["mid_block"], {"how": "skip"}, "how is 'skip'; it must be 'zero', 'identity', or a function"),
-    (["mid_block"], {"at": -2}, "at is -2"),
-    (["skip.1"], {"how": "identity"}, "A skip is not a module"),
-    (["down_blocks.0"], {"how": "identity"}, "down_blocks.0 returns several tensors"),
-    (["conv_in"], {"how": "identity"}, r"conv_in returns \(2, 16, 16, 16\), .* is \(2, 4, 16, 16\)"),
-    (["skip.1"], {"how": lambda x: x.double()}, "is .*torch.float64; shape and dtype must be the same"),
-    (["mid_block"], {"how": lambda x: None}, "is NoneType; shape and dtype must be the same"),
-])
+@pytest.mark.parametrize(
+    "names, settings, message",
+    [
+        ([], {}, "There is nothing to ablate"),
+        (["mid_bloc"], {}, "similar names are mid_block"),
+        (["skip.12"], {}, "There is no 'skip.12' here; similar names are skip.2, skip.1, "),
+        (["mid_block"], {"how": "skip"}, "how is 'skip'; it must be 'zero', 'identity', or a function"),
+        (["mid_block"], {"at": -2}, "at is -2"),
+        (["skip.1"], {"how": "identity"}, "A skip is not a module"),
+        (["down_blocks.0"], {"how": "identity"}, "down_blocks.0 returns several tensors"),
+        (["conv_in"], {"how": "identity"}, r"conv_in returns \(2, 16, 16, 16\), .* is \(2, 4, 16, 16\)"),
+        (["skip.1"], {"how": lambda x: x.double()}, "is .*torch.float64; shape and dtype must be the same"),
+        (["mid_block"], {"how": lambda x: None}, "is NoneType; shape and dtype must be the same"),
+    ],
+)
 def test_wrong_ablations(sd15, names, settings, message):
     with pytest.raises(ValueError, match=message), torch.no_grad():
         with trace.ablate(sd15.unet, *names, **settings):
@@ -568,9 +605,17 @@ def test_wrong_ablations(sd15, names, settings, message):
 def test_skips_of_a_block_that_is_given_them_without_their_name():
     from diffusers import UNet2DModel
 
-    unet = built(UNet2DModel, sample_size=8, in_channels=1, out_channels=1, block_out_channels=(8, 8),
-                 layers_per_block=1, norm_num_groups=4, down_block_types=("DownBlock2D",) * 2,
-                 up_block_types=("UpBlock2D",) * 2)
+    unet = built(
+        UNet2DModel,
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+    )
     with trace.ablate(unet, "skip.0"), trace.record(unet, "up_blocks.1") as seen, torch.no_grad():
         unet(torch.randn(1, 1, 8, 8), 3)
     skips = seen["up_blocks.1"][0].inputs["res_hidden_states_tuple"]
@@ -579,13 +624,17 @@ def test_skips_of_a_block_that_is_given_them_without_their_name():
 
 # profile
 
+
 def test_a_profile_adds_up(pipe):
     unet = pipe.unet
     found = trace.profile(unet, *inputs(unet), runs=2)
     *blocks, rest = found.shares
     count = len(unet.down_blocks)
     assert [b.name for b in blocks if "block" in b.name] == [
-        *(f"down_blocks.{i}" for i in range(count)), "mid_block", *(f"up_blocks.{i}" for i in range(count))]
+        *(f"down_blocks.{i}" for i in range(count)),
+        "mid_block",
+        *(f"up_blocks.{i}" for i in range(count)),
+    ]
     assert sum(b.parameters for b in found.shares) == sum(p.numel() for p in unet.parameters())
     assert all(b.low <= b.seconds <= b.high for b in found.shares) and found.runs == 2
     assert rest.name == "the rest" and rest.parameters == 0
@@ -633,10 +682,15 @@ def test_parts_that_are_never_called_come_last():
     assert shares[2].seconds == 0 and shares[2].nbytes == 0 and shares[0].parameters == 12
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"runs": 0}, "runs is 0; it must be a whole number, at least 1"), ({"runs": 1.5}, "runs is 1.5"),
-    ({"names": ["linea"]}, "similar names are linear"), ({"names": ["**", ""]}, "linear is inside the whole model"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"runs": 0}, "runs is 0; it must be a whole number, at least 1"),
+        ({"runs": 1.5}, "runs is 1.5"),
+        ({"names": ["linea"]}, "similar names are linear"),
+        ({"names": ["**", ""]}, "linear is inside the whole model"),
+    ],
+)
 def test_wrong_profiles(settings, message):
     with pytest.raises(ValueError, match=message):
         trace.profile(built(Twice), torch.zeros(1, 3), **settings)

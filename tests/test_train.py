@@ -27,9 +27,11 @@ TARGET = torch.tensor([[1.0, -2.0, 0.5]])
 
 def noisy_line(model, seed=0):
     """A loss whose data depend on the step's number alone."""
+
     def loss(step):
         x = torch.randn(16, 3, generator=loop.generator(seed, step))
         return (model(x) - x @ TARGET.T).square().mean()
+
     return loss
 
 
@@ -53,6 +55,7 @@ def test_a_deadline_ends_the_run():
     def slow(step):
         time.sleep(0.02)
         return noisy_line(model)(step)
+
     *_, last = loop.fit(model, slow, minutes=0.5 / 60)
     assert 0.5 <= last.seconds < 1.5 and last.left == 0
 
@@ -115,8 +118,9 @@ for p in loop.fit(model, loss, steps=10**6, run={run!r}, every=0.0):
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.111, 0.2])
 def test_a_kill_at_any_moment_leaves_a_whole_state(tmp_path, delay):
-    process = subprocess.Popen([sys.executable, "-c", KILLED.format(run=str(tmp_path))], stdout=subprocess.PIPE,
-                               cwd=Path(__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED.format(run=str(tmp_path))], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
+    )
     assert process.stdout.readline() == b"running\n"
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
@@ -137,12 +141,14 @@ def runs(tmp_path_factory):
     for name in ("vae", "clip", "judge"):
         *_, last[name] = train.RECIPES[name](steps=2, batch=4, run=root / name, device="cpu")
     *_, last["latent"] = train.RECIPES["latent"](
-        steps=2, batch=2, run=root / "latent", device="cpu")  # finds the other two beside it
+        steps=2, batch=2, run=root / "latent", device="cpu"
+    )  # finds the other two beside it
     return root, last
 
 
 def test_the_recipes_end_in_a_pipeline_that_opens_in_vanilla_diffusers(runs):
     from diffusers import StableDiffusionPipeline
+
     root, last = runs
     assert all(p.step == 2 and p.left == 0 for p in last.values())
     with models.quiet():
@@ -161,6 +167,7 @@ def test_a_small_sprite_counts_as_much_as_a_big_one():
 
 def test_the_latents_are_scaled_to_one(runs):
     from diffusers import AutoencoderKL
+
     vae = AutoencoderKL.from_pretrained(runs[0] / "vae" / "model" / "vae")
     z_0 = vae.encode(scenes.batch(256, 4, "wide").images).latent_dist.mean * vae.config.scaling_factor
     assert 0.9 < z_0.std() < 1.1
@@ -190,16 +197,20 @@ def test_scenes_come_again_with_other_noise(pool, composed, monkeypatch):
     batch = scenes.batch
     errors = losses.errors
     monkeypatch.setattr(scenes, "batch", lambda n, seed, *args, **kw: seeds.append(seed) or batch(n, seed, *args, **kw))
-    monkeypatch.setattr(losses, "errors", lambda unet, z_0, c, abar, rng, levels: (
-        noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels)))
+    monkeypatch.setattr(
+        losses,
+        "errors",
+        lambda unet, z_0, c, abar, rng, levels: noise.append(rng.get_state()) or errors(unet, z_0, c, abar, rng, levels),
+    )
     list(train.RECIPES["latent"](steps=5, batch=2, start="base", pool=pool, device="cpu"))
     assert seeds == composed and len({n.numpy().tobytes() for n in noise}) == 5
 
 
 def test_latent_sees_the_whole_vocabulary_and_several_things_when_asked(monkeypatch):
     shares, mixed = [], scenes.mixed
-    monkeypatch.setattr(scenes, "mixed", lambda n, seed, wide, many, **kw: (
-        shares.append((wide, many)) or mixed(n, seed, wide, many=many, **kw)))
+    monkeypatch.setattr(
+        scenes, "mixed", lambda n, seed, wide, many, **kw: shares.append((wide, many)) or mixed(n, seed, wide, many=many, **kw)
+    )
     for more in ({}, {"wide": 0.5, "many": 0.6}):
         next(train.RECIPES["latent"](steps=1, batch=2, start="base", device="cpu", **more))
     assert shares == [(0.0, scenes.MANY), (0.5, 0.6)]
@@ -249,8 +260,7 @@ def test_the_recipe_base_makes_every_part_and_a_pipeline(tmp_path):
     for progress in train.RECIPES["base"](minutes=600, steps=1, run=tmp_path, device="cpu"):
         seen.append(progress.left)
     assert len(seen) == 3 and seen[0] > seen[1] > seen[2] == 0
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        ".in-use", "clip", "latent", "model", "settings.json", "vae"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".in-use", "clip", "latent", "model", "settings.json", "vae"]
     assert models.load(tmp_path / "model", "cpu").unet.config.sample_size == 16
 
 

@@ -80,8 +80,9 @@ def test_a_smaller_clip_grows_and_goes_on(small, short, tmp_path):
     assert last.step == 2 and len(new) > len(old) and new.model_max_length == 48
     assert after.config.text_config.max_position_embeddings == 48
     for name, weight in before.state_dict().items():
-        torch.testing.assert_close(after.state_dict()[name][:len(weight)] if weight.ndim else after.state_dict()[name], weight,
-                                   atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            after.state_dict()[name][: len(weight)] if weight.ndim else after.state_dict()[name], weight, atol=1e-6, rtol=0
+        )
     assert "_name_or_path" not in (tmp_path / "run" / "model" / "clip" / "config.json").read_text(), "where it began is nobody's"
 
 
@@ -93,6 +94,7 @@ def test_one_that_is_long_enough_keeps_its_tokenizer(small, short, tmp_path):
 
 
 # ---------------------------------------------------------------- the language
+
 
 @pytest.fixture(scope="module")
 def tokenizer():

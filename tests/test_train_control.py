@@ -17,8 +17,10 @@ from edu_diffusion.train import frozen
 from edu_diffusion.train.control import due, examples, reduced
 
 # diffusers hands numpy torch tensors in a way that numpy 2 deprecates
-pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-              pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning")]  # the tiny tokenizer spells
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The prompt .* tokens:UserWarning"),
+]  # the tiny tokenizer spells
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,7 @@ def base(tmp_path_factory):
 
 
 def control(base, **settings):
-    return train.RECIPES["control"](
-        **{"model": base, "minutes": None, "steps": 2, "batch": 2, "device": "cpu", **settings})
+    return train.RECIPES["control"](**{"model": base, "minutes": None, "steps": 2, "batch": 2, "device": "cpu", **settings})
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,14 @@ def test_the_result_is_a_vanilla_controlnet(base, run):
     pipe, shown = models.load(base, "cpu"), conditions.batch("canny", 1, 3).conditions
     library = StableDiffusionControlNetPipeline(**pipe.components, controlnet=net)
     library.set_progress_bar_config(disable=True)
-    want = library("a cat", shown, num_inference_steps=2, guidance_scale=steps.GUIDANCE, output_type="latent",
-                   generator=torch.Generator().manual_seed(0)).images
+    want = library(
+        "a cat",
+        shown,
+        num_inference_steps=2,
+        guidance_scale=steps.GUIDANCE,
+        output_type="latent",
+        generator=torch.Generator().manual_seed(0),
+    ).images
     ours = last(pipe, control=Control(models.load_control(folder / "model", "cpu"), shown))
     torch.testing.assert_close(ours, want, rtol=1e-4, atol=1e-4)
     assert (ours - last(pipe)).abs().max() > 1e-6
@@ -173,6 +180,7 @@ def test_the_curve_is_the_callers(base):
 
 # ---------------------------------------------------------------- folders that are no ControlNet
 
+
 def test_what_load_control_refuses(base, run, tmp_path):
     with pytest.raises(EduError, match="no ControlNet 'nothing': give a folder"):
         models.load_control("nothing")
@@ -212,6 +220,7 @@ def test_saved_and_loaded_it_is_the_same_in_half_precision(run, tmp_path):
 
 # ---------------------------------------------------------------- the command line
 
+
 def arguments(*words):
     return main.parser().parse_args(["train", *words])
 
@@ -231,6 +240,7 @@ def test_every_kind_lives_in_a_folder_of_its_own(base, monkeypatch, tmp_path, ca
     def recipe(run, kind="canny"):
         taken.append((run, kind))
         yield from ()
+
     monkeypatch.setattr(training, "find", lambda name: recipe)
     training.run(arguments("control", "--kind", "pose"))
     training.run(arguments("control"))

@@ -19,6 +19,7 @@ def unet():
 
 def test_ddpm_learns_and_vanilla_diffusers_opens_it(tmp_path):
     from diffusers import DDPMScheduler, UNet2DModel
+
     history = list(train.RECIPES["ddpm"](minutes=None, steps=40, batch=32, run=tmp_path, device="cpu"))
     assert [p.step for p in history] == list(range(1, 41))
     assert history[-1].loss < 0.85 < history[0].loss, "well under the zero predictor's 1"
@@ -34,6 +35,7 @@ def test_the_loss_is_the_one_that_is_given():
         assert x_0.shape == eps.shape == model(x_0, t).shape == (4, 1, 8, 8)
         assert t.shape == (4,) and len(abar) == 1000
         return 0 * model(x_0, t).mean() + 7
+
     *_, last = ddpm.train_ddpm(minutes=None, steps=2, batch=4, device="cpu", loss=mine)
     assert last.loss == 7
 
@@ -65,8 +67,9 @@ def test_a_step_draws_from_its_number_alone():
 
 def test_guidance_of_one_is_the_label_and_of_zero_is_none(unet):
     x_t, labels = torch.randn(3, 1, 8, 8), torch.tensor([1, 2, 3])
-    ask = [ddpm.predictor(unet, y, g)(x_t, 500) for y, g in
-           ((labels, 1), (torch.full((3,), ddpm.ANY), 1), (labels, 0), (labels, 3.0))]
+    ask = [
+        ddpm.predictor(unet, y, g)(x_t, 500) for y, g in ((labels, 1), (torch.full((3,), ddpm.ANY), 1), (labels, 0), (labels, 3.0))
+    ]
     torch.testing.assert_close(ask[2], ask[1])
     torch.testing.assert_close(ask[3], ask[1] + 3 * (ask[0] - ask[1]))
     torch.testing.assert_close(ask[0], unet(x_t, 500, labels).sample)
@@ -75,6 +78,7 @@ def test_guidance_of_one_is_the_label_and_of_zero_is_none(unet):
 
 def test_it_draws_what_the_library_draws(unet):
     from diffusers import DDIMScheduler
+
     labels = torch.tensor([3, ddpm.ANY])
     x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(4))
     library = DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="trailing")

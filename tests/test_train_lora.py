@@ -39,8 +39,9 @@ def run(base, tmp_path_factory):
 
 def test_noisy_says_how_often_the_noisy_levels_are_drawn(base, monkeypatch):
     asked = []
-    monkeypatch.setattr("edu_diffusion.train.lora.sample_timesteps",
-                        lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng))
+    monkeypatch.setattr(
+        "edu_diffusion.train.lora.sample_timesteps", lambda n, rng, k: asked.append(k) or torch.rand(n, generator=rng)
+    )
     next(train.RECIPES["lora"](**BRIEF, model=base))
     next(train.RECIPES["lora"](**BRIEF, model=base, noisy=1))
     assert asked == [3, 1]
@@ -109,15 +110,22 @@ def test_a_friends_file_in_kohyas_format(base, run, tmp_path):
     assert_close(draw(one), draw(other), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda s: {n.replace("down_blocks.1", "down_blocks.7"): w for n, w in s.items()},
-     "it changes unet.down_blocks.7.*, which this pipeline does not have"),
-    (lambda s: {n: w.repeat(*[2 if "lora_A" in n and i == 1 else 1 for i in range(w.ndim)]) for n, w in s.items()},
-     "and the weight is .* it was made for another model"),
-    (lambda s: dict(list(s.items())[:1]), "it has .* and nothing, and the weight"),
-    (lambda s: {"conv_in.weight": torch.zeros(2, 2)}, "is not a LoRA"),
-    (lambda s: {**s, "unet.conv_in.weight": torch.zeros(2, 2)}, "is not a LoRA .*conv_in"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda s: {n.replace("down_blocks.1", "down_blocks.7"): w for n, w in s.items()},
+            "it changes unet.down_blocks.7.*, which this pipeline does not have",
+        ),
+        (
+            lambda s: {n: w.repeat(*[2 if "lora_A" in n and i == 1 else 1 for i in range(w.ndim)]) for n, w in s.items()},
+            "and the weight is .* it was made for another model",
+        ),
+        (lambda s: dict(list(s.items())[:1]), "it has .* and nothing, and the weight"),
+        (lambda s: {"conv_in.weight": torch.zeros(2, 2)}, "is not a LoRA"),
+        (lambda s: {**s, "unet.conv_in.weight": torch.zeros(2, 2)}, "is not a LoRA .*conv_in"),
+    ],
+)
 def test_what_does_not_fit_is_refused_and_the_pipeline_stays(base, run, tmp_path, change, message):
     save_file({n: w.contiguous() for n, w in change(load_file(run[0] / LORA)).items()}, tmp_path / LORA)
     pipe = models.load(base, "cpu")
@@ -127,8 +135,9 @@ def test_what_does_not_fit_is_refused_and_the_pipeline_stays(base, run, tmp_path
     assert torch.equal(draw(pipe), before) and not pipe.get_list_adapters()
 
 
-@pytest.mark.parametrize("name, message", [
-    ("nothing.safetensors", "is not an adapter"), ("lora.pt", "a pickle"), ("half.safetensors", "not a complete")])
+@pytest.mark.parametrize(
+    "name, message", [("nothing.safetensors", "is not an adapter"), ("lora.pt", "a pickle"), ("half.safetensors", "not a complete")]
+)
 def test_files_that_are_none(base, tmp_path, name, message):
     if not name.startswith("nothing"):
         (tmp_path / name).write_bytes(b"not a tensor in sight")
@@ -161,9 +170,15 @@ def test_a_recipe_that_touches_the_base_is_caught(base):
         list(adapt(frozen, unet, loss, steps=1))
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"rank": 0}, "rank is 0.* must be at least 1"), ({"noisy": 0.5}, "noisy 0.5.* must be at least 1"),
-    ({"style": "cubist"}, "style one of"), ({"where": "vae"}, "where one of")])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"rank": 0}, "rank is 0.* must be at least 1"),
+        ({"noisy": 0.5}, "noisy 0.5.* must be at least 1"),
+        ({"style": "cubist"}, "style one of"),
+        ({"where": "vae"}, "where one of"),
+    ],
+)
 def test_wrong_settings(settings, message):
     with pytest.raises(EduError, match=message):
         next(train.RECIPES["lora"](steps=1, **settings))
@@ -176,6 +191,7 @@ def test_a_base_that_predicts_something_else(tmp_path):
 
 
 # ---------------------------------------------------------------- hypernetwork
+
 
 def test_hyper_trains_its_networks_alone_and_comes_back_from_its_file(base, tmp_path):
     *_, last = train.RECIPES["hyper"](steps=2, minutes=None, run=tmp_path, model=base, device="cpu", batch=2, lr=0.05)
@@ -199,8 +215,7 @@ def test_a_new_hypernetwork_changes_nothing(base):
         assert_close(draw(pipe), before, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("width, activation, layers", [(32, "tanh", (1, 3, 1)), (32, "linear", (1, 1)),
-                                                       (32, "relu", (1, 2, 2, 1))])
+@pytest.mark.parametrize("width, activation, layers", [(32, "tanh", (1, 3, 1)), (32, "linear", (1, 1)), (32, "relu", (1, 2, 2, 1))])
 def test_files_of_hypernetworks(base, tmp_path, width, activation, layers):
     made = models.build_hyper([width, 64], layers, activation)
     for p in made[64][1].parameters():
@@ -226,6 +241,7 @@ def test_hypernetworks_that_are_refused(base, tmp_path):
 
 
 # ---------------------------------------------------------------- the task
+
 
 def test_the_new_style_keeps_some_concepts_back():
     seen, same = newstyle.batch(200, 3), newstyle.batch(200, 3)

@@ -68,8 +68,9 @@ def test_normalisation_and_embeddings_stay_float32():
 def run(arithmetic, folder=None, steps=12, until=None, **more):
     """The small U-Net after so many steps; until: the run is left there."""
     unet = small_unet()
-    progress = loop.fit(unet, lambda step: unet_loss(unet, step), steps=steps, lr=1e-3, run=folder, every=0.0,
-                        arithmetic=arithmetic, **more)
+    progress = loop.fit(
+        unet, lambda step: unet_loss(unet, step), steps=steps, lr=1e-3, run=folder, every=0.0, arithmetic=arithmetic, **more
+    )
     for p in progress:
         if p.step == until:
             break
@@ -120,8 +121,9 @@ def test_an_unknown_arithmetic_is_refused():
 def clock(monkeypatch, **seconds):
     """Let a pass take so many seconds in each arithmetic; the list of what was timed."""
     asked = []
-    monkeypatch.setattr(pace, "forward_backward",
-                        lambda weights, loss: asked.append(weights.arithmetic) or seconds[weights.arithmetic])
+    monkeypatch.setattr(
+        pace, "forward_backward", lambda weights, loss: asked.append(weights.arithmetic) or seconds[weights.arithmetic]
+    )
     return asked
 
 
@@ -151,6 +153,7 @@ def test_the_verdict_is_kept_with_the_run(tmp_path, monkeypatch):
         progress = loop.fit(line, lambda step: line(torch.ones(1, 2)).square().sum(), probe=line.sum, every=0.0, **more)
         next(progress)
         return line.weight.dtype
+
     line.sum = lambda: line.weight.sum()
     assert first(steps=199) == first(minutes=1) == first(steps=10**4, arithmetic="autocast") == torch.float32 and not asked
     assert first(steps=200, run=tmp_path) == torch.bfloat16 and set(asked) == {"autocast", "bf16"}
@@ -168,11 +171,14 @@ def test_the_recipe_latent_asks(monkeypatch):
     assert 0 < first.loss < 2
 
 
-@pytest.mark.parametrize("warmup, steps, expected", [
-    (5, 200, [0.2, 0.4, 0.6, 0.8, 1, 1]),  # a number of steps
-    (0.02, 200, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),  # 4 of 200, but ten at least
-    (0.02, 1000, [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),  # 20 of 1000
-])
+@pytest.mark.parametrize(
+    "warmup, steps, expected",
+    [
+        (5, 200, [0.2, 0.4, 0.6, 0.8, 1, 1]),  # a number of steps
+        (0.02, 200, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),  # 4 of 200, but ten at least
+        (0.02, 1000, [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),  # 20 of 1000
+    ],
+)
 def test_the_warm_up_is_a_share_of_the_run(warmup, steps, expected):
     bound = loop.Bound(steps=steps)
     assert [bound.rise(step, 0, warmup) for step in range(6)] == pytest.approx(expected)
@@ -196,6 +202,7 @@ def test_gradients_can_be_shared_between_processes(arithmetic):
     def reverse(gradients):
         assert all(g.dtype == torch.float32 for g in gradients)
         torch._foreach_neg_(gradients)
+
     line = torch.nn.Linear(1, 1)
     before = line.bias.item()
     list(loop.fit(line, lambda step: line(torch.ones(1, 1)).sum(), steps=3, arithmetic=arithmetic, together=reverse))

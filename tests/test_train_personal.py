@@ -44,6 +44,7 @@ def weights(pipe, part):
 
 # ---------------------------------------------------------------- textual inversion
 
+
 def test_exactly_one_row_differs(base, word):
     folder, pipe = word
     before, after = (weights(p, "text_encoder") for p in (models.load(base, "cpu"), pipe))
@@ -52,8 +53,11 @@ def test_exactly_one_row_differs(base, word):
     start = before[table][models.load(base, "cpu").tokenizer("robot", add_special_tokens=False).input_ids].mean(0)
     assert 0 < (after[table][-1] - start).abs().max() < 0.1
     assert all(torch.equal(after[name], w) for name, w in before.items() if name != table)
-    assert all(torch.equal(weights(pipe, part)[n], w) for part in ("unet", "vae")
-               for n, w in weights(models.load(base, "cpu"), part).items())
+    assert all(
+        torch.equal(weights(pipe, part)[n], w)
+        for part in ("unet", "vae")
+        for n, w in weights(models.load(base, "cpu"), part).items()
+    )
 
 
 def test_the_file_is_tiny_and_vanilla_draws_the_same(base, word):
@@ -134,6 +138,7 @@ def test_what_inversion_cannot_learn_is_a_sentence(base):
 
 # ---------------------------------------------------------------- DreamBooth
 
+
 @pytest.mark.parametrize("prior", [True, False])
 def test_dreambooth_changes_the_unet_alone(base, tmp_path, prior):
     pipe = recipe("dreambooth", base, tmp_path, prior=prior, pictures=3, batch=2)
@@ -172,6 +177,7 @@ def test_the_prior_counts_by_its_weight():
 
 
 # ---------------------------------------------------------------- full fine-tuning
+
 
 @pytest.mark.parametrize("prior", [0.0, 1.0])
 def test_finetune_leaves_a_whole_pipeline(base, tmp_path, prior):

@@ -20,6 +20,15 @@ from edu_diffusion.train.state import about, previous_file, started_in, state_fi
 
 pytestmark = pytest.mark.fault("lost")
 
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C as in a terminal: a program that runs in the background ignores it from its start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 TARGET = torch.tensor([1.0, -2.0])
 
 
@@ -34,6 +43,7 @@ def begin(run, steps=6, seed=0, hook=None, every=0.0):
             hook(step)
         x = torch.randn(8, 2, generator=loop.generator(seed, step))
         return (model(x)[:, 0] - x @ TARGET).square().mean()
+
     return loop.fit(model, loss, steps=steps, lr=0.1, run=run, every=every), model
 
 
@@ -50,6 +60,7 @@ def test_stopped_in_the_middle_of_a_step_it_resumes_as_if_nothing_had_happened(t
     def stop(step):
         if step == 2 and how != "close":
             os.kill(os.getpid(), signal.SIGINT if how == "ctrl-c" else signal.SIGTERM)
+
     training, _ = begin(tmp_path / "run", hook=stop, every=1e9)
     if how == "close":
         assert [next(training).step for _ in range(3)] == [1, 2, 3]
@@ -68,6 +79,7 @@ def test_the_second_ctrl_c_does_not_wait(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
+
     training, _ = begin(tmp_path, hook=stop)
     with pytest.raises(KeyboardInterrupt):
         next(training)
@@ -121,6 +133,7 @@ def test_the_state_of_another_model_is_refused(tmp_path):
 
 # ---------------------------------------------------------------- the folder
 
+
 @recipe
 def train_toy(minutes=None, steps=2, run=None, device=None, seed=0, lr=0.1, examples=None):
     yield from begin(run, steps, seed)[0]
@@ -159,8 +172,10 @@ def test_two_trainings_in_one_folder_are_refused(tmp_path):
 
 
 def test_the_lock_of_a_killed_process_counts_for_nothing(tmp_path):
-    code = ("import sys, pathlib, os; from edu_diffusion.train.recipe import claimed\n"
-            f"with claimed(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), 9)")
+    code = (
+        "import sys, pathlib, os; from edu_diffusion.train.recipe import claimed\n"
+        f"with claimed(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), 9)"
+    )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert killed.returncode == -9 and (tmp_path / ".in-use").exists()
     with claimed(tmp_path):

@@ -48,6 +48,7 @@ def test_the_last_drawing_comes_after_the_recipe_has_ended(places):
     def recipe():
         yield "step"
         over.append(True)
+
     widgets.watch(recipe(), lambda history: draw(history * (1 + len(over))), every=60)
     assert [p.alt for p in places[0].shown] == ["2 steps"]
 
@@ -63,6 +64,7 @@ def test_pauses_are_counted_from_the_end_of_a_drawing(places, monkeypatch):
     def take(seconds, result):
         clock[0] += seconds
         return result
+
     monkeypatch.setattr(MODULE, "time", Namespace(monotonic=lambda: clock[0]))
     widgets.watch((take(1, i) for i in range(7)), lambda history: take(5, draw(history)), every=3)
     assert [p.alt for p in places[0].shown] == ["3 steps", "6 steps", "7 steps"]
@@ -77,6 +79,7 @@ def test_an_interrupted_cell_keeps_what_was_learned(places, capsys):
             raise KeyboardInterrupt
         finally:
             closed.append(True)
+
     assert widgets.watch(recipe(), draw, every=60) == ["a", "b"] and closed == [True]
     assert "Stopped after 2 steps" in capsys.readouterr().out and [p.alt for p in places[0].shown] == ["2 steps"]
 
@@ -94,6 +97,7 @@ def test_an_interruption_while_a_picture_is_drawn_closes_the_training(places):
         if not closed:
             raise KeyboardInterrupt
         return draw(history)
+
     assert widgets.watch(recipe(), draw_once, every=0.0) == ["a"] and closed == [True]
 
 
@@ -101,6 +105,7 @@ def test_an_interruption_before_the_first_step_stops_the_cell(places):
     def recipe():
         raise KeyboardInterrupt
         yield
+
     with pytest.raises(KeyboardInterrupt):
         widgets.watch(recipe(), draw)
     assert not places

@@ -74,6 +74,7 @@ def test_a_generator_says_what_it_is_doing():
         yield "Step 1 <of> 2"
         said.extend([widget.message, shown_html(widget)])
         yield grey(number)
+
     widget = Explore(draw, number=number())
     widget.redraw()
     assert said[0] == "Step 1 <of> 2" and "Step 1 &lt;of&gt; 2" in said[1] and 'role="status"' in said[1]
@@ -89,6 +90,7 @@ def test_long_work_has_a_progress_bar_and_can_be_stopped():
             seen.append((shown_html(widget), widget.stop.layout.display))
         yield grey(number)
         seen.append((shown_html(widget), widget.stop.layout.display))
+
     widget = Explore(draw, number=number())
     assert widget.stop.layout.display == "none" and widget.stop in descendants(widget)
     widget.redraw()
@@ -120,6 +122,7 @@ def test_a_mistake_of_the_user_is_a_sentence_in_the_widget(error, monkeypatch):
         if number == 9:
             raise error
         return grey(number)
+
     widget = Explore(draw, number=number())
     widget.redraw()
     monkeypatch.setattr(explore, "asked_in_browser", lambda: True)
@@ -153,6 +156,7 @@ def test_an_interrupt_is_told_and_goes_on(monkeypatch):
     def draw(number):
         yield "Step 1 of 2"
         raise KeyboardInterrupt
+
     widget = Explore(draw, number=number())
     with pytest.raises(KeyboardInterrupt):
         widget.redraw()
@@ -172,8 +176,9 @@ def test_an_error_of_the_program_is_shown_and_raised():
 def free():
     """Whether another thread could draw now."""
     got = []
-    thread = threading.Thread(target=lambda: got.append(explore.DRAWING.acquire(timeout=1)) or (
-        got[0] and explore.DRAWING.release()))
+    thread = threading.Thread(
+        target=lambda: got.append(explore.DRAWING.acquire(timeout=1)) or (got[0] and explore.DRAWING.release())
+    )
     thread.start()
     thread.join()
     return got[0]
@@ -198,6 +203,7 @@ def test_a_picture_that_is_ready_is_shown_although_a_newer_one_is_wanted(browser
         begun.set()
         go.wait(60)
         return grey(number)
+
     widget = Explore(draw, number=number())
     screen(widget).observe(lambda change: shown.append(widget.picture.alt), "value")
     widget.controls["number"].value = 2
@@ -328,6 +334,7 @@ def test_explorers_take_their_controls_from_one_place(name):
 
 # ---------------------------------------------------------------- the slider
 
+
 def test_a_slider_is_a_control_like_any_other():
     slider = Slider(3, min=1, max=20, description="Step", spoken="step {value} of {max}")
     widget = Explore(grey, number=slider)
@@ -376,6 +383,7 @@ def test_the_sliders_code_stands_beside_it_and_fetches_nothing():
 
 # ---------------------------------------------------------------- the prompt
 
+
 @pytest.fixture(scope="module")
 def pipe():
     return tiny.pipeline()
@@ -391,8 +399,7 @@ def test_the_picture_is_the_one_of_the_readable_loop(pipe):
     widget = PromptWidget(pipe, "a cat", seed=3, steps=3, guidance=2.0)
     states = list(generate(pipe, "a cat", seed=3, steps=3, guidance=2.0))
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in states] for name in ("z_t", "z_0"))
-    expected = figures.film_strip(noisy, clean, [f"t = {s.t}" for s in states],
-                                  decode(pipe, states[-1].z_s)[0], "a cat", seed=3)
+    expected = figures.film_strip(noisy, clean, [f"t = {s.t}" for s in states], decode(pipe, states[-1].z_s)[0], "a cat", seed=3)
     assert widget.figure().png == expected.png and widget.figure().alt == expected.alt
     assert '"a cat", seed 3' in expected.alt
 
@@ -432,9 +439,15 @@ def test_any_prompt_gives_a_picture_or_a_sentence(pipe, prompt):
     assert widget.picture and "<b>" not in shown_html(widget)
 
 
-@pytest.mark.parametrize("prompt, message", [
-    ("a cat on blue", ""), ("a pengiun", 'The base model was not trained on the word "pengiun" (penguin?).'),
-    ("a (cat:1.3)", '"(cat:1.3)" is read as text: '), ("a blue dog", 'write "a dog on a blue background".')])
+@pytest.mark.parametrize(
+    "prompt, message",
+    [
+        ("a cat on blue", ""),
+        ("a pengiun", 'The base model was not trained on the word "pengiun" (penguin?).'),
+        ("a (cat:1.3)", '"(cat:1.3)" is read as text: '),
+        ("a blue dog", 'write "a dog on a blue background".'),
+    ],
+)
 def test_advice_follows_the_picture_as_plain_text(pipe, prompt, message):
     widget = PromptWidget(pipe, prompt, steps=1)
     widget.redraw()

@@ -29,6 +29,7 @@ class Computed:
             yield "Step 1 of 2"
             yield "Step 2 of 2"
             return self(question)
+
         return compute
 
 
@@ -96,6 +97,7 @@ def test_weights_that_change_during_the_computation_make_its_answer_worthless(co
         with torch.no_grad():
             layer.bias.add_(1)
         return computed("a")
+
     cache.get("a", compute, layer)
     cache.get("a", computed.plain("a"), layer)
     assert len(computed.asked) == 2
@@ -147,6 +149,7 @@ def test_only_the_new_questions_are_computed_all_at_once(computed, layer):
     def compute(new):
         together.append(new)
         return [question.upper() for question in new]
+
     assert cache.get_all(["a", "b", "a"], compute, layer) == ["A", "B", "A"]
     assert cache.get_all(["c", "b"], compute, layer) == ["C", "B"]
     assert cache.get_all(["a", "c"], compute, layer) == ["A", "C"]
@@ -168,6 +171,7 @@ def test_each_thread_gets_the_answer_to_its_own_question():
 
     def ask(number):
         got[number] = cache.get(number, lambda: compute(number))
+
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
@@ -182,6 +186,7 @@ def test_two_threads_with_one_question_are_counted_once(computed):
     def compute():
         both_there.wait(60)
         return "1234"
+
     threads = [threading.Thread(target=cache.get, args=("a", compute)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -195,6 +200,7 @@ def test_two_threads_with_one_question_are_counted_once(computed):
 
 # ---------------------------------------------------------------- progress
 
+
 def test_a_loop_reports_each_step_and_returns_its_states():
     assert run(all_states(iter("ab"), 2)) == (["Step 1 of 2", "Step 2 of 2"], ["a", "b"])
     assert run(all_states(iter("a"), 1, "before")) == (["before: step 1 of 1"], ["a"])
@@ -203,12 +209,20 @@ def test_a_loop_reports_each_step_and_returns_its_states():
 
 # ---------------------------------------------------------------- controls
 
-@pytest.mark.parametrize("make, value", [
-    (lambda: controls.words("a cat", "Prompt"), "a cat"), (lambda: controls.whole(7, 1, 9, "Name"), 7),
-    (lambda: controls.seeds(7), 7), (lambda: controls.number(0.5, 0, 1, 0.1, "Name"), 0.5),
-    (lambda: controls.dragged(3, 1, 9, "Step"), 3), (lambda: controls.choice(["a", "b"], "b", "Name"), "b"),
-    (lambda: controls.choice([("one", 1), ("two", 2)], 2, "Name"), 2), (lambda: controls.ticked(True, "Name"), True),
-])
+
+@pytest.mark.parametrize(
+    "make, value",
+    [
+        (lambda: controls.words("a cat", "Prompt"), "a cat"),
+        (lambda: controls.whole(7, 1, 9, "Name"), 7),
+        (lambda: controls.seeds(7), 7),
+        (lambda: controls.number(0.5, 0, 1, 0.1, "Name"), 0.5),
+        (lambda: controls.dragged(3, 1, 9, "Step"), 3),
+        (lambda: controls.choice(["a", "b"], "b", "Name"), "b"),
+        (lambda: controls.choice([("one", 1), ("two", 2)], 2, "Name"), 2),
+        (lambda: controls.ticked(True, "Name"), True),
+    ],
+)
 def test_every_control_has_its_value_and_a_name(make, value):
     control = make()
     assert control.value == value and control.description

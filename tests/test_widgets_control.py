@@ -14,8 +14,10 @@ from edu_diffusion.steps import Control, decode, generate
 from edu_diffusion.widgets import ControlExplorer
 from edu_diffusion.widgets.control import as_condition
 
-CONDITIONS = {name: torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(i)).round() * 0.9
-              for i, name in enumerate(("one", "two"))}
+CONDITIONS = {
+    name: torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(i)).round() * 0.9
+    for i, name in enumerate(("one", "two"))
+}
 
 
 class Sketch(HasTraits):
@@ -54,9 +56,13 @@ def test_the_picture_is_the_condition_and_both_drawings(pipe, net):
     widget = explorer(pipe, net, weight=0.6, start=0.5)
     widget.redraw()
     *_, last = generate(pipe, "a cat", seed=0, steps=2)
-    want = figures.controlled(CONDITIONS["one"][0], decode(pipe, last.z_s)[0],
-                              drawn(pipe, CONDITIONS["one"], net, weight=0.6, start=0.5),
-                              '"a cat", seed 0; canny from one, weight 0.6, steps 50% to 100%.', scale=8)
+    want = figures.controlled(
+        CONDITIONS["one"][0],
+        decode(pipe, last.z_s)[0],
+        drawn(pipe, CONDITIONS["one"], net, weight=0.6, start=0.5),
+        '"a cat", seed 0; canny from one, weight 0.6, steps 50% to 100%.',
+        scale=8,
+    )
     assert widget.picture.png == want.png and widget.picture.alt == want.alt
     assert f'alt="{html.escape(want.alt, quote=True)}"' in shown_html(widget)
 
@@ -118,6 +124,7 @@ def test_a_sketch_becomes_a_condition():
 
 
 # ---------------------------------------------------------------- figures
+
 
 def test_convergence_says_when_it_happened():
     curve = [[1, 0.1, 0.2, 0.3], [25, 3, 0.19, 0.31], [50, 6, 0.18, 0.7], [75, 9, 0.17, 0.75]]

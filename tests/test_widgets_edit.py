@@ -23,11 +23,14 @@ def explorer(pipe, **values):
     return EditExplorer(pipe, **{"picture": PICTURE, "prompt": "a red cat", "steps": 4, "strength": 0.5, **values})
 
 
-@pytest.mark.parametrize("way, words", [
-    (edit.WHOLE, r'The whole picture, "a red cat", strength 0.5, seed 0\..*\d on average\.'),
-    (edit.PAINTED, "What is painted.*inside the mask, exactly 0 outside it"),
-    (edit.WIDER, "A wider canvas.*inside the mask, exactly 0 outside it"),
-])
+@pytest.mark.parametrize(
+    "way, words",
+    [
+        (edit.WHOLE, r'The whole picture, "a red cat", strength 0.5, seed 0\..*\d on average\.'),
+        (edit.PAINTED, "What is painted.*inside the mask, exactly 0 outside it"),
+        (edit.WIDER, "A wider canvas.*inside the mask, exactly 0 outside it"),
+    ],
+)
 def test_every_way_gives_its_picture(pipe, way, words):
     widget = explorer(pipe, way=way, mask=MASK)
     plain = widget.figure()
@@ -122,6 +125,7 @@ def test_a_file_is_read(pipe, tmp_path):
 
 
 # ---------------------------------------------------------------- figures
+
 
 def test_edited_says_where_it_changed():
     x = torch.zeros(3, 64, 64)

@@ -21,8 +21,9 @@ from edu_diffusion.widgets.timeline import SECOND
 from edu_diffusion.widgets.vae import eight_bits, half
 
 STEPS = 4
-PICTURES = {name: torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(i)) * 2 - 1
-            for i, name in enumerate(("one", "two"))}
+PICTURES = {
+    name: torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(i)) * 2 - 1 for i, name in enumerate(("one", "two"))
+}
 
 
 class Counted:
@@ -61,8 +62,7 @@ def guidance(pipe, **values):
 
 
 def latents(pipe, **values):
-    return LatentExplorer(pipe, **{"pictures": PICTURES, "prompt": "a cat", "other_prompt": "red dog",
-                                   "steps": STEPS, **values})
+    return LatentExplorer(pipe, **{"pictures": PICTURES, "prompt": "a cat", "other_prompt": "red dog", "steps": STEPS, **values})
 
 
 ALL = {"timeline": timeline, "guidance": guidance, "latents": latents}
@@ -113,13 +113,14 @@ def test_half_precision_and_a_model_that_predicts_noise(name):
 
 # ---------------------------------------------------------------- the timeline
 
+
 def test_the_timeline_shows_the_states_of_the_readable_loop(pipe):
     from edu_diffusion.figures import Moment
     from edu_diffusion.figures import timeline as figure
+
     states = list(generate(pipe, "a cat", seed=3, steps=STEPS, guidance=2.0))
     noisy, clean, end = (decode(pipe, z)[0] for z in (states[1].z_t, states[1].z_0, states[-1].z_s))
-    expected = figure([Moment('"a cat", seed 3, DDIM', noisy, clean, states[1].eps[0], end)],
-                      [s.t for s in states], 1)
+    expected = figure([Moment('"a cat", seed 3, DDIM', noisy, clean, states[1].eps[0], end)], [s.t for s in states], 1)
     picture = timeline(pipe, seed=3, guidance=2.0, step=2).figure()
     assert picture.png == expected.png and picture.alt == expected.alt
 
@@ -140,10 +141,15 @@ def test_scrubbing_asks_the_unet_nothing_and_decodes_once(pipe, count):
     assert count.decoded == decoded and "Step 1 of 4" in widget.picture.alt
 
 
-@pytest.mark.parametrize("second, told, calls", [
-    ("another seed", "seed 1", STEPS), ("another prompt", '"red dog"', STEPS),
-    ("another sampler", "Euler ancestral", STEPS - 1),  # the first step's answer is there
-    ("a prompt swapped midway", "from step 3 on", STEPS - 2)])
+@pytest.mark.parametrize(
+    "second, told, calls",
+    [
+        ("another seed", "seed 1", STEPS),
+        ("another prompt", '"red dog"', STEPS),
+        ("another sampler", "Euler ancestral", STEPS - 1),  # the first step's answer is there
+        ("a prompt swapped midway", "from step 3 on", STEPS - 2),
+    ],
+)
 def test_a_second_run_computes_only_what_the_first_did_not(pipe, count, second, told, calls):
     widget = timeline(pipe, other_seed=1, other_sampler="Euler ancestral", since=3)
     widget.redraw()
@@ -168,8 +174,7 @@ def test_only_the_controls_that_the_second_run_needs_are_shown(pipe):
     widget = timeline(pipe)
     for second, wanted in SECOND.items():
         widget.controls["second"].value = second
-        shown = [n for n in ("other_prompt", "other_seed", "other_sampler", "since")
-                 if widget.controls[n].layout.display != "none"]
+        shown = [n for n in ("other_prompt", "other_seed", "other_sampler", "since") if widget.controls[n].layout.display != "none"]
         assert sorted(shown) == sorted(wanted)
 
 
@@ -212,6 +217,7 @@ def test_the_last_value_wins_while_a_run_is_computed(pipe, count, monkeypatch):
 
 
 # ---------------------------------------------------------------- what is cached
+
 
 def test_weights_that_changed_are_noticed(pipe, count):
     widget = timeline(pipe)
@@ -266,6 +272,7 @@ def test_cached_outputs_are_the_same_to_the_bit(pipe):
 
 
 # ---------------------------------------------------------------- guidance
+
 
 def test_guidance_shows_both_predictions_of_the_run(pipe):
     widget = guidance(pipe, guidance=3.0)
@@ -352,9 +359,13 @@ def test_where_the_noise_tells_nothing_of_the_picture_guidance_still_shows_it():
 
 # ---------------------------------------------------------------- latents
 
-VIEW = {"the channels": "+1 is added to channel 0", "between two pictures": "From one to two",
-        "a random direction": "in a random direction", "bytes against JPEG": "latent, 16 bits, 512 bytes",
-        "between two prompts": 'From "a cat" to "red dog"'}
+VIEW = {
+    "the channels": "+1 is added to channel 0",
+    "between two pictures": "From one to two",
+    "a random direction": "in a random direction",
+    "bytes against JPEG": "latent, 16 bits, 512 bytes",
+    "between two prompts": 'From "a cat" to "red dog"',
+}
 
 
 @pytest.mark.parametrize("show", VIEW)
@@ -384,8 +395,9 @@ def test_a_mixture_of_prompts_begins_and_ends_with_the_prompts_own_pictures(pipe
     widget = latents(pipe, show="between two prompts")
     widget.redraw()
     before = count.unet
-    states = finished(widget.runs.run("a cat", other_words(widget.runs.embed("a cat")), ("red dog", 0), seed=0,
-                                      steps=STEPS, guidance=GUIDANCE))
+    states = finished(
+        widget.runs.run("a cat", other_words(widget.runs.embed("a cat")), ("red dog", 0), seed=0, steps=STEPS, guidance=GUIDANCE)
+    )
     assert count.unet == before, "this run is there"
     assert torch.equal(states[-1].z_s, list(generate(pipe, "a cat", steps=STEPS))[-1].z_s)
     before = count.unet
@@ -436,6 +448,7 @@ def test_where_no_jpeg_is_so_small_the_widget_says_so(pipe):
 
 
 # ---------------------------------------------------------------- the shipped base
+
 
 @pytest.fixture(scope="module")
 def base():

@@ -46,6 +46,7 @@ def base():
     if not (CHECKPOINTS / "base").exists():
         pytest.skip("checkpoints/base is not there yet")
     from edu_diffusion import models
+
     pipe = models.load("base", device="cpu", dtype=torch.float32)
     counted(pipe.unet)
     return pipe
@@ -79,12 +80,12 @@ def put(widget, name, value):
 
 
 def hooks(pipe):
-    lists = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs",
-            "_forward_pre_hooks_with_kwargs")
+    lists = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs")
     return sum(len(getattr(module, name)) for module in trace.modules(pipe).values() for name in lists)
 
 
 # ---------------------------------------------------------------- the U-Net
+
 
 def test_one_run_and_nothing_is_computed_twice(pipe):
     before = hooks(pipe)
@@ -118,8 +119,13 @@ def test_the_skips_are_those_of_the_readable_unet(pipe):
     run = explore_run(inside.runs)
     given = run.trace.call("unet").inputs
     with torch.no_grad():
-        steps.unet_forward(pipe.unet, given["sample"], given["timestep"], given["encoder_hidden_states"],
-                           edit=lambda name, x: made.setdefault(name, x))
+        steps.unet_forward(
+            pipe.unet,
+            given["sample"],
+            given["timestep"],
+            given["encoder_hidden_states"],
+            edit=lambda name, x: made.setdefault(name, x),
+        )
     found = skips(run.trace, 0)
     assert len(found) == len(inside.skips) == sum(name.startswith("skip") for name in made)
     for name, skip in zip(inside.skips, found):
@@ -134,8 +140,7 @@ def explore_run(runs, prompt=PROMPT, seed=0):
 def test_the_feature_map_is_that_of_the_prompt(sd15):
     with trace.record(sd15, "unet.conv_out") as seen:
         states = list(steps.generate(sd15, PROMPT, seed=3, steps=2))
-    expected = figures.feature_maps(seen.call("unet.conv_out", 1).output[1],
-                                    f"conv_out at step 2 of 2, t = {states[1].t}")
+    expected = figures.feature_maps(seen.call("unet.conv_out", 1).output[1], f"conv_out at step 2 of 2, t = {states[1].t}")
     widget = UNetInspector(sd15, PROMPT, seed=3, steps=2, block="conv_out", step=2)
     assert widget.figure().png == expected.png and widget.figure().alt == expected.alt
 
@@ -196,6 +201,7 @@ def test_two_threads_get_the_run_that_each_asked_for(sd15):
 
     def ask(seed):
         got[seed] = explore_run(inside.runs, seed=seed)
+
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in (1, 2, 3)]
     for thread in threads:
         thread.start()
@@ -224,8 +230,7 @@ def test_training_on_makes_the_old_run_worthless():
 
 def test_what_goes_wrong_is_a_sentence_in_the_widget():
     pipe = tiny.pipeline()
-    for widget in (UNetInspector(pipe, PROMPT, steps=1, block="conv_out"),
-                   AttentionExplorer(pipe, PROMPT, steps=1)):
+    for widget in (UNetInspector(pipe, PROMPT, steps=1, block="conv_out"), AttentionExplorer(pipe, PROMPT, steps=1)):
         widget.redraw()
         shown = widget.picture
         weight = pipe.unet.conv_out.bias.data
@@ -239,24 +244,26 @@ def test_what_goes_wrong_is_a_sentence_in_the_widget():
 
 
 def test_a_long_prompt_is_drawn_and_told(sd15):
-    for widget in (UNetInspector(sd15, "cat " * 40, steps=1, block="conv_out"),
-                   AttentionExplorer(sd15, "cat " * 40, steps=1)):
+    for widget in (UNetInspector(sd15, "cat " * 40, steps=1, block="conv_out"), AttentionExplorer(sd15, "cat " * 40, steps=1)):
         with pytest.warns(UserWarning, match="tokens"):
             widget.redraw()
         assert "only the first 14 are read" in widget.message and widget.picture
 
 
-@pytest.mark.parametrize("shape, edge, expected", [((64, 64), 128, (64, 64)), ((64, 32), 16, (16, 8)),
-                                                   ((100, 60), 30, (25, 15)), ((65, 65), 64, (32, 32))])
+@pytest.mark.parametrize(
+    "shape, edge, expected",
+    [((64, 64), 128, (64, 64)), ((64, 32), 16, (16, 8)), ((100, 60), 30, (25, 15)), ((65, 65), 64, (32, 32))],
+)
 def test_large_pictures_are_made_small(shape, edge, expected):
     image = torch.rand(3, *shape)
     assert small(image, edge).shape == (3, *expected)
     k = shape[0] // expected[0]
-    last = image[:, :k, (expected[1] - 1) * k:expected[1] * k]
+    last = image[:, :k, (expected[1] - 1) * k : expected[1] * k]
     assert_close(small(image, edge)[:, 0, -1], last.mean((1, 2)))
 
 
 # ---------------------------------------------------------------- attention
+
 
 def test_resolutions_are_those_of_the_trace(pipe):
     gaze = RecordedAttention(pipe, 1, 4.0)
@@ -308,16 +315,31 @@ def test_a_head_that_not_all_layers_have_is_a_sentence(sd15):
 
 # ---------------------------------------------------------------- CLIP
 
+
 @pytest.fixture(scope="module")
 def random_clip():
     tokenizer = tiny.tokenizer()
     config = CLIPConfig(
         projection_dim=16,
-        text_config={"vocab_size": len(tokenizer), "max_position_embeddings": tiny.TOKENS, "hidden_size": 16,
-                     "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
-                     "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id},
-        vision_config={"image_size": 16, "patch_size": 8, "hidden_size": 16, "intermediate_size": 32,
-                       "num_hidden_layers": 2, "num_attention_heads": 2})
+        text_config={
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": tiny.TOKENS,
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+        },
+        vision_config={
+            "image_size": 16,
+            "patch_size": 8,
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+        },
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         clip = CLIPModel(config).eval()
@@ -332,6 +354,7 @@ def shipped_clip():
         pytest.skip("checkpoints/clip is not there yet")
     from edu_diffusion import models
     from edu_diffusion.data import scenes
+
     drawn = scenes.batch(16, seed=3, plain=True)
     clip, tokenizer = models.load_clip(device="cpu")
     counted(clip.text_model, clip.vision_model)
@@ -456,11 +479,18 @@ def test_a_clip_trained_on_is_read_again(random_clip, view):
 
 # ---------------------------------------------------------------- all three
 
+
 def test_every_control_has_a_name_to_be_read_aloud(sd15, random_clip):
-    assert [c.description for c in operable(UNetInspector(sd15))] == [
-        "Prompt", "Seed", "Show", "Block or skip", "Step"]
+    assert [c.description for c in operable(UNetInspector(sd15))] == ["Prompt", "Seed", "Show", "Block or skip", "Step"]
     assert [c.description for c in operable(AttentionExplorer(sd15))] == [
-        "Prompt", "Seed", "Step", "Resolution", "Head", "Include start and end tokens", "All words on one scale"]
+        "Prompt",
+        "Seed",
+        "Step",
+        "Resolution",
+        "Head",
+        "Include start and end tokens",
+        "All words on one scale",
+    ]
     clip = ClipExplorer(*random_clip)
     assert [c.description for c in operable(clip)] == ["Show", "Caption", "Picture", "Word", "Becomes"]
     assert not [part for part in descendants(clip) if isinstance(part, (Output, Image))]

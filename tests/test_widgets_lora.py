@@ -62,6 +62,7 @@ def test_the_base_model_runs_once_for_a_prompt_a_seed_and_weights():
         calls.clear()
         change()
         return len(calls)
+
     dial, seed = explorer.controls["weight_0"], explorer.controls["seed"]
     assert taken(explorer.redraw) == 4, "without the adapter, and with it"
     assert taken(lambda: setattr(dial, "value", 0.5)) == 2

@@ -20,8 +20,10 @@ def test_every_model_draws_the_same_prompt():
     explorer.controls["seed"].value = 7
     assert "seed 7" in explorer.picture.alt and explorer.picture.png != first.png
     *_, last = generate(pipes["after"], "a cat", seed=7, steps=2)
-    pictures = [decode(pipes[name], state.z_s) for name, state in
-                ((name, list(generate(pipe, "a cat", seed=7, steps=2))[-1]) for name, pipe in pipes.items())]
+    pictures = [
+        decode(pipes[name], state.z_s)
+        for name, state in ((name, list(generate(pipe, "a cat", seed=7, steps=2))[-1]) for name, pipe in pipes.items())
+    ]
     expected = figures.row(torch.cat(pictures), ["before", "after"], "x", 3)
     assert explorer.picture.png == expected.png and torch.equal(pictures[1], decode(pipes["after"], last.z_s))
 
@@ -33,8 +35,10 @@ def test_a_model_is_needed():
 
 def test_the_comparison_in_dots_and_in_words():
     picture = figures.compared(["one", "two", "three"], {"gained": SCORES, "lost": SCORES[::-1]}, " points")
-    assert picture.alt == ("3 methods. gained: one 0.50 points (0.40 to 0.60), three -0.20 points (-0.30 to -0.10). "
-                           "lost: one -0.20 points (-0.30 to -0.10), three 0.50 points (0.40 to 0.60).")
+    assert picture.alt == (
+        "3 methods. gained: one 0.50 points (0.40 to 0.60), three -0.20 points (-0.30 to -0.10). "
+        "lost: one -0.20 points (-0.30 to -0.10), three 0.50 points (0.40 to 0.60)."
+    )
     moved = [{**SCORES[0], "high": 0.9}, *SCORES[1:]]
     assert figures.compared(["one", "two", "three"], {"gained": moved, "lost": SCORES[::-1]}).png != picture.png
 

@@ -82,14 +82,17 @@ def test_own_schedules_and_an_own_function():
     assert widget.controls["t"].max == 9
 
 
-@pytest.mark.parametrize("wrong, words", [
-    ({"picture": torch.zeros(1, 32, 32)}, r"shape \(1, 32, 32\); it must be \(3, height, width\)"),
-    ({"picture": "no-such-file.png"}, "There is no file no-such-file.png"),
-    ({"betas": {"a": torch.ones(3) / 2, "b": torch.ones(4) / 2}}, "all of one shape"),
-    ({"betas": {}}, "give 1 to 5"),
-    ({"betas": {"a": torch.zeros(3)}}, "'a' has values outside"),
-    ({"betas": {"a": [0.1, float("nan")]}}, "'a' has values outside"),
-])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"picture": torch.zeros(1, 32, 32)}, r"shape \(1, 32, 32\); it must be \(3, height, width\)"),
+        ({"picture": "no-such-file.png"}, "There is no file no-such-file.png"),
+        ({"betas": {"a": torch.ones(3) / 2, "b": torch.ones(4) / 2}}, "all of one shape"),
+        ({"betas": {}}, "give 1 to 5"),
+        ({"betas": {"a": torch.zeros(3)}}, "'a' has values outside"),
+        ({"betas": {"a": [0.1, float("nan")]}}, "'a' has values outside"),
+    ],
+)
 def test_mistakes_are_a_sentence(wrong, words):
     with pytest.raises(EduError, match=words):
         ScheduleExplorer(**wrong)

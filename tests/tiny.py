@@ -26,9 +26,14 @@ def tokenizer():
 
 def text_encoder(tokenizer):
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=TOKENS,
-        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=TOKENS,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config)
@@ -36,8 +41,12 @@ def text_encoder(tokenizer):
 
 def unet(dropout=0.0):
     return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(32, 64), layers_per_block=1, dropout=dropout,
-        cross_attention_dim=32, attention_head_dim=4,
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        dropout=dropout,
+        cross_attention_dim=32,
+        attention_head_dim=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )
@@ -45,15 +54,26 @@ def unet(dropout=0.0):
 
 def vae():
     return AutoencoderKL(
-        block_out_channels=(32, 32, 32), down_block_types=("DownEncoderBlock2D",) * 3, latent_channels=4,
-        up_block_types=("UpDecoderBlock2D",) * 3, layers_per_block=1, sample_size=32, scaling_factor=0.5,
+        block_out_channels=(32, 32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        latent_channels=4,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        layers_per_block=1,
+        sample_size=32,
+        scaling_factor=0.5,
     )
 
 
 def scheduler(**changes):
     settings = {
-        "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": False,
-        "steps_offset": 1, "timestep_spacing": "trailing", "prediction_type": "v_prediction", **changes,
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "clip_sample": False,
+        "steps_offset": 1,
+        "timestep_spacing": "trailing",
+        "prediction_type": "v_prediction",
+        **changes,
     }
     return DDIMScheduler(**settings)
 
@@ -64,8 +84,13 @@ def pipeline(dtype=torch.float32, dropout=0.0, seed=0, **scheduler_changes):
         torch.manual_seed(seed)
         words = tokenizer()
         pipe = StableDiffusionPipeline(
-            vae=vae(), text_encoder=text_encoder(words), tokenizer=words, unet=unet(dropout),
-            scheduler=scheduler(**scheduler_changes), safety_checker=None, feature_extractor=None,
+            vae=vae(),
+            text_encoder=text_encoder(words),
+            tokenizer=words,
+            unet=unet(dropout),
+            scheduler=scheduler(**scheduler_changes),
+            safety_checker=None,
+            feature_extractor=None,
             requires_safety_checker=False,
         )
     pipe.set_progress_bar_config(disable=True)
@@ -78,8 +103,9 @@ def sd15():
     """A pipeline with a U-Net shaped like Stable Diffusion 1.5's, narrow: block types and layers are the defaults."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        unet = UNet2DConditionModel(sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8,
-                                    cross_attention_dim=32, attention_head_dim=8).eval()
+        unet = UNet2DConditionModel(
+            sample_size=16, block_out_channels=(16, 32, 32, 32), norm_num_groups=8, cross_attention_dim=32, attention_head_dim=8
+        ).eval()
     pipe = StableDiffusionPipeline(**{**pipeline().components, "unet": unet}, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -88,6 +114,7 @@ def sd15():
 def saved(folder):
     """A folder with a pipeline of random weights that reads whole captions and draws 64 x 64 pixels."""
     from edu_diffusion import models
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(globals(), "TOKENS", 128)
         pipe = pipeline()

@@ -62,6 +62,7 @@ def with_header(card, values):
     """
     from huggingface_hub import ModelCard
     from huggingface_hub.utils import yaml_dump
+
     read = ModelCard(card)
     if not any(name.startswith(RAW) for name in values):
         read.data.eval_results = read.data.model_name = None
@@ -79,8 +80,12 @@ def numbers(folder):
     card, metrics = files.read_json(folder / "card.json"), files.read_json(folder / "metrics.json")
     facts = {name: str(value) for name, value in card.items() if name != "sha256"}
     made = {"below_floors": below_floors(card.get("below_floors", ()), metrics), "scores": table(metrics)}
-    return (facts | made | {name: text(score) for name, score in metrics.items()}
-            | {RAW + name: json.dumps(score["value"]) for name, score in metrics.items()})
+    return (
+        facts
+        | made
+        | {name: text(score) for name, score in metrics.items()}
+        | {RAW + name: json.dumps(score["value"]) for name, score in metrics.items()}
+    )
 
 
 def table(metrics):
@@ -132,4 +137,5 @@ def sheet(pipe, rows):
     """Contact sheet of the images generated for these prompts, none selected: PNG bytes."""
     from .. import metrics as judge
     from ..figures import contact_sheet
+
     return contact_sheet(judge.draw(pipe, rows).cpu(), [row["prompt"] for row in rows]).png

@@ -21,6 +21,7 @@ def run(args, rest=()):
     """Train and evaluate the methods that the arguments name; print the table and write it."""
     from edu_diffusion import models
     from edu_diffusion.compare.methods import chosen
+
     out = Path(args.out or environment.home() / "runs" / "compare")
     methods = chosen(args.only)
     if not 0 < args.seconds <= 36_000 or args.limit < 2:
@@ -40,6 +41,7 @@ def run(args, rest=()):
 def train(method, name, out, seconds, model, device=None):
     """Run a method's two recipes for this many seconds each and show the progress; an earlier run in the folder is continued."""
     from edu_diffusion.train import RECIPES
+
     for task in ("style", "subject"):
         recipe, settings = getattr(method, task)
         print(f"{name}: the {task}", flush=True)

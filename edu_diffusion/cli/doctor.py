@@ -1,7 +1,8 @@
 """The command `doctor`: check everything that the lessons need, and suggest the cheapest fix for each problem.
 
 Every check returns (ok, text, remedy) and is tested by breaking what it looks at. A check that itself raises
-counts as failed; the remaining checks still run. Those that compare files are in intact.py.
+counts as failed; the remaining checks still run. Those that compare files are in intact.py, those of
+Jupyter's kernel in kernel_checks.py.
 """
 
 import importlib.metadata
@@ -10,16 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from edu_diffusion.data.files import PACKAGE
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
 from edu_diffusion.install.pip import SAFELY
 
-from . import intact, lab, remedies
+from . import intact, kernel_checks, remedies
 
-KERNEL = ("ipykernel", "jupyter_client", "pyzmq", "tornado", "ipython")  # what a kernel needs to start
 MEMORY, DISK = 2e9, 2e9  # bytes; a lesson takes about 1 GB of memory
 
 
@@ -44,15 +43,20 @@ def report(check):
 
 # ---------------------------------------------------------------- the environment
 
+
 def python(version=sys.version_info):
     found = ".".join(map(str, version[:3]))
-    return (3, 11) <= tuple(version[:2]) <= (3, 13), f"Python {found} ({sys.executable})", \
-        "the lessons are tested with Python 3.11 to 3.13; install one of these from python.org"
+    return (
+        (3, 11) <= tuple(version[:2]) <= (3, 13),
+        f"Python {found} ({sys.executable})",
+        "the lessons are tested with Python 3.11 to 3.13; install one of these from python.org",
+    )
 
 
 def packages():
     """Compare the installed packages with the requirements, and list differences from the tested versions."""
     from packaging.requirements import Requirement
+
     wrong = {text: needed for needed in map(Requirement, requirements()) if (text := unmet(needed))}
     if wrong:
         return False, f"packages: {', '.join(wrong)}", remedies.install(list(map(str, wrong.values())))
@@ -67,6 +71,7 @@ def requirements():
     if root is None:
         return [text for text in importlib.metadata.requires("edu-diffusion") if "extra ==" not in text]
     import tomllib
+
     return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
 
 
@@ -102,19 +107,24 @@ def differing(pinned):
 def torch_build():
     """Look for a torchvision built for another torch: transformers imports it, and then every import fails."""
     import torch
+
     if importlib.util.find_spec("torchvision") is None:
         return True, f"torch {torch.__version__}", ""
     code = "import torchvision"
     import_ = subprocess.run([sys.executable, *SAFELY, "-c", code], capture_output=True, timeout=300)
     other = remedies.versions(["torchvision"]).get("torchvision", "of no known version")
-    return import_.returncode == 0, f"torch {torch.__version__} beside torchvision {other}", \
-        f"this torchvision was built for another torch, and the lessons do not need it; uninstall it: " \
-        f"\"{sys.executable}\" -m pip uninstall torchvision"
+    return (
+        import_.returncode == 0,
+        f"torch {torch.__version__} beside torchvision {other}",
+        f"this torchvision was built for another torch, and the lessons do not need it; uninstall it: "
+        f'"{sys.executable}" -m pip uninstall torchvision',
+    )
 
 
 def device():
     """Run a small computation on every device that torch reports."""
     import torch
+
     names = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
     for name in names:
         try:
@@ -126,47 +136,9 @@ def device():
     return True, f"devices: {', '.join(names)}", ""
 
 
-def kernel():
-    """Check that a notebook would start this very Python, in JupyterLab and in other programs."""
-    from jupyter_client.kernelspec import KernelSpecManager
-    try:
-        found = KernelSpecManager().get_kernel_spec("python3")
-        command = [*found.argv, ""]
-    except (KeyError, ValueError) as error:  # no such kernel, or a kernel.json that cannot be read
-        return False, f"notebook kernel: {error}", f'make it again: "{sys.executable}" -m ipykernel install --sys-prefix'
-    started = sys.executable if command[0] in ("python", "python3") else command[0]
-    same = Path(started).absolute() == Path(sys.executable).absolute()
-    return same, f"notebook kernel: {started}", \
-        f"notebooks would start another Python; remove the folder {found.resource_dir}, or start with: python3 -m edu_diffusion lab"
-
-
-def cell():
-    """Start the kernel as `lab` does, and run a cell."""
-    from jupyter_client.manager import KernelManager
-    manager = KernelManager(kernel_name="python3")
-    manager.kernel_spec_manager.kernel_dirs.insert(0, str(PACKAGE / "jupyter" / "kernels"))
-    manager.start_kernel(env=lab.lab_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        answer = answered(manager.blocking_client(), "import edu_diffusion")
-    except (RuntimeError, TimeoutError) as error:
-        return False, f"notebook cell: {error}", remedies.install_again(remedies.versions(KERNEL))
-    finally:
-        manager.shutdown_kernel(now=True)
-    return answer["status"] == "ok", f"notebook cell: {answer.get('evalue') or 'runs'}", remedies.REPORT
-
-
-def answered(client, code):
-    """Run code in a kernel; return its reply."""
-    try:
-        client.start_channels()
-        client.wait_for_ready(timeout=120)
-        return client.execute_interactive(code, timeout=120, output_hook=lambda message: None)["content"]
-    finally:
-        client.stop_channels()
-
-
 def memory():
     import psutil
+
     free = psutil.virtual_memory().available
     return free >= MEMORY, f"memory: {free / 1e9:.1f} GB free", "close other programs; about 2 GB should be free"
 
@@ -178,17 +150,36 @@ def disk():
 
 # ---------------------------------------------------------------- everything together
 
+
 def picture():
     """Generate one image in two steps with the base model."""
     from edu_diffusion import models
     from edu_diffusion.cli import generate as drawing
+
     try:
         pixels = drawing.draw(models.load("base"), drawing.defaults() | {"prompt": "a cat face", "steps": 2})
     except EduError as error:
         return False, f"image: {error}", remedies.restore(PACKAGE / "checkpoints" / "base")
-    return bool(pixels.std() > 1), f"image: two steps, {pixels.shape[1]} x {pixels.shape[0]}", \
-        f"the image is one flat colour; {remedies.restore(PACKAGE / 'checkpoints' / 'base')}"
+    return (
+        bool(pixels.std() > 1),
+        f"image: two steps, {pixels.shape[1]} x {pixels.shape[0]}",
+        f"the image is one flat colour; {remedies.restore(PACKAGE / 'checkpoints' / 'base')}",
+    )
 
 
-CHECKS = (python, packages, intact.package_files, torch_build, device, kernel, cell, memory, disk, intact.weights, intact.data,
-          intact.notebooks, intact.names, picture)
+CHECKS = (
+    python,
+    packages,
+    intact.package_files,
+    torch_build,
+    device,
+    kernel_checks.kernel,
+    kernel_checks.cell,
+    memory,
+    disk,
+    intact.weights,
+    intact.data,
+    intact.notebooks,
+    intact.names,
+    picture,
+)

@@ -24,6 +24,7 @@ def make(args):
     given = checked(gather(args))
     check_places(args)
     from edu_diffusion import models
+
     settings = defaults() | given
     pipe = models.load(settings["model"], args.device)
     settings, expected = settings | {"hash": infotext.weights_hash(pipe)}, settings.get("hash")
@@ -40,6 +41,7 @@ def make(args):
 def defaults():
     """Return the default settings, all but the prompt; called late, since importing `steps` loads torch, which takes seconds."""
     from edu_diffusion import steps
+
     return {"negative": "", "seed": 0, "steps": steps.STEPS, "guidance": steps.GUIDANCE, "model": "base"}
 
 
@@ -106,6 +108,7 @@ def foreign(pipe, stored):
 def notices(pipe, settings, expected):
     """Yield a warning for everything that makes the image differ from what its settings say, and advice on the prompts."""
     from edu_diffusion.data import advice
+
     if expected and expected != settings["hash"]:
         yield f"The picture was made with other weights ({expected}, not {settings['hash']}): the new one will differ."
     for name in ("prompt", "negative"):
@@ -121,6 +124,7 @@ def notices(pipe, settings, expected):
 def draw(pipe, settings):
     """Run the readable sampling loop; return (H, W, 3) uint8. `notices` has reported dropped words already."""
     from edu_diffusion import steps
+
     wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The prompt ", UserWarning)

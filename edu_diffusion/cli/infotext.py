@@ -22,8 +22,13 @@ from edu_diffusion.errors import EduError
 KEY = "parameters"
 NEGATIVE = "Negative prompt: "
 OURS = "edu_diffusion"  # how the version begins that our own pictures name
-FIELDS = {"steps": ("Steps", int), "guidance": ("CFG scale", float), "seed": ("Seed", int),
-          "model": ("Model", str), "hash": ("Model hash", str)}
+FIELDS = {
+    "steps": ("Steps", int),
+    "guidance": ("CFG scale", float),
+    "seed": ("Seed", int),
+    "model": ("Model", str),
+    "hash": ("Model hash", str),
+}
 # One setting and what ends it; a quoted value may hold commas and line breaks, anything without a label is passed over.
 SETTING = re.compile(r' *(?:(\w[\w /()+.\-]{0,79}?) *: *)?("[^"\\]*(?:\\.[^"\\]*)*"|[^,\n]*) *(,|\n|$)', re.DOTALL)
 SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # moves the cursor of a terminal, or changes its colours
@@ -32,13 +37,18 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the line break
 
 def describe(settings, size):
     """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (width, height)."""
-    values = {"Steps": settings["steps"], "Sampler": "DDIM", "CFG scale": float(settings["guidance"]),
-              "Seed": settings["seed"], "Size": f"{size[0]}x{size[1]}", "Model": settings["model"],
-              "Model hash": settings["hash"], "Version": f"{OURS} {__version__}"}
+    values = {
+        "Steps": settings["steps"],
+        "Sampler": "DDIM",
+        "CFG scale": float(settings["guidance"]),
+        "Seed": settings["seed"],
+        "Size": f"{size[0]}x{size[1]}",
+        "Model": settings["model"],
+        "Model hash": settings["hash"],
+        "Version": f"{OURS} {__version__}",
+    }
     negative = [NEGATIVE + settings["negative"]] * bool(settings["negative"])
-    return "\n".join(
-        [settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())]
-    )
+    return "\n".join([settings["prompt"], *negative, ", ".join(f"{key}: {quoted(v)}" for key, v in values.items())])
 
 
 def quoted(value):
@@ -72,7 +82,7 @@ def parse(text):
     prompts, said = split(text)
     first = 1 if ours(said) else 0  # our prompt is the first line, even an empty one, or one that begins like a negative prompt
     start = next((i for i, line in enumerate(prompts) if i >= first and line.startswith(NEGATIVE.strip())), len(prompts))
-    negative = " ".join(prompts[start:])[len(NEGATIVE.strip()):]
+    negative = " ".join(prompts[start:])[len(NEGATIVE.strip()) :]
     return {"prompt": " ".join(prompts[:start]).strip(), "negative": negative.strip(), **fields(said)}
 
 
@@ -114,14 +124,17 @@ def converted(label, value, kind):
     try:
         return kind(value)
     except ValueError as error:
-        raise EduError(f"the picture's settings cannot be read ({label}: {value[:40]!r} is not a number); "
-                       f"give the prompt and settings themselves instead of --from") from error
+        raise EduError(
+            f"the picture's settings cannot be read ({label}: {value[:40]!r} is not a number); "
+            f"give the prompt and settings themselves instead of --from"
+        ) from error
 
 
 def write(path, pixels, settings, scale=1):
     """Write an image with its settings, atomically. pixels: (H, W, 3) uint8, each becoming scale x scale pixels."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
+
     height, width = pixels.shape[:2]
     info = PngInfo()
     info.add_text(KEY, describe(settings, (width, height)))
@@ -140,8 +153,10 @@ def read(path):
     """
     text = pngchunks.text(path, KEY)
     if text is None:
-        raise EduError(f"{path} does not say how it was generated: it has no text chunk called {KEY}; "
-                       f"many programs drop such text when they save or send a picture")
+        raise EduError(
+            f"{path} does not say how it was generated: it has no text chunk called {KEY}; "
+            f"many programs drop such text when they save or send a picture"
+        )
     settings, said = parse(text), split(text)[1]
     if ours(said):
         return settings | {"said": {}}
@@ -152,6 +167,7 @@ def read(path):
 def weights_hash(pipe):
     """Return a checksum of ten hexadecimal digits over all weights of a pipeline, independent of the file format."""
     import torch
+
     total = hashlib.sha256()
     for module in (pipe.unet, pipe.vae, pipe.text_encoder):
         for name, tensor in sorted(module.state_dict().items()):

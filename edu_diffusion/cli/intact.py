@@ -22,14 +22,18 @@ def first(names, most=5):
 
 # ---------------------------------------------------------------- packages
 
+
 def package_files():
     """Compare every installed file with the list in its package: files are deleted, cut off, or damaged on a bad disk."""
     lists = sorted(Path(sysconfig.get_path("purelib")).glob("*.dist-info"))
     wrong = {folder.stem: names for folder in lists if (names := incomplete(folder))}
     if wrong:
         one = [f"{name} ({first(names, 1)})" for name, names in wrong.items()]
-        return False, f"packages: files are missing or damaged in {first(one)}", \
-            remedies.install_again(dict(name.split("-", 1) for name in wrong))
+        return (
+            False,
+            f"packages: files are missing or damaged in {first(one)}",
+            remedies.install_again(dict(name.split("-", 1) for name in wrong)),
+        )
     return True, "packages: all files intact", ""
 
 
@@ -57,6 +61,7 @@ def checksum(path, kind):
 
 
 # ---------------------------------------------------------------- weights and data
+
 
 def weights():
     """Compare every file of every checkpoint with the checksum in its card.json."""
@@ -102,6 +107,7 @@ def folders(paths, most=5):
 
 # ---------------------------------------------------------------- lessons
 
+
 def notebooks():
     """Read every lesson: a merge that was not finished leaves a file that is no notebook."""
     try:
@@ -118,5 +124,8 @@ def names():
     """Look for a learner's files that have the name of a library: in Jupyter, though not in `lab`, they are imported instead."""
     folder = environment.home() / "work"
     found = lab.shadows(folder)
-    return not found, f"your own files in {folder}: " + (f"{first(found)} have the name of a library" if found else "no clash"), \
-        "rename them, for example to my_" + (found[0] if found else "")
+    return (
+        not found,
+        f"your own files in {folder}: " + (f"{first(found)} have the name of a library" if found else "no clash"),
+        "rename them, for example to my_" + (found[0] if found else ""),
+    )

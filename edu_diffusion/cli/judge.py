@@ -1,10 +1,10 @@
 """The command `judge`: evaluate a model, print the scores, and with --write store them and every file that quotes them.
 
-    judge            prompt adherence of the pipeline on the frozen prompts      checkpoints/base
-    judge open       variety, calibration, image quality, number of steps, guidance
-    judge clip       retrieval: do captions and pictures find each other?        checkpoints/clip
-    judge edit       how strength, masks and inversion change an image
-    judge lora       what an adapter gained and what it cost; likewise hyper, aligned, control, dreambooth, inversion
+judge            prompt adherence of the pipeline on the frozen prompts      checkpoints/base
+judge open       variety, calibration, image quality, number of steps, guidance
+judge clip       retrieval: do captions and pictures find each other?        checkpoints/clip
+judge edit       how strength, masks and inversion change an image
+judge lora       what an adapter gained and what it cost; likewise hyper, aligned, control, dreambooth, inversion
 """
 
 import argparse
@@ -37,12 +37,21 @@ def main(arguments=()):
 def parser():
     commands = argparse.ArgumentParser(prog="edu_diffusion judge", description="Evaluate a model.")
     add = commands.add_argument
-    add("what", nargs="?", default="drawing", choices=["drawing", "clip", "open", *ADAPTERS],
-        help="what to evaluate (default: drawing, the images of the pipeline)")
+    add(
+        "what",
+        nargs="?",
+        default="drawing",
+        choices=["drawing", "clip", "open", *ADAPTERS],
+        help="what to evaluate (default: drawing, the images of the pipeline)",
+    )
     add("--model", help="a shipped checkpoint's name or a folder (default: base, or clip); for an adapter, its base model")
     add("--adapter", help="a shipped adapter's name or a folder (default: the shipped one of the kind)")
-    add("--tier", default="core", choices=["core", "wide"],
-        help="which of the frozen prompts; wide: the other concepts, identified by the nearest reference sprite")
+    add(
+        "--tier",
+        default="core",
+        choices=["core", "wide"],
+        help="which of the frozen prompts; wide: the other concepts, identified by the nearest reference sprite",
+    )
     add("--seeds", type=int, help="number of sampling seeds (default 3; open: 300 for calibration, at most 64 for the rest)")
     add("--limit", type=int, help="only the first prompts of each split, for a quick test; open: also the number of habits")
     add("--only", nargs="+", choices=MEASURES, default=MEASURES, help="open: which metrics")
@@ -56,6 +65,7 @@ def parser():
 def judge_drawing(args):
     """Prompt adherence: images generated for the frozen prompts."""
     from .. import metrics, models
+
     args.model = args.model or "base"
     folder = models.path_of(args.model) if args.write else None  # a single file has no place for a card: fail early
     pipe, network = models.load(args.model), metrics.load_judge()
@@ -72,6 +82,7 @@ def judge_drawing(args):
 def judge_open(args):
     """Open prompts: calibration, variety, steps, quality, guidance; with --write, merged into metrics.json."""
     from .. import metrics, models
+
     args.model = args.model or "base"
     folder = models.path_of(args.model) if args.write else None
     pipe, network = models.load(args.model), metrics.load_judge()
@@ -88,24 +99,28 @@ def measures(pipe, network, args):
     """{name: function without arguments} of the metrics of `judge open`, with the sizes that the options ask for."""
     from .. import metrics
     from ..data.world import world
-    rows, habits = metrics.open_prompts(args.limit), world().habits[:args.limit]
+
+    rows, habits = metrics.open_prompts(args.limit), world().habits[: args.limit]
     few = min(args.seeds, 8)
     some = min(args.seeds, 64)
     batch = args.batch
-    return {"calibration": lambda: metrics.calibration_scores(pipe, network, rows=rows, seeds=args.seeds, batch=batch),
-            "variety": lambda: metrics.variety_scores(pipe, network, rows=rows, seeds=few, batch=batch),
-            "steps": lambda: metrics.by_steps(pipe, network, n=args.pictures, batch=batch),
-            "quality": lambda: metrics.quality_scores(pipe, network, limit=args.limit, batch=batch),
-            "choice": lambda: metrics.choose(pipe, network, limit=args.limit, batch=batch),
-            "plain": lambda: metrics.plain_call(pipe, network, limit=args.limit, batch=batch),
-            "effect": lambda: metrics.effect(pipe, network, seeds=few, limit=args.limit, batch=batch),
-            "habits": lambda: metrics.habits(pipe, network, seeds=some, rows=habits, batch=batch)}
+    return {
+        "calibration": lambda: metrics.calibration_scores(pipe, network, rows=rows, seeds=args.seeds, batch=batch),
+        "variety": lambda: metrics.variety_scores(pipe, network, rows=rows, seeds=few, batch=batch),
+        "steps": lambda: metrics.by_steps(pipe, network, n=args.pictures, batch=batch),
+        "quality": lambda: metrics.quality_scores(pipe, network, limit=args.limit, batch=batch),
+        "choice": lambda: metrics.choose(pipe, network, limit=args.limit, batch=batch),
+        "plain": lambda: metrics.plain_call(pipe, network, limit=args.limit, batch=batch),
+        "effect": lambda: metrics.effect(pipe, network, seeds=few, limit=args.limit, batch=batch),
+        "habits": lambda: metrics.habits(pipe, network, seeds=some, rows=habits, batch=batch),
+    }
 
 
 def judge_clip(args):
     """CLIP retrieval: captions matched to pictures within pools."""
     from .. import metrics, models
     from ..train.clip import embeddings
+
     model, tokenizer = models.load_clip(args.model or "clip")
     hits = metrics.recall(lambda captions, images: embeddings(model, tokenizer, captions, images), args.tier)
     found = {f"{args.tier}_recall_{way}": metrics.score(hit) for way, hit in hits.items()}
@@ -117,6 +132,7 @@ def judge_clip(args):
 def write(pipe, folder, found, args):
     """Store the scores, the evaluation settings, and the card and contact sheet that quote them."""
     from .. import metrics
+
     rows = metrics.chosen(args.tier, args.limit)
     how = {"n_prompts": len(rows), "sampling_seeds": args.seeds, "sampling_steps": metrics.STEPS, "guidance": metrics.GUIDANCE}
     scores.write(folder, files.read_json(folder / "metrics.json") | found, how)

@@ -10,6 +10,7 @@ import sys
 def main():
     """Run the kernel; its options are on the command line."""
     from ipykernel.kernelapp import IPKernelApp
+
     IPKernelApp.launch_instance(extra_extensions=[__name__])
 
 
@@ -22,5 +23,7 @@ def explain(shell, kind, error, trace, tb_offset=None):
     """Show the traceback of a NameError, as always, and after it what may help."""
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
     if error.name:
-        print(f"{error.name} is not known yet. If a cell further up makes it, run that one first: "
-              f"Run > Run All Above Selected Cell.", file=sys.stderr)
+        print(
+            f"{error.name} is not known yet. If a cell further up makes it, run that one first: Run > Run All Above Selected Cell.",
+            file=sys.stderr,
+        )

@@ -43,6 +43,7 @@ def is_library(name, folder):
 
 # ---------------------------------------------------------------- the command
 
+
 def lab_command(folder, rest):
     """Return the command, to be run in `folder`, that opens JupyterLab on this machine only, without its news feed.
 
@@ -58,9 +59,13 @@ def options(folder):
     Only the lessons' kernel is offered: the Python of another one does not have the packages.
     """
     first = [f"--LabApp.default_url=/lab/tree/{FIRST}"] * (Path(folder) / FIRST).is_file()
-    return ["--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-            "--KernelSpecManager.allowed_kernelspecs=python3", *first]
+    return [
+        "--ServerApp.ip=127.0.0.1",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--KernelSpecManager.allowed_kernelspecs=python3",
+        *first,
+    ]
 
 
 def named(option):
@@ -82,8 +87,9 @@ def run_instead(command, folder):
     try:
         os.chdir(folder)
     except OSError as error:
-        raise EduError(f"the folder {folder} cannot be opened ({error.strerror}); make it readable, or move it away and start "
-                       f"again") from error
+        raise EduError(
+            f"the folder {folder} cannot be opened ({error.strerror}); make it readable, or move it away and start again"
+        ) from error
     if os.name == "nt":
         sys.exit(subprocess.call(command, env=environment))
     sys.stdout.flush()

@@ -76,8 +76,9 @@ def understand(arguments):
 
 def warn_if_too_new(version):
     if tuple(version[:2]) > (3, 13):
-        print(f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying anyway.",
-              file=sys.stderr)
+        print(
+            f"edu_diffusion was tested with Python 3.11 to 3.13, this is {version[0]}.{version[1]}: trying anyway.", file=sys.stderr
+        )
 
 
 def parser():
@@ -107,14 +108,15 @@ def parser():
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
     verb("doctor", "check the installation and suggest a fix for each problem")
-    render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers"
-    )
+    render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 
 
 def command(name):
     """The function run(args, rest) of a verb, whose file is imported when it runs: most need the heavy libraries."""
+
     def run(args, rest):
         return importlib.import_module(f".{name}", __package__).run(args, rest)
+
     return run

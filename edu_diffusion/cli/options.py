@@ -23,12 +23,7 @@ def generate_options(command):
     add("--model", help="a model's name, folder or .safetensors file (default base)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add("--scale", type=int, default=1, help="enlarge: each pixel becomes a square of N x N (default 1)")
-    add(
-        "--out",
-        type=Path,
-        metavar="PNG",
-        help="the file to write (default picture.png, or the next free name)",
-    )
+    add("--out", type=Path, metavar="PNG", help="the file to write (default picture.png, or the next free name)")
 
 
 def train_options(command):
@@ -37,13 +32,14 @@ def train_options(command):
     add("--minutes", type=float, help="training time (default: the recipe's own)")
     add("--out", type=Path, metavar="FOLDER", help="folder of the training run (default runs/RECIPE, or RECIPE-KIND)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    add("--kind", choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing"),
+    add(
+        "--kind",
+        choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing"),
         help="for control: the kind of condition, canny (default), segmentation, depth or pose; for inversion: what the new "
-             "word stands for, the subject (default), the style, or a core concept (thing)")
-    begin = command.add_mutually_exclusive_group()
-    begin.add_argument(
-        "--resume", action="store_true", help="continue the training run in the folder; fail if there is none"
+        "word stands for, the subject (default), the style, or a core concept (thing)",
     )
+    begin = command.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="continue the training run in the folder; fail if there is none")
     begin.add_argument("--fresh", action="store_true", help="move an earlier training run aside and start over")
 
 

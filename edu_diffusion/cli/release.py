@@ -55,12 +55,15 @@ def run_stage(name, out, args):
         return print(f"  there is no trained model in {out / name}")
     missed = below(name, judged(name, out / name))
     if missed and not (args.below_floors or args.only_judge):
-        raise EduError(f"{name} misses its floors ({', '.join(missed)}), so the shipped one stays and the release stops here. "
-                       "With --below-floors it is shipped anyway, and its card says so.")
+        raise EduError(
+            f"{name} misses its floors ({', '.join(missed)}), so the shipped one stays and the release stops here. "
+            "With --below-floors it is shipped anyway, and its card says so."
+        )
     return args.only_judge or replace(name, out / name, missed, args.device)
 
 
 # ---------------------------------------------------------------- evaluation
+
 
 def judged(name, run):
     """The scores of <run>/model, {name: score}; evaluated once for each combination of model, judge and base."""
@@ -92,6 +95,7 @@ def metrics(name, model):
 def judge_the_judge(model):
     """The accuracy of a judge on real scenes."""
     from edu_diffusion import metrics, models
+
     found = metrics.fixed(models.load("base"), metrics.load_judge(source=model))
     found = {key: value for key, value in found.items() if key.startswith("judge_")}
     scores.show(found)
@@ -100,9 +104,11 @@ def judge_the_judge(model):
 
 # ---------------------------------------------------------------- replacing
 
+
 def replace(name, run, missed=(), device=None):
     """Replace the shipped checkpoint by an evaluated model, atomically, with its scores and its card."""
     from edu_diffusion import models
+
     facts = {"recipe": STAGES[name].recipe, "hardware": models.hardware(device)}
     facts |= read(run / "base.json") if name in ON_BASE else {}
     ship(run / "model", shipped(name), facts | ({"below_floors": list(missed)} if missed else {}))

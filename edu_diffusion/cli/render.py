@@ -22,8 +22,10 @@ from . import lessons
 
 MOST_BYTES = 300_000
 FEW, MANY = 16, 64  # colours
-METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 LIVE = "application/vnd.jupyter.widget-view+json"
 
 
@@ -50,12 +52,12 @@ def render(path):
     Raises EduError when a cell fails or the result is too large; the file then stays as it was.
     """
     import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     execute(notebook, Path(path).name)
     content = (nbformat.writes(tidy(notebook)) + "\n").encode()
     if len(content) > MOST_BYTES:
-        raise EduError(f"{Path(path).name} would take {len(content)} bytes, more than {MOST_BYTES}; "
-                       "show fewer pictures")
+        raise EduError(f"{Path(path).name} would take {len(content)} bytes, more than {MOST_BYTES}; show fewer pictures")
     files.write_bytes(path, content)
     return len(content)
 
@@ -64,6 +66,7 @@ def execute(notebook, name, timeout=900):
     """Run all cells in a fresh kernel of this Python, in an empty folder."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
+
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     notebook.metadata["kernelspec"] = METADATA["kernelspec"]
     with tempfile.TemporaryDirectory() as empty:
@@ -109,6 +112,7 @@ def tidy_output(output):
 def small(png):
     """Make a PNG, in base64, as small as possible, with few enough colours that no difference is visible."""
     from PIL import Image, ImageChops, ImageStat
+
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     for count in (FEW, MANY):
         reduced = picture.quantize(count, kmeans=1, dither=Image.Dither.NONE)

@@ -14,6 +14,7 @@ FORMAT = "{percentage:3.0f} %|{bar:20}|{desc}"
 
 # ---------------------------------------------------------------- progress
 
+
 def follow(reports, stream=None, every=10.0):
     """Run a training to its end, given as the generator of its Progress(step, loss, seconds, left, ...), and show each.
 
@@ -53,6 +54,7 @@ def interrupted(number, frame):
 def bar(stream):
     """A function that shows a Progress as tqdm's bar, which adapts to the width of the terminal."""
     from tqdm import tqdm
+
     shown = tqdm(total=1.0, file=stream, bar_format=FORMAT, dynamic_ncols=True, mininterval=0.2)
 
     def show(progress, done):
@@ -60,6 +62,7 @@ def bar(stream):
         shown.update(part(progress) - shown.n)
         if done:
             shown.close()
+
     return show
 
 
@@ -72,6 +75,7 @@ def lines(stream, every):
         if done or time.monotonic() - shown >= every:
             print(f"{part(progress):4.0%}{text(progress)}", file=stream, flush=True)
             shown = time.monotonic()
+
     return show
 
 
@@ -98,6 +102,7 @@ def clock(seconds):
 
 # ---------------------------------------------------------------- the folder
 
+
 def prepare(folder, resume, fresh):
     """Handle --resume and --fresh; without either, an earlier training run is resumed."""
     not_shipped(folder)
@@ -113,8 +118,10 @@ def prepare(folder, resume, fresh):
 def not_shipped(folder):
     """Raise EduError for a folder among the shipped checkpoints, which only the command release may replace."""
     if folder.resolve().is_relative_to((files.PACKAGE / "checkpoints").resolve()):
-        raise EduError(f"{folder} is among the shipped checkpoints, which training never changes: name another folder with --out; "
-                       "only the command release replaces shipped checkpoints.")
+        raise EduError(
+            f"{folder} is among the shipped checkpoints, which training never changes: name another folder with --out; "
+            "only the command release replaces shipped checkpoints."
+        )
 
 
 def set_aside(folder):

@@ -11,16 +11,19 @@ PROVIDERS = ("IdentityProvider", "PasswordIdentityProvider")
 def main(options):
     """Run JupyterLab until it is stopped."""
     from jupyterlab.labapp import LabApp
+
     LabApp.serverapp_class = guarded(LabApp.serverapp_class)
     LabApp.launch_instance(options)
 
 
 def guarded(base):
     """Return the class of Jupyter's server with one more step, between reading the configuration and using it."""
+
     class ServerApp(base):  # the name is also that of its section in configuration files
         def init_configurables(self):
             keep_token(self.config, self.cli_config)
             super().init_configurables()
+
     return ServerApp
 
 

@@ -30,6 +30,7 @@ def halve(path, new):
     """Copy a .safetensors file with its numbers converted to float16; the metadata are kept."""
     from safetensors import safe_open
     from safetensors.torch import save_file
+
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         save_file({name: x.half() if x.is_floating_point() else x for name, x in tensors.items()}, new, file.metadata())

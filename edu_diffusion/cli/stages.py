@@ -59,6 +59,7 @@ def train_one(recipe, run, steps, processes=1, **settings):
     """Run a recipe to its end and show its progress; a finished run is not repeated."""
     from edu_diffusion.train import RECIPES
     from edu_diffusion.train.processes import several
+
     begin = RECIPES[recipe] if processes == 1 else functools.partial(several, recipe, processes)
     if (run / "model").is_dir() and how_long([run])["steps"] >= steps:
         return
@@ -90,6 +91,7 @@ def second_edition(start, out):
     from edu_diffusion import models
     from edu_diffusion.models import vocabulary
     from edu_diffusion.train.clip import VOCABULARY, corpus
+
     if out.is_dir():
         return out
     pipe = models.load(start, "cpu")
@@ -118,6 +120,7 @@ def gather(model, target, facts):
 def flatten(model):
     """Put a CLIP's tokenizer beside its weights, as in the shipped checkpoint, and add the older file formats for other tools."""
     from tokenizers import Tokenizer
+
     if (model / "clip").is_dir():
         with files.staged(model) as stage:
             for part in ("clip", "tokenizer"):
@@ -128,6 +131,7 @@ def flatten(model):
 def how_long(folders):
     """{"steps": ..., "minutes": ...} of several training runs together."""
     from edu_diffusion.train.state import about
+
     every = [about(run) for run in folders]
     return {key: round(sum(one[key] for one in every), 1) for key in ("steps", "minutes")}
 

@@ -13,24 +13,32 @@ def run(args, rest=()):
     root = install.clone_root()
     if root is None or not (root / "tests").is_dir():
         raise EduError("the tests are in the repository, not in the installed package; clone it and run the tests there")
-    codes = [subprocess.call(command, cwd=root, env=test_environment(root), stdin=subprocess.DEVNULL)
-             for command in test_commands(root, rest)]
+    codes = [
+        subprocess.call(command, cwd=root, env=test_environment(root) | threads(command), stdin=subprocess.DEVNULL)
+        for command in test_commands(root, rest)
+    ]
     return max((code if code >= 0 else 128 - code for code in codes if code != 5), default=5)  # below 0: killed by a signal
 
 
 def test_commands(root, rest):
     """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`."""
     pytest = [sys.executable, "-m", "pytest"]
-    lessons = [
-        "--nbval-lax",
-        "--nbval-current-env",
-        "--nbval-cell-timeout=300",
-        "--nbval-kernel-startup-timeout=120",
-    ]
+    lessons = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "--nbval-kernel-startup-timeout=120"]
     if any(not word.startswith("-") and (root / word.split("::")[0]).exists() for word in rest):
         return [pytest + lessons + rest]
-    notebooks = [pytest + lessons + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
-    return [pytest + ["tests"] + rest, *notebooks]
+    notebooks = [pytest + parallel() + lessons + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
+    return [pytest + parallel() + ["tests"] + rest, *notebooks]
+
+
+def parallel():
+    """Return the options for one worker process per core, up to four; a file's tests stay together, and share what they make."""
+    workers = min(os.cpu_count() or 1, 4)
+    return ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+
+
+def threads(command):
+    """Return the environment for worker processes: one thread each, since each has a core of its own."""
+    return {"OMP_NUM_THREADS": "1"} if "-n" in command else {}
 
 
 def test_environment(root):

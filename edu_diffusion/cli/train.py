@@ -42,6 +42,7 @@ def kinds(args, recipe):
 def find(name):
     """Return the recipe of that name, or raise EduError with the names of all."""
     from edu_diffusion.train import RECIPES
+
     if name not in RECIPES:
         raise EduError(f"there is no recipe {name}; the recipes are: {', '.join(sorted(RECIPES))}")
     return RECIPES[name]

@@ -4,8 +4,22 @@ import re
 
 HIRES = re.compile("Hires |Upscale|Postprocess upscale|Denoising strength")
 LORA = re.compile("<(?:lora|lyco):([^:>]{1,80})")
-ELSEWHERE = {"Steps", "CFG scale", "Seed", "Sampler", "Schedule type", "Size", "Model", "Model hash", "Hashes", "Version",
-             "Clip skip", "Lora hashes", "Template", "Negative Template"}  # followed, said by another sentence, or no setting
+ELSEWHERE = {
+    "Steps",
+    "CFG scale",
+    "Seed",
+    "Sampler",
+    "Schedule type",
+    "Size",
+    "Model",
+    "Model hash",
+    "Hashes",
+    "Version",
+    "Clip skip",
+    "Lora hashes",
+    "Template",
+    "Negative Template",
+}  # followed, said by another sentence, or no setting
 
 
 def sentences(stored, size):
@@ -38,8 +52,10 @@ def weights(said, prompts):
     if said.get("Clip skip", "1") != "1":
         yield f"The picture was drawn with clip skip {short(said['Clip skip'])}; here the text encoder's last layer is used."
     if "Model hash" in said:
-        yield (f"The picture names its weights by the hash {short(said['Model hash'])} of a file; "
-               f"whether these are the same cannot be told.")
+        yield (
+            f"The picture names its weights by the hash {short(said['Model hash'])} of a file; "
+            f"whether these are the same cannot be told."
+        )
 
 
 def named(said, labels):

@@ -35,6 +35,7 @@ class Method(NamedTuple):
 def weights(pipe, *folders):
     """Whole U-Nets: the weight changes of each, added to the base model's weights."""
     from edu_diffusion import models
+
     unet = copy.deepcopy(pipe.unet)
     base = dict(pipe.unet.named_parameters())
     for folder in folders:
@@ -48,6 +49,7 @@ def weights(pipe, *folders):
 def lora(pipe, *folders):
     """Low-rank matrices beside the weights; several add up."""
     from edu_diffusion import models
+
     try:
         for i, folder in enumerate(folders):
             models.load_lora(pipe, folder, f"compared{i}")
@@ -60,6 +62,7 @@ def lora(pipe, *folders):
 def hypernetworks(pipe, *folders):
     """Small networks before the key and value projections; several add up."""
     from edu_diffusion import models, steps
+
     every = [models.load_hyper(folder, pipe) for folder in folders]
     both = {width: tuple(added([pair[width][i] for pair in every]) for i in (0, 1)) for width in every[0]}
     with steps.with_hypernetwork(pipe.unet, both):
@@ -75,6 +78,7 @@ def added(networks):
 def new_words(pipe, *folders):
     """Rows of the token embedding table; each prompt uses those it names."""
     from edu_diffusion import models
+
     encoder, tokenizer = copy.deepcopy(pipe.text_encoder), copy.deepcopy(pipe.tokenizer)
     taught = models.assemble(pipe.vae, encoder, tokenizer, pipe.unet, pipe.scheduler)
     with models.quiet():
@@ -88,6 +92,7 @@ def of_subject(name, n, seed):
     import torch
 
     from edu_diffusion.data import subject
+
     rng = torch.Generator().manual_seed(seed)
     rows = [subject.TRAINING[i] for i in torch.randint(len(subject.TRAINING), (n,), generator=rng)]
     return subject.scenes_of(rows, name)
@@ -96,12 +101,14 @@ def of_subject(name, n, seed):
 ZIB = {"examples": functools.partial(of_subject, "zib robot"), "batch": 8}
 METHODS = {
     "full fine-tuning": Method(("finetune", {}), ("finetune", ZIB), weights),
-    "DreamBooth": Method(("finetune", {"prior": 1.0}), ("dreambooth", {}), weights,
-                         note="full fine-tuning with the prior-preservation loss"),
+    "DreamBooth": Method(
+        ("finetune", {"prior": 1.0}), ("dreambooth", {}), weights, note="full fine-tuning with the prior-preservation loss"
+    ),
     "LoRA": Method(("lora", {}), ("lora", ZIB), lora),
     "hypernetwork": Method(("hyper", {}), ("hyper", ZIB), hypernetworks),
-    "textual inversion": Method(("inversion", {"kind": "style"}), ("inversion", {"kind": "subject"}), new_words,
-                                f"<{words.NEW_STYLE}>", "<zib>"),
+    "textual inversion": Method(
+        ("inversion", {"kind": "style"}), ("inversion", {"kind": "subject"}), new_words, f"<{words.NEW_STYLE}>", "<zib>"
+    ),
 }
 
 
@@ -115,6 +122,7 @@ def chosen(names: Sequence[str] | None) -> dict[str, Method]:
 
 # ---------------------------------------------------------------- without training
 
+
 def aligned_pictures(pipe: "StableDiffusionPipeline", rows: Sequence[dict], seed: int, together: int = 8) -> "torch.Tensor":
     """StyleAligned images of prompt rows; they follow one real picture in the new style, noised to the same timestep.
 
@@ -124,10 +132,11 @@ def aligned_pictures(pipe: "StableDiffusionPipeline", rows: Sequence[dict], seed
 
     from edu_diffusion import steps
     from edu_diffusion.data import newstyle
+
     shown = newstyle.batch(1, seed=7)
     z_0, pictures = steps.encode(pipe, shown.images), []
     for i in range(0, len(rows), together):
-        prompts = [*shown.captions, *(r["prompt"] for r in rows[i:i + together])]
+        prompts = [*shown.captions, *(r["prompt"] for r in rows[i : i + together])]
         follow = followed(z_0, steps.initial_noise(pipe, [seed + i - 1]))
         with steps.aligned(pipe.unet, len(prompts)):
             pictures.append(steps.draw(pipe, prompts, seed=seed + i - 1, step=follow)[1:])

@@ -17,10 +17,21 @@ def shipped() -> dict:
     return json.loads(SHIPPED.read_text(encoding="utf-8"))
 
 
-COLUMNS = {"method": "method", "trained": "trained numbers", "bytes": "file", "seconds": "seconds", "steps": "steps",
-           "style": "new style", "style_gain": "gained", "subject": "the subject", "subject_gain": "gained",
-           "forgetting": "forgotten", "style_with_both": "style, both on", "subject_with_both": "subject, both on",
-           "note": ""}
+COLUMNS = {
+    "method": "method",
+    "trained": "trained numbers",
+    "bytes": "file",
+    "seconds": "seconds",
+    "steps": "steps",
+    "style": "new style",
+    "style_gain": "gained",
+    "subject": "the subject",
+    "subject_gain": "gained",
+    "forgetting": "forgotten",
+    "style_with_both": "style, both on",
+    "subject_with_both": "subject, both on",
+    "note": "",
+}
 
 
 def markdown(table: dict, columns: Sequence[str] = tuple(COLUMNS)) -> str:
@@ -28,8 +39,10 @@ def markdown(table: dict, columns: Sequence[str] = tuple(COLUMNS)) -> str:
 
     columns: keys of COLUMNS.
     """
-    base, best = ({"method": name, "style": table["base"][f"style{end}"], "subject": table["base"][f"subject{end}"]}
-                  for name, end in (("the base", ""), ("real scenes through the VAE", "_ceiling")))
+    base, best = (
+        {"method": name, "style": table["base"][f"style{end}"], "subject": table["base"][f"subject{end}"]}
+        for name, end in (("the base", ""), ("real scenes through the VAE", "_ceiling"))
+    )
     lines = [[COLUMNS[key] for key in columns], ["---"] * len(columns)]
     lines += [[cell(key, row.get(key)) for key in columns] for row in (base, *table["rows"], best)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,6 +1,6 @@
 """Canny's edge detector (Canny 1986): smoothing, gradient, non-maximum suppression, two thresholds, hysteresis.
 
-    canny(images)      # (B, 3, 64, 64) in [-1, 1] -> (B, 3, 64, 64), 1 on a line and 0 elsewhere
+canny(images)      # (B, 3, 64, 64) in [-1, 1] -> (B, 3, 64, 64), 1 on a line and 0 elsewhere
 """
 
 import math
@@ -39,7 +39,7 @@ def canny(images: torch.Tensor, low: float = LOW, high: float = HIGH, sigma: flo
 def smooth(x: torch.Tensor, sigma: float) -> torch.Tensor:
     """Gaussian blur, along x and along y."""
     reach = math.ceil(3 * sigma)
-    bell = [math.exp(-i**2 / (2 * sigma**2)) if i else 1.0 for i in range(-reach, reach + 1)]
+    bell = [math.exp(-(i**2) / (2 * sigma**2)) if i else 1.0 for i in range(-reach, reach + 1)]
     bell = [weight / sum(bell) for weight in bell]
     return along(along(x, bell, 3), bell, 2)
 
@@ -69,8 +69,8 @@ def is_ridge(square: torch.Tensor, across: torch.Tensor, down: torch.Tensor) -> 
     padded, (high, wide) = F.pad(square, (1, 1, 1, 1)), square.shape[-2:]
     ridge = torch.zeros_like(square, dtype=torch.bool)
     for (dy, dx), along in zip(NEIGHBOURS, directions(across, down)):
-        before = padded[..., 1 - dy:1 - dy + high, 1 - dx:1 - dx + wide]
-        after = padded[..., 1 + dy:1 + dy + high, 1 + dx:1 + dx + wide]
+        before = padded[..., 1 - dy : 1 - dy + high, 1 - dx : 1 - dx + wide]
+        after = padded[..., 1 + dy : 1 + dy + high, 1 + dx : 1 + dx + wide]
         ridge |= along & (square > before) & (square >= after)
     return ridge
 
@@ -105,7 +105,6 @@ def check(images: torch.Tensor, low: float, high: float, sigma: float) -> None:
     """Raise EduError for invalid arguments."""
     shape = tuple(getattr(images, "shape", ()))
     if len(shape) != 4 or shape[1] != 3 or min(shape[2:]) <= 3 * sigma:
-        raise EduError(f"The pictures have the shape {shape}; they must be (B, 3, height, width), wider than "
-                       f"three times sigma.")
+        raise EduError(f"The pictures have the shape {shape}; they must be (B, 3, height, width), wider than three times sigma.")
     if not 0 < low <= high:
         raise EduError(f"The thresholds are {low} and {high}; they must be above 0, with low at most high.")

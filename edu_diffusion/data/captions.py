@@ -18,8 +18,7 @@ CANONICAL = 0.2  # share of captions with the canonical wording
 
 
 def say(
-    spec: Any, i: int, rng: torch.Generator, plain: bool = False, always: Sequence[str] = (),
-    unnamed: float | None = None,
+    spec: Any, i: int, rng: torch.Generator, plain: bool = False, always: Sequence[str] = (), unnamed: float | None = None
 ) -> str:
     """The caption of scene i. plain: the canonical sentence, which names everything; otherwise see phrases.py and NAMED.
 
@@ -41,12 +40,14 @@ def _facts(spec, i, named, plain, own):
     count, alone = int(spec.count[i]), len(things) == 1 and int(spec.count[i]) == 1
     words_for = lambda part, values, v: values[v] if plain else words.choose_word(part, values[v], own.random())
     return phrases.Facts(
-        tuple(thing.name if plain else _name(thing, own) for thing in things), count,
+        tuple(thing.name if plain else _name(thing, own) for thing in things),
+        count,
         words_for("size", SIZES, spec.size[i]) if alone and "size" in named else "",
         words_for("place", PLACES, spec.place[i]) if alone and "place" in named else "",
         COLOURS[spec.colour[i]] if "colour" in named else "",
         STYLES[spec.style[i]] if "style" in named else "",
-        _unnamed(things[0], own) if alone and "concept" not in named and things[0].tier == "core" else "")
+        _unnamed(things[0], own) if alone and "concept" not in named and things[0].tier == "core" else "",
+    )
 
 
 def _name(concept, rng):

@@ -35,8 +35,12 @@ def priors(world: Any, held_out: tuple[str, ...] = ()) -> Priors:
     """The Priors of a World; held_out: kinds of held-out pairs to allow nevertheless, of ("colour", "style")."""
     n, places = len(world.concepts), len(words.PLACES)
     place = torch.tensor([CENTRE] + [(1 - CENTRE) / (places - 1)] * (places - 1))
-    found = Priors(even(world.colour_allowed, "colour" in held_out), even(world.style_allowed, "style" in held_out),
-                   SIZES.repeat(n, 1), place.repeat(n, 1))
+    found = Priors(
+        even(world.colour_allowed, "colour" in held_out),
+        even(world.style_allowed, "style" in held_out),
+        SIZES.repeat(n, 1),
+        place.repeat(n, 1),
+    )
     for habit in world.habits:
         table = getattr(found, habit["attribute"])
         row, i = world.by_id[habit["id"]].index, VALUES[habit["attribute"]].index(habit["value"])
@@ -68,7 +72,7 @@ def joint(world: Any) -> torch.Tensor:
 
 
 def posterior(
-    world: Any, name: str = "", category: str = "", colour: str = "", style: str = "", size: str = "", place: str = "",
+    world: Any, name: str = "", category: str = "", colour: str = "", style: str = "", size: str = "", place: str = ""
 ) -> torch.Tensor:
     """P(scene | words): the joint weighted by the likelihood of these words for each scene; see conditional."""
     p = joint(world) * about(world, name, category)[:, None, None, None, None]

@@ -50,8 +50,10 @@ def check(folder: str | os.PathLike) -> None:
     wrong = damaged(folder, hashes)
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise EduError(f"{wrong[0]}{more} is damaged or missing: {name} has another checksum for it; copy the folder again, or, "
-                       f"if you changed it on purpose, remove {name}.")
+        raise EduError(
+            f"{wrong[0]}{more} is damaged or missing: {name} has another checksum for it; copy the folder again, or, "
+            f"if you changed it on purpose, remove {name}."
+        )
 
 
 def checked(name: str) -> pathlib.Path:

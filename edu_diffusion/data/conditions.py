@@ -21,13 +21,28 @@ from . import pose, scenes
 from .canny import canny, grow
 from .world import world
 
-__all__ = ["CATEGORIES", "KINDS", "Conditioned", "batch", "canny", "depth", "foreground", "of_pictures", "of_scenes",
-           "segmentation"]
+__all__ = [
+    "CATEGORIES",
+    "KINDS",
+    "Conditioned",
+    "batch",
+    "canny",
+    "depth",
+    "foreground",
+    "of_pictures",
+    "of_scenes",
+    "segmentation",
+]
 
 KINDS = ("canny", "segmentation", "depth", "pose")
 CATEGORIES = {  # the colour of each in a segmentation map, in [0, 1]
-    "animals": (0.84, 0.37, 0.0), "food": (0.0, 0.62, 0.45), "objects": (0.0, 0.45, 0.7), "travel": (0.34, 0.71, 0.91),
-    "activities": (0.8, 0.47, 0.65), "smileys": (0.94, 0.89, 0.26), "people": (0.9, 0.62, 0.0),
+    "animals": (0.84, 0.37, 0.0),
+    "food": (0.0, 0.62, 0.45),
+    "objects": (0.0, 0.45, 0.7),
+    "travel": (0.34, 0.71, 0.91),
+    "activities": (0.8, 0.47, 0.65),
+    "smileys": (0.94, 0.89, 0.26),
+    "people": (0.9, 0.62, 0.0),
 }
 SHADES = torch.tensor(list(CATEGORIES.values()))
 SEEN = 0.25  # a pixel belongs to an object if a channel differs by more from the background's, in units of [-1, 1]
@@ -98,7 +113,7 @@ def depth(spec: scenes.Spec) -> torch.Tensor:
     A big object in the centre reaches lower than a small one, and one at the bottom lower than one at the top.
     """
     shapes = scenes.copies(spec)
-    low = torch.stack([lowest(shapes[:, k:k + 1]) for k in range(shapes.shape[1])], 1)[..., None, None]
+    low = torch.stack([lowest(shapes[:, k : k + 1]) for k in range(shapes.shape[1])], 1)[..., None, None]
     return (shapes * low).amax(1, keepdim=True).repeat(1, 3, 1, 1)
 
 

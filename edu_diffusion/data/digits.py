@@ -1,8 +1,8 @@
 """Handwritten digits, 8 x 8 grey pixels: small enough to train on in seconds.
 
-    some = batch(64, seed=0)
-    some.images        # (64, 1, 8, 8) in [-1, 1]: -1 is black paper, 1 is white ink
-    some.labels        # (64,) from 0 to 9
+some = batch(64, seed=0)
+some.images        # (64, 1, 8, 8) in [-1, 1]: -1 is black paper, 1 is white ink
+some.labels        # (64,) from 0 to 9
 """
 
 import functools

@@ -152,8 +152,9 @@ def portable(folder: str | os.PathLike) -> None:
 
 def _portable(config):
     """A configuration, or a nested one such as that of CLIP's text encoder; those of transformers have model_type."""
-    kept = {name: _portable(value) if isinstance(value, dict) else value
-            for name, value in config.items() if name != "_name_or_path"}
+    kept = {
+        name: _portable(value) if isinstance(value, dict) else value for name, value in config.items() if name != "_name_or_path"
+    }
     return kept | {"dtype": "float32"} if "model_type" in config else kept
 
 

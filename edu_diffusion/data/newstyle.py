@@ -41,5 +41,12 @@ def rows(style: str = words.NEW_STYLE, limit: int | None = None) -> list[dict]:
     """
     held = {world().concepts[i].id for i in unseen().tolist()}
     asked = [r for r in prompts("core", FULL) if r["colour"] != "black"][:limit]
-    return [{**r, "style": style, "new": r["id"] in held, "prompt": words.caption(
-        world().by_id[r["id"]].name, r["colour"], r["size"], r["place"], style)} for r in asked]
+    return [
+        {
+            **r,
+            "style": style,
+            "new": r["id"] in held,
+            "prompt": words.caption(world().by_id[r["id"]].name, r["colour"], r["size"], r["place"], style),
+        }
+        for r in asked
+    ]

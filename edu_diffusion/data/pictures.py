@@ -18,10 +18,16 @@ FORMATS = ["PNG", "JPEG", "WEBP", "GIF"]
 MOST_PIXELS = 16_000_000
 MOST_BYTES = 150_000_000  # of a file: 16 million pixels, uncompressed, with 16 bits for each of four channels
 MOST_EDGE = 4096  # of the result
-OTHERS = {r"%PDF": "a PDF document", r".{4}ftyp(hei|hev|mif|msf)": "a HEIC picture", r".{4}ftypavi": "an AVIF picture",
-          r"BM": "a BMP picture", r"II\*\0|MM\0\*": "a TIFF picture", r"8BPS": "a Photoshop picture",
-          r"(?i)\s*(<\?xml.*?)?(<!--.*?)?(<!doctype svg.*?)?<svg": "an SVG drawing",
-          r"(?i)\s*<(!doctype html|html)": "a web page"}  # how these files begin
+OTHERS = {
+    r"%PDF": "a PDF document",
+    r".{4}ftyp(hei|hev|mif|msf)": "a HEIC picture",
+    r".{4}ftypavi": "an AVIF picture",
+    r"BM": "a BMP picture",
+    r"II\*\0|MM\0\*": "a TIFF picture",
+    r"8BPS": "a Photoshop picture",
+    r"(?i)\s*(<\?xml.*?)?(<!--.*?)?(<!doctype svg.*?)?<svg": "an SVG drawing",
+    r"(?i)\s*<(!doctype html|html)": "a web page",
+}  # how these files begin
 
 
 def read_picture(source: str | os.PathLike | bytes, size: int = 64) -> torch.Tensor:
@@ -129,7 +135,10 @@ def square(picture: Image.Image, size: int) -> Image.Image:
 
 
 def animation(
-    frames: torch.Tensor | Sequence[torch.Tensor], path: str | os.PathLike | None = None, scale: int = 4, ms: int = 80,
+    frames: torch.Tensor | Sequence[torch.Tensor],
+    path: str | os.PathLike | None = None,
+    scale: int = 4,
+    ms: int = 80,
     rest: int = 2000,
 ) -> bytes:
     """Make an animated GIF of images, each pixel a square; it repeats after a pause on the last frame.
@@ -141,8 +150,16 @@ def animation(
         raise EduError("An animation needs at least one frame.")
     pictures = [enlarged(frame, scale) for frame in frames]
     file = io.BytesIO()
-    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], loop=0, disposal=1, optimize=False,
-                     duration=[ms] * (len(pictures) - 1) + [rest])
+    pictures[0].save(
+        file,
+        "GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        loop=0,
+        disposal=1,
+        optimize=False,
+        duration=[ms] * (len(pictures) - 1) + [rest],
+    )
     if path is not None:
         files.write_bytes(path, file.getvalue())
     return file.getvalue()

@@ -35,7 +35,7 @@ def paint(background: bytes | None, drawn: bytes, colours: Sequence[str], size: 
     colours: a list of "#rrggbb".
     """
     ground = from_bytes(background, size, 3) if background else torch.full((1, 3, size, size), 255).byte()
-    table = torch.tensor([[0, 0, 0], *([int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in colours)])
+    table = torch.tensor([[0, 0, 0], *([int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours)])
     which = from_bytes(drawn, size, 1)
     inks = table[which[:, 0].long()].permute(0, 3, 1, 2).byte()
     return torch.where(which > 0, inks, ground).float() / 255
@@ -49,6 +49,7 @@ def fitting(name: str, x: torch.Tensor, channels: int, size: int) -> torch.Tenso
         raise EduError(f"{name} is {shape or type(x).__name__}; it must be a tensor of shape {allowed[0]}.")
     x = x.detach().cpu().float().reshape(channels, size, size)
     if not (x.min() >= 0 and x.max() <= 1):
-        raise EduError(f"{name} ranges from {x.min():.3g} to {x.max():.3g}; it must be in [0, 1]: "
-                       "for an image x in [-1, 1], pass (x + 1) / 2.")
+        raise EduError(
+            f"{name} ranges from {x.min():.3g} to {x.max():.3g}; it must be in [0, 1]: for an image x in [-1, 1], pass (x + 1) / 2."
+        )
     return x

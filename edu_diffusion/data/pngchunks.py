@@ -44,8 +44,10 @@ def _text(file, key, path):
         if kind in UNPACK and file.read(min(KEYWORD, length)).partition(b"\0")[0] == key:
             unpacked = UNPACK[kind](body(file, place, length)) if length <= MOST_TEXT else None
             if unpacked is None:
-                raise EduError(f"{path} holds a text of over {MOST_TEXT // 10**6} MB where its settings should be, "
-                               f"which is not read; give the prompt itself")
+                raise EduError(
+                    f"{path} holds a text of over {MOST_TEXT // 10**6} MB where its settings should be, "
+                    f"which is not read; give the prompt itself"
+                )
             return unpacked
     return None
 

@@ -13,8 +13,9 @@ def cloud(amounts: torch.Tensor, n: int = 2000, seed: int = 0) -> torch.Tensor:
     """
     amounts = torch.as_tensor(amounts, dtype=torch.float32)
     if amounts.ndim != 2 or amounts.min() < 0 or not amounts.any():
-        raise EduError(f"amounts has the shape {tuple(amounts.shape)}; it must be (height, width), nowhere "
-                       "negative and somewhere above zero.")
+        raise EduError(
+            f"amounts has the shape {tuple(amounts.shape)}; it must be (height, width), nowhere negative and somewhere above zero."
+        )
     rng, (height, width) = torch.Generator().manual_seed(seed), amounts.shape
     cell = torch.multinomial(amounts.flatten(), n, replacement=True, generator=rng)
     within = torch.rand(n, 2, generator=rng)  # uniform within its pixel

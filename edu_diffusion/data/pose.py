@@ -23,8 +23,19 @@ from .scenes import COLOURS, PALETTE, PICTURE
 
 __all__ = ["BONES", "ENDS", "GROUNDS", "POINTS", "Figures", "batch", "dots", "draw", "ends", "find", "pose", "skeleton"]
 
-POINTS = ("head", "neck", "hip", "left elbow", "left hand", "right elbow", "right hand",
-          "left knee", "left foot", "right knee", "right foot")
+POINTS = (
+    "head",
+    "neck",
+    "hip",
+    "left elbow",
+    "left hand",
+    "right elbow",
+    "right hand",
+    "left knee",
+    "left foot",
+    "right knee",
+    "right foot",
+)
 BONES = ((1, 0), (1, 2), (1, 3), (3, 4), (1, 5), (5, 6), (2, 7), (7, 8), (2, 9), (9, 10))  # from, to
 ENDS = {"head": "yellow", "left hand": "red", "right hand": "green", "left foot": "blue", "right foot": "purple"}
 GROUNDS = ("white", "gray", "pink")  # colours of words.py that no end has
@@ -58,6 +69,7 @@ def batch(n: int, seed: int = 0) -> Figures:
 
 def pose(n: int, rng: torch.Generator) -> torch.Tensor:
     """Random keypoints inside the picture: (n, 11, 2)."""
+
     def angle(low, high):  # measured from straight down, in radians
         return low + (high - low) * torch.rand(n, generator=rng)
 

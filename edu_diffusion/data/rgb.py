@@ -9,8 +9,20 @@ from PIL import Image, ImageCms, ImageOps
 
 from .pngchunks import MAGIC
 
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, AttributeError,
-          MemoryError, struct.error, zlib.error)  # exceptions of Pillow's readers for damaged files
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    AttributeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)  # exceptions of Pillow's readers for damaged files
 
 
 def turned(picture: Image.Image) -> Image.Image:

@@ -19,8 +19,26 @@ from .arguments import check_batch
 from .captions import NAMED, say
 from .world import world
 
-__all__ = ["ALL_STYLES", "COLOURS", "MANY", "NAMED", "PALETTE", "PICTURE", "PLACES", "SIZES", "STYLES", "Scenes", "Spec", "batch",
-           "copies", "draw_spec", "mixed", "render", "say", "spec_of"]
+__all__ = [
+    "ALL_STYLES",
+    "COLOURS",
+    "MANY",
+    "NAMED",
+    "PALETTE",
+    "PICTURE",
+    "PLACES",
+    "SIZES",
+    "STYLES",
+    "Scenes",
+    "Spec",
+    "batch",
+    "copies",
+    "draw_spec",
+    "mixed",
+    "render",
+    "say",
+    "spec_of",
+]
 
 PICTURE = 64
 COLOURS = list(words.COLOURS)
@@ -60,8 +78,15 @@ class Scenes(NamedTuple):
 
 
 def batch(
-    n: int, seed: int = 0, tier: str = "core", counts: Sequence[int] = (1,), held_out: Sequence[str] = (),
-    styles: Sequence[str] = STYLES, many: float = 0.0, plain: bool = False, always: Sequence[str] = (),
+    n: int,
+    seed: int = 0,
+    tier: str = "core",
+    counts: Sequence[int] = (1,),
+    held_out: Sequence[str] = (),
+    styles: Sequence[str] = STYLES,
+    many: float = 0.0,
+    plain: bool = False,
+    always: Sequence[str] = (),
 ) -> Scenes:
     """n random scenes, the same for the same arguments on every machine.
 
@@ -82,13 +107,26 @@ def mixed(n: int, seed: int = 0, wide: float = 0.5, **more: Any) -> Scenes:
     n = int(n)
     shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
     one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
-    return one if not other else Scenes(torch.cat([one.images, other[0].images]), torch.cat([one.masks, other[0].masks]),
-                                        one.captions + other[0].captions, Spec(*map(torch.cat, zip(one.spec, other[0].spec))))
+    return (
+        one
+        if not other
+        else Scenes(
+            torch.cat([one.images, other[0].images]),
+            torch.cat([one.masks, other[0].masks]),
+            one.captions + other[0].captions,
+            Spec(*map(torch.cat, zip(one.spec, other[0].spec))),
+        )
+    )
 
 
 def draw_spec(
-    n: int, rng: torch.Generator, tier: str = "core", counts: Sequence[int] = (1,), held_out: Sequence[str] = (),
-    styles: Sequence[str] = STYLES, many: float = 0.0,
+    n: int,
+    rng: torch.Generator,
+    tier: str = "core",
+    counts: Sequence[int] = (1,),
+    held_out: Sequence[str] = (),
+    styles: Sequence[str] = STYLES,
+    many: float = 0.0,
 ) -> Spec:
     """Random attributes, sampled from the world's priors."""
     pool, prior = world().tier(tier), chances.priors(world(), tuple(held_out))
@@ -128,8 +166,11 @@ def _several(spec, pool, prior, many, rng):
     fine = (other != spec.concept) & (prior.colour[other, spec.colour] > 0) & (styles[other, spec.style] > 0)
     paired = (u > 1 - many / 2) & fine
     side = 1 + torch.randint(4, (n,), generator=rng)
-    return spec._replace(count=torch.where(u < many / 2, copies, spec.count), other=torch.where(paired, other, -1),
-                         place=torch.where(paired, side, spec.place))
+    return spec._replace(
+        count=torch.where(u < many / 2, copies, spec.count),
+        other=torch.where(paired, other, -1),
+        place=torch.where(paired, side, spec.place),
+    )
 
 
 def spec_of(rows: Sequence[dict]) -> Spec:

@@ -56,6 +56,7 @@ def known(names: str | Sequence[str] | None) -> list[str]:
 
 # ---------------------------------------------------------------- outlines: (x, y) in units of RADIUS, y downwards
 
+
 def circle() -> torch.Tensor:
     return arc(0, 1)
 
@@ -77,7 +78,7 @@ def heart() -> torch.Tensor:
     """x = 16 sin^3 a, y = 13 cos a - 5 cos 2a - 2 cos 3a - cos 4a, rescaled."""
     a = angles(0, 1)
     y = 13 * a.cos() - 5 * (2 * a).cos() - 2 * (3 * a).cos() - (4 * a).cos()
-    return torch.stack([a.sin()**3, -(y + 2.5) / 15], 1)
+    return torch.stack([a.sin() ** 3, -(y + 2.5) / 15], 1)
 
 
 def cross() -> torch.Tensor:
@@ -113,6 +114,7 @@ CONDITIONS = {"canny": outline, "segmentation": filled}  # kind: the function th
 
 # ---------------------------------------------------------------- from outline to pixels
 
+
 def along(corners: torch.Tensor, n: int = POINTS) -> torch.Tensor:
     """n points at equal distances along a closed polygon: (k, 2) -> (n, 2), in units of RADIUS."""
     closed = torch.cat([corners, corners[:1]])
@@ -126,8 +128,10 @@ def along(corners: torch.Tensor, n: int = POINTS) -> torch.Tensor:
 def wobbled(points: torch.Tensor, number: int) -> torch.Tensor:
     """Points (n, 2) in pixels, moved by a sum of slow waves; number: the index of the shape, which sets the phase of its waves."""
     s = torch.arange(len(points)) / len(points)
-    waves = [[high * torch.sin(2 * math.pi * (k * s + 0.37 * k * (number + 1) + turn)) for k, high in WOBBLE.items()]
-             for turn in (0, 0.3)]
+    waves = [
+        [high * torch.sin(2 * math.pi * (k * s + 0.37 * k * (number + 1) + turn)) for k, high in WOBBLE.items()]
+        for turn in (0, 0.3)
+    ]
     return RADIUS * points + torch.stack([sum(some) for some in waves], 1) + (PICTURE - 1) / 2
 
 

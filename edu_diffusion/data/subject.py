@@ -34,9 +34,11 @@ def row(colour: str, size: str = "medium", place: str = "centre", style: str = "
 
 
 TRAINING = (row("blue"), row("yellow", "big"), row("white", place="left"), row("green", place="right"))
-HELD_OUT = tuple(row(colour, size, place)
-                 for colour in ("red", "purple", "pink", "gray", "orange", "black")
-                 for size, place in (("medium", "centre"), ("big", "centre"), ("medium", "right"), ("medium", "top")))
+HELD_OUT = tuple(
+    row(colour, size, place)
+    for colour in ("red", "purple", "pink", "gray", "orange", "black")
+    for size, place in (("medium", "centre"), ("big", "centre"), ("medium", "right"), ("medium", "top"))
+)
 
 
 class Pictures(NamedTuple):

@@ -16,25 +16,45 @@ import re
 from .checksums import checked
 
 COLOURS = {  # the ten backgrounds, sRGB
-    "white": (250, 250, 250), "black": (24, 24, 28), "gray": (140, 140, 146), "red": (214, 48, 49),
-    "orange": (243, 140, 40), "yellow": (250, 215, 70), "green": (70, 170, 90), "blue": (60, 120, 216),
-    "purple": (130, 80, 190), "pink": (250, 160, 200),
+    "white": (250, 250, 250),
+    "black": (24, 24, 28),
+    "gray": (140, 140, 146),
+    "red": (214, 48, 49),
+    "orange": (243, 140, 40),
+    "yellow": (250, 215, 70),
+    "green": (70, 170, 90),
+    "blue": (60, 120, 216),
+    "purple": (130, 80, 190),
+    "pink": (250, 160, 200),
 }
 STYLES = ("noto", "twemoji", "fluent")  # the base is trained on these three
 THING = "thing"  # any core concept
 NEW_STYLE = "contrast"  # the fourth, which the base is not trained on: that of the LoRA lesson
 SIZES = {"small": 30, "medium": 42, "big": 56}  # edge of the sprite in pixels, in a 64-pixel picture
 PLACES = {  # (x, y) in units of the free margin: -1 is the left or top edge, 0 the centre
-    "centre": (0, 0), "left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1),
-    "top left": (-1, -1), "top right": (1, -1), "bottom left": (-1, 1), "bottom right": (1, 1),
+    "centre": (0, 0),
+    "left": (-1, 0),
+    "right": (1, 0),
+    "top": (0, -1),
+    "bottom": (0, 1),
+    "top left": (-1, -1),
+    "top right": (1, -1),
+    "bottom left": (-1, 1),
+    "bottom right": (1, 1),
 }
 CORNER = {"own": 0.8, "side": 0.4}  # the top left is called "top left", and half as often "top" or "left"
 FITS = {  # attribute -> word -> value -> weight
-    "size": {"small": {"small": 0.8, "medium": 0.2},
-             "medium": {"small": 0.2, "medium": 0.6, "big": 0.2},
-             "big": {"medium": 0.2, "big": 0.8}},
-    "place": {word: {place: CORNER["own"] if place == word else CORNER["side"] for place in PLACES
-                     if place == word or word in place.split()} for word in PLACES},
+    "size": {
+        "small": {"small": 0.8, "medium": 0.2},
+        "medium": {"small": 0.2, "medium": 0.6, "big": 0.2},
+        "big": {"medium": 0.2, "big": 0.8},
+    },
+    "place": {
+        word: {
+            place: CORNER["own"] if place == word else CORNER["side"] for place in PLACES if place == word or word in place.split()
+        }
+        for word in PLACES
+    },
 }
 
 COUNTS = ("", "", "two", "three")
@@ -47,14 +67,14 @@ TEMPLATES = (  # the first is the canonical one
 
 
 def article(name: str) -> str:
-    """"a", "an" or nothing: plural names such as "french fries" take none."""
+    """ "a", "an" or nothing: plural names such as "french fries" take none."""
     if is_plural(name):
         return ""
     return "an" if re.match(r"(?!un[iu]|ufo|eu|one)[aeiou]|8|11|hour", name.lower()) else "a"
 
 
 def noun_phrase(name: str, size: str = "", count: int = 1) -> str:
-    """"a cat face", "a medium-sized cat face", "two small cat faces"."""
+    """ "a cat face", "a medium-sized cat face", "two small cat faces"."""
     word = size_word(size)
     if count > 1:
         return join(COUNTS[count], word, plural(name))
@@ -74,7 +94,7 @@ def place_phrase(place: str) -> str:
 
 
 def caption(
-    name: str, colour: str = "", size: str = "", place: str = "", style: str = "", count: int = 1, template: int = 0,
+    name: str, colour: str = "", size: str = "", place: str = "", style: str = "", count: int = 1, template: int = 0
 ) -> str:
     """The sentence that says exactly this; empty attributes are not mentioned.
 
@@ -115,7 +135,7 @@ def is_plural(name: str) -> bool:
 
 
 def plural(name: str) -> str:
-    """"cat faces", "cherries", "boxes"; what is plural already stays."""
+    """ "cat faces", "cherries", "boxes"; what is plural already stays."""
     if name in irregular():
         return irregular()[name]
     if is_plural(name):

@@ -15,9 +15,23 @@ from .exercise import Exercise, Verdict, judged
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check", "verdict"]
 
-EXERCISES = {e.name: e for e in [*guidance.EXERCISES, *noise.EXERCISES, *denoise.EXERCISES, *samplers.EXERCISES,
-                                 *vae.EXERCISES, *clip.EXERCISES, *edit.EXERCISES, *personalize.EXERCISES,
-                                 *lora.EXERCISES, *style.EXERCISES, *unet.EXERCISES, *control.EXERCISES]}
+EXERCISES = {
+    e.name: e
+    for e in [
+        *guidance.EXERCISES,
+        *noise.EXERCISES,
+        *denoise.EXERCISES,
+        *samplers.EXERCISES,
+        *vae.EXERCISES,
+        *clip.EXERCISES,
+        *edit.EXERCISES,
+        *personalize.EXERCISES,
+        *lora.EXERCISES,
+        *style.EXERCISES,
+        *unet.EXERCISES,
+        *control.EXERCISES,
+    ]
+}
 
 
 def verdict(name: str, mine: Callable | None) -> Verdict:

@@ -86,6 +86,7 @@ def article(thing):
 
 # ---------------------------------------------------------------- what it must not do to the notebook
 
+
 @contextlib.contextmanager
 def without_exit(mine):
     """Let every exit raise SystemExit: a notebook's own `exit` ends the kernel, os._exit Python at once.
@@ -93,8 +94,12 @@ def without_exit(mine):
     The limit of recursion stays, too: beyond it Python itself crashes.
     """
     own, ends = getattr(mine, "__globals__", {}), ("exit", "quit")
-    places = [(vars(os), "_exit", leave), (vars(os), "abort", leave), (vars(sys), "setrecursionlimit", lambda limit: None),
-              *((names, end, leave) for names in (vars(builtins), own) for end in ends)]
+    places = [
+        (vars(os), "_exit", leave),
+        (vars(os), "abort", leave),
+        (vars(sys), "setrecursionlimit", lambda limit: None),
+        *((names, end, leave) for names in (vars(builtins), own) for end in ends),
+    ]
     places = [p for p in places if not isinstance(p[0].get(p[1]), types.FunctionType | None)]  # not a function of the learner's own
     before = [names[name] for names, name, _ in places]
     try:
@@ -118,7 +123,7 @@ class Brief(io.TextIOBase):
 
     def write(self, text):
         if self.left > 0:
-            self.target.write(text[:self.left])
+            self.target.write(text[: self.left])
             self.left -= len(text)
             if self.left <= 0:
                 self.target.write("\n... (the rest of what your function prints is left out)\n")
@@ -141,6 +146,7 @@ def own_random_numbers():
 
 
 # ---------------------------------------------------------------- the libraries
+
 
 def spaces():
     """What a check relies on: the libraries, and the steps of which the references are made."""

@@ -20,32 +20,51 @@ def soft_masks():
     return [(known, drawn, 0.25 + mask / 2) for known, drawn, mask in latents_and_masks()]
 
 
-EXERCISES = [Exercise(
-    "blend", blend, latents_and_masks, (
-        ("inside and outside are swapped: where the mask is 1, the result must be the drawn latent.",
-         lambda known, drawn, mask: mask * known + (1 - mask) * drawn),
-        ("the known latent is still there inside the mask; multiply it by 1 - mask.",
-         lambda known, drawn, mask: known + mask * drawn),
-        ("the drawn latent is still there outside the mask; multiply it by the mask.",
-         lambda known, drawn, mask: (1 - mask) * known + drawn),
-        ("both are there everywhere; multiply the drawn one by the mask and the known one by 1 - mask.",
-         lambda known, drawn, mask: known + drawn),
-        ("this is the mean of both; the mask is not used.",
-         lambda known, drawn, mask: (known + drawn) / 2),
-        ("outside the mask there is nothing; add the known latent times 1 - mask.",
-         lambda known, drawn, mask: mask * drawn),
-        ("inside the mask there is nothing; add the drawn latent times the mask.",
-         lambda known, drawn, mask: (1 - mask) * known),
-        ("nothing is kept: this is the drawn latent everywhere.",
-         lambda known, drawn, mask: drawn),
-        ("nothing is regenerated: this is the known latent everywhere.",
-         lambda known, drawn, mask: known),
-        ("the sign is wrong: the known latent must be added, not subtracted.",
-         lambda known, drawn, mask: mask * drawn - (1 - mask) * known),
-        ("this is only the difference between the drawn and the known latent; add it to the known one.",
-         lambda known, drawn, mask: mask * (drawn - known)),
-        ("the sign is wrong: the difference from the known to the drawn latent is drawn - known.",
-         lambda known, drawn, mask: known + mask * (known - drawn)),
-    ),
-    "everything outside the mask is kept, at every denoising step.", soft_masks,
-    "One thing: yours rounds the mask, so a soft edge, with values between 0 and 1, would become a hard one.")]
+EXERCISES = [
+    Exercise(
+        "blend",
+        blend,
+        latents_and_masks,
+        (
+            (
+                "inside and outside are swapped: where the mask is 1, the result must be the drawn latent.",
+                lambda known, drawn, mask: mask * known + (1 - mask) * drawn,
+            ),
+            (
+                "the known latent is still there inside the mask; multiply it by 1 - mask.",
+                lambda known, drawn, mask: known + mask * drawn,
+            ),
+            (
+                "the drawn latent is still there outside the mask; multiply it by the mask.",
+                lambda known, drawn, mask: (1 - mask) * known + drawn,
+            ),
+            (
+                "both are there everywhere; multiply the drawn one by the mask and the known one by 1 - mask.",
+                lambda known, drawn, mask: known + drawn,
+            ),
+            ("this is the mean of both; the mask is not used.", lambda known, drawn, mask: (known + drawn) / 2),
+            ("outside the mask there is nothing; add the known latent times 1 - mask.", lambda known, drawn, mask: mask * drawn),
+            (
+                "inside the mask there is nothing; add the drawn latent times the mask.",
+                lambda known, drawn, mask: (1 - mask) * known,
+            ),
+            ("nothing is kept: this is the drawn latent everywhere.", lambda known, drawn, mask: drawn),
+            ("nothing is regenerated: this is the known latent everywhere.", lambda known, drawn, mask: known),
+            (
+                "the sign is wrong: the known latent must be added, not subtracted.",
+                lambda known, drawn, mask: mask * drawn - (1 - mask) * known,
+            ),
+            (
+                "this is only the difference between the drawn and the known latent; add it to the known one.",
+                lambda known, drawn, mask: mask * (drawn - known),
+            ),
+            (
+                "the sign is wrong: the difference from the known to the drawn latent is drawn - known.",
+                lambda known, drawn, mask: known + mask * (known - drawn),
+            ),
+        ),
+        "everything outside the mask is kept, at every denoising step.",
+        soft_masks,
+        "One thing: yours rounds the mask, so a soft edge, with values between 0 and 1, would become a hard one.",
+    )
+]

@@ -68,7 +68,7 @@ def learners(mine, cases):
     given, again = cases(), cases()
     returned = results(mine, [*given, *again])
     check_unchanged([*given, *again], [*cases(), *cases()])
-    first, second = returned[:len(given)], returned[len(given):]
+    first, second = returned[: len(given)], returned[len(given) :]
     return given, first, [tensor(*pair) for pair in zip(first, second)]
 
 
@@ -133,8 +133,10 @@ def hint(exercise, found, wanted):
 
 def agree(found, wanted):
     """Whether all results have the same shapes and, up to rounding, the same numbers."""
-    return all(a.shape == b.shape and a.dtype == b.dtype and all(map(close, a.flatten().tolist(), b.flatten().tolist()))
-               for a, b in zip(found, wanted))
+    return all(
+        a.shape == b.shape and a.dtype == b.dtype and all(map(close, a.flatten().tolist(), b.flatten().tolist()))
+        for a, b in zip(found, wanted)
+    )
 
 
 def close(a, b):
@@ -144,4 +146,3 @@ def close(a, b):
 def same(a, b):
     """Whether two tensors are equal in every bit, except that every NaN is the same."""
     return a.shape == b.shape and torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num())
-

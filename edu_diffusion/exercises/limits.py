@@ -46,6 +46,7 @@ def by_alarm(work, seconds):
         if not over:
             on_every_line(frame)
             raise TooLong
+
     start, tracer, handler = time.monotonic(), sys.gettrace(), signal.signal(signal.SIGALRM, ring)
     left, again = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
@@ -56,17 +57,19 @@ def by_alarm(work, seconds):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(tracer)
-        signal.signal(signal.SIGALRM, handler)
+        signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), again)
 
 
 def on_every_line(frame):
     """Let the next line raise TooLong once more, outside the `try` that may catch the first one."""
+
     def again(frame, event, argument):
         if event == "line":
             raise TooLong
         return again
+
     while frame and not frame.f_globals.get("__name__", "").startswith(__package__):
         frame.f_trace, frame = again, frame.f_back
     sys.settrace(lambda frame, event, argument: None)
@@ -82,6 +85,7 @@ def by_thread(work, seconds):
                 found.append((work(), None))
         except BaseException as error:
             found.append((None, error))
+
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
@@ -112,6 +116,7 @@ def noticing_ctrl_c():
     def note(number, frame):
         pressed.append(True)
         return before(number, frame)
+
     signal.signal(signal.SIGINT, note)
     try:
         yield pressed

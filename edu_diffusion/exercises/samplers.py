@@ -21,45 +21,79 @@ def euler_in_y(x_t, eps, abar_t, abar_s):
     return x_t / abar_t**0.5 + (sigma(abar_s) - sigma(abar_t)) * eps
 
 
-EXERCISES = [Exercise(
-    "ddim_step", ddim_step, steps_to_go, (
-        ("this is the predicted x_0; now add noise again, as much as belongs to timestep s.",
-         lambda x_t, eps, abar_t, abar_s: predict_x0(x_t, eps, abar_t)),
-        ("you are back at x_t: predict x_0 with abar_t, and add noise again with abar_s.",
-         lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_t), eps, abar_t)),
-        ("the two timesteps are swapped: x_t is at timestep t, and you go to timestep s.",
-         lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_s), eps, abar_t)),
-        ("the predicted x_0 is weighted, but no noise is added again; eps has the weight sqrt(1 - abar_s).",
-         lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t)),
-        ("the noise that is added again belongs to timestep s: its weight is sqrt(1 - abar_s).",
-         lambda x_t, eps, abar_t, abar_s: (
-             abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_t) ** 0.5 * eps)),
-        ("the predicted x_0 gets the weight of timestep s, sqrt(abar_s).",
-         lambda x_t, eps, abar_t, abar_s: (
-             abar_t**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s) ** 0.5 * eps)),
-        ("at timestep s the predicted x_0 has a weight, too: sqrt(abar_s).",
-         lambda x_t, eps, abar_t, abar_s: predict_x0(x_t, eps, abar_t) + (1 - abar_s) ** 0.5 * eps),
-        ("the noise must be added again, not subtracted once more.",
-         lambda x_t, eps, abar_t, abar_s: (
-             abar_s**0.5 * predict_x0(x_t, eps, abar_t) - (1 - abar_s) ** 0.5 * eps)),
-        ("both weights of timestep s lack their square root.",
-         lambda x_t, eps, abar_t, abar_s: abar_s * predict_x0(x_t, eps, abar_t) + (1 - abar_s) * eps),
-        ("the weight of the noise that is added again lacks its square root.",
-         lambda x_t, eps, abar_t, abar_s: (
-             abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s) * eps)),
-        ("1 - sqrt(abar_s) is not sqrt(1 - abar_s); the second is the weight of the noise.",
-         lambda x_t, eps, abar_t, abar_s: (
-             abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s**0.5) * eps)),
-        ("the predicted x_0 lacks its last step: divide by sqrt(abar_t).",
-         lambda x_t, eps, abar_t, abar_s: q_sample(x_t - (1 - abar_t) ** 0.5 * eps, eps, abar_s)),
-        ("x_0 is predicted with a division by abar_t; divide by its square root.",
-         lambda x_t, eps, abar_t, abar_s: q_sample((x_t - (1 - abar_t) ** 0.5 * eps) / abar_t, eps, abar_s)),
-        ("x_t itself is noisy already: add the noise to the predicted x_0, predict_x0(x_t, eps, abar_t).",
-         lambda x_t, eps, abar_t, abar_s: q_sample(x_t, eps, abar_s)),
-        ("do not clip the predicted x_0 to [-1, 1]: the values of latents go beyond.",
-         lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_t).clamp(-1, 1), eps, abar_s)),
-        ("this is Euler's step for y = x / sqrt(abar): divide x_t by sqrt(abar_t) before it, and multiply by "
-         "sqrt(abar_s) after it.", euler_in_x),
-        ("this is y_s; multiply it by sqrt(abar_s) to get x_s.", euler_in_y),
-    ),
-    "one step closer to the picture, and without any new random numbers.")]
+EXERCISES = [
+    Exercise(
+        "ddim_step",
+        ddim_step,
+        steps_to_go,
+        (
+            (
+                "this is the predicted x_0; now add noise again, as much as belongs to timestep s.",
+                lambda x_t, eps, abar_t, abar_s: predict_x0(x_t, eps, abar_t),
+            ),
+            (
+                "you are back at x_t: predict x_0 with abar_t, and add noise again with abar_s.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_t), eps, abar_t),
+            ),
+            (
+                "the two timesteps are swapped: x_t is at timestep t, and you go to timestep s.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_s), eps, abar_t),
+            ),
+            (
+                "the predicted x_0 is weighted, but no noise is added again; eps has the weight sqrt(1 - abar_s).",
+                lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t),
+            ),
+            (
+                "the noise that is added again belongs to timestep s: its weight is sqrt(1 - abar_s).",
+                lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_t) ** 0.5 * eps,
+            ),
+            (
+                "the predicted x_0 gets the weight of timestep s, sqrt(abar_s).",
+                lambda x_t, eps, abar_t, abar_s: abar_t**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s) ** 0.5 * eps,
+            ),
+            (
+                "at timestep s the predicted x_0 has a weight, too: sqrt(abar_s).",
+                lambda x_t, eps, abar_t, abar_s: predict_x0(x_t, eps, abar_t) + (1 - abar_s) ** 0.5 * eps,
+            ),
+            (
+                "the noise must be added again, not subtracted once more.",
+                lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t) - (1 - abar_s) ** 0.5 * eps,
+            ),
+            (
+                "both weights of timestep s lack their square root.",
+                lambda x_t, eps, abar_t, abar_s: abar_s * predict_x0(x_t, eps, abar_t) + (1 - abar_s) * eps,
+            ),
+            (
+                "the weight of the noise that is added again lacks its square root.",
+                lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s) * eps,
+            ),
+            (
+                "1 - sqrt(abar_s) is not sqrt(1 - abar_s); the second is the weight of the noise.",
+                lambda x_t, eps, abar_t, abar_s: abar_s**0.5 * predict_x0(x_t, eps, abar_t) + (1 - abar_s**0.5) * eps,
+            ),
+            (
+                "the predicted x_0 lacks its last step: divide by sqrt(abar_t).",
+                lambda x_t, eps, abar_t, abar_s: q_sample(x_t - (1 - abar_t) ** 0.5 * eps, eps, abar_s),
+            ),
+            (
+                "x_0 is predicted with a division by abar_t; divide by its square root.",
+                lambda x_t, eps, abar_t, abar_s: q_sample((x_t - (1 - abar_t) ** 0.5 * eps) / abar_t, eps, abar_s),
+            ),
+            (
+                "x_t itself is noisy already: add the noise to the predicted x_0, predict_x0(x_t, eps, abar_t).",
+                lambda x_t, eps, abar_t, abar_s: q_sample(x_t, eps, abar_s),
+            ),
+            (
+                "do not clip the predicted x_0 to [-1, 1]: the values of latents go beyond.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, eps, abar_t).clamp(-1, 1), eps, abar_s),
+            ),
+            (
+                "this is Euler's step for y = x / sqrt(abar): divide x_t by sqrt(abar_t) before it, and multiply by "
+                "sqrt(abar_s) after it.",
+                euler_in_x,
+            ),
+            ("this is y_s; multiply it by sqrt(abar_s) to get x_s.", euler_in_y),
+        ),
+        "one step closer to the picture, and without any new random numbers.",
+    )
+]

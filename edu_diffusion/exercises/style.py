@@ -26,28 +26,58 @@ def step(x, reference, f):
     return f(x, *stats(x), *stats(reference))
 
 
-EXERCISES = [Exercise("adain", adain, features, (
-    ("x and reference are swapped: x keeps its pattern, and takes the mean and standard deviation of the reference.",
-     lambda x, reference: mixed(reference, x)),
-    ("this is x with mean 0 and standard deviation 1; now multiply by the reference's standard deviation and add its "
-     "mean.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s)),
-    ("the reference's mean is missing; add it at the end.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m) / s)),
-    ("the reference's standard deviation is missing; multiply by it before you add its mean.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s + n)),
-    ("only the mean is changed; divide by the standard deviation of x and multiply by the reference's.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: x - m + n)),
-    ("subtract the mean of x before you divide by its standard deviation.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * x / s + n)),
-    ("divide by the standard deviation of x and multiply by the reference's: here it is the other way round.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: s * (x - m) / t + n)),
-    ("take mean and standard deviation over the tokens, dimension 1, for each channel separately.",
-     lambda x, reference: mixed(x, reference, 2)),
-    ("take mean and standard deviation for each picture and each channel separately, not over all channels.",
-     lambda x, reference: mixed(x, reference, (1, 2))),
-    ("mean and standard deviation are taken over tokens and pictures together; use dimension 1 only.",
-     lambda x, reference: mixed(x, reference, (0, 1))),
-    ("the standard deviation is the square root of the variance.",
-     lambda x, reference: step(x, reference, lambda x, s, m, t, n: t**2 * (x - m) / s**2 + n)),
-), "x now has the statistics of the reference and keeps its own pattern.")]
+EXERCISES = [
+    Exercise(
+        "adain",
+        adain,
+        features,
+        (
+            (
+                "x and reference are swapped: x keeps its pattern, and takes the mean and standard deviation of the reference.",
+                lambda x, reference: mixed(reference, x),
+            ),
+            (
+                "this is x with mean 0 and standard deviation 1; now multiply by the reference's standard deviation and add its "
+                "mean.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s),
+            ),
+            (
+                "the reference's mean is missing; add it at the end.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m) / s),
+            ),
+            (
+                "the reference's standard deviation is missing; multiply by it before you add its mean.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s + n),
+            ),
+            (
+                "only the mean is changed; divide by the standard deviation of x and multiply by the reference's.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: x - m + n),
+            ),
+            (
+                "subtract the mean of x before you divide by its standard deviation.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * x / s + n),
+            ),
+            (
+                "divide by the standard deviation of x and multiply by the reference's: here it is the other way round.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: s * (x - m) / t + n),
+            ),
+            (
+                "take mean and standard deviation over the tokens, dimension 1, for each channel separately.",
+                lambda x, reference: mixed(x, reference, 2),
+            ),
+            (
+                "take mean and standard deviation for each picture and each channel separately, not over all channels.",
+                lambda x, reference: mixed(x, reference, (1, 2)),
+            ),
+            (
+                "mean and standard deviation are taken over tokens and pictures together; use dimension 1 only.",
+                lambda x, reference: mixed(x, reference, (0, 1)),
+            ),
+            (
+                "the standard deviation is the square root of the variance.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t**2 * (x - m) / s**2 + n),
+            ),
+        ),
+        "x now has the statistics of the reference and keeps its own pattern.",
+    )
+]

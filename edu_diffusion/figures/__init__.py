@@ -30,13 +30,50 @@ from .unet import time_embedding, without
 from .vae import Coded, edited_latent, reconstructions, ways
 
 __all__ = [
-    "Picture", "attention_overlay", "block_bars", "channels", "clouds", "contact_sheet", "course_map",
-    "digits", "feature_maps", "film_strip", "histogram", "maps", "nearest", "noise_level", "picture",
-    "Coded", "Moment", "edited_latent", "guidance", "reconstructions", "timeline", "ways",  # explorers
-    "caption_growth", "caption_neighbours", "similarity_map", "swapped_word", "time_embedding", "without",
-    "effect", "noising", "order", "orders",  # lessons 03 and 07
-    "dial", "edited",  # lesson 09
-    "controlled", "convergence",  # lesson 11
-    "adapted", "change_bars", "compared",
-    "pipeline_map", "row", "schedules", "source", "to_png", "tokens", "training",
+    "Picture",
+    "attention_overlay",
+    "block_bars",
+    "channels",
+    "clouds",
+    "contact_sheet",
+    "course_map",
+    "digits",
+    "feature_maps",
+    "film_strip",
+    "histogram",
+    "maps",
+    "nearest",
+    "noise_level",
+    "picture",
+    "Coded",
+    "Moment",
+    "edited_latent",
+    "guidance",
+    "reconstructions",
+    "timeline",
+    "ways",  # explorers
+    "caption_growth",
+    "caption_neighbours",
+    "similarity_map",
+    "swapped_word",
+    "time_embedding",
+    "without",
+    "effect",
+    "noising",
+    "order",
+    "orders",  # lessons 03 and 07
+    "dial",
+    "edited",  # lesson 09
+    "controlled",
+    "convergence",  # lesson 11
+    "adapted",
+    "change_bars",
+    "compared",
+    "pipeline_map",
+    "row",
+    "schedules",
+    "source",
+    "to_png",
+    "tokens",
+    "training",
 ]

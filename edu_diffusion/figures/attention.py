@@ -17,7 +17,7 @@ HEAT = 0.7  # how much of a panel's colour is heat; the rest is the picture in g
 
 
 def attention_overlay(
-    image: Array, heats: Arrays, words: Sequence[str], shared: bool = True, scale: int = 2, title: str = "",
+    image: Array, heats: Arrays, words: Sequence[str], shared: bool = True, scale: int = 2, title: str = ""
 ) -> Picture:
     """Show the picture, and for each word the picture in grey, coloured by each position's attention to the word.
 
@@ -27,8 +27,10 @@ def attention_overlay(
     """
     heats = array(heats)
     if len(heats) != len(words) or heats.shape[1:] != tuple(image.shape[1:]) or not len(words):
-        raise ValueError(f"There are heat maps {heats.shape} and {len(words)} words for a picture "
-                         f"{tuple(image.shape)}; give one heat map of the picture's size for each word.")
+        raise ValueError(
+            f"There are heat maps {heats.shape} and {len(words)} words for a picture "
+            f"{tuple(image.shape)}; give one heat map of the picture's size for each word."
+        )
     tops = [float(heat.max()) for heat in heats]
     limits = [max(tops)] * len(tops) if shared else tops
     panels = [rgb(image), *(overlay(rgb(image), heat / (top or 1)) for heat, top in zip(heats, limits))]
@@ -38,8 +40,7 @@ def attention_overlay(
     told = "; ".join(f'"{w}" up to {share(top)}, {place(h)}' for w, top, h in zip(words, tops, heats))
     scales = "all on one scale" if shared else "each on its own scale"
     above = f"{title.rstrip('.')}. " if title else ""
-    return picture(fig, f"{above}A picture, and heat maps of its attention to words, "
-                        f"{scales}: {told}.")
+    return picture(fig, f"{above}A picture, and heat maps of its attention to words, {scales}: {told}.")
 
 
 def overlay(pixels, heat):

@@ -31,34 +31,47 @@ def similarity_map(cosines: Array, captions: Sequence[str], images: Arrays, most
     """
     cosines = array(cosines)
     if cosines.shape != (len(captions), len(images)) or len(captions) != len(images) or not len(images):
-        raise ValueError(f"There are {len(captions)} captions, {len(images)} pictures and cosines "
-                         f"{cosines.shape}; give one picture for each caption, and a cosine for each pair.")
+        raise ValueError(
+            f"There are {len(captions)} captions, {len(images)} pictures and cosines "
+            f"{cosines.shape}; give one picture for each caption, and a cosine for each pair."
+        )
     shown = cosines[:most, :most]
     count = len(shown)
     low, high = float(shown.min()), float(shown.max())
     left, top = 350, CELL + 2 * GAP
     fig, page = paper(max(left + count * CELL + GAP, 520), top + count * CELL + 30)
     scaled, end = (shown - low) / ((high - low) or 1), count * CELL
-    page.imshow(scaled, cmap=AMOUNT, vmin=0, vmax=1, interpolation="nearest", aspect="auto",
-                extent=(left, left + end, top + end, top))
+    page.imshow(
+        scaled, cmap=AMOUNT, vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=(left, left + end, top + end, top)
+    )
     for i, best in enumerate(shown.argmax(1)):
         thumb(page, images[i], left + i * CELL + 2, GAP)
         fitted(fig, captions[i], left - 10, top + (i + 0.5) * CELL, left - 20, ha="right")
         for j, value in enumerate(shown[i]):
-            write(fig, left + (j + 0.5) * CELL, top + (i + 0.5) * CELL, f"{value:.2f}", SMALL,
-                  color=contrast(scaled[i, j]))
-        page.add_patch(Rectangle((left + best * CELL + 3, top + i * CELL + 10), CELL - 6, CELL - 20,
-                                 fill=False, edgecolor=contrast(scaled[i, best]), linewidth=2))
+            write(fig, left + (j + 0.5) * CELL, top + (i + 0.5) * CELL, f"{value:.2f}", SMALL, color=contrast(scaled[i, j]))
+        page.add_patch(
+            Rectangle(
+                (left + best * CELL + 3, top + i * CELL + 10),
+                CELL - 6,
+                CELL - 20,
+                fill=False,
+                edgecolor=contrast(scaled[i, best]),
+                linewidth=2,
+            )
+        )
     note = f"cosines from {low:.2f} (dark blue) to {high:.2f} (yellow); framed: the row's largest"
     write(fig, GAP, top + end + 16, note, SMALL, ha="left", color=QUIET)
     own = int((shown.argmax(1) == np.arange(count)).sum())
-    return picture(fig, f"Similarity map of the {count} captions and pictures{of(count, len(captions))}: "
-                        f"cosines from {low:.2f} to {high:.2f}. {own} of {count} captions are most similar "
-                        "to their own picture.")
+    return picture(
+        fig,
+        f"Similarity map of the {count} captions and pictures{of(count, len(captions))}: "
+        f"cosines from {low:.2f} to {high:.2f}. {own} of {count} captions are most similar "
+        "to their own picture.",
+    )
 
 
 def caption_neighbours(
-    caption: str, images: Arrays, image_cosines: Numbers, captions: Sequence[str], caption_cosines: Numbers,
+    caption: str, images: Arrays, image_cosines: Numbers, captions: Sequence[str], caption_cosines: Numbers
 ) -> Picture:
     """Show a caption, the pictures nearest to it, and the captions nearest to it, most similar first.
 
@@ -66,9 +79,11 @@ def caption_neighbours(
     caption_cosines: N and M numbers in descending order. Returns a Picture.
     """
     if len(images) != len(image_cosines) or len(captions) != len(caption_cosines) or not len(images):
-        raise ValueError(f"There are {len(images)} pictures with {len(image_cosines)} cosines, and "
-                         f"{len(captions)} captions with {len(caption_cosines)}; give one cosine for each, "
-                         "and at least a picture.")
+        raise ValueError(
+            f"There are {len(images)} pictures with {len(image_cosines)} cosines, and "
+            f"{len(captions)} captions with {len(caption_cosines)}; give one cosine for each, "
+            "and at least a picture."
+        )
     edge, wide = 104, 1000
     drawn = images[:8]
     fig, page = paper(wide, 108 + edge + LINE * len(captions))
@@ -84,10 +99,11 @@ def caption_neighbours(
         length(page, 60, y, 200, value, BLUE)
         write(fig, GAP, y, f"{value:.2f}", SMALL, ha="left")
         fitted(fig, words, 270, y, wide - 280)
-    told = ", ".join(f"{value:.2f}" for value in image_cosines[:len(drawn)])
+    told = ", ".join(f"{value:.2f}" for value in image_cosines[: len(drawn)])
     near = "; ".join(f'"{words}" {value:.2f}' for words, value in zip(captions, caption_cosines))
-    return picture(fig, f'The {len(drawn)} pictures nearest to "{caption}", with cosines {told}. '
-                        f"The nearest captions: {near or 'none'}.")
+    return picture(
+        fig, f'The {len(drawn)} pictures nearest to "{caption}", with cosines {told}. The nearest captions: {near or "none"}.'
+    )
 
 
 def caption_growth(pieces: Sequence[str], cosines: Array, images: Arrays, chosen: int) -> Picture:
@@ -98,9 +114,11 @@ def caption_growth(pieces: Sequence[str], cosines: Array, images: Arrays, chosen
     """
     cosines = array(cosines)
     if cosines.shape != (len(pieces), len(images)) or not len(pieces) or chosen not in range(len(images)):
-        raise ValueError(f"There are {len(pieces)} tokens, {len(images)} pictures, cosines {cosines.shape} "
-                         f"and the chosen picture {chosen}; give a cosine for each pair, and choose one of "
-                         "the pictures.")
+        raise ValueError(
+            f"There are {len(pieces)} tokens, {len(images)} pictures, cosines {cosines.shape} "
+            f"and the chosen picture {chosen}; give a cosine for each pair, and choose one of "
+            "the pictures."
+        )
     edge, (fig, page) = 128, paper(1000, 370)
     x = 1000 - edge - GAP
     thumb(page, images[chosen], x, 40, edge)
@@ -108,9 +126,12 @@ def caption_growth(pieces: Sequence[str], cosines: Array, images: Arrays, chosen
     if len(images) > 1:
         write(fig, x, 40 + edge + 38, f"grey: {len(images) - 1} others", SMALL, ha="left", color=QUIET)
     lines(plot(fig, 70, 20, 760, 250), pieces, cosines, chosen)
-    return picture(fig, f"Similarity of a growing caption to a picture, after each of {len(pieces)} tokens "
-                        f"({' '.join(pieces)}), and in grey to {len(images) - 1} others: "
-                        f"{grown(pieces, cosines, chosen)}.")
+    return picture(
+        fig,
+        f"Similarity of a growing caption to a picture, after each of {len(pieces)} tokens "
+        f"({' '.join(pieces)}), and in grey to {len(images) - 1} others: "
+        f"{grown(pieces, cosines, chosen)}.",
+    )
 
 
 def lines(axes, pieces, cosines, chosen):
@@ -130,8 +151,7 @@ def grown(pieces, cosines, chosen):
     if len(own) == 1:
         return end
     up = int(np.diff(own).argmax()) + 1
-    return (f"it starts at {own[0]:.2f}; the largest rise, {own[up] - own[up - 1]:+.2f}, "
-            f'is at "{pieces[up]}"; {end}')
+    return f'it starts at {own[0]:.2f}; the largest rise, {own[up] - own[up - 1]:+.2f}, is at "{pieces[up]}"; {end}'
 
 
 def swapped_word(caption: str, other: str, images: Arrays, before: Numbers, after: Numbers, most: int = 8) -> Picture:
@@ -142,8 +162,9 @@ def swapped_word(caption: str, other: str, images: Arrays, before: Numbers, afte
     """
     before, after = array(before), array(after)
     if not before.shape == after.shape == (len(images),) or not len(images):
-        raise ValueError(f"There are {len(images)} pictures, and cosines {before.shape} and {after.shape}; "
-                         "give two for each picture.")
+        raise ValueError(
+            f"There are {len(images)} pictures, and cosines {before.shape} and {after.shape}; give two for each picture."
+        )
     gain = after - before
     order = np.argsort(-np.abs(gain), kind="stable")[:most]
     fig, page = paper(1000, 64 + len(order) * (CELL + GAP) + GAP)
@@ -158,10 +179,15 @@ def swapped_word(caption: str, other: str, images: Arrays, before: Numbers, afte
             length(page, 130, y + dy, 560, value, colour)
             write(fig, 124, y + dy, f"{value:.2f}", SMALL, ha="right")
         write(fig, 720, y + 23, f"{gain[i]:+.2f}", ha="left")
-    changes = [f"picture {i + 1} changes from {before[i]:.2f} to {after[i]:.2f}"
-               for i in dict.fromkeys([int(gain.argmax()), int(gain.argmin())])]
-    return picture(fig, f'"{caption}" becomes "{other}": bars of the similarity to the {len(order)} pictures '
-                        f"that change the most{of(len(order), len(images))}; {', '.join(changes)}.")
+    changes = [
+        f"picture {i + 1} changes from {before[i]:.2f} to {after[i]:.2f}"
+        for i in dict.fromkeys([int(gain.argmax()), int(gain.argmin())])
+    ]
+    return picture(
+        fig,
+        f'"{caption}" becomes "{other}": bars of the similarity to the {len(order)} pictures '
+        f"that change the most{of(len(order), len(images))}; {', '.join(changes)}.",
+    )
 
 
 def paper(width, height):

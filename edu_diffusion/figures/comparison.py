@@ -15,9 +15,7 @@ TOP = 40  # the space above
 GAP = 12  # on both sides of a name
 
 
-def compared(
-    names: Sequence[str], panels: Mapping[str, Sequence[Mapping[str, float] | None]], unit: str = "",
-) -> Picture:
+def compared(names: Sequence[str], panels: Mapping[str, Sequence[Mapping[str, float] | None]], unit: str = "") -> Picture:
     """Show a row for each method and a panel for each metric: a dot, and a line over its 95 % interval.
 
     names: N methods. panels: {title: N scores}, a score being {"value", "low", "high"}, or None where there is none.
@@ -25,8 +23,10 @@ def compared(
     """
     wrong = [title for title, scores in panels.items() if len(scores) != len(names)]
     if wrong or not panels:
-        raise ValueError(f"{wrong[0] if wrong else 'Nothing'!r} does not have one score for each of {len(names)} methods; "
-                         "give None for a missing score.")
+        raise ValueError(
+            f"{wrong[0] if wrong else 'Nothing'!r} does not have one score for each of {len(names)} methods; "
+            "give None for a missing score."
+        )
     left = max(NAMES, *(2 * GAP + text_mask(name, SMALL).width for name in names))
     fig = canvas(left + len(panels) * WIDE, TOP + ROW * len(names) + 34)
     for i, name in enumerate(names):
@@ -54,6 +54,9 @@ def dots(axes, scores):
 
 def told(names, title, scores, unit):
     """Describe a panel in words."""
-    known = [f"{name} {score['value']:.2f}{unit} ({score['low']:.2f} to {score['high']:.2f})"
-             for name, score in zip(names, scores) if score is not None]
+    known = [
+        f"{name} {score['value']:.2f}{unit} ({score['low']:.2f} to {score['high']:.2f})"
+        for name, score in zip(names, scores)
+        if score is not None
+    ]
     return f"{title}: {', '.join(known)}."

@@ -28,12 +28,15 @@ def controlled(condition: Array, without: Array, image: Array, words: str, scale
     for i, line in enumerate(lines):
         write(fig, GAP, 28 + edge + 14 + 18 * i, line, SMALL, ha="left")
     share, gap = (array(condition).max(0) > 0.5).mean(), abs(array(image) - array(without)).mean()
-    return picture(fig, f"{words} Three pictures: the condition, {100 * share:.0f} % of it bright; the picture generated "
-                        f"without it; and the one with it, which differs by {gap:.2f} on average, on a scale from 0 to 2.")
+    return picture(
+        fig,
+        f"{words} Three pictures: the condition, {100 * share:.0f} % of it bright; the picture generated "
+        f"without it; and the one with it, which differs by {gap:.2f} on average, on a scale from 0 to 2.",
+    )
 
 
 def convergence(
-    curve: Sequence[Sequence[float]], named: str = "edge F1", most: float | None = None, left: float | None = None,
+    curve: Sequence[Sequence[float]], named: str = "edge F1", most: float | None = None, left: float | None = None
 ) -> Picture:
     """Plot a training run's loss and a metric at the same steps: when does the model start to follow the condition?
 
@@ -63,8 +66,11 @@ def convergence(
     write(fig, 64, 18, f"{told}; loss {losses[-1]:.3f}{rest}", SMALL, ha="left")
     rise, at = largest_rise(steps, found)
     ceiling = f" Its upper bound is {most:.2f}." if most is not None else ""
-    return picture(fig, f"Loss and {named} of a training run, step by step: {told}. Largest change between two "
-                        f"measurements: {rise:+.2f}, up to step {at}.{ceiling}")
+    return picture(
+        fig,
+        f"Loss and {named} of a training run, step by step: {told}. Largest change between two "
+        f"measurements: {rise:+.2f}, up to step {at}.{ceiling}",
+    )
 
 
 def largest_rise(steps, found):

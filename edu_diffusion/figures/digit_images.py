@@ -12,7 +12,7 @@ __all__ = ["digits"]
 
 
 def digits(
-    images: Arrays, labels: Sequence[str] | Numbers | None = None, alt: str | None = None, columns: int = 10, scale: int = 8,
+    images: Arrays, labels: Sequence[str] | Numbers | None = None, alt: str | None = None, columns: int = 10, scale: int = 8
 ) -> Picture:
     """Show grey pictures in rows, white on black, each pixel a square, with their labels below, if there are any.
 
@@ -45,5 +45,5 @@ def mosaic(images, columns):
     whole = np.ones((rows * (edge + 1) - 1, columns * (edge + 1) - 1), np.float32)
     for i, image in enumerate(images):
         y, x = i // columns * (edge + 1), i % columns * (edge + 1)
-        whole[y:y + edge, x:x + edge] = array(image)[0]
+        whole[y : y + edge, x : x + edge] = array(image)[0]
     return whole

@@ -13,12 +13,10 @@ from .style import AMOUNT, BLUE, GAP, INK, ORANGE, QUIET, SMALL, array, canvas, 
 
 __all__ = ["edited", "dial"]
 
-TINT = np.array([int(ORANGE[i:i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)], dtype=np.float32)[:, None, None]
+TINT = np.array([int(ORANGE[i : i + 2], 16) / 127.5 - 1 for i in (1, 3, 5)], dtype=np.float32)[:, None, None]
 
 
-def edited(
-    before: Array, noised: Array, after: Array, words: str, mask: Array | None = None, start: str = "noisy",
-) -> Picture:
+def edited(before: Array, noised: Array, after: Array, words: str, mask: Array | None = None, start: str = "noisy") -> Picture:
     """Show a picture, the noisy start of the sampling loop, its result, and where result and picture differ.
 
     before, noised, after: (3, H, W) in [-1, 1]. words: what was done. mask: (H, W), 1 where it was regenerated,
@@ -26,9 +24,12 @@ def edited(
     """
     x, y = array(before), array(after)
     shift = np.abs(y - x).mean(0)
-    panels = [("before" if mask is None else "before, and the mask", x if mask is None else tinted(x, array(mask)), {}),
-              (start, noised, {}), ("after", y, {}),
-              ("what changed", shift, {"cmap": AMOUNT, "vmin": 0, "vmax": 1})]
+    panels = [
+        ("before" if mask is None else "before, and the mask", x if mask is None else tinted(x, array(mask)), {}),
+        (start, noised, {}),
+        ("after", y, {}),
+        ("what changed", shift, {"cmap": AMOUNT, "vmin": 0, "vmax": 1}),
+    ]
     wide, high = fitted(before, EDGE)
     lines = textwrap.wrap(words, 104)[:2]
     fig = canvas(4 * (wide + GAP) + GAP, 28 + high + GAP + 18 * len(lines))
@@ -38,8 +39,11 @@ def edited(
         place(fig, pixels, left, 28, wide, high, **colours)
     for i, line in enumerate(lines):
         write(fig, GAP, 28 + high + 14 + 18 * i, line, SMALL, ha="left")
-    return picture(fig, f"{words} Four pictures: before, {start}, after, and a map of what changed: "
-                        f"{told(shift, None if mask is None else array(mask))}.")
+    return picture(
+        fig,
+        f"{words} Four pictures: before, {start}, after, and a map of what changed: "
+        f"{told(shift, None if mask is None else array(mask))}.",
+    )
 
 
 def tinted(x, mask):

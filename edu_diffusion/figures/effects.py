@@ -21,8 +21,9 @@ def effect(x: Numbers, panels: Mapping[str, Mapping[str, Numbers]], named: str) 
     """
     short = [name for curves in panels.values() for name, values in curves.items() if len(values) != len(x)]
     if short:
-        raise ValueError(f"The number of values of {short[0]!r} is not the number of settings, {len(x)}; "
-                         "give one value for each setting.")
+        raise ValueError(
+            f"The number of values of {short[0]!r} is not the number of settings, {len(x)}; give one value for each setting."
+        )
     fig = canvas(len(panels) * WIDE, 270)
     for k, (title, curves) in enumerate(panels.items()):
         axes = plot(fig, k * WIDE + 46, 36, WIDE - 66, 176)
@@ -40,5 +41,8 @@ def effect(x: Numbers, panels: Mapping[str, Mapping[str, Numbers]], named: str) 
 
 def told(panels):
     """Say where each curve starts and where it ends."""
-    return "; ".join(f"{title}{', ' + name if len(curves) > 1 else ''}: from {values[0]:.3g} to {values[-1]:.3g}"
-                     for title, curves in panels.items() for name, values in curves.items())
+    return "; ".join(
+        f"{title}{', ' + name if len(curves) > 1 else ''}: from {values[0]:.3g} to {values[-1]:.3g}"
+        for title, curves in panels.items()
+        for name, values in curves.items()
+    )

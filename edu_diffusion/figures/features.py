@@ -25,8 +25,7 @@ def feature_maps(h: Array, name: str, most: int = 64, limit: float | None = None
     """
     h = array(h)
     if h.ndim != 3 or not h.size:
-        raise ValueError(f"A feature map has the shape {h.shape}; "
-                         "it must be (channels, height, width): x[0] of a batch.")
+        raise ValueError(f"A feature map has the shape {h.shape}; it must be (channels, height, width): x[0] of a batch.")
     limit = limit or max(float(np.quantile(np.abs(h), 0.99)), 1e-12)
     drawn = h[:most]
     left, top = 44, 46
@@ -41,10 +40,13 @@ def feature_maps(h: Array, name: str, most: int = 64, limit: float | None = None
         if i % COLUMNS == 0:
             write(fig, left - 6, y + high / 2, str(i), SMALL, ha="right", color=QUIET)
         paste(fig, resized(tile, wide, high), x, y)
-    return picture(fig, f"{len(drawn)} of the {len(h)} channels of {name}, maps of "
-                        f"{h.shape[1]} x {h.shape[2]}, purple below zero and orange above. "
-                        f"Values from {h.min():.2g} to {h.max():.2g}, "
-                        f"mean {h.mean():.2g}; {100 * (h > 0).mean():.0f} % are above zero.")
+    return picture(
+        fig,
+        f"{len(drawn)} of the {len(h)} channels of {name}, maps of "
+        f"{h.shape[1]} x {h.shape[2]}, purple below zero and orange above. "
+        f"Values from {h.min():.2g} to {h.max():.2g}, "
+        f"mean {h.mean():.2g}; {100 * (h > 0).mean():.0f} % are above zero.",
+    )
 
 
 def edges(height, width):
@@ -64,9 +66,11 @@ def block_bars(shares: Sequence[Any], title: str = "", note: str = "") -> Pictur
         raise ValueError("There are no blocks to draw; give at least one row.")
     names = [share.name for share in shares]
     left, wide, row = 176, 262, 20
-    columns = [("parameters", ORANGE, [s.parameters for s in shares], amount),
-               ("time of one run", BLUE, [s.seconds for s in shares], duration),
-               ("memory of the output", GREEN, [s.nbytes for s in shares], size)]
+    columns = [
+        ("parameters", ORANGE, [s.parameters for s in shares], amount),
+        ("time of one run", BLUE, [s.seconds for s in shares], duration),
+        ("memory of the output", GREEN, [s.nbytes for s in shares], size),
+    ]
     top, high = 58, row * len(shares)
     fig = canvas(WIDTH, top + high + (34 if note else 12))
     write(fig, GAP, 14, title, ha="left")
@@ -77,8 +81,11 @@ def block_bars(shares: Sequence[Any], title: str = "", note: str = "") -> Pictur
         write(fig, x, 40, f"{words}, {told(sum(values))} in all", SMALL, ha="left", color=QUIET)
         bars(panel(fig, x, top, wide, high), values, colour, told, shares if c == 1 else None)
     write(fig, GAP, top + high + 18, note, SMALL, ha="left", color=QUIET)
-    return picture(fig, f"{title or 'Blocks'}: bars for {len(shares)} block{'s' * (len(shares) > 1)}. "
-                        + " ".join(largest(words, names, values, told) for words, _, values, told in columns))
+    return picture(
+        fig,
+        f"{title or 'Blocks'}: bars for {len(shares)} block{'s' * (len(shares) > 1)}. "
+        + " ".join(largest(words, names, values, told) for words, _, values, told in columns),
+    )
 
 
 def bars(axes, values, colour, told, spread=None):

@@ -29,7 +29,12 @@ def row(images: Arrays, labels: Sequence[str], alt: str | None = None, scale: in
 
 
 def film_strip(
-    noisy: Arrays, clean: Arrays, labels: Sequence[str], result: Array | None = None, prompt: str = "", scale: int = 2,
+    noisy: Arrays,
+    clean: Arrays,
+    labels: Sequence[str],
+    result: Array | None = None,
+    prompt: str = "",
+    scale: int = 2,
     seed: int | None = None,
 ) -> Picture:
     """Show how noise becomes a picture: in the upper row the noisy x_t of each step, in the lower the predicted x_0.
@@ -57,8 +62,11 @@ def film_strip(
         write(fig, x + large / 2 - GAP, top / 2, "final picture")
         show(fig, rgb(result), x - GAP, top, large)
     asked = (f' for "{prompt}"' if prompt else "") + (f", seed {seed}" if seed is not None else "")
-    return picture(fig, f"Film strip{asked}: {len(noisy)} denoising steps, {labels[0]} to {labels[-1]}, from noise to a "
-                        "picture: above, the noisy x_t of each step; below, the x_0 that the model predicts from it.")
+    return picture(
+        fig,
+        f"Film strip{asked}: {len(noisy)} denoising steps, {labels[0]} to {labels[-1]}, from noise to a "
+        "picture: above, the noisy x_t of each step; below, the x_0 that the model predicts from it.",
+    )
 
 
 def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2) -> Picture:

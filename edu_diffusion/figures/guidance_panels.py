@@ -18,8 +18,16 @@ BELOW = 150  # pixels: the height of the plot
 
 
 def guidance(
-    eps_u: Array, eps_c: Array, eps: Array, pictures: Arrays, result: Array, gaps: Sequence[float], timesteps: Sequence[int],
-    i: int, g: float, interval: tuple[float, float] | None = None,
+    eps_u: Array,
+    eps_c: Array,
+    eps: Array,
+    pictures: Arrays,
+    result: Array,
+    gaps: Sequence[float],
+    timesteps: Sequence[int],
+    i: int,
+    g: float,
+    interval: tuple[float, float] | None = None,
 ) -> Picture:
     """Show both predictions, their difference and the guided one: above the noise, below the predicted x_0.
 
@@ -33,8 +41,12 @@ def guidance(
     shift = np.abs(array(pictures[1]) - array(pictures[0])).mean(0)
     size, limit = float(np.sqrt((change**2).mean())), max(float(np.quantile(np.abs(change), 0.99)), 1e-6)
     scale = f"g = {g:g}" if used else f"g = {g:g}, not used at this step"
-    titles = ["without the prompt", "with it", f"difference (darkest {limit:.2g})",
-              f"guided: {scale}" if used else "no guidance here"]
+    titles = [
+        "without the prompt",
+        "with it",
+        f"difference (darkest {limit:.2g})",
+        f"guided: {scale}" if used else "no guidance here",
+    ]
     noises = [(eps_u, 3.0), (eps_c, 3.0), (change, limit), (eps, 3.0)]
     amount = {"cmap": AMOUNT, "vmin": 0, "vmax": 0.5}
     guesses = [(pictures[0], {}), (pictures[1], {}), (shift, amount), (pictures[2], {})]
@@ -53,10 +65,13 @@ def guidance(
     x = max(width, 560) - end[0] - GAP
     write(fig, x + end[0] / 2, second + high + 18, "final picture", SMALL)
     place(fig, result, x, second + high + 30, *end)
-    return picture(fig, f"Guidance at step {i + 1} of {len(timesteps)}, timestep t = {timesteps[i]}, {scale}: noise "
-                        f"predicted without the prompt, with it, and the difference, of size {size:.2f}; the "
-                        f"two predicted x_0 differ by {shift.mean():.2f} on average. "
-                        f"{moved(pictures)}{within(interval)}")
+    return picture(
+        fig,
+        f"Guidance at step {i + 1} of {len(timesteps)}, timestep t = {timesteps[i]}, {scale}: noise "
+        f"predicted without the prompt, with it, and the difference, of size {size:.2f}; the "
+        f"two predicted x_0 differ by {shift.mean():.2f} on average. "
+        f"{moved(pictures)}{within(interval)}",
+    )
 
 
 def moved(pictures):
@@ -87,6 +102,5 @@ def plotted(sheet, width, gaps, timesteps, interval):
     axes.set(xlim=(max(timesteps) + 20, min(timesteps) - 20))
     axes.set_ylim(0, 1.15 * max([gap for gap in gaps if gap == gap], default=1) or 1)
     axes.set_xlabel("timestep t, from noise to picture", fontsize=SMALL, color=INK)
-    axes.set_title("size of the difference" + ("; shaded: with guidance" if interval else ""),
-                   fontsize=SMALL, color=INK)
+    axes.set_title("size of the difference" + ("; shaded: with guidance" if interval else ""), fontsize=SMALL, color=INK)
     return axes

@@ -27,6 +27,9 @@ def histogram(samples: Mapping[str, Numbers], limit: float = 4.0, bins: int = 64
         axes.set(xlim=(-limit, limit), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.set_title(label, fontsize=SMALL, color=INK)
-    told = "; ".join(f"{label}: mean {array(v).mean():.2f}, standard deviation {array(v).std():.2f}, from "
-                     f"{array(v).min():.1f} to {array(v).max():.1f}" for label, v in samples.items())
+    told = "; ".join(
+        f"{label}: mean {array(v).mean():.2f}, standard deviation {array(v).std():.2f}, from "
+        f"{array(v).min():.1f} to {array(v).max():.1f}"
+        for label, v in samples.items()
+    )
     return picture(fig, f"{len(samples)} histograms with the bell curve drawn over each. {told}.")

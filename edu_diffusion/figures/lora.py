@@ -14,9 +14,7 @@ LENGTH = 300  # the longest bar
 END = 70  # the number after it
 
 
-def change_bars(
-    names: Sequence[str], changes: Sequence[float], title: str = "relative change of each block's output",
-) -> Picture:
+def change_bars(names: Sequence[str], changes: Sequence[float], title: str = "relative change of each block's output") -> Picture:
     """Show a bar for each block: the relative change of its output.
 
     names: N blocks. changes: N numbers >= 0, such as ||after - before|| / ||before||. Returns a Picture.
@@ -27,7 +25,7 @@ def change_bars(
 
 
 def adapted(
-    before: Array, after: Array, labels: Sequence[str], names: Sequence[str], changes: Sequence[float], scale: int = 4,
+    before: Array, after: Array, labels: Sequence[str], names: Sequence[str], changes: Sequence[float], scale: int = 4
 ) -> Picture:
     """Show the picture without an adapter and with it, and beside them the bars of change_bars.
 
@@ -42,8 +40,9 @@ def adapted(
         show(fig, rgb(image), GAP + i * (edge + GAP), 30, edge)
     title = "relative change of each block's output, first step"
     bars(fig, left, 0, names, changes, title)
-    return picture(fig, f"Two pictures of the same prompt and seed: {labels[0]} and {labels[1]}. "
-                        f"Beside them, {title}: {told(names, changes)}.")
+    return picture(
+        fig, f"Two pictures of the same prompt and seed: {labels[0]} and {labels[1]}. Beside them, {title}: {told(names, changes)}."
+    )
 
 
 def bars(fig, x, y, names, changes, title):

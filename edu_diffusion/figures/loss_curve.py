@@ -17,8 +17,12 @@ LEFT = 76  # pixels left of the curve, for its scale and label
 
 
 def training(
-    history: Sequence[Any], baseline: tuple[float, str] | None = None, marks: Sequence[tuple[float, float]] = (),
-    named: str = "", images: Arrays | None = None, columns: int = 5,
+    history: Sequence[Any],
+    baseline: tuple[float, str] | None = None,
+    marks: Sequence[tuple[float, float]] = (),
+    named: str = "",
+    images: Arrays | None = None,
+    columns: int = 5,
 ) -> Picture:
     """Show a time bar, the loss curve, and, if given, a second metric on its own axis and samples.
 
@@ -41,7 +45,8 @@ def training(
         drawn = mosaic(images, columns)
         scale = 270 // max(drawn.shape)
         panel(fig, wide + GAP, 22, scale * drawn.shape[1], scale * drawn.shape[0]).imshow(
-            drawn, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+            drawn, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto"
+        )
     return picture(fig, described(now, done, baseline, marks, named, images))
 
 
@@ -85,5 +90,4 @@ def described(now, done, baseline, marks, named, images):
     than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
     other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
     seen = f"; on the right {len(images)} samples of the current model" if images is not None else ""
-    return (f"Training run, {done:.0%} of its time passed: after {now.step} steps the loss is {now.loss:.3f}"
-            f"{than}{other}{seen}.")
+    return f"Training run, {done:.0%} of its time passed: after {now.step} steps the loss is {now.loss:.3f}{than}{other}{seen}."

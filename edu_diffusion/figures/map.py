@@ -10,24 +10,51 @@ from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 __all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]
 
 LESSONS = {  # file name: what it is about
-    "00_start": "text to image", "01_noise": "adding noise", "02_denoise": "removing noise",
-    "03_guidance": "following the prompt", "04_vae": "images to latents", "05_clip": "text and images",
-    "06_unet": "the network", "07_schedulers": "the samplers", "08_pipeline": "everything together",
-    "09_edit": "editing images", "10_lora": "a new style, cheaply", "11_controlnet": "following a sketch",
-    "12_personalize": "your own subject", "13_style": "a shared style", "14_compared": "what to use when",
-    "15_checkpoints": "what is in a file", "16_clinic": "when it goes wrong", "17_claims": "claims, tested",
-    "18_yours": "your own data", "glossary": "every term",
+    "00_start": "text to image",
+    "01_noise": "adding noise",
+    "02_denoise": "removing noise",
+    "03_guidance": "following the prompt",
+    "04_vae": "images to latents",
+    "05_clip": "text and images",
+    "06_unet": "the network",
+    "07_schedulers": "the samplers",
+    "08_pipeline": "everything together",
+    "09_edit": "editing images",
+    "10_lora": "a new style, cheaply",
+    "11_controlnet": "following a sketch",
+    "12_personalize": "your own subject",
+    "13_style": "a shared style",
+    "14_compared": "what to use when",
+    "15_checkpoints": "what is in a file",
+    "16_clinic": "when it goes wrong",
+    "17_claims": "claims, tested",
+    "18_yours": "your own data",
+    "glossary": "every term",
 }
 PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; label
-    "prompt": (0, 0, '"a cat face ..."'), "tokenizer": (1, 0, "tokenizer"),
+    "prompt": (0, 0, '"a cat face ..."'),
+    "tokenizer": (1, 0, "tokenizer"),
     "text encoder": (2, 0, "text encoder\n(CLIP)"),
-    "noise": (0, 1, "noise $z_T$"), "unet": (2, 1, "U-Net"), "guidance": (3, 1, "guidance"),
-    "scheduler": (2.5, 2, "scheduler:\none step cleaner"), "vae": (4, 1, "VAE decoder"), "picture": (5, 1, "picture"),
-    "controlnet": (1, 2, "ControlNet\n(lesson 11)"), "encoder": (4, 2, "VAE encoder\n(training only)"),
+    "noise": (0, 1, "noise $z_T$"),
+    "unet": (2, 1, "U-Net"),
+    "guidance": (3, 1, "guidance"),
+    "scheduler": (2.5, 2, "scheduler:\none step cleaner"),
+    "vae": (4, 1, "VAE decoder"),
+    "picture": (5, 1, "picture"),
+    "controlnet": (1, 2, "ControlNet\n(lesson 11)"),
+    "encoder": (4, 2, "VAE encoder\n(training only)"),
 }
-ARROWS = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "unet"), ("noise", "unet"),
-          ("unet", "guidance"), ("guidance", "scheduler"), ("scheduler", "unet"),
-          ("guidance", "vae"), ("vae", "picture")]
+ARROWS = [
+    ("prompt", "tokenizer"),
+    ("tokenizer", "text encoder"),
+    ("text encoder", "unet"),
+    ("noise", "unet"),
+    ("unet", "guidance"),
+    ("guidance", "scheduler"),
+    ("scheduler", "unet"),
+    ("guidance", "vae"),
+    ("vae", "picture"),
+]
 ABSENT = ("controlnet", "encoder")
 WIDE, HIGH = 148, 84  # pixels from box to box
 BOX = (118, 46)
@@ -48,10 +75,13 @@ def pipeline_map(*here: str) -> Picture:
         arrow(axes, start, end)
     axes.text(2.5 * WIDE, 2.5 * HIGH, "repeated at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
     marked = f" You are here: {', '.join(here)}." if here else ""
-    return picture(fig, "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; "
-                        "so does a latent of pure noise. Guidance combines the U-Net's two predictions, the scheduler "
-                        "makes the latent one step cleaner, and this is repeated; at the end the VAE decoder turns the "
-                        f"latent into the picture.{marked}")
+    return picture(
+        fig,
+        "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; "
+        "so does a latent of pure noise. Guidance combines the U-Net's two predictions, the scheduler "
+        "makes the latent one step cleaner, and this is repeated; at the end the VAE decoder turns the "
+        f"latent into the picture.{marked}",
+    )
 
 
 def sheet(width, height):
@@ -65,11 +95,27 @@ def sheet(width, height):
 def box(axes, x, y, words, marked=False, absent=False):
     """Draw a box around (x, y); dashed if this part is not used in plain text-to-image."""
     corner = (x - BOX[0] / 2, y - BOX[1] / 2)
-    axes.add_patch(FancyBboxPatch(
-        corner, *BOX, boxstyle="round,pad=0,rounding_size=8", linewidth=3 if marked else 1.2,
-        linestyle="--" if absent else "-", facecolor=PAPER if absent else LIGHT, edgecolor=ORANGE if marked else QUIET))
-    axes.text(x, y, words, fontsize=TEXT if "\n" not in words else SMALL, color=QUIET if absent else INK,
-              ha="center", va="center", weight="bold" if marked else "normal")
+    axes.add_patch(
+        FancyBboxPatch(
+            corner,
+            *BOX,
+            boxstyle="round,pad=0,rounding_size=8",
+            linewidth=3 if marked else 1.2,
+            linestyle="--" if absent else "-",
+            facecolor=PAPER if absent else LIGHT,
+            edgecolor=ORANGE if marked else QUIET,
+        )
+    )
+    axes.text(
+        x,
+        y,
+        words,
+        fontsize=TEXT if "\n" not in words else SMALL,
+        color=QUIET if absent else INK,
+        ha="center",
+        va="center",
+        weight="bold" if marked else "normal",
+    )
 
 
 def arrow(axes, start, end):
@@ -95,15 +141,25 @@ def course_map(present: Collection[str], here: str | None = None) -> Picture:
     for i, (name, about) in enumerate(LESSONS.items()):
         tile(axes, i % 5 * 178 + 4, i // 5 * 62 + 4, name, about, name in present, name == here)
     there = [name for name in LESSONS if name in present]
-    return picture(fig, f"Map of the course, {len(LESSONS)} notebooks. Written: {', '.join(there) or 'none'}. "
-                        f"You are here: {here or 'nowhere'}.")
+    return picture(
+        fig,
+        f"Map of the course, {len(LESSONS)} notebooks. Written: {', '.join(there) or 'none'}. You are here: {here or 'nowhere'}.",
+    )
 
 
 def tile(axes, x, y, name, about, present, here):
     rim = QUIET if present else LIGHT
-    axes.add_patch(FancyBboxPatch(
-        (x, y), 170, 54, boxstyle="round,pad=0,rounding_size=6", facecolor=LIGHT if present else PAPER,
-        edgecolor=ORANGE if here else rim, linewidth=3 if here else 1))
+    axes.add_patch(
+        FancyBboxPatch(
+            (x, y),
+            170,
+            54,
+            boxstyle="round,pad=0,rounding_size=6",
+            facecolor=LIGHT if present else PAPER,
+            edgecolor=ORANGE if here else rim,
+            linewidth=3 if here else 1,
+        )
+    )
     colour = INK if present else QUIET
     axes.text(x + 10, y + 19, name.replace("_", " "), fontsize=TEXT, color=colour, va="center", weight="bold")
     axes.text(x + 10, y + 38, about, fontsize=SMALL, color=colour, va="center")

@@ -34,8 +34,10 @@ def timeline(moments: Sequence[Moment], timesteps: Sequence[int], i: int, swap: 
     swap: the step at which the second run's prompt was swapped, or None. Returns a Picture.
     """
     if not moments or not 0 <= i < len(timesteps):
-        raise ValueError(f"There are {len(moments)} runs, and the step is {i} of {len(timesteps)}; "
-                         f"give at least one run, and a step from 0 to {len(timesteps) - 1}.")
+        raise ValueError(
+            f"There are {len(moments)} runs, and the step is {i} of {len(timesteps)}; "
+            f"give at least one run, and a step from 0 to {len(timesteps) - 1}."
+        )
     wide, high = fitted(moments[0].clean, EDGE)
     width, row = max(4 * (wide + GAP) + GAP, 560), high + 28
     fig = canvas(width, 88 + len(moments) * row)
@@ -54,9 +56,12 @@ def timeline(moments: Sequence[Moment], timesteps: Sequence[int], i: int, swap: 
                 place(fig, pixels, x, y, wide, high)
         words = textwrap.shorten(f"{moment.words}; {told(moment)}", width // 7, placeholder="...")
         write(fig, GAP, y + high + 12, words, SMALL, ha="left")
-    return picture(fig, f"Step {i + 1} of {len(timesteps)}, timestep t = {timesteps[i]}. "
-                        + " ".join(f"{m.words}: the noisy picture; {told(m)}." for m in moments)
-                        + apart(moments, swap))
+    return picture(
+        fig,
+        f"Step {i + 1} of {len(timesteps)}, timestep t = {timesteps[i]}. "
+        + " ".join(f"{m.words}: the noisy picture; {told(m)}." for m in moments)
+        + apart(moments, swap),
+    )
 
 
 def told(moment):
@@ -69,8 +74,10 @@ def apart(moments, swap):
         return ""
     a, b = moments[:2]
     swapped = f" The second run's prompt is swapped at step {swap + 1}." if swap is not None else ""
-    return (f" The two predicted x_0 differ by {distance(a.clean, b.clean):.2f}, "
-            f"the two final pictures by {distance(a.result, b.result):.2f}.{swapped}")
+    return (
+        f" The two predicted x_0 differ by {distance(a.clean, b.clean):.2f}, "
+        f"the two final pictures by {distance(a.result, b.result):.2f}.{swapped}"
+    )
 
 
 def distance(a, b):

@@ -29,5 +29,8 @@ def nearest(image: Array, references: Arrays, labels: Sequence[str], scale: int 
         x = GAP + i * (edge + GAP)
         write(fig, x + edge / 2, top / 2, title, SMALL)
         show(fig, pixels, x, top, edge, **colours)
-    return picture(fig, f"A picture by the model, the {len(labels)} nearest training pictures ({'; '.join(labels)}) "
-                        f"and the difference from the first: on average {gap.mean():.2f} on a scale from 0 to 2.")
+    return picture(
+        fig,
+        f"A picture by the model, the {len(labels)} nearest training pictures ({'; '.join(labels)}) "
+        f"and the difference from the first: on average {gap.mean():.2f} on a scale from 0 to 2.",
+    )

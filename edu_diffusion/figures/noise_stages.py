@@ -21,7 +21,7 @@ BELOW = 270  # the height of the curves with their axes
 
 
 def noising(
-    images: Mapping[str, Array], betas: Mapping[str, Numbers], t: int, quantity: str = QUANTITIES[0], what: str = "One picture",
+    images: Mapping[str, Array], betas: Mapping[str, Numbers], t: int, quantity: str = QUANTITIES[0], what: str = "One picture"
 ) -> Picture:
     """Show the noisy pictures side by side; below, one curve for each schedule, with the timestep marked.
 
@@ -31,8 +31,10 @@ def noising(
     Returns a Picture.
     """
     if list(images) != list(betas) or quantity not in QUANTITIES:
-        raise ValueError(f"There are pictures for {', '.join(images)} and schedules {', '.join(betas)}, shown as "
-                         f"{quantity!r}; give one picture for each, and one of {', '.join(QUANTITIES)}.")
+        raise ValueError(
+            f"There are pictures for {', '.join(images)} and schedules {', '.join(betas)}, shown as "
+            f"{quantity!r}; give one picture for each, and one of {', '.join(QUANTITIES)}."
+        )
     curves = {name: values(array(b), quantity) for name, b in betas.items()}
     wide, high = fitted(next(iter(images.values())), EDGE)
     width = max(len(images) * (wide + GAP) + GAP, LEAST)
@@ -43,10 +45,14 @@ def noising(
         place(fig, image, x, 30, wide, high)
         write(fig, x + wide / 2, high + 42, f"{name}: {curves[name][t]:.3g}", SMALL)
     lines(fig, high + 60, width - 240, curves, t, quantity)
-    told = "; ".join(f"{name}: {curve[t]:.3g}, factor of the picture {strength(betas[name], t):.0%}"
-                     for name, curve in curves.items())
-    return picture(fig, f"{what} at timestep t = {t} of {len(images)} noise schedules, and curves of the "
-                        f"{quantity} of each with this timestep marked. {told}.")
+    told = "; ".join(
+        f"{name}: {curve[t]:.3g}, factor of the picture {strength(betas[name], t):.0%}" for name, curve in curves.items()
+    )
+    return picture(
+        fig,
+        f"{what} at timestep t = {t} of {len(images)} noise schedules, and curves of the "
+        f"{quantity} of each with this timestep marked. {told}.",
+    )
 
 
 def lines(fig, y, width, curves, t, quantity):

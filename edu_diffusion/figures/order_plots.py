@@ -41,6 +41,5 @@ def orders(counts: Numbers, errors: Mapping[str, Numbers], named: str = "steps")
     axes.set_xlabel(named, fontsize=SMALL, color=INK)
     axes.set_title("error", fontsize=SMALL, color=INK)
     axes.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1.2, 1))
-    told = "; ".join(f"{name}: {e[0]:.2g} falls to {e[-1]:.2g}, order {order(counts, e):.1f}"
-                     for name, e in errors.items())
+    told = "; ".join(f"{name}: {e[0]:.2g} falls to {e[-1]:.2g}, order {order(counts, e):.1f}" for name, e in errors.items())
     return picture(fig, f"Errors against {named}, {counts[0]} to {counts[-1]}, on logarithmic scales. {told}.")

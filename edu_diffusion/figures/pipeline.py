@@ -19,11 +19,16 @@ TOP, INSIDE = 100, 138  # the top of the frame, and of its first row
 WIDE = 802  # the width of the whole map
 DATA, NETWORK, FORMULA = "data", "network", "formula"
 PLACES = {  # name: (x, y, kind, label)
-    "prompt": (LEFT, 16, DATA, "prompt"), "tokenizer": (196, 16, NETWORK, "tokenizer"),
-    "text_encoder": (362, 16, NETWORK, "text encoder"), "noise": (LEFT, 76, DATA, "noise"),
-    "z_t": (LEFT, 136, DATA, "latent"), "time_embedding": (LEFT, 204, NETWORK, "time embedding"),
-    "guidance": (RIGHT, 136, FORMULA, "guidance"), "scheduler": (RIGHT, 212, FORMULA, "scheduler"),
-    "vae": (RIGHT, 300, NETWORK, "VAE decoder"), "picture": (RIGHT, 366, DATA, "picture"),
+    "prompt": (LEFT, 16, DATA, "prompt"),
+    "tokenizer": (196, 16, NETWORK, "tokenizer"),
+    "text_encoder": (362, 16, NETWORK, "text encoder"),
+    "noise": (LEFT, 76, DATA, "noise"),
+    "z_t": (LEFT, 136, DATA, "latent"),
+    "time_embedding": (LEFT, 204, NETWORK, "time embedding"),
+    "guidance": (RIGHT, 136, FORMULA, "guidance"),
+    "scheduler": (RIGHT, 212, FORMULA, "scheduler"),
+    "vae": (RIGHT, 300, NETWORK, "VAE decoder"),
+    "picture": (RIGHT, 366, DATA, "picture"),
 }
 CONTROL = {"controlnet": (LEFT, 306, NETWORK, "ControlNet"), "condition": (LEFT, 366, DATA, "condition")}
 
@@ -82,7 +87,7 @@ class Details(NamedTuple):
 
 
 def diagram(
-    down: Sequence[str], up: Sequence[str], skips: Iterable[tuple[str, str]], shapes: Mapping[str, str], control: bool = False,
+    down: Sequence[str], up: Sequence[str], skips: Iterable[tuple[str, str]], shapes: Mapping[str, str], control: bool = False
 ) -> Diagram:
     """Lay out a run's boxes and arrows.
 
@@ -93,13 +98,18 @@ def diagram(
     blocks = inner(down, up)
     bottom = INSIDE + ROW * (len(down) + 2)
     frame = FRAME, TOP, 410, bottom - TOP
-    parts = {name: Box(name, label, kind, x, y, *PART, shapes.get(name, ""))
-             for name, (x, y, kind, label) in (PLACES | (CONTROL if control else {})).items()}
+    parts = {
+        name: Box(name, label, kind, x, y, *PART, shapes.get(name, ""))
+        for name, (x, y, kind, label) in (PLACES | (CONTROL if control else {})).items()
+    }
     last = max(bottom, *(box.y + box.height for box in parts.values())) + 28
     parts["unet"] = Box("unet", "U-Net", NETWORK, FRAME, TOP, frame[2], 30, shapes.get("unet", ""))
     first = ["prompt", "tokenizer", "text_encoder", "noise", "z_t", *CONTROL, "time_embedding", "unet"]
-    boxes = [*(parts.pop(name) for name in first if name in parts),
-             *(box._replace(shape=shapes.get(box.name, "")) for box in blocks), *parts.values()]
+    boxes = [
+        *(parts.pop(name) for name in first if name in parts),
+        *(box._replace(shape=shapes.get(box.name, "")) for box in blocks),
+        *parts.values(),
+    ]
     found = Diagram(boxes, [], frame, WIDE, last + 14)
     return found._replace(arrows=[*flows(found, last, control), *walk(found, down, up), *lines(found, skips)])
 
@@ -109,11 +119,12 @@ def inner(down, up):
     n, (wide, high) = len(down), BLOCK
     left = [(name, row) for row, name in enumerate(["conv_in", *down])]
     right = [(name, n - i) for i, name in enumerate([*up, "conv_out"])]
-    placed = [*((name, FRAME + 12 + 10 * row, row) for name, row in left),
-              ("mid_block", FRAME + 205 - wide // 2, n + 1),
-              *((name, FRAME + 286 - 10 * row, row) for name, row in right)]
-    return [Box(name, short(name), NETWORK, x, INSIDE + ROW * row, wide, high, inside=True)
-            for name, x, row in placed]
+    placed = [
+        *((name, FRAME + 12 + 10 * row, row) for name, row in left),
+        ("mid_block", FRAME + 205 - wide // 2, n + 1),
+        *((name, FRAME + 286 - 10 * row, row) for name, row in right),
+    ]
+    return [Box(name, short(name), NETWORK, x, INSIDE + ROW * row, wide, high, inside=True) for name, x, row in placed]
 
 
 def short(name):
@@ -123,14 +134,24 @@ def short(name):
 
 def flows(map, last, control):
     """Yield the arrows between the parts; the loop runs below everything, `last` pixels from the top."""
-    straight = [("prompt", "tokenizer"), ("tokenizer", "text_encoder"), ("noise", "z_t"), ("z_t", "conv_in"),
-                ("conv_out", "guidance"), ("guidance", "scheduler")]
+    straight = [
+        ("prompt", "tokenizer"),
+        ("tokenizer", "text_encoder"),
+        ("noise", "z_t"),
+        ("z_t", "conv_in"),
+        ("conv_out", "guidance"),
+        ("guidance", "scheduler"),
+    ]
     yield from (between(map[a], map[b]) for a, b in straight)
     text, time = map["text_encoder"], map["time_embedding"]
-    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="into every "
-                "cross-attention", at=(436, 82))
-    yield Arrow("time_embedding", "unet", [(LEFT + PART[0], time.y + 22), (FRAME, time.y + 22)],
-                words="added in every block", at=(LEFT, time.y + 58))
+    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="into every cross-attention", at=(436, 82))
+    yield Arrow(
+        "time_embedding",
+        "unet",
+        [(LEFT + PART[0], time.y + 22), (FRAME, time.y + 22)],
+        words="added in every block",
+        at=(LEFT, time.y + 58),
+    )
     out = map["scheduler"]
     vae = map["vae"]
     z = map["z_t"]
@@ -138,15 +159,20 @@ def flows(map, last, control):
     yield between(vae, map["picture"])
     side = RIGHT + PART[0]
     around = [(side, out.y + 22), (side + 20, out.y + 22), (side + 20, last), (12, last), (12, z.y + 14)]
-    yield Arrow("scheduler", "z_t", [*around, (LEFT, z.y + 14)],
-                words="a little cleaner: the latent of the next step", at=(FRAME, last - 8))
+    yield Arrow(
+        "scheduler", "z_t", [*around, (LEFT, z.y + 14)], words="a little cleaner: the latent of the next step", at=(FRAME, last - 8)
+    )
     if control:
         net, near = map["controlnet"], LEFT - 8
         yield between(map["condition"], net)
-        yield Arrow("z_t", "controlnet", [(LEFT, z.y + 32), (near, z.y + 32), (near, net.y + 12),
-                                          (LEFT, net.y + 12)])
-        yield Arrow("controlnet", "unet", [(LEFT + PART[0], net.y + 22), (FRAME, net.y + 22)],
-                    words="added to the skips", at=(LEFT, net.y - 10))
+        yield Arrow("z_t", "controlnet", [(LEFT, z.y + 32), (near, z.y + 32), (near, net.y + 12), (LEFT, net.y + 12)])
+        yield Arrow(
+            "controlnet",
+            "unet",
+            [(LEFT + PART[0], net.y + 22), (FRAME, net.y + 22)],
+            words="added to the skips",
+            at=(LEFT, net.y - 10),
+        )
 
 
 def between(a, b):

@@ -13,9 +13,7 @@ __all__ = ["clouds"]
 GROUPS = (BLUE, ORANGE, GREEN, PINK, INK)
 
 
-def clouds(
-    points: Arrays, labels: Sequence[str], groups: Numbers | None = None, limit: float = 3.0, edge: int = 182,
-) -> Picture:
+def clouds(points: Arrays, labels: Sequence[str], groups: Numbers | None = None, limit: float = 3.0, edge: int = 182) -> Picture:
     """Show clouds of points, each in a square from -limit to limit, with its label below.
 
     points: N arrays (n, 2): x to the right, y up. labels: N strings. groups: (n,), integers from 0 that

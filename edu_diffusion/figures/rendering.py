@@ -29,9 +29,11 @@ class Picture:
         """Return an <img> with the data and the size inside it, so that the page does not jump while it loads."""
         data = base64.b64encode(self.png).decode()
         alt = html.escape(self.alt, quote=True)
-        width, height = (int.from_bytes(self.png[i:i + 4]) for i in (16, 20))  # where every PNG has them
-        return (f'<img alt="{alt}" width="{width}" height="{height}" style="max-width:100%;height:auto" '
-                f'src="data:image/png;base64,{data}">')
+        width, height = (int.from_bytes(self.png[i : i + 4]) for i in (16, 20))  # where every PNG has them
+        return (
+            f'<img alt="{alt}" width="{width}" height="{height}" style="max-width:100%;height:auto" '
+            f'src="data:image/png;base64,{data}">'
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the PNG to a file."""

@@ -37,8 +37,9 @@ def run_map(diagram: Diagram, details: Details | None = None) -> Picture:
     for box in diagram.boxes:
         draw(axes, box, details is not None and box.name == details.name)
     for i, text in enumerate(lines):
-        write(fig, 30, diagram.height + 14 + 19 * i, text, TEXT if not i else SMALL, ha="left",
-              weight="bold" if not i else "normal")
+        write(
+            fig, 30, diagram.height + 14 + 19 * i, text, TEXT if not i else SMALL, ha="left", weight="bold" if not i else "normal"
+        )
     if pixels.size:
         fig.figimage(pixels, GAP, GAP, origin="upper")
     return picture(fig, described(diagram, details))
@@ -63,15 +64,30 @@ def described(diagram, details):
 
 def draw(axes, box, marked):
     """Draw one box: its label, and below it the shape of its tensor."""
-    axes.add_patch(FancyBboxPatch(
-        (box.x, box.y), box.width, box.height, boxstyle=f"round,pad=0,rounding_size={ROUND[box.kind]}",
-        facecolor=FILLED[box.kind], edgecolor=ORANGE if marked else QUIET, linewidth=3 if marked else 1.2))
+    axes.add_patch(
+        FancyBboxPatch(
+            (box.x, box.y),
+            box.width,
+            box.height,
+            boxstyle=f"round,pad=0,rounding_size={ROUND[box.kind]}",
+            facecolor=FILLED[box.kind],
+            edgecolor=ORANGE if marked else QUIET,
+            linewidth=3 if marked else 1.2,
+        )
+    )
     x, y = box.x + box.width / 2, box.y + box.height / 2
     style = {"ha": "center", "va": "center"}
     wide = box.width > 2 * box.height and box.height < 40  # a title: both in one line
     label = f"{box.label}   {box.shape}" if wide else box.label
-    axes.text(x, y - (8 if box.shape and not wide else 0), label, fontsize=SMALL + 0.5, color=INK,
-              weight="bold" if marked else "normal", **style)
+    axes.text(
+        x,
+        y - (8 if box.shape and not wide else 0),
+        label,
+        fontsize=SMALL + 0.5,
+        color=INK,
+        weight="bold" if marked else "normal",
+        **style,
+    )
     if box.shape and not wide:
         axes.text(x, y + 9, box.shape, fontsize=8.5, color=QUIET, **style)
 
@@ -82,8 +98,9 @@ def line(axes, arrow):
     look = {"color": QUIET, "linewidth": 1} if arrow.skip else {"color": BLUE, "linewidth": 1.5}
     if len(way) > 1:
         axes.plot(*zip(*way), **look)
-    axes.add_patch(FancyArrowPatch(way[-1], end, arrowstyle="-|>", mutation_scale=8 if arrow.skip else 11,
-                                   shrinkA=0, shrinkB=0, **look))
+    axes.add_patch(
+        FancyArrowPatch(way[-1], end, arrowstyle="-|>", mutation_scale=8 if arrow.skip else 11, shrinkA=0, shrinkB=0, **look)
+    )
     if arrow.words:
         axes.text(*arrow.at, arrow.words, fontsize=8.5, color=QUIET, va="center")
 
@@ -98,8 +115,7 @@ def tensor(x: Array, name: str) -> Picture:
         return feature_maps(x, name, most=24)
     if x.ndim in (1, 2) and x.size:
         return grid(x.reshape(-1, x.shape[-1]), name)
-    raise ValueError(f"{name} has the shape {x.shape}; it must have one, two or three dimensions, "
-                     "as one of a batch has.")
+    raise ValueError(f"{name} has the shape {x.shape}; it must have one, two or three dimensions, as one of a batch has.")
 
 
 def grid(x: Array, name: str, labels: Sequence[str] = (), most: int = 24) -> Picture:
@@ -116,12 +132,15 @@ def grid(x: Array, name: str, labels: Sequence[str] = (), most: int = 24) -> Pic
     write(fig, GAP, 14, f"{name}: {len(drawn)} of {len(x)} rows of {x.shape[1]} numbers", ha="left")
     write(fig, GAP, 33, scale, SMALL, ha="left", color=QUIET)
     place(fig, drawn, left, 48, wide, high * len(drawn), SIGNED, -limit, limit)
-    for i, label in enumerate(labels[:len(drawn)]):
+    for i, label in enumerate(labels[: len(drawn)]):
         word = textwrap.shorten(label, 14, placeholder="...")
         write(fig, left - 6, 48 + high * (i + 0.5), word, SMALL, ha="right")
-    return picture(fig, f"{len(drawn)} of the {len(x)} rows of {name}, each of {x.shape[1]} numbers as "
-                        "coloured cells, purple below zero and orange above; values from "
-                        f"{x.min():.2g} to {x.max():.2g}.")
+    return picture(
+        fig,
+        f"{len(drawn)} of the {len(x)} rows of {name}, each of {x.shape[1]} numbers as "
+        "coloured cells, purple below zero and orange above; values from "
+        f"{x.min():.2g} to {x.max():.2g}.",
+    )
 
 
 def token_strip(pieces: Sequence[str], ids: Numbers, most: int = 24) -> Picture:
@@ -130,8 +149,7 @@ def token_strip(pieces: Sequence[str], ids: Numbers, most: int = 24) -> Picture:
     pieces: the tokens as strings. ids: their token ids. most: only so many are drawn. Returns a Picture.
     """
     if len(pieces) != len(ids) or not len(pieces):
-        raise ValueError(f"There are {len(pieces)} tokens and {len(ids)} ids; "
-                         "give one id for each token, and at least one token.")
+        raise ValueError(f"There are {len(pieces)} tokens and {len(ids)} ids; give one id for each token, and at least one token.")
     drawn = list(zip(pieces, ids))[:most]
     columns, wide, high = 8, 92, 54
     fig = canvas(columns * wide + GAP, -(-len(drawn) // columns) * high + GAP)

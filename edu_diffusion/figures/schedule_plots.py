@@ -26,8 +26,7 @@ def schedules(abars: Mapping[str, Numbers], mark: int | None = None) -> Picture:
         left.plot(abar, color=colour, linestyle=dashes, label=name, linewidth=2)
         right.semilogy(ratio(abar), color=colour, linestyle=dashes, linewidth=2)
     right.axhline(1, color=QUIET, linewidth=1)
-    right.text(0.98, 1.6, "as much signal as noise", transform=right.get_yaxis_transform(), fontsize=SMALL,
-               color=QUIET, ha="right")
+    right.text(0.98, 1.6, "as much signal as noise", transform=right.get_yaxis_transform(), fontsize=SMALL, color=QUIET, ha="right")
     right.set(ylim=(FLOOR / 2, 2e4))
     left.legend(fontsize=SMALL, frameon=False)
     for axes, words in ((left, "signal left, abar"), (right, "signal-to-noise ratio")):
@@ -35,10 +34,12 @@ def schedules(abars: Mapping[str, Numbers], mark: int | None = None) -> Picture:
         axes.set_title(words, fontsize=SMALL, color=INK)
         if mark is not None:
             axes.axvline(mark, color=INK, linewidth=1)
-    told = "; ".join(f"{name}: equal at t = {balance(array(a))}, at the end {array(a)[-1]:.4f} left"
-                     for name, a in abars.items())
-    return picture(fig, f"Two plots for {len(abars)} noise schedules, the signal left and the "
-                        f"signal-to-noise ratio against the timestep t; all curves fall. {told}.")
+    told = "; ".join(f"{name}: equal at t = {balance(array(a))}, at the end {array(a)[-1]:.4f} left" for name, a in abars.items())
+    return picture(
+        fig,
+        f"Two plots for {len(abars)} noise schedules, the signal left and the "
+        f"signal-to-noise ratio against the timestep t; all curves fall. {told}.",
+    )
 
 
 def noise_level(image: Array, abars: Mapping[str, Numbers], name: str, t: int, scale: int = 3) -> Picture:

@@ -43,4 +43,5 @@ def placing(axes, high):
     def at(x, y):
         across, up = place.transform((x, y))
         return across, high - up
+
     return at

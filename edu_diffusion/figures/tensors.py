@@ -26,8 +26,11 @@ def channels(tensors: Arrays, labels: Sequence[str], limit: float = 3.0, scale: 
         write(fig, left - 12, y + edge / 2, label, SMALL, ha="right")
         for c, channel in enumerate(array(tensor)):
             show(fig, channel, left + c * (edge + GAP), y, edge, cmap=SIGNED, vmin=-limit, vmax=limit)
-    return picture(fig, f"The {count} channels of each of {len(tensors)} latents, {'; '.join(labels)}, as small "
-                        "coloured maps, purple below zero and orange above.")
+    return picture(
+        fig,
+        f"The {count} channels of each of {len(tensors)} latents, {'; '.join(labels)}, as small "
+        "coloured maps, purple below zero and orange above.",
+    )
 
 
 def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int = 10) -> Picture:
@@ -45,8 +48,7 @@ def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int
         top = max(tops) if shared else tops[i]
         show(fig, amount, i * wide + 2 * GAP, 40, edge, cmap=AMOUNT, vmin=0, vmax=top)
     words = "; ".join(f"{label} (largest {top:.2f})" for label, top in zip(labels, tops))
-    return picture(fig, f"{len(amounts)} heat maps, {'all on one scale' if shared else 'each on its own scale'}: "
-                        f"{words}.")
+    return picture(fig, f"{len(amounts)} heat maps, {'all on one scale' if shared else 'each on its own scale'}: {words}.")
 
 
 def tokens(c: Array, words: Sequence[str], limit: float = 3.0) -> Picture:
@@ -60,5 +62,8 @@ def tokens(c: Array, words: Sequence[str], limit: float = 3.0) -> Picture:
     write(fig, 160 + 2.5 * c.shape[1], 12, f"{c.shape[1]} numbers for each token", SMALL, color=QUIET)
     for i, word in enumerate(words):
         write(fig, 150, 24 + high * (i + 0.5), word, TEXT, ha="right", family="monospace")
-    return picture(fig, f"The text embedding as {len(words)} rows of {c.shape[1]} coloured numbers, a row for each of "
-                        f"the tokens {' '.join(words)}; largest value {np.abs(c).max():.1f}.")
+    return picture(
+        fig,
+        f"The text embedding as {len(words)} rows of {c.shape[1]} coloured numbers, a row for each of "
+        f"the tokens {' '.join(words)}; largest value {np.abs(c).max():.1f}.",
+    )

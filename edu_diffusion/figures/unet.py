@@ -20,13 +20,17 @@ def without(image: Array, other: Array, name: str, scale: int = 4) -> Picture:
     Returns a Picture.
     """
     if tuple(np.shape(image)) != tuple(np.shape(other)):
-        raise ValueError(f"The pictures have the shapes {tuple(np.shape(image))} and "
-                         f"{tuple(np.shape(other))}; they must have the same.")
+        raise ValueError(
+            f"The pictures have the shapes {tuple(np.shape(image))} and {tuple(np.shape(other))}; they must have the same."
+        )
     gap = np.abs(array(image) - array(other)).mean(0)
     edge, top = image.shape[-1] * scale, 30
     fig = canvas(3 * (edge + GAP) + GAP, edge + top + 30)
-    drawn = [(rgb(image), "the picture", {}), (rgb(other), f"without {name}", {}),
-             (gap, "the difference", {"cmap": AMOUNT, "vmin": 0, "vmax": 1})]
+    drawn = [
+        (rgb(image), "the picture", {}),
+        (rgb(other), f"without {name}", {}),
+        (gap, "the difference", {"cmap": AMOUNT, "vmin": 0, "vmax": 1}),
+    ]
     for i, (pixels, title, colours) in enumerate(drawn):
         x = GAP + i * (edge + GAP)
         write(fig, x + edge / 2, top / 2, title)
@@ -34,8 +38,11 @@ def without(image: Array, other: Array, name: str, scale: int = 4) -> Picture:
     scale = f"blue: no difference, yellow: 1 or more; on average {gap.mean():.2f}"
     write(fig, 3 * (edge + GAP), edge + top + 15, scale, SMALL, ha="right", color=QUIET)
     there = f", {where(gap)}" if gap.max() > 0 else ": nothing changed"
-    return picture(fig, f"The picture, the result of the same run without {name}, and the difference of the two: "
-                        f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.")
+    return picture(
+        fig,
+        f"The picture, the result of the same run without {name}, and the difference of the two: "
+        f"on average {gap.mean():.2f} on a scale from 0 to 2{there}.",
+    )
 
 
 def time_embedding(rows: Arrays, timesteps: Sequence[int], step: int) -> Picture:
@@ -44,8 +51,10 @@ def time_embedding(rows: Arrays, timesteps: Sequence[int], step: int) -> Picture
     rows: N vectors (width,). timesteps: t of each. step: the row that is marked, from 0. Returns a Picture.
     """
     if len(rows) != len(timesteps) or step not in range(len(rows)):
-        raise ValueError(f"There are {len(rows)} rows, {len(timesteps)} timesteps and the step {step}; "
-                         "give one timestep for each row, and the number of a row.")
+        raise ValueError(
+            f"There are {len(rows)} rows, {len(timesteps)} timesteps and the step {step}; "
+            "give one timestep for each row, and the number of a row."
+        )
     values = np.stack([array(row) for row in rows])
     left, wide, high = 130, 850, 22
     limit = max(float(np.quantile(np.abs(values), 0.99)), 1e-12)
@@ -59,6 +68,9 @@ def time_embedding(rows: Arrays, timesteps: Sequence[int], step: int) -> Picture
         style = {"weight": "bold", "color": INK} if i == step else {"color": QUIET}
         write(fig, left - 10, 52 + high * (i + 0.5), f"step {i + 1}, t = {t}", SMALL, ha="right", **style)
     far = [float(np.linalg.norm(values[step] - row)) for row in values]
-    return picture(fig, f"The time embedding, {size} as coloured cells, purple below zero and orange above; "
-                        f"marked is step {step + 1}, t = {timesteps[step]}. Farthest from it is step "
-                        f"{int(np.argmax(far)) + 1}, at a distance of {max(far):.2g}.")
+    return picture(
+        fig,
+        f"The time embedding, {size} as coloured cells, purple below zero and orange above; "
+        f"marked is step {step + 1}, t = {timesteps[step]}. Farthest from it is step "
+        f"{int(np.argmax(far)) + 1}, at a distance of {max(far):.2g}.",
+    )

@@ -60,8 +60,10 @@ def edited_latent(rows: Sequence[tuple[str, Array, Array]], words: str = "") -> 
 def edit_told(rows, words):
     """Return the alt text of edited_latent."""
     means = ", ".join(f"{channel.mean():.2f}" for channel in array(rows[-1][1]))
-    text = (f"The {len(rows[0][1])} channels of a latent, purple below zero and orange above, and the "
-            f"picture it decodes to. {words} The channels' means: {means}.")
+    text = (
+        f"The {len(rows[0][1])} channels of a latent, purple below zero and orange above, and the "
+        f"picture it decodes to. {words} The channels' means: {means}."
+    )
     if len(rows) < 2:
         return text
     shift = np.abs(array(rows[1][2]) - array(rows[0][2])).mean(0)

@@ -48,15 +48,18 @@ def by_relative_path(venv):
 
 
 def install(root, venv, usable, fingerprint):
-    """Make a new environment, its stamp last, from a copy of the one that is there if that is `usable`.
+    """Update the environment if it is `usable`, otherwise make a new one; its stamp comes last.
 
-    Whatever stops this, the one that was there is put back. Raises EduError with the remedy.
+    Whatever stops this, what was there is put back. Raises EduError with the remedy.
     """
     refuse_foreign(venv)
     what = "Updating" if finished(venv) else "First start: installing into"
     say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
-    with keeping.put_aside(venv) as old:
-        make_venv(venv, old if usable else None)
+    with keeping.kept(venv, usable):
+        if usable:
+            stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
+        else:
+            make_venv(venv)
         fill(root, venv)
         stamp_file(venv).write_text(fingerprint, encoding="utf-8")
     say("Installed.")
@@ -67,35 +70,35 @@ def refuse_foreign(venv):
     if keeping.has_files(venv) and stamp(venv) is None:
         raise EduError(
             f"{venv} is an environment that edu_diffusion did not create; move it away, or activate it and "
-            f"install there with: pip install -c constraints.txt -e \".[test]\""
+            f'install there with: pip install -c constraints.txt -e ".[test]"'
         )
 
 
 def fill(root, venv):
     """Install the packages."""
-    pip = Pip(venv_python(venv), root, venv / keeping.LOGS[0])
+    pip = Pip(venv_python(venv), root, venv / keeping.LOG)
     pip("pip", "install", "--retries", "2", PIP)
     install_torch(root, pip)
     pip("the packages", "install", "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", ".[test]")
     by_relative_path(venv)
 
 
-def make_venv(venv, old=None):
-    """Make an environment with pip alone, or a copy of `old`. Raises EduError when that is not possible."""
+def make_venv(venv):
+    """Make an environment with pip alone. Raises EduError when that is not possible."""
     try:
         venv.mkdir(parents=True)
         stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
-        if old is not None:
-            return keeping.copy(old, venv)
-        return build_venv(venv)
+        build_venv(venv)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EduError(f"could not create the environment {venv} ({reason(error)}); check that the folder is writable and "
-                       f"the disk is not full") from error
+        raise EduError(
+            f"could not create the environment {venv} ({reason(error)}); check that the folder is writable and the disk is not full"
+        ) from error
 
 
 def build_venv(venv):
     """Build it by a Python of its own, in UTF-8 mode: venv writes paths into files."""
     from importlib.util import find_spec
+
     absent = [module for module in ("venv", "ensurepip") if find_spec(module) is None]
     if absent:
         raise EduError(
@@ -104,14 +107,18 @@ def build_venv(venv):
         )
     base = getattr(sys, "_base_executable", sys.executable)  # the environment that we may be in has just been put aside
     links = "--copies" if os.name == "nt" else "--symlinks"
-    subprocess.run([base, *SAFELY, "-m", "venv", links, str(venv)], check=True, stdin=subprocess.DEVNULL, capture_output=True,
-                   env=os.environ | {"PYTHONUTF8": "1"})  # it starts another Python itself
+    subprocess.run(
+        [base, *SAFELY, "-m", "venv", links, str(venv)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=os.environ | {"PYTHONUTF8": "1"},
+    )  # it starts another Python itself
 
 
 def reason(error):
-    """Return what went wrong, in few words: copying collects hundreds of errors, of which the first is enough."""
-    if isinstance(error, subprocess.CalledProcessError):
-        lines = (error.stdout + error.stderr).decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"venv ended with {error.returncode}"
-    many = error.args[0] if error.args and isinstance(error.args[0], list) else None
-    return str(many[0][2] if many else error)
+    """Return what went wrong, in few words."""
+    if isinstance(error, OSError):
+        return error
+    lines = (error.stdout + error.stderr).decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"venv ended with {error.returncode}"

@@ -8,6 +8,7 @@ that works is kept until its successor is finished, see keeping.py.
 
 import hashlib
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,8 @@ MODULES = (
     "packaging",
     "psutil",
 )
-TEST_MODULES = ("pytest", "pytest_timeout", "nbval", "nbformat")
+TEST_MODULES = ("pytest", "pytest_timeout", "xdist", "nbval", "nbformat")
+PARTS = ("name", "version", "requires-python", "dependencies", "optional-dependencies", "scripts")
 INSIDE = "EDU_DIFFUSION_INSIDE"
 # For the processes that we start: a missing file must not mean minutes of retries, nor usage be reported, nor learners be
 # greeted by notes on optional packages.
@@ -44,6 +46,7 @@ QUIET = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TRANSFORMERS_V
 
 
 # ---------------------------------------------------------------- paths
+
 
 def clone_root():
     """Return the folder of the clone (or unpacked ZIP) that this runs from, or None for a wheel."""
@@ -62,13 +65,20 @@ def missing(modules):
 
 
 def fingerprint(root):
-    """Return a hash of everything that determines what gets installed; it is the content of the stamp file."""
-    files = [root / "constraints.txt", root / "pyproject.toml"]
-    content = b"".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files)
-    return hashlib.sha256(content + building.PIP.encode()).hexdigest()
+    """Return a hash of everything that determines what gets installed; it is the content of the stamp file.
+
+    The settings of other tools in pyproject.toml do not, nor do words in its description.
+    """
+    import tomllib
+
+    whole = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    ours = {name: whole.get("project", {}).get(name) for name in PARTS} | {"build": whole.get("build-system")}
+    pins = (root / "constraints.txt").read_text(encoding="utf-8")
+    return hashlib.sha256(json.dumps([ours, pins, building.PIP], sort_keys=True).encode()).hexdigest()
 
 
 # ---------------------------------------------------------------- the decision
+
 
 def ensure(arguments, test=False):
     """Return if this Python has every package; otherwise install them and rerun the command in the environment.
@@ -78,9 +88,7 @@ def ensure(arguments, test=False):
     """
     wanted = MODULES + TEST_MODULES * test
     root = clone_root()
-    if (
-        os.environ.pop(INSIDE, None) or root is None
-    ):  # the variable is for this process, not for a terminal in JupyterLab
+    if os.environ.pop(INSIDE, None) or root is None:  # the variable is for this process, not for a terminal in JupyterLab
         return refuse_missing(missing(wanted), root)
     venv = root / ".venv"
     tidy(root, venv)
@@ -123,10 +131,11 @@ def renew(root, venv):
 
 def refuse_missing(names, root):
     """Raise EduError with the command that adds what is missing, in a clone or to an installed wheel."""
-    what = f"-c \"{root / 'constraints.txt'}\" -e \"{root}[test]\"" if root else "\"edu-diffusion[test]\""
+    what = f'-c "{root / "constraints.txt"}" -e "{root}[test]"' if root else '"edu-diffusion[test]"'
     if names:
-        raise EduError(f"these packages are missing here: {', '.join(names)}; "
-                       f"install them with: \"{sys.executable}\" -m pip install {what}")
+        raise EduError(
+            f'these packages are missing here: {", ".join(names)}; install them with: "{sys.executable}" -m pip install {what}'
+        )
 
 
 def rerun(root, venv, arguments):

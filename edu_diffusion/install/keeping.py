@@ -1,8 +1,9 @@
-"""A working environment is never lost: it is put aside while its successor is made, and put back if that fails or is cut off.
+"""A working environment is never lost: a copy is kept while it is updated, and put back if that fails or is cut off.
 
-`.venv.old` is the one put aside, `.venv.gone-*` one that is being deleted. An environment works only where it was made, because
-its scripts contain their path; so it is the old one that moves, not the new one. Every step is a single rename: whenever a process
-is killed, settle() finds at the next start what has to be put back or swept away. Standard library only.
+`.venv.old` is what is kept, `.venv.gone-*` what is being copied or deleted. An environment works only where it was made, because
+its scripts contain their path: it is changed in its place, and only a copy that replaces it moves there. Every step is a single
+rename or a stamp: whenever a process is killed, settle() finds at the next start what has to be put back or swept away. Standard
+library only.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from edu_diffusion.errors import EduError
 from edu_diffusion.install.pip import say
 
 UNFINISHED = "unfinished"
-LOGS = ("install.log", "torch.json")
+LOG = "install.log"
 
 
 def stamp_file(venv):
@@ -38,14 +39,14 @@ def old(venv):
 
 
 def leftovers(venv):
-    """Return the environments that a killed process put aside or was deleting."""
+    """Return what a killed process had kept, or was copying or deleting."""
     return [path for path in (old(venv), *venv.parent.glob(f"{venv.name}.gone-*")) if path.exists()]
 
 
 def settle(venv):
-    """Put back what a killed process had put aside, or delete it if its successor was finished; delete what was being deleted.
+    """Put back what a killed process had kept, or delete it if the environment is finished; delete what was on its way.
 
-    An environment that is not ours, made by hand in the meantime, stays, and so does what was put aside.
+    An environment that is not ours, made by hand in the meantime, stays, and so does what was kept.
     """
     if old(venv).exists() and finished(venv):
         discard(old(venv))
@@ -61,17 +62,19 @@ def has_files(venv):
 
 
 @contextlib.contextmanager
-def put_aside(venv):
-    """Move an environment away while the block makes its successor; put it back whatever stops the block.
+def kept(venv, usable):
+    """Keep an environment while the block changes it, if it is `usable`, or else makes a new one; put it back whatever stops that.
 
-    Yields the folder that it is in, which does not exist if there was none that we had finished.
+    One that does not work is kept, too: perhaps it works tomorrow, when its Python is there again.
     """
-    if finished(venv):
+    if usable:
+        back_up(venv)
+    elif finished(venv):
         move(venv, old(venv))
     elif venv.exists():
         discard(venv)
     try:
-        yield old(venv)
+        yield
     except BaseException:
         if old(venv).exists():
             put_back(venv)
@@ -79,44 +82,58 @@ def put_aside(venv):
     discard(old(venv))
 
 
+def back_up(venv):
+    """Copy an environment, which stays in use meanwhile. Raises EduError where there is no room for that."""
+    part = gone(venv)
+    try:
+        shutil.copytree(venv, part, symlinks=True)
+        move(part, old(venv))
+    except OSError as error:
+        raise EduError(f"{venv} cannot be copied before it is updated ({first_of(error)}); free about 2 GB") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def first_of(error):
+    """Return the text of an error; copying collects thousands of them."""
+    many = error.args[0] if error.args and isinstance(error.args[0], list) else None
+    return many[0][2] if many else error
+
+
 def put_back(venv):
-    """Replace an unfinished environment by the old one, which keeps the log of what went wrong."""
-    if (venv / LOGS[0]).is_file():
-        shutil.copyfile(venv / LOGS[0], old(venv) / LOGS[0])
-    gone = set_aside_for_deletion(venv)
+    """Replace an unfinished environment by the old one, which takes over the log of what went wrong."""
+    if (venv / LOG).is_file():
+        shutil.copyfile(venv / LOG, old(venv) / LOG)
+    if venv.exists():
+        move(venv, gone(venv))
     move(old(venv), venv)
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(gone(venv), ignore_errors=True)
 
 
 def discard(path):
     """Delete an environment. The rename comes first: half an environment must not look like a whole one."""
-    shutil.rmtree(set_aside_for_deletion(path), ignore_errors=True)
-
-
-def set_aside_for_deletion(path):
-    gone = path.with_name(f"{path.name.removesuffix('.old')}.gone-{os.getpid()}")
     if path.exists():
-        shutil.rmtree(gone, ignore_errors=True)
-        move(path, gone)
-    return gone
+        move(path, gone(path))
+        shutil.rmtree(gone(path), ignore_errors=True)
+
+
+def gone(path):
+    """Return where this process puts what is to be deleted, or not yet complete."""
+    return path.with_name(f"{path.name.removesuffix('.old')}.gone-{os.getpid()}")
 
 
 def move(path, target):
     try:
         os.replace(path, target)
     except OSError as error:
-        raise EduError(f"{path} cannot be renamed to {target.name} ({error.strerror}), and nothing is deleted before that; close "
-                       f"the programs that use it, make the folder writable, and start again") from error
-
-
-def copy(venv, target):
-    """Fill the new environment with the files of the old one: what has not changed need not be installed again."""
-    own = {stamp_file(venv).name, *LOGS}
-    shutil.copytree(venv, target, symlinks=True, dirs_exist_ok=True,
-                    ignore=lambda folder, names: own if Path(folder) == venv else ())
+        raise EduError(
+            f"{path} cannot be renamed to {target.name} ({error.strerror}), and nothing is deleted before that; close "
+            f"the programs that use it, make the folder writable, and start again"
+        ) from error
 
 
 # ---------------------------------------------------------------- one at a time
+
 
 @contextlib.contextmanager
 def alone(root):
@@ -136,6 +153,7 @@ def lock(root):
     """Return the locked folder as an open file, or None where there are no locks."""
     try:
         import fcntl
+
         folder = os.open(root, os.O_RDONLY)
     except (ImportError, OSError):
         return None

@@ -16,8 +16,14 @@ NO_NETWORK = re.compile(
 )
 NO_SPACE = re.compile("No space left|not enough space", re.I)
 # The user's pip settings are kept, except those that would install outside the environment or hide the output.
-FORCED = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_QUIET": "0",
-          "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+FORCED = {
+    "PIP_USER": "0",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_QUIET": "0",
+    "PYTHONUTF8": "1",
+    "PYTHONUNBUFFERED": "1",
+}
 # How we start every Python: text is UTF-8 in any locale, and a random.py in the current folder does not replace Python's own.
 SAFELY = ("-X", "utf8", "-P")
 
@@ -74,7 +80,9 @@ def problem(output, what, log):
     if NO_SPACE.search(output):
         return f"the disk is full while installing {what}; free about 2 GB and repeat the command"
     if NO_NETWORK.search(output):
-        return (f"no network: {what} could not be downloaded; the first start needs the internet once, "
-                f"so connect and repeat the command (behind a proxy, set HTTPS_PROXY)")
+        return (
+            f"no network: {what} could not be downloaded; the first start needs the internet once, "
+            f"so connect and repeat the command (behind a proxy, set HTTPS_PROXY)"
+        )
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
     return f"installing {what} failed ({last.strip()}); the full output is in {log}"

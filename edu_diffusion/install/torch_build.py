@@ -24,8 +24,10 @@ def install_torch(root, pip):
         return
     if cuda:
         why = "" if has_nvidia() else "torch's CPU build is not available here, only the one for NVIDIA cards: "
-        say(f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
-            f"Ctrl-C stops it; the next start tries again.")
+        say(
+            f"{why}torch with CUDA is {size(found)} to download, and about twice that on disk. "
+            f"Ctrl-C stops it; the next start tries again."
+        )
     pip("torch", "install", "-c", "constraints.txt", pin)
 
 
@@ -54,8 +56,18 @@ def has_nvidia():
 def resolve(pin, root, pip):
     """Return pip's report (a list of what it would install) for one requirement, without downloading it."""
     report = root / ".venv" / "torch.json"
-    pip("torch (choosing a build)", "install", "--quiet", "--dry-run", "--ignore-installed", "-c", "constraints.txt",
-        "--report", str(report), pin)
+    pip(
+        "torch (choosing a build)",
+        "install",
+        "--quiet",
+        "--dry-run",
+        "--ignore-installed",
+        "-c",
+        "constraints.txt",
+        "--report",
+        str(report),
+        pin,
+    )
     return json.loads(report.read_text(encoding="utf-8"))["install"]
 
 
@@ -69,11 +81,7 @@ def size(found):
     known = sum(number for number in sizes if number)
     if all(sizes):
         return f"{known / 1e9:.1f} GB"
-    return (
-        f"more than {known / 1e9:.1f} GB"
-        if known > 1e9
-        else "about 3 GB (an estimate, the server gives no sizes)"
-    )
+    return f"more than {known / 1e9:.1f} GB" if known > 1e9 else "about 3 GB (an estimate, the server gives no sizes)"
 
 
 def file_size(url):

@@ -35,12 +35,18 @@ def read(judge: Judge, images: torch.Tensor) -> dict[str, torch.Tensor]:
 def read_nearest(images, styles=scenes.STYLES, tier="core"):
     """The same by the nearest reference, with one prediction for the concept: (B, 1); and "distance"."""
     concept, style, distance, size, place = nearest_reference(images, styles, tier)
-    return {"concept": concept[:, None], "colour": background(images).cpu(), "style": style, "size": size, "place": place,
-            "distance": distance}
+    return {
+        "concept": concept[:, None],
+        "colour": background(images).cpu(),
+        "style": style,
+        "size": size,
+        "place": place,
+        "distance": distance,
+    }
 
 
 def right(
-    judge: Judge, images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None,
+    judge: Judge, images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None
 ) -> dict[str, torch.Tensor]:
     """What is right in each image by the judge, by prompt rows: dict of (B,) booleans, on the CPU.
 
@@ -52,7 +58,7 @@ def right(
 
 
 def right_by_nearest(
-    images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None, tier: str = "core",
+    images: torch.Tensor, rows: Sequence[dict], found: dict[str, torch.Tensor] | None = None, tier: str = "core"
 ) -> dict[str, torch.Tensor]:
     """The same by the nearest reference. found: the result of read_nearest, if already known."""
     verdict = compared(found or read_nearest(images, tier=tier), rows)
@@ -62,12 +68,15 @@ def right_by_nearest(
 
 def compared(found, rows):
     """Predictions compared with the prompt, attribute by attribute: dict of (B,) booleans."""
-    verdict = {part: torch.tensor([not r[part] or int(x) in values(part, r[part]) for x, r in zip(found[part], rows)])
-               for part in ("colour", "style", "size", "place")}
+    verdict = {
+        part: torch.tensor([not r[part] or int(x) in values(part, r[part]) for x, r in zip(found[part], rows)])
+        for part in ("colour", "style", "size", "place")
+    }
     named = [concepts(r) for r in rows]
     verdict["concept"] = torch.tensor([wanted is None or int(x[0]) in wanted for x, wanted in zip(found["concept"], named)])
-    verdict["top5"] = torch.tensor([wanted is None or not wanted.isdisjoint(x.tolist())
-                                    for x, wanted in zip(found["concept"], named)])
+    verdict["top5"] = torch.tensor(
+        [wanted is None or not wanted.isdisjoint(x.tolist()) for x, wanted in zip(found["concept"], named)]
+    )
     return verdict
 
 
@@ -100,8 +109,11 @@ def several(verdict, images, rows, reader):
 
     "count": as many parts as requested. "concept" and "other": some part is recognised as such.
     """
-    found = {"count": torch.ones(len(rows), dtype=torch.bool), "other": torch.ones(len(rows), dtype=torch.bool),
-             "concept": verdict["concept"].clone()}
+    found = {
+        "count": torch.ones(len(rows), dtype=torch.bool),
+        "other": torch.ones(len(rows), dtype=torch.bool),
+        "concept": verdict["concept"].clone(),
+    }
     many = [i for i, r in enumerate(rows) if not alone(r)]
     for i, (n, named) in zip(many, things(images[many], reader)):
         found["count"][i] = bool(rows[i].get("other")) or n == int(rows[i]["count"])

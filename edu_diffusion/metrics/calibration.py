@@ -29,8 +29,13 @@ UNIT = "TV"
 
 
 def calibration_scores(
-    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = 1.0, rows: Sequence[dict] | None = None,
-    seeds: int = 300, n_steps: int = 20, batch: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    guidance: float = 1.0,
+    rows: Sequence[dict] | None = None,
+    seeds: int = 300,
+    n_steps: int = 20,
+    batch: int | None = None,
 ) -> dict[str, dict]:
     """Distance of the generated from the true distribution: {name: score}, means over prompts, intervals by prompt.
 
@@ -45,7 +50,7 @@ def calibration_scores(
 
 def open_prompts(limit: int | None = None) -> list[dict]:
     """The first open prompts of the core without held-out pairs, which the world does not contain; limit None is PROMPTS."""
-    return [row for row in prompts("core", "open") if possible(row)][:limit or PROMPTS]
+    return [row for row in prompts("core", "open") if possible(row)][: limit or PROMPTS]
 
 
 def of_prompt(pipe, judge, row, seeds, number=0, **how):
@@ -85,7 +90,8 @@ def histograms(found):
     sizes = dict(zip(PARTS, map(len, (scenes.COLOURS, scenes.ALL_STYLES, scenes.SIZES, scenes.PLACES))))
     concept = torch.bincount(found["concept"][:, 0], minlength=len(world().concepts)).float() / len(found["concept"])
     return {part: torch.bincount(found[part], minlength=n).float() / len(found[part]) for part, n in sizes.items()} | {
-        "category": concept @ memberships()}
+        "category": concept @ memberships()
+    }
 
 
 @functools.cache

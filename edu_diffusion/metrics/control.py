@@ -44,7 +44,10 @@ class Cases(NamedTuple):
 
 
 def scores(
-    pipe: "StableDiffusionPipeline", controlnet: "ControlNetModel", kind: str, seeds: Sequence[int] = (0, 1000, 2000),
+    pipe: "StableDiffusionPipeline",
+    controlnet: "ControlNetModel",
+    kind: str,
+    seeds: Sequence[int] = (0, 1000, 2000),
     limit: int | None = None,
 ) -> dict[str, dict]:
     """{name: score} of a ControlNet on held-out cases, the names beginning with the kind and the metric.
@@ -70,8 +73,10 @@ def scores(
 def compared(pipe, controlnet, cases, measure, seeds):
     """{suffix: (B,) values of the metric, averaged over the seeds}: with the condition, without, with another one."""
     other = cases._replace(shown=cases.shown.roll(1, 0), truth=cases.truth.roll(1, 0))
-    found = {"": [measure(drawn(pipe, controlnet, cases, seed), cases.truth) for seed in seeds],
-             "_without": [measure(drawn(pipe, None, cases, seed), cases.truth) for seed in seeds]}
+    found = {
+        "": [measure(drawn(pipe, controlnet, cases, seed), cases.truth) for seed in seeds],
+        "_without": [measure(drawn(pipe, None, cases, seed), cases.truth) for seed in seeds],
+    }
     pictures = [drawn(pipe, controlnet, other, seed) for seed in seeds]
     found["_shuffled"] = [measure(x, cases.truth) for x in pictures]
     found["_foreign"] = [measure(x, other.truth) for x in pictures]
@@ -81,8 +86,10 @@ def compared(pipe, controlnet, cases, measure, seeds):
 def gains(found, unit):
     """{suffix: score} of the results of `compared`, and of its paired differences."""
     table = {key: mean(values, unit) for key, values in found.items()}
-    return table | {"_gain": paired(found["_without"], found[""], unit),
-                    "_over_shuffled": paired(found["_shuffled"], found[""], unit)}
+    return table | {
+        "_gain": paired(found["_without"], found[""], unit),
+        "_over_shuffled": paired(found["_shuffled"], found[""], unit),
+    }
 
 
 def shape_scores(pipe, controlnet, kind, seeds=(0, 1000, 2000), limit=None):
@@ -147,9 +154,10 @@ def drawn(pipe, controlnet, cases, seed=0, batch=40, n_steps=STEPS, guidance=GUI
     guidance = guidance if any(cases.captions) else 1.0  # with an empty prompt guidance has no effect, and doubles the time
     pictures = []
     for i in range(0, len(cases.captions), batch):
-        control = steps.Control(controlnet, cases.shown[i:i + batch]) if controlnet is not None else None
-        states = steps.generate(pipe, cases.captions[i:i + batch], seed=seed + i, steps=n_steps, guidance=guidance,
-                                control=control)
+        control = steps.Control(controlnet, cases.shown[i : i + batch]) if controlnet is not None else None
+        states = steps.generate(
+            pipe, cases.captions[i : i + batch], seed=seed + i, steps=n_steps, guidance=guidance, control=control
+        )
         pictures.append(steps.final(pipe, states).cpu())
     return torch.cat(pictures)
 
@@ -196,5 +204,9 @@ def keypoint_distance(images, ends):
     return (pose.find(images) - ends.to(images.device)).norm(dim=2).mean(1)
 
 
-MEASURES = {"canny": ("f1", edge_f1, None), "segmentation": ("iou", mask_iou, None),
-            "depth": ("rank", rank_agreement, None), "pose": ("distance", keypoint_distance, "px")}  # name, measure, unit
+MEASURES = {
+    "canny": ("f1", edge_f1, None),
+    "segmentation": ("iou", mask_iou, None),
+    "depth": ("rank", rank_agreement, None),
+    "pose": ("distance", keypoint_distance, "px"),
+}  # name, measure, unit

@@ -28,8 +28,11 @@ LONGER = 5  # times as many steps, for a more accurate inversion
 
 @torch.no_grad()
 def scores(
-    pipe: "StableDiffusionPipeline", seeds: Sequence[int] = (0, 1000, 2000), limit: int | None = None,
-    judge: Judge | None = None, n_steps: int = STEPS,
+    pipe: "StableDiffusionPipeline",
+    seeds: Sequence[int] = (0, 1000, 2000),
+    limit: int | None = None,
+    judge: Judge | None = None,
+    n_steps: int = STEPS,
 ) -> dict[str, dict]:
     """All scores of editing with a pipeline: {name: score}.
 
@@ -43,8 +46,12 @@ def scores(
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))
     judge = judge or load_judge(pipe.device)
     given = {"steps": n_steps, "guidance": GUIDANCE}
-    return (repainted(pipe, judge, rows, real[0], seeds, given) | exchanged(pipe, judge, rows, *real, seeds, given)
-            | widened(pipe, rows, real[0], seeds, given) | inverted(pipe, rows, real[0], n_steps))
+    return (
+        repainted(pipe, judge, rows, real[0], seeds, given)
+        | exchanged(pipe, judge, rows, *real, seeds, given)
+        | widened(pipe, rows, real[0], seeds, given)
+        | inverted(pipe, rows, real[0], n_steps)
+    )
 
 
 def repainted(pipe, judge, rows, images, seeds, given):
@@ -52,13 +59,15 @@ def repainted(pipe, judge, rows, images, seeds, given):
     wanted = turned(rows)
     far, hits = {}, {}
     for strength in STRENGTHS:
-        drawn = torch.cat([ends(steps.img2img, pipe, wanted, seed, (images,), strength=strength, **given)
-                           for seed in seeds])
+        drawn = torch.cat([ends(steps.img2img, pipe, wanted, seed, (images,), strength=strength, **given) for seed in seeds])
         far[strength] = distance(drawn, images.repeat(len(seeds), 1, 1, 1))
         hits[strength] = right(judge, drawn.to(pipe.device), wanted * len(seeds))["concept"]
     before = right(judge, images.to(pipe.device), wanted)["concept"].repeat(len(seeds))
-    return (further(far) | {f"edit_concept_{s:g}": score(h) for s, h in hits.items()}
-            | {"edit_concept_gain": paired(before, hits[STRENGTHS[-2]])})
+    return (
+        further(far)
+        | {f"edit_concept_{s:g}": score(h) for s, h in hits.items()}
+        | {"edit_concept_gain": paired(before, hits[STRENGTHS[-2]])}
+    )
 
 
 def further(far):
@@ -66,8 +75,11 @@ def further(far):
     levels = sorted(far)
     pairs = list(zip(levels, levels[1:]))
     always = torch.stack([far[b] >= far[a] for a, b in pairs]).all(0)
-    return ({f"edit_distance_{s:g}": mean(d) for s, d in far.items()}
-            | {f"edit_further_{b:g}": paired(far[a], far[b]) for a, b in pairs} | {"edit_monotone": score(always)})
+    return (
+        {f"edit_distance_{s:g}": mean(d) for s, d in far.items()}
+        | {f"edit_further_{b:g}": paired(far[a], far[b]) for a, b in pairs}
+        | {"edit_monotone": score(always)}
+    )
 
 
 def exchanged(pipe, judge, rows, images, masks, seeds, given):
@@ -78,8 +90,11 @@ def exchanged(pipe, judge, rows, images, masks, seeds, given):
     pasted = steps.paste(pictures, drawn, holes)
     outside = (drawn - pictures).abs().mean(1, keepdim=True) * (1 - holes)
     hits = right(judge, pasted.to(pipe.device), wanted * len(seeds))["concept"]
-    return {"inpaint_concept": score(hits), "inpaint_untouched": score(untouched(pasted, pictures, holes)),
-            "inpaint_outside_unpasted": mean(outside.sum((1, 2, 3)) / (1 - holes).sum((1, 2, 3)).clamp(min=1))}
+    return {
+        "inpaint_concept": score(hits),
+        "inpaint_untouched": score(untouched(pasted, pictures, holes)),
+        "inpaint_outside_unpasted": mean(outside.sum((1, 2, 3)) / (1 - holes).sum((1, 2, 3)).clamp(min=1)),
+    }
 
 
 def widened(pipe, rows, images, seeds, given):
@@ -91,8 +106,10 @@ def widened(pipe, rows, images, seeds, given):
     sides = torch.cat([pasted[..., :MARGIN], pasted[..., -MARGIN:]], dim=3)
     colour = scenes.spec_of(rows).colour.repeat(len(seeds))
     said = torch.tensor([bool(r["colour"]) for r in rows]).repeat(len(seeds))
-    return {"outpaint_untouched": score(untouched(pasted, many, margin)),
-            "outpaint_colour": score((background(sides).cpu() == colour)[said])}
+    return {
+        "outpaint_untouched": score(untouched(pasted, many, margin)),
+        "outpaint_colour": score((background(sides).cpu() == colour)[said]),
+    }
 
 
 def inverted(pipe, rows, images, n_steps):
@@ -100,7 +117,7 @@ def inverted(pipe, rows, images, n_steps):
     ceiling = decibels(through_vae(pipe, images).cpu().float(), images)
     found = {"invert_ceiling": mean(ceiling, "dB")}
     for name, count in (("invert", n_steps), ("invert_longer", LONGER * n_steps)):
-        back = torch.cat([there_and_back(pipe, part, images[i:i + 40], count) for i, part in parts(rows)])
+        back = torch.cat([there_and_back(pipe, part, images[i : i + 40], count) for i, part in parts(rows)])
         db = decibels(back, images)
         found |= {f"{name}_psnr": mean(db, "dB"), f"{name}_loss": paired(ceiling, db, "dB")}
     return found
@@ -116,14 +133,14 @@ def ends(loop, pipe, rows, seed, tensors, **given):
     """The final images of an editing loop; a single tensor is used for all images, others image by image."""
     found = []
     for i, part in parts(rows):
-        own = [x if len(x) == 1 else x[i:i + len(part)] for x in tensors]
+        own = [x if len(x) == 1 else x[i : i + len(part)] for x in tensors]
         found.append(steps.final(pipe, loop(pipe, [r["prompt"] for r in part], *own, seed=seed + i, **given)).cpu())
     return torch.cat(found)
 
 
 def parts(rows, size=40):
     """(index of the first, rows) of each batch."""
-    return [(i, rows[i:i + size]) for i in range(0, len(rows), size)]
+    return [(i, rows[i : i + size]) for i in range(0, len(rows), size)]
 
 
 def turned(rows):
@@ -146,8 +163,7 @@ def boxes(masks, cell=4):
     holes = torch.zeros(masks.shape)
     for hole, mask in zip(holes, masks):
         rows, columns = (mask[0].any(axis).nonzero()[:, 0] for axis in (1, 0))
-        span = [slice(max(int(x.min()) // cell - 1, 0) * cell, (int(x.max()) // cell + 2) * cell)
-                for x in (rows, columns)]
+        span = [slice(max(int(x.min()) // cell - 1, 0) * cell, (int(x.max()) // cell + 2) * cell) for x in (rows, columns)]
         hole[0, span[0], span[1]] = 1
     return holes
 

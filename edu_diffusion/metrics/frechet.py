@@ -56,8 +56,7 @@ def interval(values, n):
     each way. (The resamples' own mean is biased upwards: duplicates make every sample narrower.)
     """
     middle, reach = values[0].item(), 1.96 * values[1:].std().item()
-    return {"value": round(middle, 3), "n": n, "low": round(middle - reach, 3), "high": round(middle + reach, 3),
-            "unit": "d²"}
+    return {"value": round(middle, 3), "n": n, "low": round(middle - reach, 3), "high": round(middle + reach, 3), "unit": "d²"}
 
 
 @torch.no_grad()

@@ -39,7 +39,8 @@ class Judge(nn.Module):
         self.body = nn.Sequential(*layers, nn.GroupNorm(8, width), nn.ReLU())
         self.concept = nn.Linear(width, len(world().concepts))
         self.style = nn.Sequential(  # each sprite shows its style differently: a single linear layer cannot learn that
-            nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES)))
+            nn.Linear(width, 512), nn.ReLU(), nn.Linear(512, len(scenes.ALL_STYLES))
+        )
         self.size = nn.Linear(width * 16, len(scenes.SIZES))  # averaging would lose the position
         self.place = nn.Linear(width * 16, len(scenes.PLACES))
 
@@ -50,13 +51,18 @@ class Judge(nn.Module):
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         h = self.body(x)
         mean, flat = h.mean(dim=(2, 3)), h.flatten(1)
-        return {"concept": self.concept(mean * 4), "style": self.style(mean * 4),
-                "size": self.size(flat), "place": self.place(flat)}
+        return {
+            "concept": self.concept(mean * 4),
+            "style": self.style(mean * 4),
+            "size": self.size(flat),
+            "place": self.place(flat),
+        }
 
 
 def save_judge(judge: Judge, target: str | os.PathLike, card: dict | None = None) -> None:
     """Write model.safetensors (fp16) and card.json."""
     from safetensors.torch import save_file
+
     with files.staged(pathlib.Path(target) / "model", card) as stage:
         save_file({k: v.half().contiguous() for k, v in judge.state_dict().items()}, stage / "model.safetensors")
 
@@ -68,6 +74,7 @@ def load_judge(device: str | torch.device | None = None, source: str | os.PathLi
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
     path, judge = models.path_of(source) / "model.safetensors", Judge()
     try:
         judge.load_state_dict({k: v.float() for k, v in load_file(path).items()})

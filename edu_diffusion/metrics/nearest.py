@@ -16,7 +16,7 @@ POOL = 2  # pixels are compared in blocks of POOL x POOL: a quarter of the numbe
 
 
 def nearest_reference(
-    images: torch.Tensor, styles: Sequence[str] = scenes.STYLES, tier: str = "core", batch: int = 1000,
+    images: torch.Tensor, styles: Sequence[str] = scenes.STYLES, tier: str = "core", batch: int = 1000
 ) -> tuple[torch.Tensor, ...]:
     """The nearest reference to each image, without knowing the prompt: concepts, styles, distances, sizes, places.
 
@@ -30,7 +30,7 @@ def nearest_reference(
 
 
 def nearest_as_asked(
-    images: torch.Tensor, rows: Sequence[dict], tier: str = "core", styles: Sequence[str] = scenes.STYLES,
+    images: torch.Tensor, rows: Sequence[dict], tier: str = "core", styles: Sequence[str] = scenes.STYLES
 ) -> tuple[torch.Tensor, ...]:
     """The same, knowing where to look: only sprites of each prompt row's size and place. Returns concepts, styles, distances."""
     found: list = [None] * len(rows)
@@ -86,8 +86,10 @@ def distances(images, colour, opacity):
 
 def ground(images):
     """The background colour of each image, the median of its frame in each channel: (B, 3, 1, 1)."""
-    frame = torch.cat([images[..., :2, :].flatten(2), images[..., -2:, :].flatten(2),
-                       images[..., :2].flatten(2), images[..., -2:].flatten(2)], dim=2)
+    frame = torch.cat(
+        [images[..., :2, :].flatten(2), images[..., -2:, :].flatten(2), images[..., :2].flatten(2), images[..., -2:].flatten(2)],
+        dim=2,
+    )
     return frame.median(dim=2).values[:, :, None, None]
 
 
@@ -97,8 +99,11 @@ def drawings(size, place, tier, styles=scenes.STYLES):
     On a background g in [-1, 1] such a sprite is rendered as colour x opacity + (1 - opacity) g, as in scenes.render.
     """
     concepts, edge = world().tier(tier), words.SIZES[size]
-    rows = [{"id": world().concepts[i].id, "colour": "", "style": style, "size": size, "place": place}
-            for i in concepts for style in styles]
+    rows = [
+        {"id": world().concepts[i].id, "colour": "", "style": style, "size": size, "place": place}
+        for i in concepts
+        for style in styles
+    ]
     spec = scenes.spec_of(rows)
     drawn = torch.stack([world().sprites(style, edge)[concepts] for style in styles], dim=1).flatten(0, 1).float() / 255
     y, x = scenes._corners(spec)[0, 0].tolist()

@@ -85,7 +85,7 @@ def alone(image, mask, others):
     (top, bottom), (left, right) = bounds(mask)
     edge = words.SIZES["small"] // 2
     y, x = (top + bottom) // 2, (left + right) // 2
-    window[max(0, min(top, y - edge)):max(bottom, y + edge), max(0, min(left, x - edge)):max(right, x + edge)] = True
+    window[max(0, min(top, y - edge)) : max(bottom, y + edge), max(0, min(left, x - edge)) : max(right, x + edge)] = True
     picture = torch.where(window & ~others, image, ground(image[None])[0])
     return moved(picture, ground(image[None])[0], y, x)
 
@@ -94,8 +94,8 @@ def moved(image, empty, y, x):
     """The image shifted so that its pixel (y, x) becomes the centre; the new pixels are `empty`, (C, 1, 1)."""
     half = image.shape[-1] // 2
     wide = empty.expand(-1, 4 * half, 4 * half).clone()
-    wide[:, half:3 * half, half:3 * half] = image
-    return wide[:, y:y + 2 * half, x:x + 2 * half]
+    wide[:, half : 3 * half, half : 3 * half] = image
+    return wide[:, y : y + 2 * half, x : x + 2 * half]
 
 
 def bounds(mask):

@@ -1,8 +1,8 @@
 """How clean are the images? Compared with the truth where the prompt determines it, and with the VAE's own reconstruction.
 
-    quality         PSNR (dB) inside the sprite, against the true scene through the VAE, where everything is as asked
-    mottle          unevenness of a background that should be one colour, in grey levels (0 to 255)
-    colour_off      distance of the background from the palette's colour, in grey levels
+quality         PSNR (dB) inside the sprite, against the true scene through the VAE, where everything is as asked
+mottle          unevenness of a background that should be one colour, in grey levels (0 to 255)
+colour_off      distance of the background from the palette's colour, in grey levels
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,14 @@ ENOUGH = 64  # minimum number of background pixels for an image to be counted
 
 
 def quality_scores(
-    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = GUIDANCE, rows: Sequence[dict] | None = None,
-    seeds: Sequence[int] = (0,), n_steps: int = 20, batch: int | None = None, limit: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    guidance: float = GUIDANCE,
+    rows: Sequence[dict] | None = None,
+    seeds: Sequence[int] = (0,),
+    n_steps: int = 20,
+    batch: int | None = None,
+    limit: int | None = None,
 ) -> dict[str, dict]:
     """Scores of images of prompts that name everything: {name: score}; _vae: the same of real scenes through the VAE.
 

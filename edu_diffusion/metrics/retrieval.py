@@ -15,7 +15,9 @@ POOL = 64
 
 @torch.no_grad()
 def recall(
-    embed: Callable[[list[str], torch.Tensor], tuple[torch.Tensor, torch.Tensor]], tier: str = "core", pools: int = 10,
+    embed: Callable[[list[str], torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+    tier: str = "core",
+    pools: int = 10,
     seed: int = 777,
 ) -> dict[str, torch.Tensor]:
     """Recall at 1, in both directions: {"text_to_image": (n,) bool, "image_to_text": (n,) bool}.

@@ -14,8 +14,12 @@ STEPS, GUIDANCE = steps.STEPS, steps.GUIDANCE
 
 
 def draw(
-    pipe: "StableDiffusionPipeline", rows: Sequence[dict], seed: int = 0, guidance: float = GUIDANCE,
-    n_steps: int = STEPS, batch: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    rows: Sequence[dict],
+    seed: int = 0,
+    guidance: float = GUIDANCE,
+    n_steps: int = STEPS,
+    batch: int | None = None,
 ) -> torch.Tensor:
     """Images of the prompts, (B, 3, 64, 64) on the pipeline's device, from the readable loop; image i uses seed + i.
 
@@ -28,5 +32,9 @@ def draw(
 @torch.no_grad()
 def through_vae(pipe: "StableDiffusionPipeline", images: torch.Tensor, batch: int = 64) -> torch.Tensor:
     """VAE round trip of real images, the upper bound for any latent diffusion model: (B, 3, 64, 64) on the pipeline's device."""
-    return torch.cat([pipe.vae.decode(pipe.vae.encode(x.to(pipe.device, pipe.vae.dtype)).latent_dist.mean).sample.float()
-                      for x in images.split(batch)]).clamp(-1, 1)
+    return torch.cat(
+        [
+            pipe.vae.decode(pipe.vae.encode(x.to(pipe.device, pipe.vae.dtype)).latent_dist.mean).sample.float()
+            for x in images.split(batch)
+        ]
+    ).clamp(-1, 1)

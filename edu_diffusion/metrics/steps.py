@@ -19,8 +19,14 @@ USUAL = 20  # the others are compared with it
 
 
 def by_steps(
-    pipe: "StableDiffusionPipeline", judge: Judge, counts: Sequence[int] = COUNTS, guidance: float = 1.0, n: int = SETS,
-    tier: str = "core", resamples: int = RESAMPLES, batch: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    counts: Sequence[int] = COUNTS,
+    guidance: float = 1.0,
+    n: int = SETS,
+    tier: str = "core",
+    resamples: int = RESAMPLES,
+    batch: int | None = None,
 ) -> dict[str, dict]:
     """Fréchet excess over as many real scenes, for images generated from open captions in so many steps: {name: score}.
 
@@ -40,5 +46,4 @@ def ratios(found, n):
     if USUAL not in found:
         return {}
     least = torch.clamp(found[USUAL], min=1e-3)  # an excess can be 0 or negative: avoid dividing by it
-    return {f"steps_{k}_over_{USUAL}": interval(values / least, n) | {"unit": "times"}
-            for k, values in found.items() if k < USUAL}
+    return {f"steps_{k}_over_{USUAL}": interval(values / least, n) | {"unit": "times"} for k, values in found.items() if k < USUAL}

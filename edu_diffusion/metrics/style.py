@@ -8,7 +8,6 @@ concept is held out of the adapters' training in the new style (data/newstyle.py
 Before and after use the same prompts and seeds, and their difference is paired.
 """
 
-
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,8 +30,13 @@ SEEDS = (0, 1000, 2000)
 
 
 def lora_scores(
-    pipe: "StableDiffusionPipeline", folder: str | os.PathLike, seeds: Sequence[int] = SEEDS, limit: int | None = None,
-    judge: Judge | None = None, weight: float = 1.0, style: str = words.NEW_STYLE,
+    pipe: "StableDiffusionPipeline",
+    folder: str | os.PathLike,
+    seeds: Sequence[int] = SEEDS,
+    limit: int | None = None,
+    judge: Judge | None = None,
+    weight: float = 1.0,
+    style: str = words.NEW_STYLE,
 ) -> dict[str, dict]:
     """Scores of a LoRA on a pipeline that has none: {name: score}. The pipeline is left unchanged.
 
@@ -50,8 +54,13 @@ def lora_scores(
 
 
 def hyper_scores(
-    pipe: "StableDiffusionPipeline", folder: str | os.PathLike, seeds: Sequence[int] = SEEDS, limit: int | None = None,
-    judge: Judge | None = None, strength: float = 1.0, style: str = words.NEW_STYLE,
+    pipe: "StableDiffusionPipeline",
+    folder: str | os.PathLike,
+    seeds: Sequence[int] = SEEDS,
+    limit: int | None = None,
+    judge: Judge | None = None,
+    strength: float = 1.0,
+    style: str = words.NEW_STYLE,
 ) -> dict[str, dict]:
     """Scores of a hypernetwork: {name: score}. folder: as models.load_hyper takes it; the rest as in lora_scores."""
     before = taken(pipe, seeds, limit, style)
@@ -76,8 +85,11 @@ def taken(pipe, seeds, limit, style):
 def named(images, rows, style):
     """Booleans (B,): whether the nearest of all sprites has the style and the concept; which concepts are unseen."""
     concept, drawn, *_ = nearest_reference(images, styles=scenes.ALL_STYLES)
-    return {"style": drawn == scenes.ALL_STYLES.index(style), "concept": concept == scenes.spec_of(rows).concept,
-            "unseen": torch.tensor([r["new"] for r in rows])}
+    return {
+        "style": drawn == scenes.ALL_STYLES.index(style),
+        "concept": concept == scenes.spec_of(rows).concept,
+        "unseen": torch.tensor([r["new"] for r in rows]),
+    }
 
 
 def changes(before, after):
@@ -85,10 +97,14 @@ def changes(before, after):
 
     _unseen: of the concepts held out in the style; _shown: of the others.
     """
-    scores = {"style_base": score(before["style"]["style"]), "style": score(after["style"]["style"]),
-              "style_gain": paired(before["style"]["style"], after["style"]["style"]),
-              "concept_base": score(before["usual"]["concept"]), "concept": score(after["style"]["concept"]),
-              "concept_change": paired(before["usual"]["concept"], after["style"]["concept"])}
+    scores = {
+        "style_base": score(before["style"]["style"]),
+        "style": score(after["style"]["style"]),
+        "style_gain": paired(before["style"]["style"], after["style"]["style"]),
+        "concept_base": score(before["usual"]["concept"]),
+        "concept": score(after["style"]["concept"]),
+        "concept_change": paired(before["usual"]["concept"], after["style"]["concept"]),
+    }
     new = before["style"]["unseen"]
     for name in ("style", "concept"):
         scores |= {f"{name}_unseen": score(after["style"][name][new])} if new.any() else {}
@@ -117,8 +133,11 @@ def size(path, unet):
     numbers = sum(torch.Size(shape).numel() for shape in models.validate.header(path).values())
     own = sum(p.numel() for n, p in unet.named_parameters() if ".lora_" not in n)
     count = path.stat().st_size
-    return {"bytes": {"value": count, "n": 1, "unit": "bytes"}, "trained": {"value": numbers, "n": 1},
-            "times_smaller": {"value": round(2 * own / count), "n": 1}}
+    return {
+        "bytes": {"value": count, "n": 1, "unit": "bytes"},
+        "trained": {"value": numbers, "n": 1},
+        "times_smaller": {"value": round(2 * own / count), "n": 1},
+    }
 
 
 # ---------------------------------------------------------------- StyleAligned

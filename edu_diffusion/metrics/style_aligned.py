@@ -21,7 +21,7 @@ WEIGHT = 2.0  # weight of the first image in its shared attention
 
 
 def aligned_scores(
-    pipe: "StableDiffusionPipeline", seeds: Sequence[int] = SEEDS, limit: int | None = None, weight: float = WEIGHT,
+    pipe: "StableDiffusionPipeline", seeds: Sequence[int] = SEEDS, limit: int | None = None, weight: float = WEIGHT
 ) -> dict[str, dict]:
     """Do the images of a batch agree in style, with and without shared attention? {name: score}
 
@@ -43,17 +43,23 @@ def aligned_scores(
     before, after = (agreement(pictures, rows * len(seeds)) for pictures in (plain, shared))
     scores = {"first_identical": score(same)}
     for name, unit in (("colour", None), ("drawing", None), ("likeness", "cosine")):
-        scores |= {f"{name}_alone": mean(before[name], unit), name: mean(after[name], unit),
-                   f"{name}_gain": paired(before[name], after[name], unit or "share")}
-    return scores | {"concept_alone": score(before["concept"]), "concept": score(after["concept"]),
-                     "concept_change": paired(before["concept"], after["concept"])}
+        scores |= {
+            f"{name}_alone": mean(before[name], unit),
+            name: mean(after[name], unit),
+            f"{name}_gain": paired(before[name], after[name], unit or "share"),
+        }
+    return scores | {
+        "concept_alone": score(before["concept"]),
+        "concept": score(after["concept"]),
+        "concept_change": paired(before["concept"], after["concept"]),
+    }
 
 
 def batches(limit=None):
     """Lists of TOGETHER prompt rows; the first names style and colour, the others neither."""
     rows = [r for r in newstyle.rows("", limit) if (r["size"], r["place"]) == ("big", "centre")]
     rows = list({r["id"]: r for r in rows}.values())
-    groups = [rows[i:i + TOGETHER] for i in range(0, len(rows) - TOGETHER + 1, TOGETHER)]
+    groups = [rows[i : i + TOGETHER] for i in range(0, len(rows) - TOGETHER + 1, TOGETHER)]
     return [[asked(r, i, k == 0) for k, r in enumerate(group)] for i, group in enumerate(groups)]
 
 
@@ -71,8 +77,11 @@ def agreement(pictures, rows):
     style, right_ = style.view(-1, TOGETHER), concept == scenes.spec_of(flat).concept
     colour = background(torch.cat(pictures)).view(-1, TOGETHER)
     look = torch.stack([gram(images) for images in pictures])
-    others = {"colour": colour[:, 1:] == colour[:, :1], "drawing": style[:, 1:] == style[:, :1],
-              "likeness": (look[:, 1:] * look[:, :1]).sum(2)}
+    others = {
+        "colour": colour[:, 1:] == colour[:, :1],
+        "drawing": style[:, 1:] == style[:, :1],
+        "likeness": (look[:, 1:] * look[:, :1]).sum(2),
+    }
     return {name: value.float().mean(1) for name, value in others.items()} | {"concept": right_}
 
 

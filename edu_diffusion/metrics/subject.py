@@ -60,8 +60,14 @@ def others(table):
 
 
 def dreambooth_scores(
-    base: "StableDiffusionPipeline", pipe: "StableDiffusionPipeline", judge: Judge, name: str = CALLED,
-    rows: Sequence[dict] = subject.HELD_OUT, n_class: int = 30, seeds: Sequence[int] = (0,), limit: int | None = 80,
+    base: "StableDiffusionPipeline",
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    name: str = CALLED,
+    rows: Sequence[dict] = subject.HELD_OUT,
+    n_class: int = 30,
+    seeds: Sequence[int] = (0,),
+    limit: int | None = 80,
     **how: Any,
 ) -> dict[str, dict]:
     """What a model learned of the subject, and kept of its class and of everything else: {name: score}.
@@ -71,15 +77,24 @@ def dreambooth_scores(
     *_gain, *_change and forgetting are paired differences (forgetting: the share lost).
     """
     likeness = Likeness(judge)
-    return (subject_scores(base, pipe, likeness, name, rows, seeds, **how)
-            | class_scores(base, pipe, likeness, n_class, seeds, **how)
-            | forgetting(base, pipe, judge, limit, seeds, **how))
+    return (
+        subject_scores(base, pipe, likeness, name, rows, seeds, **how)
+        | class_scores(base, pipe, likeness, n_class, seeds, **how)
+        | forgetting(base, pipe, judge, limit, seeds, **how)
+    )
 
 
 def inversion_scores(
-    base: "StableDiffusionPipeline", pipe: "StableDiffusionPipeline", judge: Judge, word: str = f"<{subject.TOKEN}>",
-    kind: str = "subject", rows: Sequence[dict] = subject.HELD_OUT, seeds: Sequence[int] = (0,), limit: int | None = 80,
-    thing: str | None = None, **how: Any,
+    base: "StableDiffusionPipeline",
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    word: str = f"<{subject.TOKEN}>",
+    kind: str = "subject",
+    rows: Sequence[dict] = subject.HELD_OUT,
+    seeds: Sequence[int] = (0,),
+    limit: int | None = 80,
+    thing: str | None = None,
+    **how: Any,
 ) -> dict[str, dict]:
     """What a new word has come to mean: {name: score}. It cannot change anything else: prompts without it give the same images.
 
@@ -88,21 +103,30 @@ def inversion_scores(
     """
     if kind == "thing":
         return thing_scores(pipe, judge, word, thing, seeds, rows, **how) | forgetting(base, pipe, judge, limit, seeds, **how)
-    learned = (subject_scores(base, pipe, Likeness(judge), word, rows, seeds, **how) if kind == "subject"
-               else style_scores(base, pipe, word, seeds, limit, **how))
+    learned = (
+        subject_scores(base, pipe, Likeness(judge), word, rows, seeds, **how)
+        if kind == "subject"
+        else style_scores(base, pipe, word, seeds, limit, **how)
+    )
     return learned | forgetting(base, pipe, judge, limit, seeds, **how)
 
 
 def subject_scores(base, pipe, likeness, name, rows, seeds=(0,), **how):
     """Is it the subject? Similarity to real held-out scenes before and after, the gain, and the ceiling."""
-    asked = [[{**row, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
-             for called in (subject.CLASS, name)]  # before, the name means nothing: the prompt names the class
+    asked = [
+        [{**row, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))] for called in (subject.CLASS, name)
+    ]  # before, the name means nothing: the prompt names the class
     real = subject.render(rows)[0]
-    before, after = (over(seeds, lambda seed, p=p, r=r: likeness.to_others(draw(p, r, seed, **how), real))
-                     for p, r in zip((base, pipe), asked))
+    before, after = (
+        over(seeds, lambda seed, p=p, r=r: likeness.to_others(draw(p, r, seed, **how), real)) for p, r in zip((base, pipe), asked)
+    )
     best = likeness.to_others(through_vae(base, real), real)
-    return {"subject_base": mean(before, UNIT), "subject": mean(after, UNIT), "subject_ceiling": mean(best, UNIT),
-            "subject_gain": paired(before, after, UNIT)}
+    return {
+        "subject_base": mean(before, UNIT),
+        "subject": mean(after, UNIT),
+        "subject_ceiling": mean(best, UNIT),
+        "subject_gain": paired(before, after, UNIT),
+    }
 
 
 def thing_scores(pipe, judge, word, concept, seeds=(0,), rows=subject.HELD_OUT, **how):
@@ -112,8 +136,10 @@ def thing_scores(pipe, judge, word, concept, seeds=(0,), rows=subject.HELD_OUT, 
     core concept. rows: scenes in colours, and some in places, that the word was not trained on; their style is open.
     """
     one = next(c for c in world().concepts if c.tier == "core" and c.name == concept)
-    asked = [[{**row, "id": one.id, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
-             for called in (words.THING, word)]
+    asked = [
+        [{**row, "id": one.id, "prompt": text} for row, text in zip(rows, subject.captions(rows, called))]
+        for called in (words.THING, word)
+    ]
     before, after = (over(seeds, lambda seed, r=r: right(judge, draw(pipe, r, seed, **how), r)["concept"]) for r in asked)
     return {"thing_base": score(before), "thing": score(after), "thing_gain": paired(before, after)}
 
@@ -122,8 +148,10 @@ def style_scores(base, pipe, word, seeds=(0,), limit=80, **how):
     """Does the word give the new style? The share of images in it, for prompts with its plain name and with the word."""
     rows = newstyle.rows(limit=limit)
     asked = [{**r, "prompt": r["prompt"].replace(words.NEW_STYLE, word)} for r in rows]
-    before, after = (over(seeds, lambda seed, p=p, r=r: named(draw(p, r, seed, **how), rows, words.NEW_STYLE)["style"])
-                     for p, r in ((base, rows), (pipe, asked)))
+    before, after = (
+        over(seeds, lambda seed, p=p, r=r: named(draw(p, r, seed, **how), rows, words.NEW_STYLE)["style"])
+        for p, r in ((base, rows), (pipe, asked))
+    )
     return {"style_base": score(before), "style": score(after), "style_gain": paired(before, after)}
 
 
@@ -140,11 +168,18 @@ def class_scores(base, pipe, likeness, n, seeds=(0,), **how):
     other, alike = (mixed([likeness.to_all(x, real) for x in pictures]) for pictures in sets)
     before, after = (mixed([right(likeness.judge, x, rows)["concept"] for x in pictures]) for pictures in sets)
     best = likeness.apart(scenes.render(scenes.spec_of(rows))[0])
-    return {"diversity_base": mean(was, UNIT), "diversity": mean(now, UNIT), "diversity_ceiling": mean(best, UNIT),
-            "diversity_change": diversity_change(was, now),
-            "resemblance_base": mean(other, UNIT), "resemblance": mean(alike, UNIT),
-            "resemblance_change": paired(other, alike, UNIT),
-            "class_base": score(before), "class": score(after), "class_change": paired(before, after)}
+    return {
+        "diversity_base": mean(was, UNIT),
+        "diversity": mean(now, UNIT),
+        "diversity_ceiling": mean(best, UNIT),
+        "diversity_change": diversity_change(was, now),
+        "resemblance_base": mean(other, UNIT),
+        "resemblance": mean(alike, UNIT),
+        "resemblance_change": paired(other, alike, UNIT),
+        "class_base": score(before),
+        "class": score(after),
+        "class_change": paired(before, after),
+    }
 
 
 def diversity_change(before, after):
@@ -159,8 +194,7 @@ def diversity_change(before, after):
 def forgetting(base, pipe, judge, limit=80, seeds=(0,), **how):
     """The share of frozen core prompts whose concept is no longer recognised: before minus after, paired."""
     rows = prompts("core", "full")[:limit]
-    before, after = (over(seeds, lambda seed, p=p: right(judge, draw(p, rows, seed, **how), rows)["concept"])
-                     for p in (base, pipe))
+    before, after = (over(seeds, lambda seed, p=p: right(judge, draw(p, rows, seed, **how), rows)["concept"]) for p in (base, pipe))
     return {"concept_base": score(before), "concept": score(after), "forgetting": paired(after, before)}
 
 

@@ -24,8 +24,12 @@ BESIDE = ("heldout_style_pairs",)  # the judge was trained on these sprites; the
 
 
 def evaluate(
-    pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", seeds: Sequence[int] = (0, 1000, 2000),
-    limit: int | None = None, batch: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    tier: str = "core",
+    seeds: Sequence[int] = (0, 1000, 2000),
+    limit: int | None = None,
+    batch: int | None = None,
 ) -> dict[str, dict]:
     """All scores but distances(): images generated for the prompts of a tier, and the reference scores of fixed().
 
@@ -43,7 +47,7 @@ def chosen(tier: str, limit: int | None = None) -> list[dict]:
 
 
 def accuracy_scores(
-    judge: Judge, images: torch.Tensor, rows: Sequence[dict], tier: str = "core", seeds: int = 1,
+    judge: Judge, images: torch.Tensor, rows: Sequence[dict], tier: str = "core", seeds: int = 1
 ) -> dict[str, dict]:
     """The shares of what is right: by the judge; by the nearest reference, "_nearest"; the one to quote, "_quoted".
 
@@ -55,9 +59,12 @@ def accuracy_scores(
         return one
     other = summary(right_by_nearest(images, rows, nearest), rows, seeds=seeds)
     other = {name: value for name, value in other.items() if not name.endswith("colour") and name != "counts"}
-    return (one | {f"{name}_nearest": value for name, value in other.items()}
-            | {f"{name}_quoted": quoted(one[name], value) for name, value in other.items() if name not in BESIDE}
-            | second_opinion(network, nearest, rows))
+    return (
+        one
+        | {f"{name}_nearest": value for name, value in other.items()}
+        | {f"{name}_quoted": quoted(one[name], value) for name, value in other.items() if name not in BESIDE}
+        | second_opinion(network, nearest, rows)
+    )
 
 
 def references(images, rows):
@@ -113,8 +120,11 @@ def possible(row):
     if not row["id"]:
         return True
     concept, given = world().by_id[row["id"]], scenes.spec_of([row])
-    return (concept.tier == TAUGHT and (not row["colour"] or bool(world().colour_allowed[concept.index, given.colour[0]]))
-            and (not row["style"] or bool(world().style_allowed[concept.index, given.style[0]])))
+    return (
+        concept.tier == TAUGHT
+        and (not row["colour"] or bool(world().colour_allowed[concept.index, given.colour[0]]))
+        and (not row["style"] or bool(world().style_allowed[concept.index, given.style[0]]))
+    )
 
 
 def fill(spec, i, row, drawn):
@@ -130,7 +140,8 @@ def said(row):
     """The words of a prompt row, as world().conditional and world().sample take them."""
     name = world().by_id[row["id"]].name if row["id"] else ""
     return {"name": name, "category": row.get("category", "") if not name else ""} | {
-        part: row[part] for part in ("colour", "style", "size", "place")}
+        part: row[part] for part in ("colour", "style", "size", "place")
+    }
 
 
 def second_opinion(network, nearest, rows):
@@ -141,13 +152,17 @@ def second_opinion(network, nearest, rows):
     spec, same = scenes.spec_of([rows[i] for i in asked]), network["concept"][:, 0] == nearest["concept"][:, 0]
     concept, style = nearest["concept"][asked, 0], nearest["style"][asked]
     itself, known = (concept == spec.concept) & (style == spec.style), world().style_allowed[spec.concept, spec.style]
-    hits = {"nearest_concept": concept == spec.concept, "judges_agree": same[[alone(r) and r["tier"] == TAUGHT for r in rows]],
-            "memory": itself[known], "memory_unseen": itself[~known]}
+    hits = {
+        "nearest_concept": concept == spec.concept,
+        "judges_agree": same[[alone(r) and r["tier"] == TAUGHT for r in rows]],
+        "memory": itself[known],
+        "memory_unseen": itself[~known],
+    }
     return {name: score(h) for name, h in hits.items() if len(h)}
 
 
 def distances(
-    pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", n: int = SETS, batch: int | None = None,
+    pipe: "StableDiffusionPipeline", judge: Judge, tier: str = "core", n: int = SETS, batch: int | None = None
 ) -> dict[str, dict]:
     """Fréchet distances to n real images: of n generated ones, of as many real ones (floor) and of those through the VAE.
 
@@ -158,7 +173,8 @@ def distances(
     sets = {"frechet": drawn, "frechet_floor": other.images, "frechet_vae": through_vae(pipe, other.images)}
     real, sets = features(judge, one.images), {name: features(judge, images) for name, images in sets.items()}
     return {name: {"value": round(frechet_distance(real, x), 3), "n": n} for name, x in sets.items()} | {
-        "frechet_excess": excess(real, sets["frechet"], sets["frechet_floor"])}
+        "frechet_excess": excess(real, sets["frechet"], sets["frechet_floor"])
+    }
 
 
 @torch.no_grad()

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def variety_scores(
-    pipe: "StableDiffusionPipeline", judge: Judge, guidance: float = 1.0, rows: Sequence[dict] | None = None,
-    seeds: int = 8, n_steps: int = 20, batch: int | None = None,
+    pipe: "StableDiffusionPipeline",
+    judge: Judge,
+    guidance: float = 1.0,
+    rows: Sequence[dict] | None = None,
+    seeds: int = 8,
+    n_steps: int = 20,
+    batch: int | None = None,
 ) -> dict[str, dict]:
     """Root mean square distance between two images of one prompt, averaged over all pairs of seeds and then over prompts.
 

@@ -1,25 +1,25 @@
 """The tiny Stable Diffusion: building, loading, validating and saving it.
 
-    locate.py        from a name to a path: shipped names, folders, files and hub ids
-    build.py         configurations of library classes
-    checkpoint.py    load from a name, folder, file or hub id; save
-    hub.py           models from the hub, or from its local cache
-    validate.py      validate files, with clear error messages
-    settings.py      read configurations, and bound the numbers in them
-    weights.py       weight files: where they are, and what is in them
-    kinds.py         what a file is, by the names of its tensors
-    sentences.py     one sentence for whatever a library raises
-    single_file.py   one .safetensors file with the original key names: read and write
-    original.py      those names
-    clip.py          CLIP with both encoders
-    vocabulary.py    extend a tokenizer, and the embedding table of its text encoder
-    lora.py          load a LoRA into a pipeline
-    lora_names.py    the names of its tensors
-    lora_scale.py    its scale, alpha / rank
-    hypernetwork.py  hypernetworks: build, load, save
-    control.py       ControlNets: build, load, save
-    device.py        cuda, mps or cpu
-    silence.py       keep the libraries from printing what this package reports itself
+locate.py        from a name to a path: shipped names, folders, files and hub ids
+build.py         configurations of library classes
+checkpoint.py    load from a name, folder, file or hub id; save
+hub.py           models from the hub, or from its local cache
+validate.py      validate files, with clear error messages
+settings.py      read configurations, and bound the numbers in them
+weights.py       weight files: where they are, and what is in them
+kinds.py         what a file is, by the names of its tensors
+sentences.py     one sentence for whatever a library raises
+single_file.py   one .safetensors file with the original key names: read and write
+original.py      those names
+clip.py          CLIP with both encoders
+vocabulary.py    extend a tokenizer, and the embedding table of its text encoder
+lora.py          load a LoRA into a pipeline
+lora_names.py    the names of its tensors
+lora_scale.py    its scale, alpha / rank
+hypernetwork.py  hypernetworks: build, load, save
+control.py       ControlNets: build, load, save
+device.py        cuda, mps or cpu
+silence.py       keep the libraries from printing what this package reports itself
 """
 
 from .build import PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae
@@ -34,8 +34,32 @@ from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
 
 __all__ = [
-    "PARTS", "TOKENS", "WIDTH", "assemble", "autocast", "build_clip", "build_scheduler", "build_tokenizer",
-    "build_unet", "build_vae", "grow_text_model", "grow_tokenizer", "hardware", "load", "load_clip", "path_of", "pick_device",
-    "quiet", "save", "to_single_file", "build_hyper", "load_hyper", "load_lora", "save_hyper",
-    "build_controlnet", "control_card", "load_control", "save_control",
+    "PARTS",
+    "TOKENS",
+    "WIDTH",
+    "assemble",
+    "autocast",
+    "build_clip",
+    "build_scheduler",
+    "build_tokenizer",
+    "build_unet",
+    "build_vae",
+    "grow_text_model",
+    "grow_tokenizer",
+    "hardware",
+    "load",
+    "load_clip",
+    "path_of",
+    "pick_device",
+    "quiet",
+    "save",
+    "to_single_file",
+    "build_hyper",
+    "load_hyper",
+    "load_lora",
+    "save_hyper",
+    "build_controlnet",
+    "control_card",
+    "load_control",
+    "save_control",
 ]

@@ -24,8 +24,11 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 @reachable()
 def load(
-    name: str | os.PathLike = "base", device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
-    online: bool = False, config: str | os.PathLike | None = None,
+    name: str | os.PathLike = "base",
+    device: str | torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    online: bool = False,
+    config: str | os.PathLike | None = None,
 ) -> "StableDiffusionPipeline":
     """A StableDiffusionPipeline, ready for inference.
 
@@ -56,7 +59,8 @@ def read(root, dtype):
     validate.folder(root)
     with quiet(), in_words(root):
         return pipeline_class().from_pretrained(
-            root, dtype=dtype, local_files_only=True, use_safetensors=True, variant=weights.variant(root))
+            root, dtype=dtype, local_files_only=True, use_safetensors=True, variant=weights.variant(root)
+        )
 
 
 def save(pipe: "StableDiffusionPipeline", target: str | os.PathLike, card: dict | None = None) -> None:
@@ -83,7 +87,7 @@ def _half(name, part):
 
 
 def to_single_file(
-    pipe: "StableDiffusionPipeline | str | os.PathLike", path: str | os.PathLike, dtype: torch.dtype = torch.float16,
+    pipe: "StableDiffusionPipeline | str | os.PathLike", path: str | os.PathLike, dtype: torch.dtype = torch.float16
 ) -> pathlib.Path:
     """Write a pipeline as one .safetensors file with the original key names; returns its path.
 

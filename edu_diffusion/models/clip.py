@@ -22,6 +22,7 @@ def load_clip(name: str | os.PathLike = "clip", device: str | torch.device | Non
     Raises EduError when there is none or it is incomplete: the library would fill missing weights with random numbers.
     """
     from transformers import CLIPModel, CLIPTokenizer
+
     root, words = clip_folders(name)
     found = weights.header(root / MODEL)
     validate.tensors(root, weights.modern(weights.shapes(blank_clip(root, found))), weights.modern(found))
@@ -35,6 +36,7 @@ def load_clip(name: str | os.PathLike = "clip", device: str | torch.device | Non
 def blank_clip(root, held):
     """The CLIPModel of a folder's configuration, with shapes but without numbers. held: {name: shape} of its weights."""
     from transformers import CLIPConfig, CLIPModel
+
     settings.numbers(root / "config.json", settings.read_json(root / "config.json"), held)
     with settings.blank(root / "config.json", held):
         return CLIPModel(CLIPConfig.from_pretrained(root))

@@ -27,19 +27,21 @@ def build_controlnet(unet: "UNet2DConditionModel", widths: Sequence[int] = WIDTH
     default is four; with a smaller factor it fails only when it is called.
     """
     from diffusers import ControlNetModel
+
     with quiet():
         return ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=tuple(widths))
 
 
 @reachable()
 def load_control(
-    name: str | os.PathLike, device: str | torch.device | None = None, dtype: torch.dtype = torch.float32,
+    name: str | os.PathLike, device: str | torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> "ControlNetModel":
     """A ControlNetModel in evaluation mode. name: of a shipped one, such as "canny", or a folder.
 
     Raises EduError when there is none or it is incomplete. Whether it fits a pipeline is checked when it is used.
     """
     from diffusers import ControlNetModel
+
     root = control_folder(name)
     found = weights.header(root / NETWORK)
     validate.tensors(root, weights.shapes(blank_control(root, found)), found)
@@ -51,6 +53,7 @@ def load_control(
 def blank_control(root, held):
     """The ControlNetModel of a folder's configuration, with shapes but without numbers. held: {name: shape} of its weights."""
     from diffusers import ControlNetModel
+
     config = settings.read_json(root / "config.json")
     if config.get("_class_name") != "ControlNetModel":
         raise EduError(f"{root} holds a {config.get('_class_name')}; expected a ControlNetModel.")
@@ -73,6 +76,7 @@ def save_control(net: "ControlNetModel", target: str | os.PathLike, card: dict |
     The folder is written atomically. card: dict for card.json; the sha256 of every file is added last.
     """
     from diffusers import ControlNetModel
+
     config = {name: value for name, value in net.config.items() if not name.startswith("_")}
     with files.staged(target, card) as stage, quiet():
         half = ControlNetModel.from_config(config)

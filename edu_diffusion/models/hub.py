@@ -19,10 +19,13 @@ def from_hub(name, online):
             return downloaded(name, online)
     except Exception as error:  # any failure of network or hub
         if not online:
-            raise EduError(f"There is no folder {name!r} here and no such hub id in the local cache; "
-                           f"load({name!r}, online=True) downloads it from the hub.") from error
-        raise EduError(f"{name!r} could not be downloaded from the hub ({first_line(error)}); "
-                       f"check the id and the network.") from error
+            raise EduError(
+                f"There is no folder {name!r} here and no such hub id in the local cache; "
+                f"load({name!r}, online=True) downloads it from the hub."
+            ) from error
+        raise EduError(
+            f"{name!r} could not be downloaded from the hub ({first_line(error)}); check the id and the network."
+        ) from error
 
 
 def downloaded(name, online):
@@ -40,6 +43,7 @@ def downloaded(name, online):
 def network(online: bool) -> Iterator[None]:
     """Allow the hub library to use the network inside the block, if asked; this package sets it to offline."""
     from huggingface_hub import constants, get_session
+
     before, client = constants.HF_HUB_OFFLINE, get_session()
     hooks = client.event_hooks
     constants.HF_HUB_OFFLINE = before and not online

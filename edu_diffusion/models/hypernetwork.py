@@ -32,13 +32,20 @@ from .sentences import few, in_words, reachable
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-ACTIVATIONS = {"linear": None, "relu": nn.ReLU, "leakyrelu": nn.LeakyReLU, "elu": nn.ELU, "swish": nn.Hardswish,
-               "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ACTIVATIONS = {
+    "linear": None,
+    "relu": nn.ReLU,
+    "leakyrelu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "swish": nn.Hardswish,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 NAME = re.compile(r"(\d+)\.([kv])\.linear\.(\d+)\.(weight|bias)")
 
 
 def build_hyper(
-    widths: Iterable[int], layers: Sequence[float] = (1, 2, 1), activation: str = "swish",
+    widths: Iterable[int], layers: Sequence[float] = (1, 2, 1), activation: str = "swish"
 ) -> dict[int, tuple[nn.Module, nn.Module]]:
     """Networks that have no effect yet, as steps.hypernetwork takes them: {width: (for the keys, for the values)}.
 
@@ -47,8 +54,10 @@ def build_hyper(
     others.
     """
     if activation not in ACTIVATIONS or len(layers) < 2 or {layers[0], layers[-1]} != {1}:
-        raise EduError(f"A hypernetwork with the layers {layers} and the activation {activation!r} cannot be built: "
-                       f"layers must begin and end with 1, the activation be one of {', '.join(ACTIVATIONS)}.")
+        raise EduError(
+            f"A hypernetwork with the layers {layers} and the activation {activation!r} cannot be built: "
+            f"layers must begin and end with 1, the activation be one of {', '.join(ACTIVATIONS)}."
+        )
     return {width: (network(width, layers, activation), network(width, layers, activation)) for width in widths}
 
 
@@ -64,22 +73,31 @@ def network(width, layers, activation):
 
 
 def save_hyper(
-    networks: dict[int, tuple[nn.Module, nn.Module]], path: str | os.PathLike, name: str = "hypernetwork",
-    step: int = 0, layers: Sequence[float] = (1, 2, 1), activation: str = "swish", multiplier: float = 1.0,
+    networks: dict[int, tuple[nn.Module, nn.Module]],
+    path: str | os.PathLike,
+    name: str = "hypernetwork",
+    step: int = 0,
+    layers: Sequence[float] = (1, 2, 1),
+    activation: str = "swish",
+    multiplier: float = 1.0,
 ) -> None:
     """Write networks to one .safetensors file, in half precision."""
     import safetensors.torch
+
     tensors = {name: value.detach().cpu().half().contiguous() for name, value in named(networks).items()}
     weights.refuse_infinite("The hypernetwork", tensors)
-    facts = {"layer_structure": json.dumps(list(layers)), "activation_func": activation,
-             "multiplier": str(multiplier), "name": name, "step": str(step)}
+    facts = {
+        "layer_structure": json.dumps(list(layers)),
+        "activation_func": activation,
+        "multiplier": str(multiplier),
+        "name": name,
+        "step": str(step),
+    }
     files.write_bytes(path, safetensors.torch.save(tensors, {"edu_diffusion_hypernetwork": json.dumps(facts)}))
 
 
 @reachable()
-def load_hyper(
-    source: str | os.PathLike, pipe: "StableDiffusionPipeline | None" = None,
-) -> dict[int, tuple[nn.Module, nn.Module]]:
+def load_hyper(source: str | os.PathLike, pipe: "StableDiffusionPipeline | None" = None) -> dict[int, tuple[nn.Module, nn.Module]]:
     """The networks in a file, or in a folder with hypernetwork.safetensors in it: {width: (keys, values)}.
 
     pipe: the pipeline to use them in, to refuse networks that do not fit it; they are moved to its device.
@@ -100,13 +118,18 @@ def load_hyper(
 
 def named(networks):
     """{name in a file: tensor} of networks; the tensors are the networks' own."""
-    return {f"{width}.{kind}.linear.{key}": value for width, pair in networks.items() for kind, part in zip("kv", pair)
-            for key, value in part.state_dict().items()}
+    return {
+        f"{width}.{kind}.linear.{key}": value
+        for width, pair in networks.items()
+        for kind, part in zip("kv", pair)
+        for key, value in part.state_dict().items()
+    }
 
 
 def contents(path):
     """The settings and tensors of a file. Raises EduError when it is not a hypernetwork's."""
     import safetensors
+
     strange = [name for name in weights.header(path) if not NAME.fullmatch(name)]
     with safetensors.safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get("edu_diffusion_hypernetwork")
@@ -123,8 +146,10 @@ def used(path, networks, pipe):
     """The networks on the pipeline's device. Raises EduError when none has the width of its text embeddings."""
     width = pipe.unet.config.cross_attention_dim
     if width not in networks:
-        raise EduError(f"{path} does not fit: it transforms text embeddings of width {', '.join(map(str, networks))}, and "
-                       f"this pipeline's have width {width}; it was made for another model.")
+        raise EduError(
+            f"{path} does not fit: it transforms text embeddings of width {', '.join(map(str, networks))}, and "
+            f"this pipeline's have width {width}; it was made for another model."
+        )
     for pair in networks.values():
         for part in pair:
             part.to(pipe.device, torch.float32).requires_grad_(False).eval()

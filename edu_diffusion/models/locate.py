@@ -38,6 +38,7 @@ def shipped(pattern):
 
 # ---------------------------------------------------------------- what kind it must be
 
+
 def path_of(name: str | os.PathLike, online: bool = False) -> pathlib.Path:
     """The folder of a shipped checkpoint's name, a path or a hub id (see load).
 
@@ -52,8 +53,10 @@ def path_of(name: str | os.PathLike, online: bool = False) -> pathlib.Path:
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", str(name)):
         return from_hub(str(name), online)
     names = [p.parent.name for p in shipped("*/model_index.json")]
-    raise EduError(f"There is no model {str(name)!r}: give a folder, a .safetensors file, a hub id such as "
-                   f"'owner/name', or one of the shipped checkpoints {names}.")
+    raise EduError(
+        f"There is no model {str(name)!r}: give a folder, a .safetensors file, a hub id such as "
+        f"'owner/name', or one of the shipped checkpoints {names}."
+    )
 
 
 def clip_folders(name):
@@ -63,8 +66,10 @@ def clip_folders(name):
     if (root / "clip").is_dir():  # as the recipe writes it
         root, words = root / "clip", root / "tokenizer"
     if not (root / "config.json").is_file():
-        raise EduError(f"There is no CLIP {str(name)!r}: give a folder with config.json, {MODEL} and the tokenizer's files, "
-                       "or the shipped one, 'clip'.")
+        raise EduError(
+            f"There is no CLIP {str(name)!r}: give a folder with config.json, {MODEL} and the tokenizer's files, "
+            "or the shipped one, 'clip'."
+        )
     if read_json(root / "config.json").get("model_type") != "clip":
         raise EduError(f"{root} holds another model; expected the folder of a CLIPModel.")
     lacking = [str(file) for file in (root / MODEL, *validate.word_files(words)) if not file.is_file()]
@@ -80,8 +85,10 @@ def control_folder(name):
         raise EduError(f"{root} holds a whole pipeline; expected the folder of a ControlNet.")
     if not (root / "config.json").is_file():
         names = [p.parent.name for p in shipped("*/config.json") if is_control(p)]
-        raise EduError(f"There is no ControlNet {str(name)!r}: give a folder with config.json and {NETWORK}, or one of "
-                       f"the shipped ones {names}.")
+        raise EduError(
+            f"There is no ControlNet {str(name)!r}: give a folder with config.json and {NETWORK}, or one of "
+            f"the shipped ones {names}."
+        )
     if not (root / NETWORK).is_file():
         pickles = [p.name for p in root.iterdir() if p.suffix in validate.PICKLES]
         raise EduError(f"{root} lacks {NETWORK}" + (f"; {pickles[0]} is {validate.WHY_NOT}." if pickles else "."))

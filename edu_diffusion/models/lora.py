@@ -30,7 +30,7 @@ ANOTHER = "it was made for another model: load it into a pipeline of that model"
 
 @reachable()
 def load_lora(
-    pipe: "StableDiffusionPipeline", source: str | os.PathLike, name: str = "lora", weight: float = 1.0,
+    pipe: "StableDiffusionPipeline", source: str | os.PathLike, name: str = "lora", weight: float = 1.0
 ) -> "StableDiffusionPipeline":
     """Load a LoRA into a pipeline, in place; adapters that are loaded already stay.
 
@@ -80,12 +80,14 @@ def whole(pipe, name):
 
 # ---------------------------------------------------------------- what is in the file
 
+
 def read(path, pipe):
     """{(part, layer): {"name": in the file, "down": tensor, "up": tensor, "alpha": tensor}} of a file; not all need be there.
 
     Raises EduError for another kind of file, and for layers that the pipeline does not have.
     """
     import safetensors.torch
+
     names = header(path)
     refuse_others(path, names)
     table, found, tensors = layers_by_name(pipe), {}, safetensors.torch.load_file(path)
@@ -102,8 +104,10 @@ def read(path, pipe):
 def refuse_others(path, names):
     """Raise EduError for a file that is not a LoRA. names: {name: shape} of its tensors."""
     if kind := other_kind(names):
-        raise EduError(f"{path} is {kind}, which load_lora does not load: it loads LoRAs, whose effect is one product of two "
-                       "matrices per layer; ask for the same style trained as a LoRA.")
+        raise EduError(
+            f"{path} is {kind}, which load_lora does not load: it loads LoRAs, whose effect is one product of two "
+            "matrices per layer; ask for the same style trained as a LoRA."
+        )
     strange = sorted(name for name in names if not split(name))
     if strange or not names:
         what = alone(names)
@@ -113,6 +117,7 @@ def refuse_others(path, names):
 
 
 # ---------------------------------------------------------------- what the library gets
+
 
 def in_library_names(path, pipe, found):
     """{name: tensor} of a LoRA for pipe.load_lora_weights, with its scale in the tensors: alpha is then the rank everywhere."""

@@ -14,16 +14,31 @@ import re
 from torch import nn
 
 PEFT = "base_model.model."
-ENDINGS = {kind: re.compile(ending) for kind, ending in {
-    "down": r"[._](lora_A|lora_A\.default|lora_down|lora\.down|lora_linear_layer\.down)\.weight$",
-    "up": r"[._](lora_B|lora_B\.default|lora_up|lora\.up|lora_linear_layer\.up)\.weight$",
-    "alpha": r"\.alpha$"}.items()}
+ENDINGS = {
+    kind: re.compile(ending)
+    for kind, ending in {
+        "down": r"[._](lora_A|lora_A\.default|lora_down|lora\.down|lora_linear_layer\.down)\.weight$",
+        "up": r"[._](lora_B|lora_B\.default|lora_up|lora\.up|lora_linear_layer\.up)\.weight$",
+        "alpha": r"\.alpha$",
+    }.items()
+}
 STARTS = {"unet": ["lora_unet_"], "text_encoder": ["lora_te_", "lora_te1_"]}
 OLD = {"unet": {"to_out.0": "to_out"}, "text_encoder": {f"{x}_proj": f"to_{x}" for x in ("q", "k", "v", "out")}}
 OTHERS = {  # part of a tensor's name: the kind of adapter
-    "dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_": "a LoHa", "lokr_": "a LoKr", "oft_": "an OFT",
-    "boft_": "a BOFT", "lora_mid": "a LoCon with a core tensor", "vera_lambda": "a VeRA", "ia3_l": "an IA3", "on_input": "an IA3",
-    "lora_embedding_": "a LoRA of an embedding table", "lora_B.bias": "a LoRA with biases", ".diff": "a full difference of weights"}
+    "dora_scale": "a DoRA",
+    "lora_magnitude_vector": "a DoRA",
+    "hada_": "a LoHa",
+    "lokr_": "a LoKr",
+    "oft_": "an OFT",
+    "boft_": "a BOFT",
+    "lora_mid": "a LoCon with a core tensor",
+    "vera_lambda": "a VeRA",
+    "ia3_l": "an IA3",
+    "on_input": "an IA3",
+    "lora_embedding_": "a LoRA of an embedding table",
+    "lora_B.bias": "a LoRA with biases",
+    ".diff": "a full difference of weights",
+}
 
 
 def other_kind(names):
@@ -35,7 +50,7 @@ def other_kind(names):
 def split(name):
     """(name of the layer in the file, "down", "up" or "alpha") of a tensor; None if it is none of them."""
     found = ((ending.search(name), kind) for kind, ending in ENDINGS.items())
-    return next(((name[:match.start()].replace(".processor.", "."), kind) for match, kind in found if match), None)
+    return next(((name[: match.start()].replace(".processor.", "."), kind) for match, kind in found if match), None)
 
 
 def layers_by_name(pipe):

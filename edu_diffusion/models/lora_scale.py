@@ -21,10 +21,13 @@ def settings_of(path, names):
     if any(name.startswith(PEFT) for name in names):
         return dict.fromkeys(("unet", "text_encoder"), checked(path, peft_settings(path)))
     import safetensors
+
     with safetensors.safe_open(path, "pt") as file, in_words(path):
         found = json.loads((file.metadata() or {}).get(METADATA) or "{}").items()
-    parts = {part: {name.removeprefix(f"{part}."): value for name, value in found if name.startswith(f"{part}.")}
-             for part in ("unet", "text_encoder")}
+    parts = {
+        part: {name.removeprefix(f"{part}."): value for name, value in found if name.startswith(f"{part}.")}
+        for part in ("unet", "text_encoder")
+    }
     return {part: checked(path, settings) for part, settings in parts.items()}
 
 
@@ -41,11 +44,15 @@ def checked(path, settings):
     kind, start = settings.get("peft_type", "LORA"), str(settings.get("init_lora_weights")).lower()
     if kind not in ("LORA", None) or settings.get("use_dora"):
         kind = "DoRA" if settings.get("use_dora") else kind
-        raise EduError(f"{path} is an adapter of the kind {kind}, which load_lora does not load: it loads LoRAs only; ask for the "
-                       "same style trained as a LoRA.")
+        raise EduError(
+            f"{path} is an adapter of the kind {kind}, which load_lora does not load: it loads LoRAs only; ask for the "
+            "same style trained as a LoRA."
+        )
     if start.startswith(CHANGING):
-        raise EduError(f"{path} began as {start}, which changes the model's weights as well, and the file does not hold them: "
-                       "convert it to a LoRA with peft first (save_pretrained with path_initial_model_for_weight_conversion).")
+        raise EduError(
+            f"{path} began as {start}, which changes the model's weights as well, and the file does not hold them: "
+            "convert it to a LoRA with peft first (save_pretrained with path_initial_model_for_weight_conversion)."
+        )
     return settings
 
 

@@ -2,21 +2,42 @@
 
 import re
 
-PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.",
-          "text_encoder": "cond_stage_model.transformer.text_model."}
+PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.", "text_encoder": "cond_stage_model.transformer.text_model."}
 SHORT = re.compile(r"cond_stage_model\.transformer\.(?=(embeddings|encoder|final_layer_norm)\.)")  # as some mergers write it
-UNUSED = re.compile(r"model_ema\..*|.*position_ids"
-                    r"|cond_stage_model\.(transformer\.(text_model\.)?)?(logit_scale|text_projection)(\.weight)?")
-UNET = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
-        "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
-        "mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1",
-        "mid_block.resnets.1": "middle_block.2"}
-RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1",
-          "norm2": "out_layers.0", "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
-VAE = {"mid_block.resnets.0": "mid.block_1", "mid_block.resnets.1": "mid.block_2",
-       "mid_block.attentions.0": "mid.attn_1", "group_norm": "norm",
-       "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out",
-       "conv_shortcut": "nin_shortcut", "conv_norm_out": "norm_out"}
+UNUSED = re.compile(
+    r"model_ema\..*|.*position_ids"
+    r"|cond_stage_model\.(transformer\.(text_model\.)?)?(logit_scale|text_projection)(\.weight)?"
+)
+UNET = {
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+    "mid_block.resnets.0": "middle_block.0",
+    "mid_block.attentions.0": "middle_block.1",
+    "mid_block.resnets.1": "middle_block.2",
+}
+RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+VAE = {
+    "mid_block.resnets.0": "mid.block_1",
+    "mid_block.resnets.1": "mid.block_2",
+    "mid_block.attentions.0": "mid.attn_1",
+    "group_norm": "norm",
+    "to_q": "q",
+    "to_k": "k",
+    "to_v": "v",
+    "to_out.0": "proj_out",
+    "conv_shortcut": "nin_shortcut",
+    "conv_norm_out": "norm_out",
+}
 
 
 def known(found):
@@ -40,6 +61,7 @@ def as_kept(original, tensor):
 
 
 # ---------------------------------------------------------------- the names
+
 
 def original_names(part, model):
     """{name of a tensor in the library's model: its name in the original file}"""

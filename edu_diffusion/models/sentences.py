@@ -16,8 +16,9 @@ def in_words(where: object) -> Iterator[None]:
     except PermissionError as error:
         raise unreadable(error) from error
     except Exception as error:
-        raise EduError(f"{where} is not part of a valid Stable Diffusion: {first_line(error).rstrip('.')}; "
-                       "copy or download it again.") from error
+        raise EduError(
+            f"{where} is not part of a valid Stable Diffusion: {first_line(error).rstrip('.')}; copy or download it again."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -32,8 +33,10 @@ def reachable() -> Iterator[None]:
 def unreadable(error: OSError) -> EduError:
     """The sentence for a path that the system does not open."""
     where = str(error.filename or "The path")
-    return EduError(f"{where[:200]} cannot be read ({error.strerror or first_line(error)}): check the name and its "
-                    "permissions, or give another path.")
+    return EduError(
+        f"{where[:200]} cannot be read ({error.strerror or first_line(error)}): check the name and its "
+        "permissions, or give another path."
+    )
 
 
 def first_line(error: BaseException) -> str:

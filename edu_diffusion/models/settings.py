@@ -18,10 +18,27 @@ from .sentences import in_words
 LARGEST = {"tokenizer": 64 << 20}  # bytes of a JSON file by its folder; multilingual vocabularies have 20 MB,
 LARGE = 4 << 20  # and the largest configurations, lists of shards, 200 KB
 SIZES = {  # what tensors are built from: none of these can exceed the largest dimension or the number of tensors
-    "block_out_channels", "layers_per_block", "transformer_layers_per_block", "in_channels", "out_channels", "latent_channels",
-    "cross_attention_dim", "attention_head_dim", "num_attention_heads", "norm_num_groups", "hidden_size", "intermediate_size",
-    "num_hidden_layers", "vocab_size", "max_position_embeddings", "conditioning_embedding_out_channels", "conditioning_channels",
-    "conv_in_kernel", "conv_out_kernel", "patch_size"}
+    "block_out_channels",
+    "layers_per_block",
+    "transformer_layers_per_block",
+    "in_channels",
+    "out_channels",
+    "latent_channels",
+    "cross_attention_dim",
+    "attention_head_dim",
+    "num_attention_heads",
+    "norm_num_groups",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "vocab_size",
+    "max_position_embeddings",
+    "conditioning_embedding_out_channels",
+    "conditioning_channels",
+    "conv_in_kernel",
+    "conv_out_kernel",
+    "patch_size",
+}
 LIMITS = {"sample_size": 256, "num_train_timesteps": 100_000}  # what no weight depends on; Stable Diffusion: 64 and 1000
 PIXELS = 2048  # the sample_size of a VAE
 FRACTIONS = ("beta_start", "beta_end")  # of a noise schedule
@@ -29,14 +46,17 @@ FRACTIONS = ("beta_start", "beta_end")  # of a noise schedule
 
 # ---------------------------------------------------------------- reading
 
+
 def read_json(path):
     """The object in a JSON file. Raises EduError for any other value, for NaN, and for a file that is far too large."""
     with in_words(path):
         refuse_large(path)
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=constant)
     if not isinstance(found, dict):
-        raise EduError(f"{path} is not a configuration: it holds a JSON {type(found).__name__}, but must hold an object; "
-                       "copy or download it again.")
+        raise EduError(
+            f"{path} is not a configuration: it holds a JSON {type(found).__name__}, but must hold an object; "
+            "copy or download it again."
+        )
     return found
 
 
@@ -44,8 +64,10 @@ def refuse_large(path):
     """Raise EduError for a JSON file that is too large to be what its name says."""
     size, limit = path.stat().st_size, LARGEST.get(path.parent.name, LARGE)
     if size > limit:
-        raise EduError(f"{path} is not a configuration: it has {size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read; "
-                       "copy or download it again.")
+        raise EduError(
+            f"{path} is not a configuration: it has {size / 1e6:.0f} MB, and at most {limit / 1e6:.0f} MB are read; "
+            "copy or download it again."
+        )
 
 
 def constant(name):
@@ -57,14 +79,17 @@ def constant(name):
 
 # ---------------------------------------------------------------- numbers
 
+
 def numbers(where, config, held=None):
     """Raise EduError for numbers that no network has. held: {name: shape} of its weights, if known."""
     sizes(where, config, held)
     for name in [name for name in FRACTIONS if not 0 <= real(config.get(name, 0)) <= 1]:
         raise EduError(f"{where}: {name} is {str(config[name])[:60]}, but must be between 0 and 1: copy or download it again.")
     if not 0 < real(config.get("scaling_factor", 1)) < math.inf:
-        raise EduError(f"{where}: scaling_factor is {str(config['scaling_factor'])[:60]}, but must be above 0 and finite: "
-                       "copy or download it again.")
+        raise EduError(
+            f"{where}: scaling_factor is {str(config['scaling_factor'])[:60]}, but must be above 0 and finite: "
+            "copy or download it again."
+        )
     for value in config.values():
         if isinstance(value, dict):
             numbers(where, value, held)
@@ -79,8 +104,10 @@ def sizes(where, config, held):
     for name in limits.keys() & config.keys():
         if not all(type(n) is int and 1 <= n <= limits[name] for n in flat(config[name])):
             upto = "" if limits[name] == math.inf else f" to {limits[name]}"
-            raise EduError(f"{where}: {name} is {str(config[name])[:60]}; only whole numbers from 1{upto} are possible with these "
-                           "weights: copy or download it again.")
+            raise EduError(
+                f"{where}: {name} is {str(config[name])[:60]}; only whole numbers from 1{upto} are possible with these "
+                "weights: copy or download it again."
+            )
 
 
 def real(value):
@@ -102,6 +129,7 @@ def flat(value):
 
 
 # ---------------------------------------------------------------- building
+
 
 @contextlib.contextmanager
 def blank(where: object, held: dict | None = None) -> Iterator[None]:
@@ -128,6 +156,9 @@ def count_parameters(where, held):
         if parameter is not None and threading.get_ident() == own:
             seen[0], seen[1] = seen[0] + 1, seen[1] + parameter.numel()
         if seen[0] > tensors or seen[1] > values:
-            raise EduError(f"{where} describes a network many times larger than its weights, which are {len(held)} tensors: "
-                           "it is damaged or belongs to another model; copy or download it again.")
+            raise EduError(
+                f"{where} describes a network many times larger than its weights, which are {len(held)} tensors: "
+                "it is damaged or belongs to another model; copy or download it again."
+            )
+
     return count

@@ -20,6 +20,7 @@ def quiet() -> Iterator[None]:
     """No progress bars or load reports from the libraries inside the block; this package reports what is wrong."""
     from diffusers.utils import logging as one
     from transformers.utils import logging as other
+
     before = [(logging, logging.get_verbosity(), logging.is_progress_bar_enabled()) for logging in (one, other)]
     for logging, _, _ in before:
         logging.disable_progress_bar()

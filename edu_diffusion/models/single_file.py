@@ -33,6 +33,7 @@ SETTINGS = (*validate.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.jso
 def write(pipe, path, dtype):
     """Write a pipeline's weights as `dtype`, and its configuration, to one file."""
     import safetensors.torch
+
     with tempfile.TemporaryDirectory() as folder:
         texts = settings(pipe, pathlib.Path(folder))
         blanks = validate.configuration(pathlib.Path(folder))
@@ -41,8 +42,10 @@ def write(pipe, path, dtype):
     for part, blank in blanks.items():
         validate.tensors(f"The pipeline's {part}", shapes(blank), shapes(getattr(pipe, part)))
         state = getattr(pipe, part).state_dict()
-        all_tensors |= {original: as_kept(original, state[name].to("cpu", dtype)).contiguous()
-                        for name, original in original_names(part, blank).items()}
+        all_tensors |= {
+            original: as_kept(original, state[name].to("cpu", dtype)).contiguous()
+            for name, original in original_names(part, blank).items()
+        }
     refuse_infinite("The pipeline", all_tensors)
     files.write_bytes(path, safetensors.torch.save(all_tensors, {KEY: json.dumps(texts)}))
 
@@ -51,8 +54,10 @@ def plain(pipe):
     """Raise EduError for a pipeline with an adapter in it: its layers have other names then, which no plain call would find."""
     for part in ("unet", "text_encoder", "vae"):
         if any(".base_layer." in name for name in getattr(pipe, part).state_dict()):
-            raise EduError(f"The pipeline's {part} has an adapter in it, which must be fused or unloaded first: call "
-                           "pipe.fuse_lora() to keep its effect, and then pipe.unload_lora_weights().")
+            raise EduError(
+                f"The pipeline's {part} has an adapter in it, which must be fused or unloaded first: call "
+                "pipe.fuse_lora() to keep its effect, and then pipe.unload_lora_weights()."
+            )
 
 
 def settings(pipe, folder):
@@ -87,8 +92,8 @@ def read(path, dtype, root=None):
         validate.tensors(path, expected(folder, found), known(found))
         with quiet():
             return pipeline_class().from_single_file(
-                str(path), config=str(folder), dtype=dtype, local_files_only=True,
-                text_encoder=text_encoder(path, folder).to(dtype))
+                str(path), config=str(folder), dtype=dtype, local_files_only=True, text_encoder=text_encoder(path, folder).to(dtype)
+            )
 
 
 def expected(folder, held):
@@ -96,8 +101,7 @@ def expected(folder, held):
     wanted = {}
     for part, blank in validate.configuration(folder, held).items():
         state = blank.state_dict()
-        wanted |= {original: tuple(as_kept(original, state[name]).shape)
-                   for name, original in original_names(part, blank).items()}
+        wanted |= {original: tuple(as_kept(original, state[name]).shape) for name, original in original_names(part, blank).items()}
     return wanted
 
 
@@ -105,6 +109,7 @@ def text_encoder(path, folder):
     """The text encoder in a file; the library does not know all the names that its tensors can have."""
     import safetensors
     from transformers import CLIPTextConfig, CLIPTextModel
+
     with torch.random.fork_rng(devices=[]):  # it begins with random weights
         model = CLIPTextModel(CLIPTextConfig.from_pretrained(pathlib.Path(folder) / "text_encoder"))
     names = {original: name for name, original in original_names("text_encoder", model).items()}
@@ -118,6 +123,7 @@ def text_encoder(path, folder):
 def own_settings(path):
     """A temporary folder with the configuration from a file's metadata; only known names are written."""
     import safetensors
+
     with safetensors.safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get(KEY)
     if text is None:

@@ -13,8 +13,12 @@ from .weights import header, of_part, shapes, weight_files
 
 CLASSES = {"vae": "AutoencoderKL", "text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"}
 LIBRARIES = [None, "diffusers", "transformers", "stable_diffusion"]  # the last one is the safety checker's
-SETTINGS = ("model_index.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json",
-            *(f"{part}/config.json" for part in CLASSES))
+SETTINGS = (
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "tokenizer/tokenizer_config.json",
+    *(f"{part}/config.json" for part in CLASSES),
+)
 PICKLES = {".bin", ".ckpt", ".pkl", ".pt", ".pth"}
 WHY_NOT = "a pickle, which can run arbitrary code when it is opened: convert it to .safetensors"
 
@@ -68,8 +72,9 @@ def classes(root, index):
             raise EduError(f"{root}: its {part} is {str(parts.get(part))[:100]}; expected a {wanted}.")
     foreign = [value for value in parts.values() if value and value[0] not in LIBRARIES]
     if foreign:
-        raise EduError(f"{root} requires code from elsewhere, {str(foreign[0])[:100]}; "
-                       "only code from diffusers and transformers is allowed.")
+        raise EduError(
+            f"{root} requires code from elsewhere, {str(foreign[0])[:100]}; only code from diffusers and transformers is allowed."
+        )
 
 
 def lacking(root, weights):
@@ -100,6 +105,7 @@ def blank_model(root, part, held=None):
     """A part built from its configuration, with shapes but without numbers. held: {name: shape} of its weights, if known."""
     import diffusers
     import transformers
+
     path = root / part / "config.json"
     settings.numbers(path, read_json(path), held)
     with settings.blank(path, held):
@@ -112,36 +118,49 @@ def blank_model(root, part, held=None):
 def fitting(root, vae, text_encoder, unet):
     """Refuse parts whose configurations do not fit together."""
     if unet.cross_attention_dim != text_encoder.hidden_size:
-        raise EduError(f"{root}: the U-Net attends to text of width {unet.cross_attention_dim}, the text "
-                       f"encoder outputs {text_encoder.hidden_size}; they belong to different models.")
+        raise EduError(
+            f"{root}: the U-Net attends to text of width {unet.cross_attention_dim}, the text "
+            f"encoder outputs {text_encoder.hidden_size}; they belong to different models."
+        )
     if {unet.in_channels, unet.out_channels} != {vae.latent_channels}:
-        raise EduError(f"{root}: the U-Net takes {unet.in_channels} channels and outputs {unet.out_channels}, "
-                       f"the VAE's latents have {vae.latent_channels}; this is not a text-to-image model.")
+        raise EduError(
+            f"{root}: the U-Net takes {unet.in_channels} channels and outputs {unet.out_channels}, "
+            f"the VAE's latents have {vae.latent_channels}; this is not a text-to-image model."
+        )
 
 
 def words(where, tokenizer, config):
     """Refuse a tokenizer that does not belong to the text encoder; config: the text encoder's."""
     if len(tokenizer) != config.vocab_size:
-        raise EduError(f"{where}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
-                       f"{config.vocab_size}; the tokenizer's files are damaged or belong to another model.")
+        raise EduError(
+            f"{where}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
+            f"{config.vocab_size}; the tokenizer's files are damaged or belong to another model."
+        )
     if not 3 <= tokenizer.model_max_length <= config.max_position_embeddings:
-        raise EduError(f"{where}: the tokenizer truncates prompts at {tokenizer.model_max_length} tokens, the "
-                       f"text encoder reads 3 to {config.max_position_embeddings}; its files belong to another model.")
+        raise EduError(
+            f"{where}: the tokenizer truncates prompts at {tokenizer.model_max_length} tokens, the "
+            f"text encoder reads 3 to {config.max_position_embeddings}; its files belong to another model."
+        )
 
 
 def schedule(where, scheduler):
     """Refuse a noise schedule whose arithmetic gives infinite or undefined numbers."""
     kept = getattr(scheduler, "alphas_cumprod", None)
     if kept is not None and not bool(((kept >= 0) & (kept <= 1)).all()):
-        raise EduError(f"{where}: its noise schedule is impossible, with betas from {scheduler.config.get('beta_start')} to "
-                       f"{scheduler.config.get('beta_end')}; they must be between 0 and 1: copy or download it again.")
+        raise EduError(
+            f"{where}: its noise schedule is impossible, with betas from {scheduler.config.get('beta_start')} to "
+            f"{scheduler.config.get('beta_end')}; they must be between 0 and 1: copy or download it again."
+        )
 
 
 def tensors(where, wanted, found):
     """Refuse missing, misshapen and surplus tensors. Both arguments: {name: shape}."""
     shared = wanted.keys() & found.keys()
     wrong = [f"{name} {found[name]} (not {wanted[name]})" for name in shared if found[name] != wanted[name]]
-    for what, names in [("lacks", wanted.keys() - found.keys()), ("has another shape for", wrong),
-                        ("also has", found.keys() - wanted.keys())]:
+    for what, names in [
+        ("lacks", wanted.keys() - found.keys()),
+        ("has another shape for", wrong),
+        ("also has", found.keys() - wanted.keys()),
+    ]:
         if names:
             raise EduError(f"{where} does not match its configuration: it {what} {few(sorted(names))}.")

@@ -24,6 +24,7 @@ def grow_tokenizer(tokenizer: "CLIPTokenizer", corpus: Iterable[str], size: int,
     merged, 1 or more. Sources: Sennrich et al. 2016 (byte-pair encoding); the new ids follow the old ones, <|endoftext|> too.
     """
     from transformers import CLIPTokenizer
+
     vocab, merges = bpe(tokenizer)
     words = segments(tokenizer, corpus)
     count = count_pairs(words)
@@ -98,9 +99,10 @@ def join(pieces, pair):
 
 # ---------------------------------------------------------------- the text encoder
 
+
 @torch.no_grad()
 def grow_text_model(
-    model: "CLIPTextModel | CLIPModel", old: "CLIPTokenizer", new: "CLIPTokenizer", tokens: int = TOKENS,
+    model: "CLIPTextModel | CLIPModel", old: "CLIPTokenizer", new: "CLIPTokenizer", tokens: int = TOKENS
 ) -> "CLIPTextModel | CLIPModel":
     """Extend a CLIPTextModel, or a CLIPModel's text encoder, to a larger tokenizer and longer prompts; in place.
 
@@ -122,6 +124,7 @@ def grow_text_model(
 def embeddings(model):
     """The module with the token and position embeddings of a CLIPTextModel or CLIPModel."""
     from transformers.models.clip.modeling_clip import CLIPTextEmbeddings
+
     return next(module for module in model.modules() if isinstance(module, CLIPTextEmbeddings))
 
 
@@ -139,6 +142,7 @@ def pieces_of_new(old, new):
 
     def ids(token):
         return [vocab[token]] if vocab[token] < known else [i for part in made[token] for i in ids(part)]
+
     return [ids(token) for token, _ in sorted(vocab.items(), key=lambda item: item[1])[known:]]
 
 

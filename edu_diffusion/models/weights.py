@@ -12,8 +12,11 @@ UNUSED = ("logit_scale", "text_projection", "visual_projection.", "vision_model.
 
 def variant(root):
     """The libraries' variant= for a folder: "fp16" if a part has no other weight files, else None."""
-    halves = [part for part in STEMS if not any(f.is_file() for f in files_of(root, part, ""))
-              and any(f.is_file() for f in files_of(root, part, f".{HALF}"))]
+    halves = [
+        part
+        for part in STEMS
+        if not any(f.is_file() for f in files_of(root, part, "")) and any(f.is_file() for f in files_of(root, part, f".{HALF}"))
+    ]
     return HALF if halves else None
 
 
@@ -35,6 +38,7 @@ def files_of(root, part, suffix):
 def header(path):
     """{name: shape} of all tensors in a .safetensors file."""
     import safetensors
+
     with reachable():
         open(path, "rb").close()  # safetensors says of a file without permission that it does not exist
     try:
@@ -48,8 +52,10 @@ def refuse_infinite(what, tensors):
     """Raise EduError for tensors with numbers that are not finite; half precision makes them of any number above 65504."""
     bad = sorted(name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all())
     if bad:
-        raise EduError(f"{what} is not saved: {few(bad)} would hold numbers that are not finite, being above 65504 in half "
-                       "precision or damaged before; train it again with a lower learning rate.")
+        raise EduError(
+            f"{what} is not saved: {few(bad)} would hold numbers that are not finite, being above 65504 in half "
+            "precision or damaged before; train it again with a lower learning rate."
+        )
 
 
 def shapes(model):

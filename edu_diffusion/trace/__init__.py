@@ -35,15 +35,24 @@ __all__ = [
     # names
     "modules",
     # record
-    "record", "Trace", "Call",
+    "record",
+    "Trace",
+    "Call",
     # attention
-    "cross_attention", "record_attention", "attention_maps", "resolutions", "heat_maps",
+    "cross_attention",
+    "record_attention",
+    "attention_maps",
+    "resolutions",
+    "heat_maps",
     # hold
     "hold_norms",
     # words
-    "words", "by_word",
+    "words",
+    "by_word",
     # profile
-    "profile", "Profile", "Share",
+    "profile",
+    "Profile",
+    "Share",
     # ablate
     "ablate",
 ]

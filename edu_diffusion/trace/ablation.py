@@ -18,8 +18,7 @@ SKIPS = "res_hidden_states_tuple"  # the library's name for the skips that an up
 
 @contextmanager
 def ablate(
-    model: object, *names: str, how: str | Callable[[torch.Tensor], torch.Tensor] = "zero",
-    at: int | Iterable[int] | None = None,
+    model: object, *names: str, how: str | Callable[[torch.Tensor], torch.Tensor] = "zero", at: int | Iterable[int] | None = None
 ) -> Iterator[None]:
     """Replace the outputs of modules, or the skips of a U-Net, inside the `with` block.
 
@@ -38,8 +37,9 @@ def ablate(
     checked(names, how, skips)
     try:
         for name in names:
-            handles.append(cut_skip(name, *skips[name], how, wanted) if name in skips
-                           else cut_module(name, found[name], how, wanted))
+            handles.append(
+                cut_skip(name, *skips[name], how, wanted) if name in skips else cut_module(name, found[name], how, wanted)
+            )
         yield
     finally:
         for handle in handles:
@@ -90,10 +90,10 @@ def cut_skip(name, block, place, how, wanted):
         if SKIPS in kwargs:
             return args, {**kwargs, SKIPS: without(kwargs[SKIPS])}
         i = list(inspect.signature(block.forward).parameters).index(SKIPS)
-        return (*args[:i], without(args[i]), *args[i + 1:]), kwargs
+        return (*args[:i], without(args[i]), *args[i + 1 :]), kwargs
 
     def without(skips):
-        return (*skips[:place], replaced(name, skips[place], how), *skips[place + 1:])
+        return (*skips[:place], replaced(name, skips[place], how), *skips[place + 1 :])
 
     return block.register_forward_pre_hook(before, with_kwargs=True)
 
@@ -119,8 +119,9 @@ def replaced(name, y, how):
     x = how(y)
     if not torch.is_tensor(x) or (x.shape, x.dtype) != (y.shape, y.dtype):
         got = f"{tuple(x.shape)}, {x.dtype}" if torch.is_tensor(x) else type(x).__name__
-        raise ValueError(f"{name} returns {tuple(y.shape)}, {y.dtype}, but its replacement is "
-                         f"{got}; shape and dtype must be the same.")
+        raise ValueError(
+            f"{name} returns {tuple(y.shape)}, {y.dtype}, but its replacement is {got}; shape and dtype must be the same."
+        )
     return x
 
 

@@ -35,13 +35,16 @@ def cross_attention(model: object) -> list[str]:
 
 def attentions(model):
     """Return {name: module} of all diffusers Attention modules, recognised by their attributes."""
-    return {name: module for name, module in modules(model).items()
-            if all(hasattr(module, needed) for needed in ("to_q", "to_k", "heads", "is_cross_attention"))}
+    return {
+        name: module
+        for name, module in modules(model).items()
+        if all(hasattr(module, needed) for needed in ("to_q", "to_k", "heads", "is_cross_attention"))
+    }
 
 
 @contextmanager
 def record_attention(
-    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None,
+    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None
 ) -> Iterator[Trace]:
     """Record the queries and keys of attention modules: all that is needed to compute their maps later.
 
@@ -51,8 +54,9 @@ def record_attention(
     found = attentions(model)
     names = matching(found, names) if names else cross_attention(model)
     if not names:
-        raise ValueError("This model has no cross-attention, so it does not attend to any text; "
-                         "give a U-Net that does, or a pipeline.")
+        raise ValueError(
+            "This model has no cross-attention, so it does not attend to any text; give a U-Net that does, or a pipeline."
+        )
     layers = [f"{name}.to_{x}" for name in names for x in "qk"]
     with record(model, *layers, at=at, dtype=dtype, inputs=False) as trace:
         handles = [notice(trace, name, found[name]) for name in names]
@@ -102,8 +106,10 @@ def plain(trace, name):
     attn = trace.modules[name]
     processor, norms = type(attn.processor).__name__, [attn.norm_q, attn.norm_k]
     if name in trace.masked or processor not in PROCESSORS or any(norm is not None for norm in norms):
-        raise ValueError(f"The maps of {name} cannot be computed from q and k: it has a mask, norms of q and k, or "
-                         f"a custom processor ({processor}); supported are {', '.join(PROCESSORS)}.")
+        raise ValueError(
+            f"The maps of {name} cannot be computed from q and k: it has a mask, norms of q and k, or "
+            f"a custom processor ({processor}); supported are {', '.join(PROCESSORS)}."
+        )
     return attn
 
 
@@ -146,8 +152,12 @@ def grid(positions, size):
 
 
 def heat_maps(
-    trace: Trace, size: int | tuple[int, int], *, names: str | Iterable[str] | None = None,
-    calls: int | Sequence[int] | None = None, head: int | None = None,
+    trace: Trace,
+    size: int | tuple[int, int],
+    *,
+    names: str | Iterable[str] | None = None,
+    calls: int | Sequence[int] | None = None,
+    head: int | None = None,
 ) -> torch.Tensor:
     """Average the attention maps over layers, steps and heads, enlarged to the picture's size.
 
@@ -165,8 +175,10 @@ def heat_maps(
     for name in names:
         maps = mean_maps(trace, name, calls, head).transpose(1, 2)  # (B, tokens, h w)
         if torch.is_tensor(total) and total.shape[1] != maps.shape[1]:
-            raise ValueError("These attentions have different numbers of tokens, so there is no mean; "
-                             "self-attention has one for each position: choose those of one resolution.")
+            raise ValueError(
+                "These attentions have different numbers of tokens, so there is no mean; "
+                "self-attention has one for each position: choose those of one resolution."
+            )
         maps = maps.unflatten(2, grid(maps.shape[2], size))
         total = total + F.interpolate(maps, size=size, mode="bilinear")
     return total / len(names)

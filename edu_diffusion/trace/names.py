@@ -18,11 +18,9 @@ def modules(model: object) -> dict[str, nn.Module]:
         return dict(model.named_modules())
     parts = getattr(model, "components", None)
     if not isinstance(parts, dict):
-        raise ValueError(f"model is a {type(model).__name__}; "
-                         "it must be a torch module or a diffusers pipeline.")
+        raise ValueError(f"model is a {type(model).__name__}; it must be a torch module or a diffusers pipeline.")
     parts = {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
-    return {".".join(filter(None, (part, name))): module
-            for part, whole in parts.items() for name, module in whole.named_modules()}
+    return {".".join(filter(None, (part, name))): module for part, whole in parts.items() for name, module in whole.named_modules()}
 
 
 def callable_names(found):

@@ -105,8 +105,9 @@ def apart(names, runs):
     for outer in names:
         inner = [name for name in names if name != outer and name.startswith(f"{outer}.".lstrip("."))]
         if inner:
-            raise ValueError(f"{inner[0]} is inside {outer or 'the whole model'}; choose one of the two, "
-                             "or its time would count twice.")
+            raise ValueError(
+                f"{inner[0]} is inside {outer or 'the whole model'}; choose one of the two, or its time would count twice."
+            )
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def words(tokenizer: Any, prompt: str) -> list[tuple[str, list[int]]]:
     for i, piece in enumerate(tokenizer.convert_ids_to_tokens(ids[1:end]), 1):
         span.append(i)
         if piece.endswith("</w>") or i + 1 == end:
-            spans.append((tokenizer.decode(ids[span[0]:i + 1]).strip(), span))
+            spans.append((tokenizer.decode(ids[span[0] : i + 1]).strip(), span))
             span = []
     return [*spans, ("<end>", list(range(end, len(ids))))]
 

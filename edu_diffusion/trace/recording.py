@@ -63,8 +63,7 @@ class Trace:
         kept = self[name]
         if number not in kept:
             there = f"recorded are {', '.join(map(str, kept))}" if kept else "none is recorded"
-            raise ValueError(f"{name} has no call {number}: it was called {self.calls[name]} times, "
-                             f"and {there}.")
+            raise ValueError(f"{name} has no call {number}: it was called {self.calls[name]} times, and {there}.")
         return kept[number]
 
     @property
@@ -79,8 +78,7 @@ class Trace:
 
 @contextmanager
 def record(
-    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None,
-    inputs: bool = True,
+    model: object, *names: str, at: int | Iterable[int] | None = None, dtype: torch.dtype | None = None, inputs: bool = True
 ) -> Iterator[Trace]:
     """Record the activations of modules inside the `with` block; the model's results are exactly the usual ones.
 
@@ -143,8 +141,7 @@ def numbers(at):
     else:
         chosen = list(at) if hasattr(at, "__iter__") else [None]
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in chosen):
-        raise ValueError(f"at is {at!r}; it must be the number of a call, counted from 0, or several, "
-                         "or None for all.")
+        raise ValueError(f"at is {at!r}; it must be the number of a call, counted from 0, or several, or None for all.")
     return set(chosen).__contains__
 
 

@@ -17,6 +17,18 @@ class _Recipes(dict):
         return self[name] if name in self else default  # noqa: SIM401 - dict.get would return the module's name
 
 
-RECIPES = _Recipes(base=".base", vae=".vae", clip=".clip", latent=".latent", judge=".judge", ddpm=".ddpm", lenet=".lenet",
-                   dreambooth=".dreambooth", inversion=".inversion", finetune=".finetune",
-                   lora=".lora", hyper=".hypernetwork", control=".control")
+RECIPES = _Recipes(
+    base=".base",
+    vae=".vae",
+    clip=".clip",
+    latent=".latent",
+    judge=".judge",
+    ddpm=".ddpm",
+    lenet=".lenet",
+    dreambooth=".dreambooth",
+    inversion=".inversion",
+    finetune=".finetune",
+    lora=".lora",
+    hyper=".hypernetwork",
+    control=".control",
+)

@@ -20,8 +20,11 @@ SHARES: dict[Callable[..., Iterator[Progress]], float] = {train_vae: 0.2, train_
 
 @recipe
 def train_base(
-    minutes: float | None = 60.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0,
+    minutes: float | None = 60.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
 ) -> Iterator[Progress]:
     """Train vae, clip and latent; each yields its own Progress, whose `left` includes the recipes still to come.
 

@@ -24,8 +24,13 @@ NAMED = ("concept", "colour")  # what every caption names; the other attributes 
 
 @recipe
 def train_clip(
-    minutes: float | None = 9.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 128, lr: float = 1e-3,
+    minutes: float | None = 9.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 128,
+    lr: float = 1e-3,
     start: str | os.PathLike | None = None,
 ) -> Iterator[Progress]:
     """Train CLIP on captioned scenes, half of them core concepts. Yields Progress; its model is the CLIPModel.

@@ -30,9 +30,17 @@ SEEN = 6  # held-out images that are sampled now and then, to see when the Contr
 
 @recipe
 def train_control(
-    minutes: float | None = 3.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, kind: str = "canny", model: str | os.PathLike = "base",
-    start: str | os.PathLike | None = None, batch: int = 16, lr: float = 1e-3, curve: list | None = None,
+    minutes: float | None = 3.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    kind: str = "canny",
+    model: str | os.PathLike = "base",
+    start: str | os.PathLike | None = None,
+    batch: int = 16,
+    lr: float = 1e-3,
+    curve: list | None = None,
 ) -> Iterator[Progress]:
     """Train a ControlNet, a copy of the base, to follow a condition. Yields Progress; its model is the ControlNetModel.
 

@@ -35,8 +35,13 @@ def noise_loss(model: Callable, x_0: torch.Tensor, eps: torch.Tensor, t: torch.T
 
 @recipe
 def train_ddpm(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 4e-3,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 64,
+    lr: float = 4e-3,
     loss: Callable = noise_loss,
 ) -> Iterator[Progress]:
     """Train a U-Net on the training digits. Yields Progress; its model is the UNet2DModel, see `predictor`.
@@ -67,16 +72,25 @@ def examples(n, seed, step):
 def build_digit_unet():
     """UNet2DModel for digits, 0.6 M parameters: 8 x 8 pixels, then 4 x 4; the label embedding is added to the time embedding."""
     from diffusers import UNet2DModel
+
     return UNet2DModel(
-        sample_size=digits.EDGE, in_channels=1, out_channels=1,
-        block_out_channels=(32, 64), layers_per_block=1,
-        down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"),
-        add_attention=False, norm_num_groups=8, num_class_embeds=digits.CLASSES + 1)
+        sample_size=digits.EDGE,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        add_attention=False,
+        norm_num_groups=8,
+        num_class_embeds=digits.CLASSES + 1,
+    )
 
 
 def build_digit_scheduler():
     """The library's DDPM sampler with the noise schedule that the recipe trains with."""
     from diffusers import DDPMScheduler
+
     return DDPMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="trailing")
 
 
@@ -86,6 +100,7 @@ def predictor(unet, labels, g=1.0):
     labels: (B,), digits or ANY. g: guidance scale, from the unconditional prediction (ANY) towards and beyond the
     conditional one.
     """
+
     def ask(x_t, t, labels=labels):
         return unet(x_t, t, labels).sample.float()
 

@@ -33,10 +33,19 @@ def prior_loss(own: torch.Tensor, prior: torch.Tensor, weight: float) -> torch.T
 
 @recipe
 def train_dreambooth(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base", prior: bool = True,
-    weight: float = 4.0, batch: int = 4, lr: float = 1e-4, pictures: int = 60,
-    name: str = f"{subject.TOKEN} {subject.CLASS}", loss: Callable = prior_loss,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    model: str | os.PathLike = "base",
+    prior: bool = True,
+    weight: float = 4.0,
+    batch: int = 4,
+    lr: float = 1e-4,
+    pictures: int = 60,
+    name: str = f"{subject.TOKEN} {subject.CLASS}",
+    loss: Callable = prior_loss,
 ) -> Iterator[Progress]:
     """Fine-tune the U-Net on a subject. Yields Progress; its model is the pipeline, which then generates "a zib robot ...".
 
@@ -72,7 +81,7 @@ def drawn(base, captions, seed):
     """Latents and text embeddings of images that the base generates before the fine-tuning, one per caption."""
     latents = []
     for i in range(0, len(captions), 30):
-        *_, last = generate(base.pipe, captions[i:i + 30], seed=seed + i)
+        *_, last = generate(base.pipe, captions[i : i + 30], seed=seed + i)
         latents.append(last.z_s.float())
     return torch.cat(latents), base.text(captions)
 

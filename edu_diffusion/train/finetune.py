@@ -19,9 +19,17 @@ from .recipe import recipe
 
 @recipe
 def train_finetune(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base",
-    style: str = words.NEW_STYLE, prior: float = 0.0, pictures: int = 120, batch: int = 16, lr: float = 2e-4,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    model: str | os.PathLike = "base",
+    style: str = words.NEW_STYLE,
+    prior: float = 0.0,
+    pictures: int = 120,
+    batch: int = 16,
+    lr: float = 2e-4,
     examples: Callable | None = None,
 ) -> Iterator[Progress]:
     """Train the whole U-Net on core scenes in one style. Yields Progress; its model is the pipeline.

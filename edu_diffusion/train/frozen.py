@@ -1,8 +1,8 @@
 """Shared by all adapter recipes: a pipeline with frozen weights, and the loss its U-Net was trained with.
 
-    base = Frozen("base")                           # loaded, all weights frozen
-    new = ...                                       # a module with the few trainable weights
-    yield from adapt(base, new, loss, minutes=1)    # checks at the end that the base's weights are unchanged
+base = Frozen("base")                           # loaded, all weights frozen
+new = ...                                       # a module with the few trainable weights
+yield from adapt(base, new, loss, minutes=1)    # checks at the end that the base's weights are unchanged
 """
 
 import hashlib
@@ -31,8 +31,9 @@ class Frozen:
         self.pipe = models.load(model, device)
         kind = self.pipe.scheduler.config.prediction_type
         if kind != "v_prediction":
-            raise EduError(f"{model} predicts {kind!r}; the recipes train models that predict 'v_prediction', "
-                           "such as the shipped base.")
+            raise EduError(
+                f"{model} predicts {kind!r}; the recipes train models that predict 'v_prediction', such as the shipped base."
+            )
         self.device, self.abar = self.pipe.device, self.pipe.scheduler.alphas_cumprod.to(self.pipe.device)
         self.pipe.text_encoder.set_attn_implementation("eager")  # see plain_attention
         plain_attention(self.pipe.unet)

@@ -22,10 +22,18 @@ from .state import about
 
 @recipe
 def train_hyper(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base",
-    style: str = words.NEW_STYLE, layers: Sequence[float] = (1, 2, 1), activation: str = "swish", batch: int = 16,
-    lr: float = 2e-3, examples: Callable | None = None,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    model: str | os.PathLike = "base",
+    style: str = words.NEW_STYLE,
+    layers: Sequence[float] = (1, 2, 1),
+    activation: str = "swish",
+    batch: int = 16,
+    lr: float = 2e-3,
+    examples: Callable | None = None,
 ) -> Iterator[Progress]:
     """Train a hypernetwork on a style. Yields Progress; its model is the networks, as steps.hypernetwork takes them.
 

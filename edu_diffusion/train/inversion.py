@@ -22,18 +22,38 @@ from .recipe import recipe
 from .state import about
 
 FILE = "learned_embeds.safetensors"  # the name that load_textual_inversion expects in a folder
-KINDS = {"subject": (f"<{subject.TOKEN}>", subject.CLASS), "style": (f"<{words.NEW_STYLE}>", "twemoji"),
-         "thing": ("<mystery>", words.THING)}
+KINDS = {
+    "subject": (f"<{subject.TOKEN}>", subject.CLASS),
+    "style": (f"<{words.NEW_STYLE}>", "twemoji"),
+    "thing": ("<mystery>", words.THING),
+}
 THING_COLOURS = ("blue", "yellow", "white", "green")  # with PLACED the eight scenes of a concept; it is evaluated on other colours
-PLACED = (("medium", "centre"), ("big", "centre"), ("small", "left"), ("medium", "bottom"),
-          ("small", "bottom right"), ("medium", "left"), ("big", "centre"), ("small", "top left"))
+PLACED = (
+    ("medium", "centre"),
+    ("big", "centre"),
+    ("small", "left"),
+    ("medium", "bottom"),
+    ("small", "bottom right"),
+    ("medium", "left"),
+    ("big", "centre"),
+    ("small", "top left"),
+)
 
 
 @recipe
 def train_inversion(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base", kind: str = "subject",
-    word: str | None = None, start: str | None = None, thing: str = "fox", batch: int = 16, lr: float = 1e-2,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    model: str | os.PathLike = "base",
+    kind: str = "subject",
+    word: str | None = None,
+    start: str | None = None,
+    thing: str = "fox",
+    batch: int = 16,
+    lr: float = 1e-2,
 ) -> Iterator[Progress]:
     """Learn one word. Yields Progress; its model is a pipeline that knows the word.
 
@@ -63,8 +83,12 @@ def train_inversion(
         yield progress._replace(model=pipe)
     only_one_row_differs(base.pipe, pipe)
     if run is not None:
-        save(pathlib.Path(run) / "model", word, row, {"word": word, "start": start, "kind": kind, "seed": seed,
-                                                      "trained": row.numel()} | shown | about(run))
+        save(
+            pathlib.Path(run) / "model",
+            word,
+            row,
+            {"word": word, "start": start, "kind": kind, "seed": seed, "trained": row.numel()} | shown | about(run),
+        )
 
 
 def meaning(pipe, start):
@@ -107,8 +131,10 @@ def thing_rows(concept):
     w = world()
     colours = [c for c in THING_COLOURS if w.colour_allowed[concept.index, scenes.COLOURS.index(c)]]
     styles = [s for s, allowed in zip(scenes.STYLES, w.style_allowed[concept.index]) if allowed]
-    return [{**subject.row(colours[i % len(colours)], size, place, styles[i % len(styles)]), "id": concept.id}
-            for i, (size, place) in enumerate(PLACED)]
+    return [
+        {**subject.row(colours[i % len(colours)], size, place, styles[i % len(styles)]), "id": concept.id}
+        for i, (size, place) in enumerate(PLACED)
+    ]
 
 
 def core_concept(name):
@@ -149,5 +175,6 @@ def only_one_row_differs(before, after):
 def save(target, word, row, card):
     """Write the embedding in the format of load_textual_inversion, and card.json."""
     from safetensors.torch import save_file
+
     with files.staged(target, card) as stage:
         save_file({word: row.detach().cpu().contiguous()}, stage / FILE)

@@ -23,9 +23,16 @@ PARTS = ("concept", "style", "size", "place")
 
 @recipe
 def train_judge(
-    minutes: float | None = 8.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 2e-3, tier: str = "core",
-    held_out: Sequence[str] = ("style",), start: str | os.PathLike | None = None,
+    minutes: float | None = 8.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 64,
+    lr: float = 2e-3,
+    tier: str = "core",
+    held_out: Sequence[str] = ("style",),
+    start: str | os.PathLike | None = None,
 ) -> Iterator[Progress]:
     """Train the judge on the concepts of a tier and the base's three styles. Yields Progress; its model is the Judge.
 

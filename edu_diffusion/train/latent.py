@@ -28,10 +28,22 @@ RANK = 10_000  # distance between the seeds of two processes
 
 @recipe
 def train_latent(
-    minutes: float | None = 60.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 7e-4, wide: float = 0.0,
-    vae: str | os.PathLike | None = None, clip: str | os.PathLike | None = None, start: str | os.PathLike | None = None,
-    noisy: int = 1, pool: int = 800, many: float = scenes.MANY, unnamed: float = UNNAMED, rank: int = 0,
+    minutes: float | None = 60.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 64,
+    lr: float = 7e-4,
+    wide: float = 0.0,
+    vae: str | os.PathLike | None = None,
+    clip: str | os.PathLike | None = None,
+    start: str | os.PathLike | None = None,
+    noisy: int = 1,
+    pool: int = 800,
+    many: float = scenes.MANY,
+    unnamed: float = UNNAMED,
+    rank: int = 0,
     together: Callable[[list[torch.Tensor]], None] | None = None,
 ) -> Iterator[Progress]:
     """Train the U-Net, and fine-tune CLIP's text encoder with it. Yields Progress; its model holds both.
@@ -72,16 +84,26 @@ def train_latent(
     if run is not None and rank == 0:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
         runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
-        settings = {"seed": seed, "latent_wide": wide, "latent_lr": lr, "latent_batch": batch, "latent_many": many,
-                    "latent_noisy": noisy, "latent_pool": pool, "latent_unnamed": unnamed}
+        settings = {
+            "seed": seed,
+            "latent_wide": wide,
+            "latent_lr": lr,
+            "latent_batch": batch,
+            "latent_many": many,
+            "latent_noisy": noisy,
+            "latent_pool": pool,
+            "latent_unnamed": unnamed,
+        }
         models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
 
 
 def facts(pipe, runs, device):
     """Training facts for the model card: steps and minutes of each recipe, numbers of parameters, hardware."""
     made = {f"{recipe}_{key}": value for recipe, run in runs.items() for key, value in about(run).items()}
-    sizes = {f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
-             for part in ("vae", "text_encoder", "unet")}
+    sizes = {
+        f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
+        for part in ("vae", "text_encoder", "unet")
+    }
     return {"hardware": models.hardware(device)} | made | sizes
 
 

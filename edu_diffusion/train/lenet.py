@@ -27,8 +27,14 @@ GRAIN = 0.5  # maximum standard deviation of the noise
 
 @recipe
 def train_lenet(
-    minutes: float | None = 0.25, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 64, lr: float = 4e-3, most: float = MOST,
+    minutes: float | None = 0.25,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 64,
+    lr: float = 4e-3,
+    most: float = MOST,
     grain: float = GRAIN,
 ) -> Iterator[Progress]:
     """Train LeNet-5 on the training digits. Yields Progress; its model reads (B, 1, H, W) in [-1, 1].
@@ -56,8 +62,13 @@ def moved(x, rng, most=MOST):
     """Digits (B, 1, H, W), each slightly rotated, stretched, sheared and shifted: (B, 1, 32, 32)."""
     turn, shear, *stretch, right, down = (most * (2 * torch.rand(6, len(x), generator=rng) - 1)).unbind()
     wide, high = (1 + s / 2 for s in stretch)
-    rows = torch.stack([torch.stack([wide * turn.cos(), shear - turn.sin(), right / 2], 1),
-                        torch.stack([turn.sin(), high * turn.cos(), down / 2], 1)], 1)
+    rows = torch.stack(
+        [
+            torch.stack([wide * turn.cos(), shear - turn.sin(), right / 2], 1),
+            torch.stack([turn.sin(), high * turn.cos(), down / 2], 1),
+        ],
+        1,
+    )
     x = interpolate(x, RETINA, mode="bilinear")
     where = affine_grid(rows, x.shape, align_corners=False)
     return grid_sample(x + 1, where, align_corners=False) - 1  # padding is black

@@ -58,10 +58,20 @@ class Bound:
 
 
 def fit(
-    model: torch.nn.Module, loss: Callable[[int], torch.Tensor], *, minutes: float | None = None,
-    steps: int | None = None, lr: float = 1e-3, ema: float = 0.998, warmup: float = 0.02, clip: float = 1.0,
-    run: str | os.PathLike | None = None, every: float = 30.0, arithmetic: str | None = None,
-    probe: Callable[[], torch.Tensor] | None = None, together: Callable[[list[torch.Tensor]], None] | None = None,
+    model: torch.nn.Module,
+    loss: Callable[[int], torch.Tensor],
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    lr: float = 1e-3,
+    ema: float = 0.998,
+    warmup: float = 0.02,
+    clip: float = 1.0,
+    run: str | os.PathLike | None = None,
+    every: float = 30.0,
+    arithmetic: str | None = None,
+    probe: Callable[[], torch.Tensor] | None = None,
+    together: Callable[[list[torch.Tensor]], None] | None = None,
     writes: bool = True,
 ) -> Iterator[Progress]:
     """Minimise loss(step) over model's trainable parameters; a generator of Progress.

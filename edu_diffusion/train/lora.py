@@ -27,10 +27,20 @@ BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 
 @recipe
 def train_lora(
-    minutes: float | None = 1.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, model: str | os.PathLike = "base", rank: int = 8,
-    alpha: float | None = None, style: str = words.NEW_STYLE, where: str = "all", batch: int = 16, lr: float = 6e-3,
-    examples: Callable | None = None, noisy: int = 3,
+    minutes: float | None = 1.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    model: str | os.PathLike = "base",
+    rank: int = 8,
+    alpha: float | None = None,
+    style: str = words.NEW_STYLE,
+    where: str = "all",
+    batch: int = 16,
+    lr: float = 6e-3,
+    examples: Callable | None = None,
+    noisy: int = 3,
 ) -> Iterator[Progress]:
     """Train a LoRA on a style. Yields Progress; its model is the pipeline with the LoRA in it.
 
@@ -52,36 +62,41 @@ def train_lora(
 
     yield from adapt(base, unet, loss, minutes=minutes, steps=steps, lr=lr, ema=0.98, warmup=10, run=run)
     if run is not None:
-        facts = {"style": style, "rank": rank, "alpha": alpha or rank, "where": where, "seed": seed, "lr": lr,
-                 "noisy": noisy}
+        facts = {"style": style, "rank": rank, "alpha": alpha or rank, "where": where, "seed": seed, "lr": lr, "noisy": noisy}
         save_lora(base.pipe, pathlib.Path(run) / "model", facts | {"trained": trained(unet)} | about(run))
 
 
 def checked(rank, style, where, noisy):
     """Raise EduError for invalid settings."""
     if style not in scenes.ALL_STYLES or where not in WHERE or not min(rank, noisy) >= 1:
-        raise EduError(f"rank is {rank!r}, noisy {noisy!r}, style {style!r}, where {where!r}; rank and noisy must be "
-                       f"at least 1, style one of {', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}.")
+        raise EduError(
+            f"rank is {rank!r}, noisy {noisy!r}, style {style!r}, where {where!r}; rank and noisy must be "
+            f"at least 1, style one of {', '.join(scenes.ALL_STYLES)}, where one of {', '.join(WHERE)}."
+        )
 
 
 def with_lora(unet, rank, alpha, where="all", seed=0):
     """Insert low-rank matrices beside the layers of a U-Net, in place; only they are trainable, and they change nothing yet."""
     from peft import LoraConfig
+
     torch.manual_seed(seed)
-    unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian",
-                                target_modules=layers(unet, where)))
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=layers(unet, where)))
     return unet
 
 
 def layers(unet, where="all"):
     """Names of the layers that get low-rank matrices: those of the attention blocks, or all in the blocks."""
-    return [name for name, part in unet.named_modules() if name.startswith(BLOCKS)
-            and type(part).__name__ in WHERE[where] and (where == "all" or ".attentions." in name)]
+    return [
+        name
+        for name, part in unet.named_modules()
+        if name.startswith(BLOCKS) and type(part).__name__ in WHERE[where] and (where == "all" or ".attentions." in name)
+    ]
 
 
 def save_lora(pipe, target, card=None):
     """Write the adapter "default" of a pipeline in the format of vanilla diffusers, and card.json."""
     from peft import get_peft_model_state_dict
+
     half = {name: w.detach().cpu().half().contiguous() for name, w in get_peft_model_state_dict(pipe.unet).items()}
     facts = pipe.unet.peft_config["default"].to_dict()
     facts["target_modules"] = sorted(facts["target_modules"])

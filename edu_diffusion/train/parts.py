@@ -30,10 +30,14 @@ class Parts:
     def __init__(self, vae, clip, device, start="base"):
         from diffusers import AutoencoderKL
         from transformers import CLIPTokenizer
+
         base = self.base = models.path_of(start) if None in (vae, clip) else None
         vae = base / "vae" if vae is None else pathlib.Path(vae) / "model" / "vae"
-        text, words = (base / "text_encoder", base / "tokenizer") if clip is None else (
-            pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
+        text, words = (
+            (base / "text_encoder", base / "tokenizer")
+            if clip is None
+            else (pathlib.Path(clip) / "model" / part for part in ("clip", "tokenizer"))
+        )
         if base:
             validate.folder(base)
         with models.quiet():
@@ -45,6 +49,7 @@ class Parts:
     def unet(self):
         """The U-Net of the pipeline that the parts come from."""
         from diffusers import UNet2DConditionModel
+
         with models.quiet():
             return UNet2DConditionModel.from_pretrained(self.base / "unet", dtype=torch.float32, use_safetensors=True)
 
@@ -60,9 +65,9 @@ class Parts:
 def text_encoder_of(folder):
     """The text encoder in a folder, with plain attention (see plain_attention); of a whole CLIP, its text encoder."""
     from transformers import CLIPTextModel
+
     with models.quiet():
-        return CLIPTextModel.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True).eval()
+        return CLIPTextModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", use_safetensors=True).eval()
 
 
 def encode_text(tokenizer, text_encoder, captions):

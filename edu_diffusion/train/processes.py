@@ -21,8 +21,10 @@ def several(recipe, processes, **settings):
     pipe, end = context.Pipe(duplex=False)
     with meeting as folder:
         uri = (Path(folder) / "meeting").as_uri()
-        children = [context.Process(target=child, args=(rank, processes, uri, recipe, settings, end), daemon=True)
-                    for rank in range(processes)]
+        children = [
+            context.Process(target=child, args=(rank, processes, uri, recipe, settings, end), daemon=True)
+            for rank in range(processes)
+        ]
         for process in children:
             process.start()
         end.close()  # so that a failing child ends the wait for it

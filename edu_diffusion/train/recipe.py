@@ -36,13 +36,17 @@ def recipe(function: Recipe) -> Recipe:
                 files.refuse_foreign(pathlib.Path(run) / "model")
                 same_settings(pathlib.Path(run), {"recipe": name} | described(settings.arguments))
             yield from function(*args, **given)
+
     return cast(Recipe, guarded)
 
 
 def described(settings):
     """Settings as JSON can store them; a function by its name."""
-    return {name: value if isinstance(value, (int, float, str, type(None))) else plain(value)
-            for name, value in settings.items() if name not in FREE}
+    return {
+        name: value if isinstance(value, (int, float, str, type(None))) else plain(value)
+        for name, value in settings.items()
+        if name not in FREE
+    }
 
 
 def plain(value):
@@ -56,14 +60,17 @@ def plain(value):
 def same_settings(run, settings):
     """Store the settings of a new run. Raises EduError when the run in the folder was started with others."""
     from .state import started_in
+
     stored = files.read_json(run / SETTINGS)
     if started_in(run) is None or not stored:
         return files.write_json(run / SETTINGS, settings)
     other = [name for name in settings if stored.get(name, settings[name]) != settings[name]]
     if other:
         was, now = (", ".join(f"{name}={values[name]!r}" for name in other) for values in (stored, settings))
-        raise EduError(f"The training run in {run} was started with {was}, and cannot go on with {now}: start over with --fresh, "
-                       "or name another folder.")
+        raise EduError(
+            f"The training run in {run} was started with {was}, and cannot go on with {now}: start over with --fresh, "
+            "or name another folder."
+        )
 
 
 @contextlib.contextmanager
@@ -82,8 +89,10 @@ def lock(file):
     """Lock an open file until it is closed, or the process ends. Raises OSError when another one has it."""
     if os.name == "nt":
         import msvcrt
+
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -92,8 +92,9 @@ def newest(run):
     for path in filter(pathlib.Path.exists, (state_file(run), previous_file(run))):
         found = undamaged(path)
         if found and damaged:
-            warnings.warn(f"{damaged[0]} is damaged; the training goes on from the state before it, step {found[0]['step']}.",
-                          stacklevel=2)
+            warnings.warn(
+                f"{damaged[0]} is damaged; the training goes on from the state before it, step {found[0]['step']}.", stacklevel=2
+            )
         if found:
             return found
         damaged.append(path)

@@ -21,8 +21,13 @@ KL = 2e-4
 
 @recipe
 def train_vae(
-    minutes: float | None = 21.0, steps: int | None = None, run: str | os.PathLike | None = None,
-    device: str | torch.device | None = None, seed: int = 0, batch: int = 16, lr: float = 2e-3,
+    minutes: float | None = 21.0,
+    steps: int | None = None,
+    run: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    batch: int = 16,
+    lr: float = 2e-3,
     start: str | os.PathLike | None = None,
 ) -> Iterator[Progress]:
     """Train the autoencoder on the whole vocabulary. Yields Progress; its model is the AutoencoderKL.

@@ -27,18 +27,28 @@ class AttentionExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
-        guidance: float = GUIDANCE, dtype: DType | None = None,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = 10,
+        guidance: float = GUIDANCE,
+        dtype: DType | None = None,
     ) -> None:
         recorded = RecordedAttention(pipe, steps, guidance, dtype)
         each_step = [("mean of all", ALL), *((str(i + 1), i) for i in range(steps))]
         resolutions = [("all", ALL), *((f"{h} x {w}", i) for i, (h, w) in enumerate(recorded.layers))]
         heads = [("mean of all", ALL), *((str(i), i) for i in range(recorded.heads))]
         super().__init__(
-            recorded.draw, prompt=words(prompt, "Prompt"), seed=seeds(seed),
-            step=choice(each_step, ALL, "Step"), resolution=choice(resolutions, ALL, "Resolution"),
-            head=choice(heads, ALL, "Head"), ends=ticked(False, "Include start and end tokens"),
-            shared=ticked(True, "All words on one scale"))
+            recorded.draw,
+            prompt=words(prompt, "Prompt"),
+            seed=seeds(seed),
+            step=choice(each_step, ALL, "Step"),
+            resolution=choice(resolutions, ALL, "Resolution"),
+            head=choice(heads, ALL, "Head"),
+            ends=ticked(False, "Include start and end tokens"),
+            shared=ticked(True, "All words on one scale"),
+        )
 
 
 class RecordedAttention:
@@ -57,23 +67,31 @@ class RecordedAttention:
         image = small(run.image, 128)
         spans, heats = self.heats(run, prompt, tuple(image.shape[1:]), step, resolution, head)
         shown = range(len(spans)) if ends or len(spans) == 2 else range(1, len(spans) - 1)
-        yield attention_overlay(image, heats[list(shown)], [spans[i][0] for i in shown], shared,
-                                max(128 // image.shape[-1], 1), self.title(run, step, resolution, head))
+        yield attention_overlay(
+            image,
+            heats[list(shown)],
+            [spans[i][0] for i in shown],
+            shared,
+            max(128 // image.shape[-1], 1),
+            self.title(run, step, resolution, head),
+        )
         yield cut(self.pipe.tokenizer, prompt)
 
     def heats(self, run, prompt, size, step, resolution, head):
         """Return the words with their tokens, and the prompt's map for each: (words, H, W)."""
         spans = word_spans(self.pipe.tokenizer, self.pipe.maybe_convert_prompt(prompt, self.pipe.tokenizer))
         names = None if resolution == ALL else list(self.layers.values())[resolution]
-        maps = heat_maps(run.trace, size, names=names, calls=None if step == ALL else step,
-                         head=None if head == ALL else head)
+        maps = heat_maps(run.trace, size, names=names, calls=None if step == ALL else step, head=None if head == ALL else head)
         return spans, by_word(maps, spans)[-1]
 
     def title(self, run, step, resolution, head):
         """Say which maps are shown."""
         grids = [f"{h} x {w}" for h, w in self.layers]
-        when = f"the mean of {len(run.timesteps)} steps" if step == ALL else (
-            f"step {step + 1} of {len(run.timesteps)}, t = {run.timesteps[step]}")
+        when = (
+            f"the mean of {len(run.timesteps)} steps"
+            if step == ALL
+            else (f"step {step + 1} of {len(run.timesteps)}, t = {run.timesteps[step]}")
+        )
         where = " and ".join(grids) if resolution == ALL else grids[resolution]
         return f"Attention at {when}, {where}, {'all heads' if head == ALL else f'head {head}'}."
 

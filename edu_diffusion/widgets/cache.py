@@ -51,9 +51,7 @@ class Cache:
         """Return the answer, as `ask` does, without any message."""
         return finished(self.ask(question, compute, *modules))
 
-    def get_all(
-        self, questions: Sequence[Hashable], compute: Callable[[list], Iterable[Any]], *modules: Module,
-    ) -> list:
+    def get_all(self, questions: Sequence[Hashable], compute: Callable[[list], Iterable[Any]], *modules: Module) -> list:
         """Return a list of answers. compute: a function of the list of new questions that returns all their answers."""
         now = version(*modules)
         answers = {question: self._find((question, now)) for question in questions}

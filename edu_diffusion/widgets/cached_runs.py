@@ -63,9 +63,7 @@ class CachedRuns:
 
         return StandIn(self.pipe, unet=StandIn(unet, call=call))
 
-    def run(
-        self, prompt: str, words: Words | None = None, name: Hashable = (), **settings: Any,
-    ) -> Messages[list[State]]:
+    def run(self, prompt: str, words: Words | None = None, name: Hashable = (), **settings: Any) -> Messages[list[State]]:
         """A generator that returns all States of `generate`, and yields a message at each new step.
 
         words: see `view`; name: identifies this function in the cache.

@@ -12,8 +12,7 @@ from .messages import cut
 
 __all__ = ["ClipExplorer"]
 
-PAIRS, NEAR, GROWS, SWAPS = VIEWS = [
-    "all pairs", "neighbours of the caption", "token by token", "a word swapped"]
+PAIRS, NEAR, GROWS, SWAPS = VIEWS = ["all pairs", "neighbours of the caption", "token by token", "a word swapped"]
 NEAREST = 8  # pictures and captions shown
 TYPED = 200  # captions typed in, and other results, that are stored
 
@@ -33,16 +32,28 @@ class ClipExplorer(Explore):
     """
 
     def __init__(
-        self, clip: Module, tokenizer: Tokenizer, captions: Iterable[str], images: Tensor, pixels: Tensor | None = None,
-        view: str = PAIRS, caption: str | None = None, word: str | None = None, becomes: str | None = None,
+        self,
+        clip: Module,
+        tokenizer: Tokenizer,
+        captions: Iterable[str],
+        images: Tensor,
+        pixels: Tensor | None = None,
+        view: str = PAIRS,
+        caption: str | None = None,
+        word: str | None = None,
+        becomes: str | None = None,
     ) -> None:
         pairs = Pairs(clip, tokenizer, list(captions), images, images if pixels is None else pixels)
         caption = pairs.captions[0] if caption is None else caption
         first, second = differing(caption, pairs.captions)
         super().__init__(
-            pairs.draw, view=choice(VIEWS, view, "Show"), caption=words(caption, "Caption"),
-            number=whole(1, 1, len(images), "Picture"), word=words(first if word is None else word, "Word", "200px"),
-            becomes=words(second if becomes is None else becomes, "Becomes", "200px"))
+            pairs.draw,
+            view=choice(VIEWS, view, "Show"),
+            caption=words(caption, "Caption"),
+            number=whole(1, 1, len(images), "Picture"),
+            word=words(first if word is None else word, "Word", "200px"),
+            becomes=words(second if becomes is None else becomes, "Becomes", "200px"),
+        )
 
 
 class Pairs:
@@ -50,8 +61,10 @@ class Pairs:
 
     def __init__(self, clip, tokenizer, captions, images, pixels):
         if not len(captions) == len(images) == len(pixels) or not captions:
-            raise ValueError(f"There are {len(captions)} captions, {len(images)} images and {len(pixels)} "
-                             "pixels; give one of each for every pair, and at least one pair.")
+            raise ValueError(
+                f"There are {len(captions)} captions, {len(images)} images and {len(pixels)} "
+                "pixels; give one of each for every pair, and at least one pair."
+            )
         self.clip = clip
         self.tokenizer = tokenizer
         self.captions = captions
@@ -89,8 +102,13 @@ class Pairs:
         near = (self.pictures() @ own).sort(descending=True)
         others = list(dict.fromkeys(c for c in self.captions if c != caption))
         like = (self.texts(others) @ own).sort(descending=True) if others else ([], [])
-        return caption_neighbours(caption, self.images[near[1][:NEAREST].tolist()], near[0][:NEAREST],
-                                  [others[i] for i in like[1][:NEAREST]], like[0][:NEAREST])
+        return caption_neighbours(
+            caption,
+            self.images[near[1][:NEAREST].tolist()],
+            near[0][:NEAREST],
+            [others[i] for i in like[1][:NEAREST]],
+            like[0][:NEAREST],
+        )
 
     def pictures(self):
         """Return the image embeddings of all pictures, (N, width); computed once."""
@@ -127,7 +145,7 @@ class Pairs:
         """Return the first 0, 1, 2, ... of the tokens before the end, each as a caption: (end, tokens)."""
         grown = ids.repeat(end, 1)
         for n, row in enumerate(grown):
-            row[n + 1:] = self.tokenizer.pad_token_id
+            row[n + 1 :] = self.tokenizer.pad_token_id
             row[n + 1] = self.tokenizer.eos_token_id
         return grown
 
@@ -141,8 +159,9 @@ def unit(x):
 def differing(caption, others):
     """Return a word of a caption, and its counterpart in the caption of equal length that differs in the fewest words."""
     words = caption.split() or [""]
-    found = [[pair for pair in zip(words, other.split()) if pair[0] != pair[1]]
-             for other in others if len(other.split()) == len(words)]
+    found = [
+        [pair for pair in zip(words, other.split()) if pair[0] != pair[1]] for other in others if len(other.split()) == len(words)
+    ]
     return min(filter(None, found), key=len, default=[(words[-1], words[-1])])[0]
 
 

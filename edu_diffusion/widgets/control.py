@@ -27,9 +27,18 @@ class ControlExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, nets: dict[str, Module] | Module, shown: dict[str, Any] | Any,
-        prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10, guidance: float = GUIDANCE,
-        weight: float = 1.0, start: float = 0.0, end: float = 1.0, kind: str | None = None,
+        self,
+        pipe: Pipeline,
+        nets: dict[str, Module] | Module,
+        shown: dict[str, Any] | Any,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = 10,
+        guidance: float = GUIDANCE,
+        weight: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+        kind: str | None = None,
     ) -> None:
         self.runs = CachedRuns(pipe)
         self._settings: dict[str, Any] = {"steps": steps, "guidance": guidance}
@@ -38,11 +47,16 @@ class ControlExplorer(Explore):
         for name in self.nets:
             conditions.known(name)
         super().__init__(
-            self.compare, button="Draw", prompt=words(prompt, "Prompt"), seed=seeds(seed),
+            self.compare,
+            button="Draw",
+            prompt=words(prompt, "Prompt"),
+            seed=seeds(seed),
             kind=choice(self.nets, kind or next(iter(self.nets)), "ControlNet"),
             shown=choice(self.shown, next(iter(self.shown)), "Condition"),
             weight=number(weight, 0, MOST_WEIGHT, 0.1, "Weight"),
-            start=number(start, 0, 0.9, 0.1, "Start (fraction)"), end=number(end, 0.1, 1, 0.1, "End (fraction of steps)"))
+            start=number(start, 0, 0.9, 0.1, "Start (fraction)"),
+            end=number(end, 0.1, 1, 0.1, "End (fraction of steps)"),
+        )
         for pad in self.shown.values():
             if hasattr(pad, "image") and hasattr(pad, "observe"):
                 pad.observe(lambda _: self.again(), "drawn")
@@ -52,9 +66,7 @@ class ControlExplorer(Explore):
         self._shown = None
         self._request(None)
 
-    def compare(
-        self, prompt: str, seed: int, kind: str, shown: str, weight: float, start: float, end: float,
-    ) -> Drawing:
+    def compare(self, prompt: str, seed: int, kind: str, shown: str, weight: float, start: float, end: float) -> Drawing:
         """Yield progress messages, then condition and pictures as a Picture."""
         pipe, condition = self.runs.pipe, as_condition(self.shown[shown])
         control = Control(self.nets[kind], condition, weight, start, end)
@@ -76,6 +88,8 @@ def as_condition(sketch: Any) -> Tensor:
     """
     image = getattr(sketch, "image", sketch)
     if getattr(image, "ndim", 0) != 4 or tuple(image.shape[:2]) != (1, 3):
-        raise ValueError(f"The condition is {tuple(getattr(image, 'shape', ())) or type(image).__name__}; it must be a "
-                         "tensor (1, 3, height, width) in [0, 1], or something with one as its .image.")
+        raise ValueError(
+            f"The condition is {tuple(getattr(image, 'shape', ())) or type(image).__name__}; it must be a "
+            "tensor (1, 3, height, width) in [0, 1], or something with one as its .image."
+        )
     return 1 - image if image.float().mean() > 0.5 else image

@@ -34,23 +34,33 @@ class EditExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, picture: Tensor | str | os.PathLike | None = None,
-        prompt: str = "a dog face on a red background", strength: float = 0.6, seed: int = 0, steps: int = STEPS,
-        guidance: float = GUIDANCE, way: str = WHOLE, mask: Tensor | None = None,
+        self,
+        pipe: Pipeline,
+        picture: Tensor | str | os.PathLike | None = None,
+        prompt: str = "a dog face on a red background",
+        strength: float = 0.6,
+        seed: int = 0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        way: str = WHOLE,
+        mask: Tensor | None = None,
     ) -> None:
         self.pipe = pipe
         self.size = edge(pipe)
         self._runs = Cache(RUNS)
         self.picture_0 = collected(picture, self.size)
-        self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6,
-                       label="Paint the area to be regenerated")
+        self.pad = Pad((self.picture_0 + 1) / 2, self.size, opacity=0.6, label="Paint the area to be regenerated")
         if mask is not None:
             self.pad.mask = mask
         super().__init__(
-            self.edit, way=choice((WHOLE, PAINTED, WIDER), way, "Change"), prompt=words(prompt, "Prompt"),
+            self.edit,
+            way=choice((WHOLE, PAINTED, WIDER), way, "Change"),
+            prompt=words(prompt, "Prompt"),
             strength=dragged(strength, 0.05, 1.0, "Strength", 0.05),
-            seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
-            guidance=number(guidance, 0, 30, 0.5, "Guidance"))
+            seed=seeds(seed),
+            steps=whole(steps, 1, 100, "Steps"),
+            guidance=number(guidance, 0, 30, 0.5, "Guidance"),
+        )
         self.children: list = [self.children[0], self.pad, *self.children[1:]]
         self.pad.observe(self._request, "drawn")
         self.controls["way"].observe(lambda _: self._reveal(), "value")
@@ -74,10 +84,8 @@ class EditExplorer(Explore):
             return
         x_0, mask = self.canvas(way, drawn)
         question = way, prompt, drawn if way == PAINTED else None, *settings.values()
-        noised, after, t = yield from self._runs.ask(
-            question, lambda: self.run(prompt, x_0, mask, settings), *networks(self.pipe))
-        done = (f'{way[0].upper()}{way[1:]}, "{prompt}", strength {settings["strength"]:g}, '
-                f'seed {settings["seed"]}.')
+        noised, after, t = yield from self._runs.ask(question, lambda: self.run(prompt, x_0, mask, settings), *networks(self.pipe))
+        done = f'{way[0].upper()}{way[1:]}, "{prompt}", strength {settings["strength"]:g}, seed {settings["seed"]}.'
         inside = None if mask is None else mask[0, 0]
         yield edited(x_0[0], noised[0], after[0], done, inside, f"noisy, t = {t}")
         yield cut(self.pipe.tokenizer, prompt)
@@ -90,11 +98,10 @@ class EditExplorer(Explore):
         return self.picture_0, painted
 
     def run(
-        self, prompt: str, x_0: Tensor, mask: Tensor | None, settings: Mapping[str, Any],
+        self, prompt: str, x_0: Tensor, mask: Tensor | None, settings: Mapping[str, Any]
     ) -> Messages[tuple[Tensor, Tensor, int]]:
         """Return the start and the result of the sampling loop, and its first timestep."""
-        loop = (img2img(self.pipe, prompt, x_0, **settings) if mask is None
-                else inpaint(self.pipe, prompt, x_0, mask, **settings))
+        loop = img2img(self.pipe, prompt, x_0, **settings) if mask is None else inpaint(self.pipe, prompt, x_0, mask, **settings)
         states = yield from all_states(loop, int(settings["steps"] * settings["strength"]))
         noised, after = (decode(self.pipe, z).cpu().float() for z in (states[0].z_t, states[-1].z_s))
         return noised, after if mask is None else paste(x_0, after, mask), states[0].t
@@ -108,6 +115,5 @@ def collected(picture, size):
         return read_picture(picture, size)
     x = picture[None] if getattr(picture, "ndim", 0) == 3 else picture
     if getattr(x, "ndim", 0) != 4 or tuple(x.shape[:2]) != (1, 3):
-        raise EduError(f"The picture has the shape {tuple(getattr(x, 'shape', ()))}; it must be "
-                       "(3, height, width), in [-1, 1].")
+        raise EduError(f"The picture has the shape {tuple(getattr(x, 'shape', ()))}; it must be (3, height, width), in [-1, 1].")
     return resized(x.detach().cpu().float(), size)

@@ -41,9 +41,7 @@ class Explore(VBox):
     or None. Nothing is drawn before the widget is shown.
     """
 
-    def __init__(
-        self, draw: Callable[..., Picture | Drawing], *, button: str | None = None, **controls: Widget,
-    ) -> None:
+    def __init__(self, draw: Callable[..., Picture | Drawing], *, button: str | None = None, **controls: Widget) -> None:
         self._draw = draw
         self._controls = MappingProxyType(controls)
         self._number = 0

@@ -30,8 +30,16 @@ class GuidanceExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", negative: str = "", seed: int = 0,
-        steps: int = STEPS, guidance: float = GUIDANCE, step: int = 5, low: int = 0, high: int | None = None,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        negative: str = "",
+        seed: int = 0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        step: int = 5,
+        low: int = 0,
+        high: int | None = None,
     ) -> None:
         last = pipe.scheduler.config.num_train_timesteps - 1
         self.runs = CachedRuns(pipe)
@@ -39,10 +47,15 @@ class GuidanceExplorer(Explore):
         self._all = 0, last
         super().__init__(
             self.predictions,
-            prompt=words(prompt, "Prompt"), negative=words(negative, "Negative prompt"), seed=seeds(seed),
-            steps=whole(steps, 1, 100, "Steps"), step=dragged(step, 1, steps, "Step"),
-            guidance=dragged(guidance, 0, 30, "Guidance", 0.5), low=dragged(low, 0, last, "From timestep t"),
-            high=dragged(last if high is None else high, 0, last, "to timestep t"))
+            prompt=words(prompt, "Prompt"),
+            negative=words(negative, "Negative prompt"),
+            seed=seeds(seed),
+            steps=whole(steps, 1, 100, "Steps"),
+            step=dragged(step, 1, steps, "Step"),
+            guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
+            low=dragged(low, 0, last, "From timestep t"),
+            high=dragged(last if high is None else high, 0, last, "to timestep t"),
+        )
         dlink((self.controls["steps"], "value"), (self.controls["step"], "max"))
 
     def predictions(self, prompt: str, negative: str, step: int, low: int, high: int, **settings: Any) -> Drawing:
@@ -59,7 +72,12 @@ class GuidanceExplorer(Explore):
         yield from self._prepared.ask(question, lambda: self.prepare(asked, states, scales, note), *networks(self.runs.pipe))
 
     def picture_at(
-        self, i: int, asked: tuple[Pipeline, Tensor], states: Sequence[State], scales: Sequence[float], guidance: float,
+        self,
+        i: int,
+        asked: tuple[Pipeline, Tensor],
+        states: Sequence[State],
+        scales: Sequence[float],
+        guidance: float,
         interval: tuple[int, int] | None,
     ) -> Picture:
         """Return the Picture of step i."""
@@ -71,7 +89,7 @@ class GuidanceExplorer(Explore):
         return figure(eps_u, eps_c, guided, clean, result, gaps, timesteps, i, guidance, interval)
 
     def prepare(
-        self, asked: tuple[Pipeline, Tensor], states: Sequence[State], scales: Sequence[float], note: str,
+        self, asked: tuple[Pipeline, Tensor], states: Sequence[State], scales: Sequence[float], note: str
     ) -> Messages[bool]:
         """Decode the predictions of all steps with guidance; yield the note after each, so that this can be stopped."""
         guided = [(state, g) for state, g in zip(states, scales) if g != 1]

@@ -31,8 +31,13 @@ class LoraExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background, contrast style", seed: int = 0, steps: int = 12,
-        guidance: float = GUIDANCE, weights: Mapping[str, float] | None = None,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background, contrast style",
+        seed: int = 0,
+        steps: int = 12,
+        guidance: float = GUIDANCE,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         self.pipe = pipe
         self._settings: dict[str, Any] = {"steps": steps, "guidance": guidance}
@@ -41,8 +46,10 @@ class LoraExplorer(Explore):
         if not self.names:
             raise ValueError("This pipeline has no LoRA in its U-Net; put one in with models.load_lora.")
         given = weights or dict.fromkeys(self.names, 1.0)
-        dials = {f"weight_{i}": dragged(given.get(name, 0.0), 0.0, MOST_WEIGHT, f"Weight of {name}", 0.05)
-                 for i, name in enumerate(self.names)}
+        dials = {
+            f"weight_{i}": dragged(given.get(name, 0.0), 0.0, MOST_WEIGHT, f"Weight of {name}", 0.05)
+            for i, name in enumerate(self.names)
+        }
         super().__init__(self.compare, prompt=words(prompt, "Prompt"), seed=seeds(seed), **dials)
 
     def compare(self, prompt: str, seed: int, **dials: float) -> Drawing:
@@ -52,8 +59,14 @@ class LoraExplorer(Explore):
         other, changed = yield from self.run(prompt, seed, weights)
         moved = changes(trace, changed)
         label = ", ".join(f"{name} {weight:g}" for name, weight in zip(self.names, weights))
-        yield adapted(small(image, EDGE), small(other, EDGE), ("base model", label),
-                      [short(name) for name in moved], list(moved.values()), max(EDGE // image.shape[-1], 1))
+        yield adapted(
+            small(image, EDGE),
+            small(other, EDGE),
+            ("base model", label),
+            [short(name) for name in moved],
+            list(moved.values()),
+            max(EDGE // image.shape[-1], 1),
+        )
         yield cut(self.pipe.tokenizer, prompt)
 
     def base(self, prompt: str, seed: int) -> Messages[tuple[Tensor, Trace]]:

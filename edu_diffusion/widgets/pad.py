@@ -39,17 +39,28 @@ class Pad(AnyWidget):
     label = Unicode().tag(sync=True)
 
     def __init__(
-        self, background: Tensor | None = None, size: int = 64, colours: Mapping[str, str] | None = None, brush: int = 6,
-        opacity: float = 1.0, label: str = "Drawing surface",
+        self,
+        background: Tensor | None = None,
+        size: int = 64,
+        colours: Mapping[str, str] | None = None,
+        brush: int = 6,
+        opacity: float = 1.0,
+        label: str = "Drawing surface",
     ) -> None:
         inks = colours or INKS
         wrong = [c for c in inks.values() if not re.fullmatch("#[0-9a-fA-F]{6}", c)]
         if wrong or len(inks) > 255:
             raise EduError(f'colours are {inks}; each must be written as "#rrggbb", and there may be at most 255.')
         super().__init__(
-            size=size, drawn=bytes(size * size), colours=list(inks.values()), names=list(inks), brush=brush,
+            size=size,
+            drawn=bytes(size * size),
+            colours=list(inks.values()),
+            names=list(inks),
+            brush=brush,
             background=b"" if background is None else pixels.image_bytes(background, size),
-            opacity=opacity, label=label)
+            opacity=opacity,
+            label=label,
+        )
 
     @property
     def mask(self) -> Tensor:
@@ -85,8 +96,10 @@ class Pad(AnyWidget):
     @validate("drawn")
     def _one_byte_for_each_pixel(self, proposal):
         if len(proposal.value) != self.size**2 or max(proposal.value, default=0) > len(self.colours or INKS):
-            raise EduError(f"drawn has {len(proposal.value)} bytes; there must be {self.size**2}, one for "
-                           f"each pixel, from 0 to {len(self.colours)}.")
+            raise EduError(
+                f"drawn has {len(proposal.value)} bytes; there must be {self.size**2}, one for "
+                f"each pixel, from 0 to {len(self.colours)}."
+            )
         return proposal.value
 
     def _repr_mimebundle_(self, **options):

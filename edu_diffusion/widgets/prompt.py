@@ -19,18 +19,24 @@ class PromptWidget(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = STEPS,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = STEPS,
         guidance: float = GUIDANCE,
     ) -> None:
         super().__init__(
-            lambda **values: film(pipe, **values), button="Draw",
-            prompt=words(prompt, "Prompt"), seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
-            guidance=number(guidance, 0, 30, 0.5, "Guidance"))
+            lambda **values: film(pipe, **values),
+            button="Draw",
+            prompt=words(prompt, "Prompt"),
+            seed=seeds(seed),
+            steps=whole(steps, 1, 100, "Steps"),
+            guidance=number(guidance, 0, 30, 0.5, "Guidance"),
+        )
 
 
-def film(
-    pipe: Pipeline, prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE, moments: int = 3,
-) -> Drawing:
+def film(pipe: Pipeline, prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE, moments: int = 3) -> Drawing:
     """Generate a picture; yield a progress message at each step, and at the end the film strip as a Picture, and advice."""
     loop = generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance)
     states = yield from all_states(loop, steps)

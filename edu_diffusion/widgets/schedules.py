@@ -21,8 +21,13 @@ MOST = 5  # schedules whose lines and pictures can still be told apart
 def schedules(T: int = 1000) -> dict[str, Tensor]:
     """Return the five schedules of the course: {name: betas (T,)}."""
     usual = scaled_linear_betas(T)
-    return {"linear": linear_betas(T), "scaled linear": usual, "cosine": cosine_betas(T),
-            "sigmoid": sigmoid_betas(T), "zero at the end": zero_terminal_snr(usual)}
+    return {
+        "linear": linear_betas(T),
+        "scaled linear": usual,
+        "cosine": cosine_betas(T),
+        "sigmoid": sigmoid_betas(T),
+        "zero at the end": zero_terminal_snr(usual),
+    }
 
 
 class ScheduleExplorer(Explore):
@@ -36,17 +41,26 @@ class ScheduleExplorer(Explore):
     """
 
     def __init__(
-        self, picture: Tensor | str | os.PathLike | bytes = "cat", t: int = 300, show: str = QUANTITIES[0],
+        self,
+        picture: Tensor | str | os.PathLike | bytes = "cat",
+        t: int = 300,
+        show: str = QUANTITIES[0],
         betas: Mapping[str, Tensor | Sequence[float]] | None = None,
-        noise: Callable[[Tensor, Tensor, Tensor], Tensor] = q_sample, seed: int = 0, size: int = 64,
+        noise: Callable[[Tensor, Tensor, Tensor], Tensor] = q_sample,
+        seed: int = 0,
+        size: int = 64,
     ) -> None:
         self.betas, self.noise = checked(schedules() if betas is None else betas), noise
         self.abars = {name: abar(b) for name, b in self.betas.items()}
         self.pictures, first = collected(picture, size)
         last = len(next(iter(self.betas.values()))) - 1
         super().__init__(
-            self.noised, t=dragged(t, 0, last, "Timestep t"), show=choice(QUANTITIES, show, "Curves:"),
-            picture=choice(self.pictures, first, "Picture"), seed=seeds(seed, "Seed of the noise"))
+            self.noised,
+            t=dragged(t, 0, last, "Timestep t"),
+            show=choice(QUANTITIES, show, "Curves:"),
+            picture=choice(self.pictures, first, "Picture"),
+            seed=seeds(seed, "Seed of the noise"),
+        )
 
     def noised(self, t: int, show: str, picture: str, seed: int) -> Picture:
         """Return the Picture for a timestep."""
@@ -62,12 +76,13 @@ def checked(betas):
     betas = {name: (b if hasattr(b, "ndim") else empty.new_tensor(b)).float() for name, b in betas.items()}
     shapes = {tuple(b.shape) for b in betas.values()}
     if not 1 <= len(betas) <= MOST or len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
-        raise EduError(f"betas has {len(betas)} schedules of the shapes {sorted(shapes)}; give 1 to {MOST}, "
-                       "all of one shape (T,).")
+        raise EduError(f"betas has {len(betas)} schedules of the shapes {sorted(shapes)}; give 1 to {MOST}, all of one shape (T,).")
     beyond = [name for name, b in betas.items() if not ((b > 0) & (b <= 1)).all()]
     if beyond:
-        raise EduError(f"The schedule {beyond[0]!r} has values outside (0, 1]; a beta is the fraction of the variance "
-                       "that a timestep replaces by noise.")
+        raise EduError(
+            f"The schedule {beyond[0]!r} has values outside (0, 1]; a beta is the fraction of the variance "
+            "that a timestep replaces by noise."
+        )
     return betas
 
 

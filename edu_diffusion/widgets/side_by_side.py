@@ -21,7 +21,7 @@ class SideBySide(Explore):
     """
 
     def __init__(
-        self, pipes: Mapping[str, Pipeline], prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE,
+        self, pipes: Mapping[str, Pipeline], prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE
     ) -> None:
         if not pipes:
             raise ValueError("There are no models to compare; give {name: pipeline}.")

@@ -45,8 +45,7 @@ class Slider(AnyWidget):
     def _within(self, proposal):
         value = proposal["value"]
         if value != value:
-            raise TraitError("A slider's value is not a number; give one from "
-                             f"{self.min:g} to {self.max:g}.")
+            raise TraitError(f"A slider's value is not a number; give one from {self.min:g} to {self.max:g}.")
         value = sorted([self.min, value, self.max])[1]
         whole = all(isinstance(x, int) for x in (self.min, self.max, self.step))
         return round(value) if whole else float(value)

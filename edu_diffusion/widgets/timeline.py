@@ -20,8 +20,11 @@ __all__ = ["TimelineExplorer"]
 SAMPLERS = {"DDIM": None, "DPM-Solver++ 2M": dpmpp_2m_step, "Euler ancestral": euler_ancestral_step}
 SWAPPED = "a prompt swapped midway"
 SECOND = {  # the difference of the second run: the controls for it
-    "nothing": (), "another seed": ("other_seed",), "another prompt": ("other_prompt",),
-    "another sampler": ("other_sampler",), SWAPPED: ("other_prompt", "since"),
+    "nothing": (),
+    "another seed": ("other_seed",),
+    "another prompt": ("other_prompt",),
+    "another sampler": ("other_sampler",),
+    SWAPPED: ("other_prompt", "since"),
 }
 OTHER = ("other_seed", "other_prompt", "other_sampler", "since")  # the controls that only some second runs need
 PACE = 400  # ms from one step to the next during playback
@@ -36,24 +39,37 @@ class TimelineExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = STEPS,
-        guidance: float = GUIDANCE, sampler: str = "DDIM", step: int = 1, second: str = "nothing",
-        other_prompt: str = "a dog face on a red background", other_seed: int = 1, other_sampler: str = "DPM-Solver++ 2M",
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        sampler: str = "DDIM",
+        step: int = 1,
+        second: str = "nothing",
+        other_prompt: str = "a dog face on a red background",
+        other_seed: int = 1,
+        other_sampler: str = "DPM-Solver++ 2M",
         since: int = 8,
     ) -> None:
         self.runs = CachedRuns(pipe)
         super().__init__(
             self.moments,
-            step=dragged(step, 1, steps, "Step"), prompt=words(prompt, "Prompt"),
-            seed=seeds(seed), steps=whole(steps, 1, 100, "Steps"),
+            step=dragged(step, 1, steps, "Step"),
+            prompt=words(prompt, "Prompt"),
+            seed=seeds(seed),
+            steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"),
-            sampler=choice(SAMPLERS, sampler, "Sampler"), second=choice(SECOND, second, "Second run:"),
-            other_prompt=words(other_prompt, "Other prompt"), other_seed=seeds(other_seed, "Other seed"),
+            sampler=choice(SAMPLERS, sampler, "Sampler"),
+            second=choice(SECOND, second, "Second run:"),
+            other_prompt=words(other_prompt, "Other prompt"),
+            other_seed=seeds(other_seed, "Other seed"),
             other_sampler=choice(SAMPLERS, other_sampler, "Other sampler"),
-            since=dragged(since, 1, steps, "Swap at step"))
+            since=dragged(since, 1, steps, "Swap at step"),
+        )
         self.player = Play(value=step, min=1, max=steps, interval=PACE, layout=Layout(display="none"))
-        self.toggle = ToggleButton(description="Play", tooltip="Play the steps one after the other",
-                                   layout=Layout(width="auto"))
+        self.toggle = ToggleButton(description="Play", tooltip="Play the steps one after the other", layout=Layout(width="auto"))
         self.children: list = [self._arranged(), *self.children[1:]]
         self._link()
 
@@ -91,16 +107,26 @@ class TimelineExplorer(Explore):
         yield from (note for _ in self.runs.prepared(latents))
 
     def both_runs(
-        self, since: int, prompt: str, seed: int, sampler: str, second: str, other_prompt: str, other_seed: int,
-        other_sampler: str, **settings: Any,
+        self,
+        since: int,
+        prompt: str,
+        seed: int,
+        sampler: str,
+        second: str,
+        other_prompt: str,
+        other_seed: int,
+        other_sampler: str,
+        **settings: Any,
     ) -> Messages[list[tuple[str, list[State]]]]:
         """Return the run, and the second one if there is one: pairs (label, States)."""
         first: dict[str, Any] = {"prompt": prompt, "seed": seed, "sampler": sampler}
         states = yield from self._states(first, settings)
         runs = [(labelled(**first), states)]
         differing: dict[str, dict[str, Any]] = {
-            "another seed": {"seed": other_seed}, "another prompt": {"prompt": other_prompt},
-            "another sampler": {"sampler": other_sampler}}
+            "another seed": {"seed": other_seed},
+            "another prompt": {"prompt": other_prompt},
+            "another sampler": {"sampler": other_sampler},
+        }
         other = differing.get(second)
         if second == SWAPPED:
             swapped = yield from self._states(first, settings, other_prompt, states[since - 1].t)
@@ -112,8 +138,11 @@ class TimelineExplorer(Explore):
     def _states(self, run, settings, other=None, since=None):
         """Return the States of a run, from timestep `since` on with the other prompt."""
         swapped = None if other is None else other_words(self.runs.embed(other), since)
-        return (yield from self.runs.run(run["prompt"], swapped, (other, since), seed=run["seed"],
-                                         step=SAMPLERS[run["sampler"]], **settings))
+        return (
+            yield from self.runs.run(
+                run["prompt"], swapped, (other, since), seed=run["seed"], step=SAMPLERS[run["sampler"]], **settings
+            )
+        )
 
     def _moment(self, label, states, i):
         """Return the Moment of a run at step i."""

@@ -33,14 +33,26 @@ class UNetInspector(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
-        guidance: float = GUIDANCE, view: str = OUTPUT, block: str = "mid_block", step: int = 1, dtype: DType | None = None,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = 10,
+        guidance: float = GUIDANCE,
+        view: str = OUTPUT,
+        block: str = "mid_block",
+        step: int = 1,
+        dtype: DType | None = None,
     ) -> None:
         recorded = RecordedUNet(pipe, steps, guidance, dtype)
         super().__init__(
-            recorded.draw, prompt=words(prompt, "Prompt"), seed=seeds(seed), view=choice(VIEWS, view, "Show"),
+            recorded.draw,
+            prompt=words(prompt, "Prompt"),
+            seed=seeds(seed),
+            view=choice(VIEWS, view, "Show"),
             block=choice([*recorded.blocks, *recorded.skips], block, "Block or skip"),
-            step=dragged(step, 1, steps, "Step"))
+            step=dragged(step, 1, steps, "Step"),
+        )
 
 
 class RecordedUNet:
@@ -73,12 +85,14 @@ class RecordedUNet:
         # measured once: neither the weights nor the prompt change the time
         measured = self._profile.get("profile", lambda: self.measure(run))
         shapes = {name: shape_words(run.trace.call(f"unet.{name}").output.shape[1:]) for name in self.blocks}
-        rows = [row._replace(name=", ".join(filter(None, [short(row.name), shapes.get(row.name)])))
-                for row in measured.shares]
+        rows = [row._replace(name=", ".join(filter(None, [short(row.name), shapes.get(row.name)]))) for row in measured.shares]
         batch = len(run.trace.call("unet").output)
-        bars = block_bars(rows, f"The blocks of the U-Net and their outputs, for a batch of {batch}",
-                          f"Time: median of {measured.runs} runs, a line from the fastest to the slowest. "
-                          f"The trace of {len(run.timesteps)} steps holds {run.trace.nbytes / 1e6:.1f} MB.")
+        bars = block_bars(
+            rows,
+            f"The blocks of the U-Net and their outputs, for a batch of {batch}",
+            f"Time: median of {measured.runs} runs, a line from the fastest to the slowest. "
+            f"The trace of {len(run.timesteps)} steps holds {run.trace.nbytes / 1e6:.1f} MB.",
+        )
         listed = [*(f"{name} {shape}" for name, shape in shapes.items()), *self.skip_shapes(run)]
         return said(f"Shapes: {'; '.join(listed)}.", bars)
 
@@ -89,8 +103,10 @@ class RecordedUNet:
     def measure(self, run):
         """Return the profile of the U-Net, called as in the first step."""
         unet = self.pipe.unet
-        given = {name: x.to(unet.device, unet.dtype) if hasattr(x, "is_floating_point") else x
-                 for name, x in run.trace.call("unet").inputs.items()}
+        given = {
+            name: x.to(unet.device, unet.dtype) if hasattr(x, "is_floating_point") else x
+            for name, x in run.trace.call("unet").inputs.items()
+        }
         with RUNNING:
             return profile(unet, names=self.blocks, runs=3, **given)
 

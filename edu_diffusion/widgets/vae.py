@@ -41,23 +41,37 @@ class LatentExplorer(Explore):
     """
 
     def __init__(
-        self, pipe: Pipeline, pictures: Mapping[str, Tensor] | None = None, show: str = "the channels",
-        prompt: str = "a cat face on a blue background", other_prompt: str = "a dog face on a red background",
-        seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE,
+        self,
+        pipe: Pipeline,
+        pictures: Mapping[str, Tensor] | None = None,
+        show: str = "the channels",
+        prompt: str = "a cat face on a blue background",
+        other_prompt: str = "a dog face on a red background",
+        seed: int = 0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
     ) -> None:
         self.runs = CachedRuns(pipe)
         self.pictures = collected(pictures, edge(pipe))
         self._encoded = Cache(2 * len(self.pictures))  # the latent and the compressed forms of each
         names, last = list(self.pictures), pipe.vae.config.latent_channels - 1
         super().__init__(
-            self.view, show=choice(VIEWS, show, "Show"), picture=choice(names, names[0], "Picture"),
+            self.view,
+            show=choice(VIEWS, show, "Show"),
+            picture=choice(names, names[0], "Picture"),
             other=choice(names, names[min(1, len(names) - 1)], "Other picture"),
             channel=dragged(0, 0, last, "Channel"),
-            add=dragged(1.0, -6, 6, "Add", ADDED), where=choice(PLACES, PLACES[0], "Where"),
-            prompt=words(prompt, "Prompt"), other_prompt=words(other_prompt, "Other prompt"),
-            share=dragged(0.5, 0, 1, "Fraction of the other", 0.1), seed=seeds(seed),
-            steps=whole(steps, 1, 100, "Steps"), guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
-            direction=seeds(0, "Direction"), reach=dragged(1.5, 0, 6, "Distance", 0.5))
+            add=dragged(1.0, -6, 6, "Add", ADDED),
+            where=choice(PLACES, PLACES[0], "Where"),
+            prompt=words(prompt, "Prompt"),
+            other_prompt=words(other_prompt, "Other prompt"),
+            share=dragged(0.5, 0, 1, "Fraction of the other", 0.1),
+            seed=seeds(seed),
+            steps=whole(steps, 1, 100, "Steps"),
+            guidance=dragged(guidance, 0, 30, "Guidance", 0.5),
+            direction=seeds(0, "Direction"),
+            reach=dragged(1.5, 0, 6, "Distance", 0.5),
+        )
         self.controls["show"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 
@@ -68,8 +82,12 @@ class LatentExplorer(Explore):
     def view(self, show: str, **values: Any) -> Drawing:
         """Yield progress messages, then the view as a Picture."""
         draw: dict[str, Callable[..., Drawing]] = {
-            "the channels": self.edited, "between two pictures": self.between, "a random direction": self.walk,
-            "between two prompts": self.prompts, "bytes against JPEG": self.against_jpeg}
+            "the channels": self.edited,
+            "between two pictures": self.between,
+            "a random direction": self.walk,
+            "between two prompts": self.prompts,
+            "bytes against JPEG": self.against_jpeg,
+        }
         yield from draw[show](**{name: values[name] for name in VIEWS[show]})
 
     def edited(self, picture: str, channel: int, add: float, where: str) -> Drawing:
@@ -90,27 +108,31 @@ class LatentExplorer(Explore):
         shares = sorted({*SHARES, share})
         mixed = self.runs.pictures(*((1 - w) * a + w * b for w in shares))
         faded = [(1 - w) * self.pictures[picture][0] + w * self.pictures[other][0] for w in shares]
-        yield ways({"mixed latents": mixed, "mixed pixels": faded}, [f"{100 * w:.0f} %" for w in shares],
-                   f"From {picture} to {other}.", shares.index(share))
+        yield ways(
+            {"mixed latents": mixed, "mixed pixels": faded},
+            [f"{100 * w:.0f} %" for w in shares],
+            f"From {picture} to {other}.",
+            shares.index(share),
+        )
 
     def walk(self, picture: str, direction: int, reach: float) -> Drawing:
         """Move from a picture's latent straight in a random direction, where latents rarely decode to a picture."""
         z_0 = self.latent(picture)
         way = initial_noise(self.runs.pipe, [direction]).to(z_0)
         images = self.runs.pictures(*(z_0 + w * reach * way for w in SHARES))
-        yield ways({f"direction {direction}": images}, [f"distance {w * reach:.3g}" for w in SHARES],
-                   f"From the latent of {picture} in a random direction, by the given distance for each of its numbers.")
+        yield ways(
+            {f"direction {direction}": images},
+            [f"distance {w * reach:.3g}" for w in SHARES],
+            f"From the latent of {picture} in a random direction, by the given distance for each of its numbers.",
+        )
 
-    def prompts(
-        self, prompt: str, other_prompt: str, share: float, seed: int, steps: int, guidance: float,
-    ) -> Drawing:
+    def prompts(self, prompt: str, other_prompt: str, share: float, seed: int, steps: int, guidance: float) -> Drawing:
         """Show two prompts, and the picture for an interpolation of their text embeddings, from the same noise."""
         c, c_other = (self.runs.embed(text) for text in (prompt, other_prompt))
         ends = []
         for w in (0, share, 1):
             mixed = other_words((1 - w) * c + w * c_other)
-            states = yield from self.runs.run(prompt, mixed, (other_prompt, w), seed=seed, steps=steps,
-                                              guidance=guidance)
+            states = yield from self.runs.run(prompt, mixed, (other_prompt, w), seed=seed, steps=steps, guidance=guidance)
             ends.append(states[-1].z_s)
         labels = [prompt, f"{100 * share:.0f} % of the other", other_prompt]
         images = self.runs.pictures(*ends)
@@ -120,9 +142,14 @@ class LatentExplorer(Explore):
         """Show the reconstruction from the latent in 16 and in 8 bits, and from JPEG files that are no larger."""
         image, mask = self.pictures[picture]
         coded, header = self._encoded.get(
-            ("bytes", picture), lambda: self.coded(image, mask, self.latent(picture)), self.runs.pipe.vae)
-        yield reconstructions(image, coded, mask, f"Of each JPEG file about {header} bytes are tables; "
-                              "the weights of the VAE's decoder are not counted.")
+            ("bytes", picture), lambda: self.coded(image, mask, self.latent(picture)), self.runs.pipe.vae
+        )
+        yield reconstructions(
+            image,
+            coded,
+            mask,
+            f"Of each JPEG file about {header} bytes are tables; the weights of the VAE's decoder are not counted.",
+        )
 
     def coded(self, image: Tensor, mask: Tensor | None, z_0: Tensor) -> tuple[list[Coded], int]:
         """Return four compressed forms of a picture, two sizes each of latent and JPEG; and the bytes of JPEG's header."""
@@ -158,17 +185,18 @@ def collected(pictures, size):
         found = {name: (x[0] if x.ndim == 4 else x, None) for name, x in pictures.items()}
     for name, (x, _) in found.items():
         if x.ndim != 3 or x.shape[0] != 3:
-            raise EduError(f"The picture {name!r} has the shape {tuple(x.shape)}; "
-                           "it must be (3, height, width).")
-    return {name: tuple(part if part is None else resized(part, size) for part in pair)
-            for name, pair in found.items()}
+            raise EduError(f"The picture {name!r} has the shape {tuple(x.shape)}; it must be (3, height, width).")
+    return {name: tuple(part if part is None else resized(part, size) for part in pair) for name, pair in found.items()}
 
 
 def changed(z_0, channel, add, where):
     """Return a copy of a latent (1, C, h, w) with a number added to one channel in some region."""
     z, (h, w) = z_0.clone(), z_0.shape[-2:]
-    rows, columns = {"everywhere": (slice(None), slice(None)), "the left half": (slice(None), slice(w // 2)),
-                     "the middle": (slice(h // 4, h - h // 4), slice(w // 4, w - w // 4))}[where]
+    rows, columns = {
+        "everywhere": (slice(None), slice(None)),
+        "the left half": (slice(None), slice(w // 2)),
+        "the middle": (slice(h // 4, h - h // 4), slice(w // 4, w - w // 4)),
+    }[where]
     z[:, channel, rows, columns] += add
     return z
 

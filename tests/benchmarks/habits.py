@@ -81,8 +81,10 @@ def main():
             control.append((found[:, 1] == values[k]).float().mean())
         found = cells[draw(pictures, weights(cells, size="big"), anything, g, SEEDS)]
         big = (found[:, 3] == chances.BIG).float().mean()
-        print(f"g = {g}: habits {torch.stack(with_habit).mean():.2f}, controls {torch.stack(control).mean():.2f}, big {big:.2f}",
-              flush=True)
+        print(
+            f"g = {g}: habits {torch.stack(with_habit).mean():.2f}, controls {torch.stack(control).mean():.2f}, big {big:.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -78,11 +78,17 @@ def faults(work, before):
     from PIL import Image
 
     from edu_diffusion import models
+
     found = [f"the training fell back from step {before} to {reached(work)}"] if reached(work) < before else []
-    found += [f"{name} is gone or changed" for name, text in MINE.items()
-               if not (work / name).is_file() or (work / name).read_text() != text]
-    for what, check in (("the pipeline", lambda: models.load(work / "model", "cpu")),
-                        ("the picture", lambda: Image.open(work / "picture.png").load())):
+    found += [
+        f"{name} is gone or changed"
+        for name, text in MINE.items()
+        if not (work / name).is_file() or (work / name).read_text() != text
+    ]
+    for what, check in (
+        ("the pipeline", lambda: models.load(work / "model", "cpu")),
+        ("the picture", lambda: Image.open(work / "picture.png").load()),
+    ):
         try:
             check()
         except Exception as error:
@@ -93,6 +99,7 @@ def faults(work, before):
 def reached(work):
     """The step of the newest undamaged state."""
     from edu_diffusion.train.state import newest
+
     return int(newest(work / "run")[0]["step"])
 
 

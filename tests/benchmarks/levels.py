@@ -24,8 +24,8 @@ def drawn(pipe, rows, strength, guidance):
     real = scenes.render(scenes.spec_of(rows), torch.Generator().manual_seed(7))[0]
     pictures = []
     for i in range(0, len(rows), BATCH):
-        texts = [row["prompt"] for row in rows[i:i + BATCH]]
-        states = list(steps.img2img(pipe, texts, real[i:i + BATCH], strength=strength, seed=i, guidance=guidance))
+        texts = [row["prompt"] for row in rows[i : i + BATCH]]
+        states = list(steps.img2img(pipe, texts, real[i : i + BATCH], strength=strength, seed=i, guidance=guidance))
         pictures.append(steps.decode(pipe, states[-1].z_s))
     return torch.cat(pictures).clamp(-1, 1), states[0].t
 

@@ -73,11 +73,21 @@ class Learner:
 
     def train(self, data, way, seed=0, steps=None, seconds=None, together=None):
         """fit in this variant; seed: of the samples of this process."""
+
         def loss(step):
             rng = generator(seed, step)
             return self.loss(data, torch.randint(len(data[0]), (way.batch // way.processes,), generator=rng), rng)
-        return fit(self.both, loss, minutes=seconds and seconds / 60, steps=steps, lr=LR, arithmetic=way.arithmetic,
-                   warmup=way.warmup, together=together)
+
+        return fit(
+            self.both,
+            loss,
+            minutes=seconds and seconds / 60,
+            steps=steps,
+            lr=LR,
+            arithmetic=way.arithmetic,
+            warmup=way.warmup,
+            together=together,
+        )
 
     @torch.no_grad()
     def error(self, data):
@@ -181,7 +191,7 @@ def measure(files, ways, seconds):
     before = learner.error(unseen)
     rows = {name: (Pair if way.processes > 1 else Row)(way, files, seconds) for name, way in ways.items()}
     for turn in range(TURNS):
-        for name in list(rows)[::1 if turn % 2 == 0 else -1]:
+        for name in list(rows)[:: 1 if turn % 2 == 0 else -1]:
             rows[name].turn((turn + 1) / TURNS)
     results = {name: (ways[name], *row.result()) for name, row in rows.items()}
     print("\n".join(table(results, before)))

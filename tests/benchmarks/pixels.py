@@ -52,11 +52,19 @@ class Pixels:
     @staticmethod
     def build():
         from diffusers import UNet2DConditionModel
+
         down, up = ("DownBlock2D", "CrossAttnDownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
         return UNet2DConditionModel(
-            sample_size=64, in_channels=3, out_channels=3, block_out_channels=(32, 64, 128, 128), layers_per_block=1,
-            down_block_types=(down[0], *down, down[1]), up_block_types=(up[0], *up, up[1]),
-            cross_attention_dim=models.WIDTH, attention_head_dim=4)
+            sample_size=64,
+            in_channels=3,
+            out_channels=3,
+            block_out_channels=(32, 64, 128, 128),
+            layers_per_block=1,
+            down_block_types=(down[0], *down, down[1]),
+            up_block_types=(up[0], *up, up[1]),
+            cross_attention_dim=models.WIDTH,
+            attention_head_dim=4,
+        )
 
 
 SIDES = {"latents": Latents, "pixels": Pixels}
@@ -95,7 +103,7 @@ def draw(space, unet, parts, captions):
 def measure(kind, minutes, lr, real, captions, network):
     """(distance, optimiser steps, seconds per image) of one training run."""
     space, unet, parts, count = train(kind, minutes, lr)
-    drawn = [draw(space, unet, parts, captions[i:i + 50]) for i in range(0, len(captions), 50)]
+    drawn = [draw(space, unet, parts, captions[i : i + 50]) for i in range(0, len(captions), 50)]
     images = torch.cat([pictures for pictures, _ in drawn])
     return metrics.frechet_distance(features(network, real), features(network, images)), count, drawn[0][1]
 

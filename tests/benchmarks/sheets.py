@@ -43,6 +43,7 @@ class Row(NamedTuple):
 
 # ---------------------------------------------------------------- what is drawn: each returns a title and rows
 
+
 def seeds(args, pipe):
     rows = [Row(f'"{prompt}"', draw(pipe, prompt)) for prompt in (OPEN, FULL)]
     return "The seed: two prompts, eight seeds each", rows
@@ -55,8 +56,11 @@ def step_counts(args, pipe):
 
 
 def guidance(args, pipe):
-    rows = [Row(f'"{prompt}"\n\nguidance {g}', draw(pipe, prompt, 2 * SEEDS, guidance=float(g)))
-            for prompt in ("a ghost", OPEN) for g in (1, 2, 4, 8)]
+    rows = [
+        Row(f'"{prompt}"\n\nguidance {g}', draw(pipe, prompt, 2 * SEEDS, guidance=float(g)))
+        for prompt in ("a ghost", OPEN)
+        for g in (1, 2, 4, 8)
+    ]
     return "The guidance scale: the same sixteen seeds, more and more guidance", rows
 
 
@@ -112,6 +116,7 @@ def counted(n):
 
 
 # ---------------------------------------------------------------- how it is laid out
+
 
 def sheet(title, rows):
     """A PIL image: the title, the seeds above the columns, and for each row its label, its input, and its images."""

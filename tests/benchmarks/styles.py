@@ -40,8 +40,14 @@ def drawn(network, seeds=(0, 1000, 2000)):
     right, spec = metrics.right(network, pictures, rows), scenes.spec_of(rows)
     concept, style, _ = metrics.nearest_as_asked(pictures, rows)
     near = concept == spec.concept
-    line("drawn, heldout_style", concept=right["concept"], style=right["style"], both=right["pair"],
-         nearest_asked=near & (style == spec.style), nearest_other_style=near & (style != spec.style))
+    line(
+        "drawn, heldout_style",
+        concept=right["concept"],
+        style=right["style"],
+        both=right["pair"],
+        nearest_asked=near & (style == spec.style),
+        nearest_other_style=near & (style != spec.style),
+    )
 
 
 def main(minutes=15.0):

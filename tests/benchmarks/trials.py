@@ -28,9 +28,16 @@ from edu_diffusion.train.vae import latent_std, vae_loss
 LEVELS = abar(scaled_linear_betas())
 SHOWN = (100, 300, 500, 700, 900)
 POOL = 120
-SHAPES = {"16 x 16 x 4, as shipped": {}, "16 x 16 x 8": {"latent_channels": 8},
-          "8 x 8 x 16": {"latent_channels": 16, "block_out_channels": (16, 32, 64, 64),
-                         "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}}
+SHAPES = {
+    "16 x 16 x 4, as shipped": {},
+    "16 x 16 x 8": {"latent_channels": 8},
+    "8 x 8 x 16": {
+        "latent_channels": 16,
+        "block_out_channels": (16, 32, 64, 64),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+    },
+}
 
 
 def even(n, rng):
@@ -70,14 +77,22 @@ class Trial(NamedTuple):
 
 CROSS = {"down_block_types": ("CrossAttnDownBlock2D",) * 3, "up_block_types": ("CrossAttnUpBlock2D",) * 3}
 TRIALS = {
-    "v, AdamW 2e-3, batch 32, evenly drawn levels": Trial(), "the same, another seed": Trial(seed=1),
-    "AdamW 7e-4": Trial(lr=7e-4), "AdamW 4e-3": Trial(lr=4e-3), "batch 16": Trial(batch=16), "batch 64": Trial(batch=64),
-    "eps": Trial(target="epsilon"), "x_0": Trial(target="sample"), "min-SNR 5": Trial(weight=min_snr_5),
-    "logit-normal levels": Trial(levels=logit_normal), "the noisier of two levels": Trial(levels=sample_timesteps),
+    "v, AdamW 2e-3, batch 32, evenly drawn levels": Trial(),
+    "the same, another seed": Trial(seed=1),
+    "AdamW 7e-4": Trial(lr=7e-4),
+    "AdamW 4e-3": Trial(lr=4e-3),
+    "batch 16": Trial(batch=16),
+    "batch 64": Trial(batch=64),
+    "eps": Trial(target="epsilon"),
+    "x_0": Trial(target="sample"),
+    "min-SNR 5": Trial(weight=min_snr_5),
+    "logit-normal levels": Trial(levels=logit_normal),
+    "the noisier of two levels": Trial(levels=sample_timesteps),
     "cosine schedule": Trial(abar=abar(cosine_betas())),
     "nothing begun at zero": Trial(begun=lambda unet: unet),
     "the output alone begun at zero": Trial(begun=zero_output),
-    "no captions dropped": Trial(dropped=0.0), "text encoder frozen": Trial(frozen=True),
+    "no captions dropped": Trial(dropped=0.0),
+    "text encoder frozen": Trial(frozen=True),
     "cross-attention at 16 x 16 as well": Trial(unet=CROSS),
     "widths 96, 128, 128": Trial(unet={"block_out_channels": (96, 128, 128)}),
 }
@@ -103,10 +118,10 @@ def train(trial, seconds, pool, tokenizer):
 
     def loss(step):
         rng, (z_0, captions) = generator(trial.seed, step), pool[step % len(pool)]
-        c = encode_text(tokenizer, text_encoder, drop_captions(captions[:trial.batch], rng, trial.dropped))
+        c = encode_text(tokenizer, text_encoder, drop_captions(captions[: trial.batch], rng, trial.dropped))
         t = (trial.levels(trial.batch, rng) * len(trial.abar)).long()
-        eps = torch.randn(z_0[:trial.batch].shape, generator=rng)
-        error = unet_error(trial, unet, z_0[:trial.batch], eps, t, c)
+        eps = torch.randn(z_0[: trial.batch].shape, generator=rng)
+        error = unet_error(trial, unet, z_0[: trial.batch], eps, t, c)
         return (trial.weight(trial.abar[t]) * error.square().mean((1, 2, 3))).mean()
 
     for progress in fit(both, loss, minutes=seconds / 60, lr=trial.lr):

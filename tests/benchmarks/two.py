@@ -38,19 +38,32 @@ def pairs(n, seed=0):
 
 
 def row(concept, side):
-    return {"id": concept.id, "name": concept.name, "colour": GROUND, "style": "", "size": "small", "place": side,
-            "prompt": words.caption(concept.name, GROUND, "small", side)}
+    return {
+        "id": concept.id,
+        "name": concept.name,
+        "colour": GROUND,
+        "style": "",
+        "size": "small",
+        "place": side,
+        "prompt": words.caption(concept.name, GROUND, "small", side),
+    }
 
 
 def asked(left, right):
     """{way: (lists of captions, mask of each list)}: as many captions per image as predictions are added."""
     thing = words.noun_phrase
     said = [f"{thing(a['name'])} left of {thing(b['name'])} on a {GROUND} background" for a, b in zip(left, right)]
-    own = [f"{thing(a['name'], 'small')} at the left and {thing(b['name'], 'small')} at the right on a {GROUND} background"
-           for a, b in zip(left, right)]
+    own = [
+        f"{thing(a['name'], 'small')} at the left and {thing(b['name'], 'small')} at the right on a {GROUND} background"
+        for a, b in zip(left, right)
+    ]
     two = [[r["prompt"] for r in rows] for rows in (left, right)]
-    return {"as a learner says it": ([said], [1]), "in the base's words": ([own], [1]),
-            "composed": (two, [1, 1]), "each in its half": (two, [LEFT, 1 - LEFT])}
+    return {
+        "as a learner says it": ([said], [1]),
+        "in the base's words": ([own], [1]),
+        "composed": (two, [1, 1]),
+        "each in its half": (two, [LEFT, 1 - LEFT]),
+    }
 
 
 @torch.no_grad()
@@ -84,8 +97,10 @@ def line(network, label, images, both_rows):
         named.append(metrics.right(network, half, rows)["concept"])
         near.append(metrics.nearest_as_asked(half, rows)[0] == scenes.spec_of(rows).concept)
     shares = {"left": named[0], "right": named[1], "both": named[0] & named[1], "both, nearest reference": near[0] & near[1]}
-    said = "   ".join(f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
-                      for name, s in ((name, metrics.score(hit)) for name, hit in shares.items()))
+    said = "   ".join(
+        f"{name} {100 * s['value']:.1f} % [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
+        for name, s in ((name, metrics.score(hit)) for name, hit in shares.items())
+    )
     print(f"{label:22}{said}", flush=True)
 
 
@@ -97,7 +112,7 @@ def main(n=160):
     joined = torch.cat([real[0][..., :32], real[1][..., 32:]], dim=-1)
     line(network, "real, through the VAE", metrics.through_vae(pipe, joined), both)
     for way, (captions, where) in asked(*both).items():
-        parts = [drawn(pipe, [some[i:i + BATCH] for some in captions], where, i) for i in range(0, n, BATCH)]
+        parts = [drawn(pipe, [some[i : i + BATCH] for some in captions], where, i) for i in range(0, n, BATCH)]
         line(network, way, torch.cat(parts), both)
 
 

@@ -1,7 +1,7 @@
 """A browser, a JupyterLab and a Voilà for the tests of this folder; without a browser they are skipped.
 
-    apt install chromium
-    python3 -m edu_diffusion test tests/browser
+apt install chromium
+python3 -m edu_diffusion test tests/browser
 """
 
 import os
@@ -13,8 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
 PATIENCE = 60_000  # ms: a busy machine is no failure
 ICONS = "https://cdn.jsdelivr.net/npm/@fortawesome/"  # Voilà's own page asks for them; no explorer needs them
 SCREEN = {"width": 1024, "height": 768}
@@ -34,11 +41,12 @@ def missing():
     if not any(map(shutil.which, NAMES)):
         return f"there is no browser here: none of {', '.join(NAMES)} is found (Debian: apt install chromium)"
     lacking = [name for name in ("playwright", "voila", "axe_playwright_python") if not installed(name)]
-    return f"not installed: {', '.join(lacking)} (they are in the extra \"test\")" if lacking else None
+    return f'not installed: {", ".join(lacking)} (they are in the extra "test")' if lacking else None
 
 
 def installed(name):
     from importlib.util import find_spec
+
     return find_spec(name) is not None
 
 
@@ -52,6 +60,7 @@ def start(play):
 @pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright
+
     with sync_playwright() as play:
         started = start(play)
         yield started
@@ -69,8 +78,11 @@ def page(browser):
     page.on("websocket", lambda socket: asked.append(socket.url))
     yield page
     context.close()
-    elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob")
-                 and urlsplit(url).hostname != "127.0.0.1" and not url.startswith(ICONS)]
+    elsewhere = [
+        url
+        for url in asked
+        if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != "127.0.0.1" and not url.startswith(ICONS)
+    ]
     assert asked and elsewhere == []
 
 
@@ -78,6 +90,7 @@ def page(browser):
 def folder(tmp_path_factory):
     """Where the notebooks are."""
     from cases import CASES, LOAD, notebook
+
     made = tmp_path_factory.mktemp("notebooks")
     for case in CASES:
         notebook(made / f"{case.name}.ipynb", LOAD, case.code)
@@ -87,6 +100,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def lab(folder, tmp_path_factory):
     import servers
+
     with servers.lab(folder, tmp_path_factory.mktemp("lab")) as server:
         yield server
 
@@ -94,6 +108,7 @@ def lab(folder, tmp_path_factory):
 @pytest.fixture(scope="session")
 def voila(folder, tmp_path_factory):
     import servers
+
     with servers.voila(folder, tmp_path_factory.mktemp("voila")) as address:
         yield address
 

@@ -71,8 +71,7 @@ def act(root, name, what):
 def changed(root, before, alt=None):
     """Wait for another picture than `before`; return it, once nothing is computed any more."""
     page = root.page
-    page.wait_for_function("([root, src]) => root.querySelector('img')?.src !== src",
-                           arg=[root.element_handle(), before[1]])
+    page.wait_for_function("([root, src]) => root.querySelector('img')?.src !== src", arg=[root.element_handle(), before[1]])
     quiet(root)
     now = picture(root)
     assert alt is None or re.search(alt, now[0]), now[0]
@@ -100,5 +99,6 @@ def serious(root):
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate((importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     found = root.evaluate("root => axe.run(root, { resultTypes: ['violations'] })")["violations"]
-    return [(rule["id"], node["html"][:200]) for rule in found if rule["impact"] in ("serious", "critical")
-            for node in rule["nodes"]]
+    return [
+        (rule["id"], node["html"][:200]) for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]
+    ]

@@ -25,6 +25,7 @@ import servers  # noqa: E402
 def main(names):
     """Photograph the explorers named, or all."""
     from playwright.sync_api import sync_playwright
+
     chosen = [case for case in cases.CASES if case.name in names or not names]
     if conftest.missing():
         sys.exit(conftest.missing())
@@ -62,6 +63,7 @@ def photograph(browser, address, case):
 def small(png):
     """The same in as many colours as the limit allows."""
     from PIL import Image
+
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (256, 128, 64, 32):
         file = io.BytesIO()

@@ -27,9 +27,17 @@ def free_port():
 
 def environment(folder):
     """What a server is started with: nothing of this person's settings, and Python kept off the network."""
-    own = {name: str(folder / name.lower()) for name in (
-        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
-        "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
+    own = {
+        name: str(folder / name.lower())
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+            "IPYTHONDIR",
+        )
+    }
     quiet = {"JUPYTER_CONFIG_PATH": lab_environment()["JUPYTER_CONFIG_PATH"]}
     return test.test_environment(install.clone_root()) | own | quiet
 
@@ -38,8 +46,13 @@ def environment(folder):
 def lab(notebooks, settings):
     """Start JupyterLab as `edu-diffusion lab` does; yields its Server."""
     port, token = free_port(), secrets.token_hex(16)
-    command = [*lab_command(notebooks, ["--no-browser"]), f"--ServerApp.port={port}",
-               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", *as_root()]
+    command = [
+        *lab_command(notebooks, ["--no-browser"]),
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        *as_root(),
+    ]
     with started(command, notebooks, settings, port, f"/api?token={token}"):
         yield Server(port, token)
 
@@ -48,8 +61,7 @@ def lab(notebooks, settings):
 def voila(notebooks, settings):
     """Start Voilà; yields its address."""
     port = free_port()
-    command = [sys.executable, "-m", "voila", str(notebooks), "--no-browser", f"--port={port}",
-               f"--Voila.ip={HERE}"]
+    command = [sys.executable, "-m", "voila", str(notebooks), "--no-browser", f"--port={port}", f"--Voila.ip={HERE}"]
     with started(command, notebooks, settings, port, "/"):
         yield f"http://{HERE}:{port}/voila/render/"
 
@@ -63,8 +75,15 @@ def started(command, folder, settings, port, path):
     """Run a server until the block ends, with all that it started."""
     settings.mkdir(exist_ok=True)
     with open(settings / f"{port}.log", "w+") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment(settings), stdin=subprocess.DEVNULL,
-                                  stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             answer(f"http://{HERE}:{port}{path}", server, log)
             yield
@@ -103,7 +122,9 @@ class Server:
 
     def post(self, what, data):
         request = urllib.request.Request(
-            f"{self.root}/api/{what}", json.dumps(data).encode(),
-            {"Authorization": f"token {self.token}", "Content-Type": "application/json"})
+            f"{self.root}/api/{what}",
+            json.dumps(data).encode(),
+            {"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.load(response)

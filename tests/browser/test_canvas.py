@@ -32,7 +32,9 @@ def marked(root):
     """How many pixels are drawn on, as the status says; Python must have heard the same."""
     root.page.wait_for_function(
         "root => document.body.innerText.includes(`Python has ${root.querySelector('[role=status]')"
-        ".textContent.match(/([0-9]+) of/)[1]}`)", arg=root.element_handle())
+        ".textContent.match(/([0-9]+) of/)[1]}`)",
+        arg=root.element_handle(),
+    )
     return int(re.search(r"(\d+) of 256", root.get_by_role("status").inner_text())[1])
 
 

@@ -74,8 +74,7 @@ def test_keys_mouse_mistakes_and_stop(explorers, page):
 def keys(root):
     """The slider has a name, its own also beside others, and a value in words; the keys are not the notebook's."""
     slider, box = parts(root)
-    for key, number in (("ArrowRight", 6), ("ArrowDown", 5), ("ArrowUp", 6), ("End", 100), ("Home", 0),
-                        ("ArrowRight", 1)):
+    for key, number in (("ArrowRight", 6), ("ArrowDown", 5), ("ArrowUp", 6), ("End", 100), ("Home", 0), ("ArrowRight", 1)):
         slider.press(key)
         shown(root, number)
         assert slider.get_attribute("aria-valuetext") == f"{number} of 100" and box.input_value() == str(number)

@@ -12,10 +12,14 @@ __all__ = ["details", "laid_out"]
 
 EDGE = 256  # pixels: the edge of a picture at most
 CONSTANT = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # the same at every step
-LATENTS = {"noise": ["the noise"], "z_t": ["the latent"], "unet": ["without the prompt", "with the prompt"],
-           "conv_out": ["without the prompt", "with the prompt"],
-           "scheduler": ["before the step", "after it"],
-           "guidance": ["noise, without the prompt", "noise, with the prompt", "guided"]}
+LATENTS = {
+    "noise": ["the noise"],
+    "z_t": ["the latent"],
+    "unet": ["without the prompt", "with the prompt"],
+    "conv_out": ["without the prompt", "with the prompt"],
+    "scheduler": ["before the step", "after it"],
+    "guidance": ["noise, without the prompt", "noise, with the prompt", "guided"],
+}
 
 
 def laid_out(run: RecordedRun) -> Diagram:
@@ -34,16 +38,27 @@ def details(run: RecordedRun, name: str, step: int = 0) -> Details:
     """
     about = part(name)
     if step not in range(len(run.states)) or (name in ("controlnet", "condition") and run.control is None):
-        raise ValueError(f"The box is {name!r} and the step {step!r}; the run had {len(run.states)} steps, "
-                         f"counted from 0, and {'no' if run.control is None else 'a'} ControlNet.")
+        raise ValueError(
+            f"The box is {name!r} and the step {step!r}; the run had {len(run.states)} steps, "
+            f"counted from 0, and {'no' if run.control is None else 'a'} ControlNet."
+        )
     x, code = tensor(run, name, step), source(about.function).text
     line = [i for i, text in enumerate(code.splitlines()) if about.marker in text]
-    title = about.title if name in CONSTANT else (
-        f"{about.title}, step {step + 1} of {len(run.states)}, t = {run.states[step].t}")
+    title = about.title if name in CONSTANT else (f"{about.title}, step {step + 1} of {len(run.states)}, t = {run.states[step].t}")
     module = run.control.net if name == "controlnet" else run.trace.modules.get(about.module)
     facts = [*extra(run, name, step), *statistics(x), *parameters(about.module and module)]
-    return Details(name, title, about.words, facts, drawn(run, name, step, x), about.function.__qualname__,
-                   code, line[-1] if line else 0, about.lesson, about.term)
+    return Details(
+        name,
+        title,
+        about.words,
+        facts,
+        drawn(run, name, step, x),
+        about.function.__qualname__,
+        code,
+        line[-1] if line else 0,
+        about.lesson,
+        about.term,
+    )
 
 
 def statistics(x):
@@ -52,10 +67,14 @@ def statistics(x):
         return []
     shape = shape_words(x.shape) + (" (without the prompt, with it)" if len(x) == 2 else "")
     real, low_high = x.float(), (x.min().item(), x.max().item())
-    numbers = dict(zip(("smallest", "largest"), low_high), mean=real.mean().item(),
-                   **{"standard deviation": real.std(correction=0).item()})
-    return [("shape", shape), ("dtype", str(x.dtype).removeprefix("torch.")),
-            *((what, f"{value:.{4 if x.is_floating_point() else 6}g}") for what, value in numbers.items())]
+    numbers = dict(
+        zip(("smallest", "largest"), low_high), mean=real.mean().item(), **{"standard deviation": real.std(correction=0).item()}
+    )
+    return [
+        ("shape", shape),
+        ("dtype", str(x.dtype).removeprefix("torch.")),
+        *((what, f"{value:.{4 if x.is_floating_point() else 6}g}") for what, value in numbers.items()),
+    ]
 
 
 def parameters(module):
@@ -68,10 +87,17 @@ def extra(run, name, step):
     pairs, state = skip_pairs(run.pipe.unet), run.states[step]
     made, taken = (sum(pair[i] == name for pair in pairs) for i in (0, 1))
     after = f"t = {state.s}" if state.s >= 0 else "no noise left"
-    found = {"prompt": ("words", run.prompt), "tokenizer": ("tokens", str(len(pieces(run)))),
-             "guidance": ("guidance scale", f"{run.guidance:g}"), "scheduler": ("next timestep", after)}.get(name)
-    return [*([found] if found else []), *([("skips stored", str(made))] if made else []),
-            *([("skips concatenated", str(taken))] if taken else [])]
+    found = {
+        "prompt": ("words", run.prompt),
+        "tokenizer": ("tokens", str(len(pieces(run)))),
+        "guidance": ("guidance scale", f"{run.guidance:g}"),
+        "scheduler": ("next timestep", after),
+    }.get(name)
+    return [
+        *([found] if found else []),
+        *([("skips stored", str(made))] if made else []),
+        *([("skips concatenated", str(taken))] if taken else []),
+    ]
 
 
 def pieces(run):
@@ -85,7 +111,7 @@ def pieces(run):
 def drawn(run, name, step, x):
     """Return the Picture of a box's tensor."""
     if name in ("prompt", "tokenizer"):
-        return token_strip(pieces(run), run.ids[0].tolist()[:len(pieces(run))])
+        return token_strip(pieces(run), run.ids[0].tolist()[: len(pieces(run))])
     if name == "text_encoder":
         return grid(x[-1], "the text embedding", pieces(run))
     if name == "time_embedding":
@@ -108,6 +134,7 @@ def photograph(run, name, x):
 def latents(run, name, step, x):
     """Return the channels of one or more latents, in rows."""
     state = run.states[step]
-    shown = {"guidance": [state.eps_u[0], state.eps_c[0], state.eps[0]],
-             "scheduler": [state.z_t[0], state.z_s[0]]}.get(name, list(x))
-    return channels(shown, LATENTS[name][-len(shown):], scale=max(64 // x.shape[-1], 1))
+    shown = {"guidance": [state.eps_u[0], state.eps_c[0], state.eps[0]], "scheduler": [state.z_t[0], state.z_s[0]]}.get(
+        name, list(x)
+    )
+    return channels(shown, LATENTS[name][-len(shown) :], scale=max(64 // x.shape[-1], 1))

@@ -31,8 +31,13 @@ class RecordedRun(NamedTuple):
 
 
 def record_run(
-    pipe: Pipeline, prompt: str, seed: int = 0, steps: int = 10, guidance: float = GUIDANCE,
-    control: Control | Tensor | None = None, dtype: DType | None = None,
+    pipe: Pipeline,
+    prompt: str,
+    seed: int = 0,
+    steps: int = 10,
+    guidance: float = GUIDANCE,
+    control: Control | Tensor | None = None,
+    dtype: DType | None = None,
 ) -> Messages[RecordedRun]:
     """Run the readable loop and record it; yields a message at each step, and returns the RecordedRun.
 
@@ -75,8 +80,10 @@ def batched(condition):
     """Return (3, H, W) as (1, 3, H, W)."""
     shape = tuple(getattr(condition, "shape", ()))
     if len(shape) not in (3, 4) or shape[-3] != 3 or shape[:-3] not in ((), (1,)):
-        raise EduError(f"The condition has the shape {shape}; the pipeline's ControlNet needs one "
-                       "picture (3, height, width) with numbers from 0 to 1: give it as control=...")
+        raise EduError(
+            f"The condition has the shape {shape}; the pipeline's ControlNet needs one "
+            "picture (3, height, width) with numbers from 0 to 1: give it as control=..."
+        )
     return condition.reshape(1, *shape[-3:])
 
 
@@ -86,8 +93,15 @@ def tensor(run: RecordedRun, name: str, step: int) -> Tensor | None:
     name: of a box, see figures.pipeline. step: from 0. The box "prompt" has no tensor: None.
     """
     state = run.states[step]
-    direct = {"prompt": None, "tokenizer": run.ids, "noise": run.states[0].z_t, "z_t": state.z_t,
-              "guidance": state.eps, "scheduler": state.z_s, "picture": run.image}
+    direct = {
+        "prompt": None,
+        "tokenizer": run.ids,
+        "noise": run.states[0].z_t,
+        "z_t": state.z_t,
+        "guidance": state.eps,
+        "scheduler": state.z_s,
+        "picture": run.image,
+    }
     if name in direct:
         return direct[name]
     if name == "text_encoder":

@@ -49,9 +49,17 @@ class PipelineMap(AnyWidget):
     problem = Unicode().tag(sync=True)
 
     def __init__(
-        self, pipe: Pipeline, prompt: str = "a cat face on a blue background", seed: int = 0, steps: int = 10,
-        guidance: float = GUIDANCE, control: Control | Tensor | None = None, box: str = "unet", step: int = 1,
-        exam: bool = False, dtype: DType | None = None,
+        self,
+        pipe: Pipeline,
+        prompt: str = "a cat face on a blue background",
+        seed: int = 0,
+        steps: int = 10,
+        guidance: float = GUIDANCE,
+        control: Control | Tensor | None = None,
+        box: str = "unet",
+        step: int = 1,
+        exam: bool = False,
+        dtype: DType | None = None,
     ) -> None:
         self._settings: dict[str, Any] = {"seed": seed, "steps": steps, "guidance": guidance, "control": control, "dtype": dtype}
         self._pipe = pipe
@@ -129,8 +137,11 @@ def marked(diagram: Diagram, answers: Mapping[str, str]) -> dict[str, Any]:
 
 def diagram_dict(diagram):
     """Return a Diagram as dictionaries and lists, for the browser."""
-    return {**diagram._asdict(), "boxes": [box._asdict() for box in diagram.boxes],
-            "arrows": [arrow._asdict() for arrow in diagram.arrows]}
+    return {
+        **diagram._asdict(),
+        "boxes": [box._asdict() for box in diagram.boxes],
+        "arrows": [arrow._asdict() for arrow in diagram.arrows],
+    }
 
 
 def details_dict(details):

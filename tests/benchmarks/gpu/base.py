@@ -26,6 +26,7 @@ class Parts:
     def __init__(self, start, tokenizer, device):
         from diffusers import AutoencoderKL, UNet2DConditionModel
         from transformers import CLIPTextModel, CLIPTokenizer
+
         where = {part: part_folder(start, part) for part in models.PARTS}
         plain = {"dtype": torch.float32, "use_safetensors": True}
         with models.quiet():
@@ -94,6 +95,7 @@ def train(parts, pool, predict, out, args, seconds):
     def keep():
         out.weights("unet", parts.unet.state_dict())
         out.weights("text_encoder", saved(parts.text_encoder))
+
     facts = learn("base", both, loss, out, seconds=seconds, batch=args.batch, lr=args.lr, steps=args.steps, keep=keep)
     both.eval()
     return facts
@@ -129,8 +131,10 @@ def trusted(parts, predict, pool, args, out):
     """`predict` if its gradient on one batch equals that of the plain U-Net up to FAR; else the plain forward."""
     plain, batch = forward(parts.unet), examples(pool, parts, args.batch)
     far, noise = (distance(parts, other, batch) for other in (predict, plain))
-    out.say(f"gradient: {far:.4f} from that of plain steps, which differ by {noise:.4f} among themselves; "
-            f"{'taken' if far < FAR else 'not taken'}")
+    out.say(
+        f"gradient: {far:.4f} from that of plain steps, which differ by {noise:.4f} among themselves; "
+        f"{'taken' if far < FAR else 'not taken'}"
+    )
     return predict if far < FAR else plain
 
 

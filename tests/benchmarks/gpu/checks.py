@@ -26,8 +26,12 @@ MEASURES = {  # name: (function, its arguments, those of a quick look, seconds a
     "variety": ("edu_diffusion.metrics:variety_scores", {}, {"seeds": 2}, 20),
     "effect": ("edu_diffusion.metrics:effect", {}, {"limit": 2, "seeds": 2}, 20),
     "habits": ("edu_diffusion.metrics:habits", {"seeds": 32}, {"seeds": 2}, 30),
-    "evaluate_wide": ("edu_diffusion.metrics:evaluate", {"tier": "wide", "seeds": (0,)},
-                      {"tier": "wide", "seeds": (0,), "limit": 2}, 40),
+    "evaluate_wide": (
+        "edu_diffusion.metrics:evaluate",
+        {"tier": "wide", "seeds": (0,)},
+        {"tier": "wide", "seeds": (0,), "limit": 2},
+        40,
+    ),
 }
 QUICK = ("lenet", "control", "lora")  # the recipes of a quick look
 
@@ -35,8 +39,10 @@ QUICK = ("lenet", "control", "lora")  # the recipes of a quick look
 @contextlib.contextmanager
 def within(seconds):
     """Raise TimeoutError in the block after this many seconds, on systems with such an alarm."""
+
     def late(*_):
         raise TimeoutError(f"more than {seconds:.0f} seconds")
+
     if not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -66,6 +72,7 @@ def attempt(function, seconds):
 def check(pipe, device, out, seconds, quick=False):
     """The stage checks: the same images on CPU and device, then one step of every recipe. Returns facts."""
     from edu_diffusion.train import RECIPES
+
     tasks = {"same_pictures": (lambda: same_pictures(pipe, device), seconds)}
     for name in sorted(QUICK if quick else RECIPES, key="base".__eq__):  # base, the longest, comes last
         tasks[f"recipe {name}"] = (lambda name=name: one_step(name, device), seconds)
@@ -104,6 +111,7 @@ def precision(device, kind):
 def one_step(name, device):
     """One training step of a recipe; returns its loss."""
     from edu_diffusion.train import RECIPES
+
     with tempfile.TemporaryDirectory() as folder:
         run = {"run": folder} if name == "base" else {}
         *_, last = RECIPES[name](minutes=None, steps=1, device=str(device), **run)

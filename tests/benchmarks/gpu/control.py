@@ -23,8 +23,12 @@ class Shown:
         self.rows = pool.alone.nonzero()[:CASES, 0]
         layout = pool.layout.take(self.rows)
         self.colour = layout.colour
-        self.shapes = torch.cat([shape(kind, *compose(cells, layout.take(part), pool.ground[self.rows[part]]))
-                                 for part in torch.arange(len(self.rows), device=self.rows.device).split(batch)])
+        self.shapes = torch.cat(
+            [
+                shape(kind, *compose(cells, layout.take(part), pool.ground[self.rows[part]]))
+                for part in torch.arange(len(self.rows), device=self.rows.device).split(batch)
+            ]
+        )
         self.shades = shades().to(self.rows.device)[layout.things[:, 0]] if kind == "segmentation" else None
 
     def of(self, which):
@@ -58,13 +62,23 @@ def train(kind, parts, pool, cells, out, args, seconds):
             c = text_encoder(captions(pool, rows, sentences[shown.colour[which]], parts.empty)).last_hidden_state
         t, z_t, v = noised(pool.latents[rows].float(), parts.abar)
         return (with_control(unet, net, z_t, t, c, shown.of(which)).sample.float() - v).square().mean()
-    facts = learn(kind, net, loss, out, seconds=seconds, batch=batch, lr=LR, steps=args.steps,
-                  keep=lambda: out.weights(kind, net.state_dict()))
+
+    facts = learn(
+        kind,
+        net,
+        loss,
+        out,
+        seconds=seconds,
+        batch=batch,
+        lr=LR,
+        steps=args.steps,
+        keep=lambda: out.weights(kind, net.state_dict()),
+    )
     return facts, net.eval()
 
 
 def plain_captions(parts):
-    """"a thing on a blue background" for every colour, as token ids: (colours, T)."""
+    """ "a thing on a blue background" for every colour, as token ids: (colours, T)."""
     texts = [words.caption(words.THING, colour) for colour in scenes.COLOURS]
     ids = parts.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
     return ids.to(parts.abar.device)

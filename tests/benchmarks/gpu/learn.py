@@ -78,8 +78,15 @@ def learn(name, module, loss, out, *, seconds, batch, lr, steps=None, ema=0.999,
     torch._foreach_copy_(plain, average)
     if keep:
         keep()
-    facts = {"steps": step, "seconds": round(took, 1), "samples": step * batch, "samples_per_second": round(step * batch / took),
-             "loss": round(number, 5), "batch": batch, "lr": lr}
+    facts = {
+        "steps": step,
+        "seconds": round(took, 1),
+        "samples": step * batch,
+        "samples_per_second": round(step * batch / took),
+        "loss": round(number, 5),
+        "batch": batch,
+        "lr": lr,
+    }
     out.say(f"{name}: {facts}")
     return facts
 

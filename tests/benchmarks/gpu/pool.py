@@ -52,9 +52,17 @@ def jobs(n, seed, tokenizer, cache):
     cache = pathlib.Path(cache) / digest(tokenizer)
     cache.mkdir(parents=True, exist_ok=True)
     shares = {"core": round(CORE * n), "wide": n - round(CORE * n)}
-    return [(tier, min(CHUNK, total - i), seed * 1_000_003 + number, tokenizer,
-             cache / f"{tier}-{seed}-{number}-{min(CHUNK, total - i)}.safetensors")
-            for tier, total in shares.items() for number, i in enumerate(range(0, total, CHUNK))]
+    return [
+        (
+            tier,
+            min(CHUNK, total - i),
+            seed * 1_000_003 + number,
+            tokenizer,
+            cache / f"{tier}-{seed}-{number}-{min(CHUNK, total - i)}.safetensors",
+        )
+        for tier, total in shares.items()
+        for number, i in enumerate(range(0, total, CHUNK))
+    ]
 
 
 def digest(tokenizer):
@@ -92,6 +100,7 @@ def reader(folder, known={}):
     """The tokenizer in a folder, read once by each process."""
     if folder not in known:
         from transformers import CLIPTokenizer
+
         known[folder] = CLIPTokenizer.from_pretrained(folder)
     return known[folder]
 
@@ -118,6 +127,7 @@ def begin(some, workers):
         crew.shutdown()
         fine = [call.result() for call in calls if not call.exception()]
         return fine if len(fine) > len(calls) / 2 else [call.result() for call in calls]  # which raises what went wrong
+
     return wait
 
 
@@ -127,8 +137,12 @@ def gather(paths, cells, vae, device, seed=0, batch=2048):
     whole = {name: torch.cat([part[name] for part in parts]).to(device) for name in parts[0]}
     layout = Layout(*(whole[name].long() for name in Layout._fields))
     ground = grounds(layout.colour, torch.Generator(device).manual_seed(seed))
-    latents = torch.cat([encoded(vae, compose(cells, layout.take(rows), ground[rows])[0])
-                         for rows in torch.arange(len(ground), device=device).split(batch)])
+    latents = torch.cat(
+        [
+            encoded(vae, compose(cells, layout.take(rows), ground[rows])[0])
+            for rows in torch.arange(len(ground), device=device).split(batch)
+        ]
+    )
     return Pool(layout, whole["alone"], whole["ids"], whole["named"], ground, latents)
 
 

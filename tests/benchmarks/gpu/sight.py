@@ -19,8 +19,9 @@ class Draws:
         self.pools = [world().tier(tier).to(device) for tier in ("core", "wide")]
         self.colours = (chances.priors(world(), ("style",)).colour > 0).float().to(device)
         sizes, places = len(scenes.SIZES), len(scenes.PLACES)
-        spec = scenes.Spec(*torch.zeros(5, sizes * places, dtype=torch.long), torch.ones(sizes * places).long(),
-                           torch.full((sizes * places,), -1))
+        spec = scenes.Spec(
+            *torch.zeros(5, sizes * places, dtype=torch.long), torch.ones(sizes * places).long(), torch.full((sizes * places,), -1)
+        )
         spec = spec._replace(size=torch.arange(sizes).repeat_interleave(places), place=torch.arange(places).repeat(sizes))
         self.corners = layout_of(spec).corners.view(sizes, places, -1, 2).to(device)
         self.device = device
@@ -49,8 +50,18 @@ def train(cells, out, args, seconds):
         truth = layout._asdict() | {"concept": layout.things[:, 0]}
         answers = model(soften(images))
         return sum(cross_entropy(answers[part].float(), truth[part]) for part in PARTS)
-    facts = learn("judge", model, loss, out, seconds=seconds, batch=args.batch, lr=1e-3, steps=args.steps,
-                  keep=lambda: out.weights("judge", model.state_dict()))
+
+    facts = learn(
+        "judge",
+        model,
+        loss,
+        out,
+        seconds=seconds,
+        batch=args.batch,
+        lr=1e-3,
+        steps=args.steps,
+        keep=lambda: out.weights("judge", model.state_dict()),
+    )
     return facts, model.eval()
 
 

@@ -25,8 +25,18 @@ def train(parts, pool, cells, out, args, seconds):
         text = model.get_text_features(input_ids=pool.named[rows].long()).pooler_output
         seen = model.get_image_features(pixel_values=images).pooler_output
         return masked_loss(text.float(), seen.float(), model.logit_scale, layout.things[:, 0] * 100 + layout.colour)
-    return learn("clip", model, loss, out, seconds=seconds, batch=args.batch, lr=1e-3, steps=args.steps,
-                 keep=lambda: out.weights("clip", model.state_dict()))
+
+    return learn(
+        "clip",
+        model,
+        loss,
+        out,
+        seconds=seconds,
+        batch=args.batch,
+        lr=1e-3,
+        steps=args.steps,
+        keep=lambda: out.weights("clip", model.state_dict()),
+    )
 
 
 def masked_loss(text, seen, scale, key):
@@ -41,6 +51,7 @@ def masked_loss(text, seen, scale, key):
 def begun(start, tokenizer):
     """A CLIPModel for this tokenizer, initialised from the trained one where shapes match: of a longer table, the first rows."""
     from safetensors.torch import load_file
+
     model = models.build_clip(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id)
     beside = pathlib.Path(models.path_of(start)).parent / "clip" / "model.safetensors"
     known = load_file(beside if beside.is_file() else models.path_of("clip") / "model.safetensors")
