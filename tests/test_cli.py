@@ -387,6 +387,8 @@ def test_the_verb_test_runs_both_without_network(tmp_path, monkeypatch, capfd, t
     blocked = Path(edu_diffusion.__file__).parents[1] / "tests" / "offline"
     shutil.copytree(blocked, root / "tests" / "offline")
     monkeypatch.setattr(environment, "clone_root", lambda: root)
+    if expected:  # once with worker processes, once without
+        monkeypatch.setattr(testing, "parallel", list)
     assert testing.run(None, ["-q", "-p", "no:cacheprovider"]) == expected
     out = capfd.readouterr().out
     assert out.count("1 passed") == (0 if expected else 2) and out.count("1 failed") == (2 if expected else 0)

@@ -338,7 +338,7 @@ def test_a_kill_between_any_two_steps_loses_nothing(root, empty, monkeypatch, en
 def test_an_environment_stays_in_use_while_it_is_updated(root, empty, monkeypatch):
     """JupyterLab may run from it, and other commands start from it."""
     venv, seen = environment(root / ".venv", "before"), []
-    monkeypatch.setattr(keeping, "move", lambda path, target: seen.append(building.works(venv)) or os.replace(path, target))
+    monkeypatch.setattr(keeping, "move", lambda path, target: os.replace(path, target) or seen.append(building.works(venv)))
     monkeypatch.setattr(building, "fill", lambda root, venv: seen.append(building.works(venv)))
     building.install(root, venv, True, "after")
     assert seen == [True, True, True]

@@ -220,7 +220,8 @@ def test_the_products_are_the_distance():
     colour, opacity, _ = drawings("medium", "left", "core")
     painted = colour[:5] + (1 - opacity[:5]) * ground(images)[:, None]
     plain = avg_pool2d((painted - images[:, None]).flatten(0, 1), 2).square().mean((1, 2, 3)).sqrt().view(3, 5)
-    assert distances(images, colour[:5], opacity[:5]).allclose(plain, atol=1e-4)
+    pooled = (avg_pool2d(part[:5], 2) for part in (colour, opacity))
+    assert distances(images, *pooled).allclose(plain, atol=1e-4)
 
 
 def test_the_reference_that_is_told_where_to_look():

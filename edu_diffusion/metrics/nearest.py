@@ -4,6 +4,7 @@ It shares nothing with the classifier, so where both agree neither was fooled. A
 an image is nearest to the very sprite that was asked for, among all sprites, including those outside the training data.
 """
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -25,7 +26,7 @@ def nearest_reference(
     distances are root mean squares in units of [-1, 1], of images averaged over blocks of 2 x 2 pixels.
     """
     cells = [(size, place) for size in scenes.SIZES for place in scenes.PLACES if size != "big" or place == "centre"]
-    spec, distance = best(images, (drawings(size, place, tier, styles) for size, place in cells), batch)
+    spec, distance = best(images, (references(size, place, tier, tuple(styles)) for size, place in cells), batch)
     return spec.concept, spec.style, distance, spec.size, spec.place
 
 
@@ -36,7 +37,7 @@ def nearest_as_asked(
     found: list = [None] * len(rows)
     for size, place in sorted({(r["size"], r["place"]) for r in rows}):
         mine = [i for i, r in enumerate(rows) if (r["size"], r["place"]) == (size, place)]
-        spec, distance = best(images[mine], [drawings(size or "medium", place or "centre", tier, styles)])
+        spec, distance = best(images[mine], [references(size or "medium", place or "centre", tier, tuple(styles))])
         for k, i in enumerate(mine):
             found[i] = spec.concept[k], spec.style[k], distance[k]
     return tuple(torch.stack(column) for column in zip(*found))
@@ -45,7 +46,7 @@ def nearest_as_asked(
 def best(images, sets, batch=1000):
     """The nearest of all references: (Spec of (B,) tensors, distances (B,)), on the CPU.
 
-    sets: an iterable of references as `drawings` returns them: colour, opacity, Spec.
+    sets: an iterable of what `references` returns: colour, opacity, Spec.
     """
     least = torch.full((len(images),), torch.inf)
     found = scenes.Spec(*(torch.zeros(len(images), dtype=torch.long) for _ in scenes.Spec._fields))
@@ -69,11 +70,9 @@ def distances(images, colour, opacity):
     With s the reference's colour, a its opacity, g the image's background and y = x - g, the rendered reference differs from x
     by s - a g - y. Squared and summed that is |s|^2 + g^2 |a|^2 - 2 g s.a + |y|^2 - 2 s.y + 2 a.(g y): matrix products.
 
-    images: (B, 3, H, W). colour (n, 3, H, W), opacity (n, 1, H, W): as `drawings` returns them.
+    images: (B, 3, H, W). colour (n, 3, H / POOL, W / POOL), opacity (n, 1, H / POOL, W / POOL): as `references` returns them.
     """
-    x = avg_pool2d(images, POOL)
-    s = avg_pool2d(colour, POOL)
-    a = avg_pool2d(opacity, POOL)
+    x, s, a = avg_pool2d(images, POOL), colour, opacity
     g = ground(images)
     y = x - g
     g = g[..., 0, 0]
@@ -91,6 +90,18 @@ def ground(images):
         dim=2,
     )
     return frame.median(dim=2).values[:, :, None, None]
+
+
+def references(size, place, tier, styles):
+    """What `drawings` returns, averaged over blocks; of the core tier all of it is cached, 100 MB for three styles."""
+    make = pooled if tier == "core" else pooled.__wrapped__
+    return make(size, place, tier, styles)
+
+
+@functools.lru_cache(maxsize=40)
+def pooled(size, place, tier, styles):
+    colour, opacity, spec = drawings(size, place, tier, styles)
+    return avg_pool2d(colour, POOL), avg_pool2d(opacity, POOL), spec
 
 
 def drawings(size, place, tier, styles=scenes.STYLES):

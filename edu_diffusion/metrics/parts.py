@@ -7,10 +7,10 @@ a small object can be is split at its narrowest place.
 import functools
 
 import torch
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from ..data import conditions, scenes, words
-from .nearest import best, drawings, ground
+from .nearest import POOL, best, drawings, ground
 
 LEAST = 12  # pixels; smaller components are noise
 LONGEST = words.SIZES["small"] + 4  # pixels; a longer component may be several objects
@@ -111,10 +111,10 @@ def nearest_concept(images):
 
 @functools.cache
 def centred(tier="core"):
-    """The small sprites, each with its visible part exactly centred, as `drawings` returns them."""
+    """The small sprites, each with its visible part exactly centred, as `references` returns them."""
     colour, opacity, spec = drawings("small", "centre", tier, scenes.STYLES)
     both = torch.cat([colour, opacity], dim=1)
     for i, mask in enumerate(opacity[:, 0] > 0.25):
         (top, bottom), (left, right) = bounds(mask)
         both[i] = moved(both[i], torch.zeros(4, 1, 1), (top + bottom) // 2, (left + right) // 2)
-    return both[:, :3], both[:, 3:], spec
+    return avg_pool2d(both[:, :3], POOL), avg_pool2d(both[:, 3:], POOL), spec
