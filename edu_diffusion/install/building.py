@@ -54,7 +54,7 @@ def install(root, venv, usable, fingerprint):
     """
     refuse_foreign(venv)
     what = "Updating" if finished(venv) else "First start: installing into"
-    say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.6 GB on disk).")
+    say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.8 GB on disk).")
     with keeping.kept(venv, usable):
         if usable:
             stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")

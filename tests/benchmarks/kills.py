@@ -30,9 +30,9 @@ work = pathlib.Path(sys.argv[1])
 pipe, model = tiny.pipeline(), torch.nn.Linear(256, 256)
 loss = lambda step: model(torch.randn(4, 256, generator=loop.generator(0, step))).square().mean()
 for progress in loop.fit(model, loss, steps=10**6, run=work / "run", every=0.0):
-    print(progress.step, flush=True)
     models.save(pipe, work / "model", {"step": progress.step})
     files.write_bytes(work / "picture.png", (ROOT / "datasets/photos/cat.png").read_bytes())
+    print(progress.step, flush=True)
 """.replace("ROOT", f"pathlib.Path({str(ROOT)!r})")
 MINE = {"thesis.txt": "years of work", "run/notes.txt": "mine, too"}
 
