@@ -192,9 +192,11 @@ def test_the_users_own_ctrl_c_stops_the_cell(monkeypatch, alarm):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         for_ever(*given)
 
+    others = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         verdict("q_sample", mine)
     assert signal.getsignal(signal.SIGINT) is handler
+    assert threading.active_count() == others, "a function that goes on in its thread slows down all that follows"
 
 
 @pytest.mark.fault("ugly")

@@ -33,7 +33,7 @@ def test_commands(root, rest):
 def parallel():
     """Return the options for one worker process per core, up to four; a file's tests stay together, and share what they make."""
     workers = min(os.cpu_count() or 1, 4)
-    return ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
 
 
 def threads(command):

@@ -77,7 +77,7 @@ def on_every_line(frame):
 
 def by_thread(work, seconds):
     """Where there is no timer, run it in a thread, and raise TooLong in that thread when the time is over."""
-    found = []
+    found, ended = [], threading.Event()  # a join() that Ctrl-C interrupts takes the thread for ended
 
     def run():
         try:
@@ -85,24 +85,26 @@ def by_thread(work, seconds):
                 found.append((work(), None))
         except BaseException as error:
             found.append((None, error))
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=run, daemon=True)
-    thread.start()
     try:
-        thread.join(seconds)
+        thread.start()  # Ctrl-C may come before it returns
+        ended.wait(seconds)
     finally:
-        interrupt(thread)
+        interrupt(thread, ended)
     result, error = found[0] if found else (None, TooLong(STILL))
     if error is not None:
         raise error
     return result
 
 
-def interrupt(thread, tries=20):
+def interrupt(thread, ended, tries=20):
     """Raise TooLong in a thread that has not ended, several times if need be; compiled code does not notice."""
-    while thread.is_alive() and (tries := tries - 1):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TooLong))
-        thread.join(AGAIN)
+    while not ended.is_set() and (tries := tries - 1):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TooLong))
+        ended.wait(AGAIN)
 
 
 @contextlib.contextmanager
