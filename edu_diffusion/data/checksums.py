@@ -1,6 +1,5 @@
 """Checksums are compared where files are read, not by `doctor` alone: once per file, and again when it has changed."""
 
-import json
 import os
 import pathlib
 
@@ -14,12 +13,9 @@ _intact: dict[pathlib.Path, tuple[int, int, str]] = {}  # path -> (size, time of
 def manifest(folder: str | os.PathLike) -> tuple[str, dict[str, str]]:
     """(name, {file: sha256}) of the list of checksums in a folder; ("", {}) where there is none that can be read."""
     for name in LISTS:
-        try:
-            found = json.loads((pathlib.Path(folder) / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        listed = found.get("sha256") if name == files.CARD and isinstance(found, dict) else found
-        if isinstance(listed, dict):
+        found = files.read_object(pathlib.Path(folder) / name)
+        listed = found.get("sha256") if name == files.CARD else found
+        if listed and isinstance(listed, dict):
             return name, listed
     return "", {}
 
@@ -33,9 +29,10 @@ def damaged(folder: str | os.PathLike, hashes: dict[str, str]) -> list[str]:
 def intact(path: pathlib.Path, expected: str) -> bool:
     """Whether a file has this sha256; a file that had it is read again only after it has changed."""
     try:
-        now = (path.stat().st_size, path.stat().st_mtime_ns, expected)
+        found = path.stat()
     except OSError:
         return False
+    now = (found.st_size, found.st_mtime_ns, expected)
     if _intact.get(path) == now:
         return True
     right = path.is_file() and files.sha256(path) == expected

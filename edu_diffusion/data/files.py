@@ -73,8 +73,13 @@ def foreign_files(folder: pathlib.Path) -> list[str]:
 
 def card_of(folder: pathlib.Path) -> dict:
     """The content of a folder's card.json; {} where there is none, or one that is not a JSON object."""
+    return read_object(folder / CARD)
+
+
+def read_object(path: pathlib.Path) -> dict:
+    """What a JSON file holds; {} where there is none, or one that cannot be read or holds something else than an object."""
     try:
-        found = read_json(folder / CARD)
+        found = read_json(path)
     except (ValueError, OSError):
         return {}
     return found if isinstance(found, dict) else {}

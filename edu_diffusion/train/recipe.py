@@ -29,12 +29,15 @@ def recipe(function: Recipe) -> Recipe:
     def guarded(*args, **given):
         settings = inspect.signature(function).bind(*args, **given)
         settings.apply_defaults()
-        run, first = settings.arguments["run"], not settings.arguments.get("rank")
-        with claimed(run) if run is not None and first else contextlib.nullcontext():
-            if run is not None and first:
-                files.bring_back(pathlib.Path(run) / "model")
-                files.refuse_foreign(pathlib.Path(run) / "model")
-                same_settings(pathlib.Path(run), {"recipe": name} | described(settings.arguments))
+        run = settings.arguments["run"]
+        if run is None or settings.arguments.get("rank"):  # of several processes only the first one writes
+            yield from function(*args, **given)
+            return
+        run = pathlib.Path(run)
+        with claimed(run):
+            files.bring_back(run / "model")
+            files.refuse_foreign(run / "model")
+            same_settings(run, {"recipe": name} | described(settings.arguments))
             yield from function(*args, **given)
 
     return cast(Recipe, guarded)
