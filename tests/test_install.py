@@ -434,6 +434,7 @@ def test_an_accent_in_the_path_works_in_any_locale(root, monkeypatch, locale):
     file = site / "_editable_impl_edu_diffusion.pth"
     file.write_text(str(root), encoding="utf-8")
     (root / "edu_diffusion.py").write_text("here = True")
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # by which `test` names the package itself: the .pth file must be what finds it
     for name, value in locale.items():
         monkeypatch.setenv(name, value)
     assert building.works(venv) and file.read_bytes().isascii()
