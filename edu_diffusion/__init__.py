@@ -80,10 +80,13 @@ FACE = {
 
 __all__ = ["__version__"] + sorted(FACE) + list(ROOMS)
 
+PROMPTED = ("draw", "generate", "embed")  # for a school class these check their prompts, see data/school.py
+
 
 def __getattr__(name):
     if name in FACE:
-        return getattr(importlib.import_module("." + FACE[name], __name__), name)
+        found = getattr(importlib.import_module("." + FACE[name], __name__), name)
+        return importlib.import_module(".data.school", __name__).guarded(found) if name in PROMPTED else found
     if name in ROOMS:
         return importlib.import_module("." + name, __name__)
     raise AttributeError("edu_diffusion has no %r; it has %s" % (name, ", ".join(__all__)))

@@ -6,6 +6,7 @@ import time
 import warnings
 from pathlib import Path
 
+from edu_diffusion.data import school
 from edu_diffusion.errors import EduError
 
 from . import infotext, unfollowed
@@ -21,6 +22,7 @@ def run(args, rest=()):
 
 def make(args):
     """Generate the image that the arguments ask for; return its path and the seconds that sampling took."""
+    school.switch(args.school)
     given = checked(gather(args))
     check_places(args)
     from edu_diffusion import models
@@ -71,6 +73,7 @@ def checked(settings):
     for name, prompt in prompts.items():
         if infotext.plain(prompt) != prompt:
             raise EduError(f"the {name} has a control character, which the picture could not keep; type it again")
+        school.check(prompt)
     return settings | prompts
 
 

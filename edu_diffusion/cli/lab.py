@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edu_diffusion.data import files
+from edu_diffusion.data import files, school
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
 from edu_diffusion.install.pip import SAFELY
@@ -18,6 +18,7 @@ FIRST = "00_start.ipynb"
 
 def run(args, rest=()):
     """Replace this process by JupyterLab; options that we do not know go to it."""
+    school.switch(getattr(args, "school", False))
     folder = lessons.source()
     if not args.teacher:
         folder, original = install.home() / "work", folder

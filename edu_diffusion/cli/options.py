@@ -23,6 +23,7 @@ def generate_options(command):
     add("--model", help="a model's name, folder or .safetensors file (default base)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add("--scale", type=int, default=1, help="enlarge: each pixel becomes a square of N x N (default 1)")
+    add("--school", action="store_true", help="for a class: refuse prompts with a word of datasets/emoji/school.csv")
     add("--out", type=Path, metavar="PNG", help="the file to write (default picture.png, or the next free name)")
 
 

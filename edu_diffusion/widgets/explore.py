@@ -22,6 +22,7 @@ from typing import Any
 from IPython import get_ipython
 from ipywidgets import HTML, Button, HBox, Layout, VBox, Widget
 
+from ..data import school
 from ..figures import Picture
 from .hints import Drawing
 from .keys import Keys
@@ -94,7 +95,12 @@ class Explore(VBox):
     def figure(self) -> Picture:
         """Return the Picture for the current values, computed anew; nothing is shown. Raises what `draw` raises."""
         with DRAWING:
-            return last_picture(self._draw(**self.values))
+            return last_picture(self._drawn(self.values))
+
+    def _drawn(self, values):
+        """What `draw` makes of some values; a text that a class should not see drawn is refused, see data/school.py."""
+        school.check(list(values.values()))
+        return self._draw(**values)
 
     def redraw(self) -> None:
         """Draw the current values now, in this thread. Raises what `draw` raises."""
@@ -136,7 +142,7 @@ class Explore(VBox):
                 return
             values, self._shown = self.values, None
             try:
-                finished = self._show_all(self._draw(**values), number)
+                finished = self._show_all(self._drawn(values), number)
                 self._shown = values if finished else None
                 if self._number == self._stopped:
                     self._say("Stopped.")
