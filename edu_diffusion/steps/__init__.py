@@ -38,6 +38,7 @@ from .lora import lora_delta, lora_init, lora_linear, lora_merge
 from .noise import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity, zero_terminal_snr
 from .samplers import ddpm_step, dpmpp_2m_step, euler_ancestral_step, euler_step, heun_step
 from .sampling import SampleState, sample
+from .sdxl import added_embedding, embed_xl, size_ids
 from .style_aligned import AlignedProcessor, adain, aligned, aligned_attend
 from .text_to_image import State, draw, final, generate, initial_noise
 from .unet import down_block, mid_block, resnet_block, timestep_embedding, unet_forward, up_block
@@ -69,6 +70,8 @@ __all__ = [
     "GUIDANCE", "STEPS", "guide", "guidance_at",
     # vae and latents
     "sample_latent", "kl_to_unit",
+    # sdxl
+    "embed_xl", "size_ids", "added_embedding",
     # clip
     "similarity", "contrastive_loss",
     # lenet

@@ -65,19 +65,20 @@ def condition_embedding(embedding, condition):
     return embedding.conv_out(h)
 
 
-def control_forward(controlnet, z_t, t, c, condition, scale=1.0, zero_conv=zero_conv):
+def control_forward(controlnet, z_t, t, c, condition, scale=1.0, zero_conv=zero_conv, added=None):
     """Compute the residuals to be added at every skip of a U-Net and to its mid block.
 
     conv_in(z_t) + embedding of the condition; down (keep the skips), mid; scale * zero_conv of each
 
     controlnet: diffusers' ControlNetModel. z_t, t, c: as for unet_forward. condition: (B, 3, H, W) in [0, 1].
     scale: the conditioning scale. zero_conv: your own function (h, weight, bias) in its place.
+    added: for Stable Diffusion XL, as for unet_forward.
     Returns (residuals, residual of the mid block), shaped like the U-Net's skips and its mid.
     Raises ValueError for a ControlNet with further inputs or other blocks, or wrong shapes.
     Source: Zhang et al. 2023 (ControlNet), section 3.2. Twin: diffusers.ControlNetModel.forward.
     """
     check_inputs(controlnet, z_t, t, c)
-    temb = time_embedding(controlnet, t, z_t)
+    temb = time_embedding(controlnet, t, z_t, added)
     h = controlnet.conv_in(z_t) + condition_embedding(controlnet.controlnet_cond_embedding, condition)
     skips = [h]
     for block in controlnet.down_blocks:
@@ -109,12 +110,12 @@ class ControlledUNet(torch.nn.Module):
         self.unet, self.controls = unet, [(control, *span(control, levels)) for control in controls]
         self.nets = torch.nn.ModuleList(c.net for c in controls if isinstance(c.net, torch.nn.Module))
 
-    def forward(self, z_t, t, encoder_hidden_states, return_dict=False):
+    def forward(self, z_t, t, encoder_hidden_states, return_dict=False, **more):
         c = encoder_hidden_states
-        now = [residuals_of(control, z_t, t, c) for control, low, high in self.controls if low <= t <= high]
+        now = [residuals_of(control, z_t, t, c, **more) for control, low, high in self.controls if low <= t <= high]
         named = ("down_block_additional_residuals", "mid_block_additional_residual")
         added = dict(zip(named, total(now), strict=True)) if now else {}
-        return self.unet(z_t, t, encoder_hidden_states=c, return_dict=return_dict, **added)
+        return self.unet(z_t, t, encoder_hidden_states=c, return_dict=return_dict, **added, **more)
 
 
 def with_controls(unet, control, pairs, batch):
@@ -134,11 +135,12 @@ def span(control, levels):
     return min(on, default=math.inf), max(on, default=-math.inf)
 
 
-def residuals_of(control, z_t, t, c):
+def residuals_of(control, z_t, t, c, **more):
     """Return one control's residuals; the condition is repeated for the unconditional and conditional half."""
     condition = control.condition.to(z_t).repeat(len(z_t) // len(control.condition), 1, 1, 1)
     if isinstance(control.net, torch.nn.Module):
         check_size(condition, z_t, len(control.net.config.conditioning_embedding_out_channels) - 1)
+        return control.net(z_t, t, c, condition, control.weight, **more)[:2]
     return control.net(z_t, t, c, condition, control.weight)[:2]
 
 

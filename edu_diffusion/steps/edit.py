@@ -11,9 +11,9 @@ import torch
 
 from .denoise import ddim_step, to_eps, to_x0
 from .guidance import GUIDANCE, STEPS
-from .latents import embed, encode
+from .latents import encode
 from .noise import q_sample
-from .text_to_image import State, generate, level, noise_stream, predict, timesteps
+from .text_to_image import State, conditioned, generate, level, noise_stream, predict, timesteps
 from .validate import StepError, check_finite, check_prompts, check_texts, number
 
 __all__ = ["blend", "from_strength", "expand_canvas", "img2img", "inpaint", "invert", "latent_mask", "paste"]
@@ -81,10 +81,11 @@ def invert(pipe, prompt, x_0, *, steps=STEPS):
     Source: Song et al. 2021, sections 4.3 and 5.4. Twin: diffusers.DDIMInverseScheduler.step.
     """
     prompts, kind = check_texts("prompt", prompt), pipe.scheduler.config.prediction_type
-    c, z_s = embed(pipe, prompts), encode(pipe, check_pictures(pipe, x_0, len(prompts)))
+    z_s = encode(pipe, check_pictures(pipe, x_0, len(prompts)))
+    c, unet = conditioned(pipe, pipe.unet, prompts, prompts, 1, z_s)
     for i, (t, s) in enumerate(reversed(timesteps(pipe, steps))):
         abar_s = level(pipe, s)
-        out, _ = predict(pipe.unet, z_s, t, c, 1)
+        out, _ = predict(unet, z_s, t, c, 1)
         eps, z_0 = to_eps(out, z_s, abar_s, kind), to_x0(out, z_s, abar_s, kind)
         z_t = check_finite(q_sample(z_0, eps, level(pipe, t)), z_s, i, t)
         yield State(i, t, s, z_t, eps, eps, eps, z_0, z_s)

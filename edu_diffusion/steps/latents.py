@@ -1,10 +1,9 @@
 """Between what people read and see and what the U-Net reads and writes: text embeddings, latents, pixels."""
 
-import warnings
-from contextlib import contextmanager
-
 import torch
 
+from .sdxl import embed_xl, is_xl, without_overflow
+from .text import in_use, warn_if_cut
 from .vae import sample_latent
 from .validate import check_picture
 
@@ -17,10 +16,12 @@ def embed(pipe, prompts):
 
     c = text_encoder(token ids, padded to the tokenizer's length); a longer prompt is truncated, with a warning.
 
-    prompts: a string or a list of B strings. Returns (B, tokens, width).
+    prompts: a string or a list of B strings. Returns (B, tokens, width). Stable Diffusion XL: c of `embed_xl`.
     Source: Rombach et al. 2022, section 3.3. Twin: diffusers.StableDiffusionPipeline.encode_prompt.
     """
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if is_xl(pipe.unet):
+        return embed_xl(pipe, prompts)[0]
     prompts = pipe.maybe_convert_prompt(prompts, pipe.tokenizer)  # textual inversion: a word may be several tokens
     warn_if_cut(pipe.tokenizer, prompts)
     ids = pipe.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").to(pipe.device)
@@ -38,9 +39,11 @@ def encode(pipe, x_0, eps=None):
     x_0: (B, 3, H, W) in [-1, 1]. eps: (B, 4, h, w), standard normal, or None. Returns (B, 4, h, w).
     Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.encode.
     """
-    with in_use(pipe.vae):
-        answer = pipe.vae.encode(x_0.to(pipe.vae.device, pipe.vae.dtype), return_dict=False)[0]
-    z_0 = answer.mean if eps is None else sample_latent(answer.mean, answer.logvar, eps)
+    dtype = pipe.vae.dtype
+    with in_use(pipe.vae), without_overflow(pipe) as vae:
+        answer = vae.encode(x_0.to(vae.device, vae.dtype), return_dict=False)[0]
+    mean, logvar = answer.mean.to(dtype), answer.logvar.to(dtype)
+    z_0 = mean if eps is None else sample_latent(mean, logvar, eps)
     return z_0 * pipe.vae.config.scaling_factor
 
 
@@ -53,8 +56,8 @@ def decode(pipe, z_0):
     z_0: (B, 4, h, w). Returns (B, 3, H, W) in [-1, 1].
     Source: Rombach et al. 2022, section 3.1. Twin: diffusers.AutoencoderKL.decode.
     """
-    with in_use(pipe.vae):
-        x_0 = pipe.vae.decode(z_0 / pipe.vae.config.scaling_factor, return_dict=False)[0]
+    with in_use(pipe.vae), without_overflow(pipe) as vae:
+        x_0 = vae.decode(z_0.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]
     return check_picture(x_0).clamp(-1, 1)
 
 
@@ -68,24 +71,3 @@ def to_uint8(x):
     """
     x = (x.detach() * 0.5 + 0.5).clamp(0, 1).cpu().float()
     return (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-
-
-@contextmanager
-def in_use(model):
-    """Put a model into evaluation mode (no dropout) inside the `with` block; every part is then set back."""
-    modes = [(part, part.training) for part in model.modules()] if model.training else []
-    for part, _ in modes:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
-
-
-def warn_if_cut(tokenizer, prompts):
-    """Warn when a prompt has more tokens than the text encoder can read."""
-    for prompt, ids in zip(prompts, tokenizer(prompts, verbose=False).input_ids, strict=True):
-        if len(ids) > tokenizer.model_max_length:
-            warnings.warn(f"The prompt {prompt[:40]!r}... has {len(ids) - 2} tokens; only the first "
-                          f"{tokenizer.model_max_length - 2} are read.", stacklevel=3)

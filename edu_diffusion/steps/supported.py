@@ -8,13 +8,13 @@ __all__ = []
 # Classes are known by name, since steps/ imports torch alone.
 SUPPORTED = {
     "UNet2DConditionModel": {
-        "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": None,
+        "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": (None, "text_time"),
         "encoder_hid_dim_type": None, "time_cond_proj_dim": None, "time_embedding_type": "positional",
         "time_embedding_act_fn": None, "timestep_post_act": None, "center_input_sample": False,
         "act_fn": ("silu", "swish"),
     },
     "ControlNetModel": {
-        "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": None,
+        "class_embed_type": None, "num_class_embeds": None, "addition_embed_type": (None, "text_time"),
         "encoder_hid_dim_type": None, "controlnet_conditioning_channel_order": "rgb",
         "global_pool_conditions": False, "act_fn": ("silu", "swish"),
     },

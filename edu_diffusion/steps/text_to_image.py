@@ -1,7 +1,8 @@
 """The whole of Stable Diffusion: prompt -> text embedding; noise -> U-Net, step by step -> latent -> picture.
 
 The modules and weights are those of the pipeline that is passed in, so nothing is converted. Any
-`StableDiffusionPipeline` will do: every prediction type, every timestep spacing, any device, any dtype.
+`StableDiffusionPipeline` will do: every prediction type, every timestep spacing, any device, any dtype; and any
+`StableDiffusionXLPipeline`, whose conditioning sdxl.py computes (SDXL Turbo: steps=1, guidance=1).
 The steps are DDIM's without clipping, or your own; the timesteps come from the configuration of the
 pipeline's scheduler.
 """
@@ -13,9 +14,11 @@ import torch
 from .control import with_controls
 from .denoise import ddim_step, ddim_timesteps, to_eps, to_x0
 from .guidance import GUIDANCE, STEPS, guidance_at, guide
-from .latents import decode, embed, in_use
+from .latents import decode, embed
 from .noise import q_sample
 from .sampling import with_extras
+from .sdxl import AddedUNet, context_xl, is_xl
+from .text import in_use
 from .validate import StepError, check_finite, check_pipeline, check_prompts, check_whole
 
 __all__ = ["State", "draw", "final", "generate", "initial_noise"]
@@ -61,8 +64,8 @@ def generate(pipe, prompt, *, negative="", seed=0, steps=STEPS, guidance=GUIDANC
     """
     prompts, negatives = check_prompts(prompt, negative, seed, guidance)
     pairs, noises = pairs or timesteps(pipe, steps, step), noise_stream(pipe, range(seed, seed + len(prompts)))
-    c, unet = context(pipe, negatives, prompts, guidance), with_controls(pipe.unet, control, pairs, len(prompts))
-    z_t, kind = prepare_latents(z_T, next(noises)), pipe.scheduler.config.prediction_type
+    z_t, unet = prepare_latents(z_T, next(noises)), with_controls(pipe.unet, control, pairs, len(prompts))
+    (c, unet), kind = conditioned(pipe, unet, negatives, prompts, guidance, z_t), pipe.scheduler.config.prediction_type
     own = with_extras(step or ddim_step, noises.__next__, guided_model(pipe, unet, c, guidance, interval))
     for i, (t, s) in enumerate(pairs):
         abar_t, abar_s, g = level(pipe, t), level(pipe, s), guidance_at(t, guidance, interval)
@@ -172,6 +175,14 @@ def guided_model(pipe, unet, c, guidance, interval):
 def context(pipe, negatives, prompts, g):
     """Return the text embeddings, those of the negative prompts first; without guidance the prompts' only."""
     return embed(pipe, prompts) if g == 1 else torch.cat([embed(pipe, negatives), embed(pipe, prompts)])
+
+
+def conditioned(pipe, unet, negatives, prompts, g, z_t):
+    """Return the text embeddings and the U-Net; Stable Diffusion XL's comes together with its added conditioning."""
+    if not is_xl(pipe.unet):
+        return context(pipe, negatives, prompts, g), unet
+    c, added = context_xl(pipe, negatives, prompts, g, z_t)
+    return c, AddedUNet(unet, added)
 
 
 def predict(unet, z_t, t, c, g):

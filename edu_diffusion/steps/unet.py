@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 
 from .attention import spatial_transformer
+from .sdxl import added_embedding, is_xl
 from .supported import check_inputs, check_supported, checked_edit
 from .validate import StepError
 
 __all__ = ["down_block", "mid_block", "resnet_block", "timestep_embedding", "unet_forward", "up_block"]
 
 
-def unet_forward(unet, z_t, t, c, edit=None):
+def unet_forward(unet, z_t, t, c, edit=None, added=None):
     """Predict the noise in a latent (or v, or z_0, whichever the U-Net was trained for).
 
     conv_in, down (keep the skips), mid, up (concatenate the skips), conv_out
@@ -31,13 +32,14 @@ def unet_forward(unet, z_t, t, c, edit=None):
     Its names, in this order: "temb"; "down.0", "down.1", ... what each block passes to the next (not its
     skips); "skip.0" (made by conv_in), "skip.1", ... once all are there; "mid"; "up.0", "up.1", ...
     A ControlNet adds its residuals at every skip and at "mid".
+    added: for Stable Diffusion XL, {"text_embeds": (B, width), "time_ids": (B, 6)}; see sdxl.py.
     Returns (B, 4, h, w). Raises ValueError for a U-Net with further inputs or other blocks, or wrong shapes.
     Source: Ronneberger et al. 2015, figure 1; Rombach et al. 2022, section 3.3.
     Twin: diffusers.UNet2DConditionModel.forward.
     """
     check_inputs(unet, z_t, t, c)
     edit = checked_edit(edit)
-    temb = edit("temb", time_embedding(unet, t, z_t))
+    temb = edit("temb", time_embedding(unet, t, z_t, added))
     h = unet.conv_in(z_t)
     skips = [h]
     for i, block in enumerate(unet.down_blocks):
@@ -67,12 +69,16 @@ def timestep_embedding(t, width, flip_sin_to_cos=True, freq_shift=0):
     return torch.cat(waves if flip_sin_to_cos else waves[::-1], dim=1)
 
 
-def time_embedding(unet, t, z_t):
-    """Pass the sinusoidal embedding of t through a small network of two layers: temb, (B, width)."""
+def time_embedding(unet, t, z_t, added=None):
+    """Pass the sinusoidal embedding of t through a small network of two layers: temb, (B, width).
+
+    Stable Diffusion XL adds its further conditioning to it.
+    """
     t, config = torch.as_tensor(t, device=z_t.device).expand(len(z_t)), unet.config
     waves = timestep_embedding(t, unet.time_proj.num_channels, config.flip_sin_to_cos, config.freq_shift)
     mlp = unet.time_embedding
-    return mlp.linear_2(F.silu(mlp.linear_1(waves.to(z_t.dtype))))
+    temb = mlp.linear_2(F.silu(mlp.linear_1(waves.to(z_t.dtype))))
+    return temb + added_embedding(unet, added, z_t) if is_xl(unet) else temb
 
 
 def resnet_block(block, h, temb=None):

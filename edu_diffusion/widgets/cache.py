@@ -87,6 +87,7 @@ def version(*modules: Module) -> tuple[int, ...]:
     return *map(id, modules), len(weights), changes
 
 
-def networks(pipe: Pipeline) -> tuple[Module, Module, Module]:
+def networks(pipe: Pipeline) -> tuple[Module, ...]:
     """Return the networks of a pipeline whose weights a generated picture depends on."""
-    return pipe.text_encoder, pipe.unet, pipe.vae
+    second = getattr(pipe, "text_encoder_2", None)  # Stable Diffusion XL's
+    return pipe.text_encoder, *([] if second is None else [second]), pipe.unet, pipe.vae

@@ -56,10 +56,11 @@ class CachedRuns:
         """
         unet = self.pipe.unet
 
-        def call(z_t, t, encoder_hidden_states, return_dict=False):
-            c = words(t, encoder_hidden_states) if words else encoder_hidden_states
-            predict = lambda: unet(z_t, t, encoder_hidden_states=c, return_dict=False)[0]
-            return (self._tensors.get(("unet", int(t), content(z_t), content(c)), predict, unet),)
+        def call(z_t, t, encoder_hidden_states, return_dict=False, added_cond_kwargs=None):
+            c, added = words(t, encoder_hidden_states) if words else encoder_hidden_states, added_cond_kwargs or {}
+            more = {"added_cond_kwargs": added} if added else {}  # Stable Diffusion XL's
+            predict = lambda: unet(z_t, t, encoder_hidden_states=c, return_dict=False, **more)[0]
+            return (self._tensors.get(("unet", int(t), *map(content, (z_t, c, *added.values()))), predict, unet),)
 
         return StandIn(self.pipe, unet=StandIn(unet, call=call))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..figures.clip import caption_growth, caption_neighbours, similarity_map, swapped_word
-from ..steps.latents import in_use
+from ..steps.text import in_use
 from .cache import Cache
 from .controls import choice, whole, words
 from .explore import Explore

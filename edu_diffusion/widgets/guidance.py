@@ -8,9 +8,10 @@ from traitlets import dlink
 from ..figures import Picture
 from ..figures import guidance as figure
 from ..steps import GUIDANCE, STEPS, guidance_at, guide, to_eps, to_x0
-from ..steps.text_to_image import State, level, predict
+from ..steps.sdxl import is_xl
+from ..steps.text_to_image import State, conditioned, level, predict
 from .cache import Cache, networks
-from .cached_runs import CachedRuns
+from .cached_runs import CachedRuns, StandIn
 from .controls import dragged, seeds, whole, words
 from .explore import Explore
 from .hints import Drawing, Messages, Pipeline, Tensor
@@ -64,12 +65,20 @@ class GuidanceExplorer(Explore):
         settings |= {"negative": negative, "interval": interval}
         states = yield from self.runs.run(prompt, **settings)
         scales = [guidance_at(state.t, settings["guidance"], interval) for state in states]
-        asked = self.runs.view(), self.runs.embed(negative, prompt)
+        asked = self.asked(negative, prompt, states[0].z_t)
         yield self.picture_at(min(step, len(states)) - 1, asked, states, scales, settings["guidance"], interval)
         note = cut(self.runs.pipe.tokenizer, prompt)
         yield note
         question = prompt, *settings.values()
         yield from self._prepared.ask(question, lambda: self.prepare(asked, states, scales, note), *networks(self.runs.pipe))
+
+    def asked(self, negative: str, prompt: str, z_t: Tensor) -> tuple[Pipeline, Tensor]:
+        """Return the pipeline with its U-Net's outputs cached, and the text embeddings for `both`."""
+        view = self.runs.view()
+        if not is_xl(view.unet):
+            return view, self.runs.embed(negative, prompt)
+        c, unet = conditioned(view, view.unet, [negative], [prompt], BOTH, z_t)
+        return StandIn(view, unet=unet), c
 
     def picture_at(
         self,
