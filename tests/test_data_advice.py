@@ -5,7 +5,7 @@ import random
 import pytest
 import tiny
 
-from edu_diffusion.data import advice, phrases, scenes
+from edu_diffusion.data import advice, foreign, phrases, scenes, school
 from edu_diffusion.data.world import prompts, world
 from edu_diffusion.errors import EduError
 
@@ -98,6 +98,79 @@ def test_what_is_offered_is_known_and_hardly_ever_wrong():
 )
 def test_known_words_fillers_numbers_and_punctuation_are_no_mistake(prompt):
     assert said(prompt) == ""
+
+
+@pytest.mark.parametrize(
+    "prompt, meant",
+    [
+        ("a Katze on blue", '"katze" (German for cat?)'),
+        ("EIN HUND", '"hund" (German for dog?)'),
+        ("zwei Schmetterlinge", '"schmetterlinge" (German for butterfly?)'),
+        ("CŒUR", '"cœur" (French for red heart?)'),
+        ("la tete de chien", '"tete de chien" (French for dog face?)'),
+        ("une chauve-souris", '"chauve-souris" (French for bat?)'),
+        ("une chauve souris", '"chauve souris" (French for bat?)'),
+        ("dos gatos", '"gatos" (Spanish for cat?)'),
+        ("un pinguino", '"pinguino" (Spanish for penguin'),
+        ("İnek", '"inek" (Turkish for cow'),
+        ("IŞIK ve KEDİ", '"kedi" (Turkish for cat?)'),
+        ("кіт", '"кіт" (Ukrainian for cat?)'),
+        ("Bär", '"bär" (German for bear?)'),
+        ("Ba\u0308r", '"bär" (German for bear?)'),  # as a Mac names its files
+        ("eine Katze auf blauem Hintergrund", '"katze" (German for cat?)'),
+        ("mavi arka planda bir kedi", '"kedi" (Turkish for cat?)'),
+    ],
+)
+def test_names_in_other_languages_are_answered_with_the_english_word(prompt, meant):
+    assert meant.rstrip("?)") in said(prompt)
+
+
+def test_a_name_that_several_languages_have_is_read_in_that_of_its_neighbours():
+    """ "bomba" is Spanish and Turkish."""
+    read = {words: [item.language for item in advice.unknowns(words)] for words in ("kedi bomba", "gato bomba")}
+    assert read == {"kedi bomba": ["Turkish"] * 2, "gato bomba": ["Spanish"] * 2}
+
+
+@pytest.mark.parametrize("prompt", ["a piñata", "pizza", "a chocolate pan on blue", "sushi at home, not a robot"])
+def test_words_that_are_english_too_are_not_translated(prompt):
+    assert not [item for item in advice.unknowns(prompt) if item.language]
+
+
+@pytest.mark.parametrize(
+    "prompt, text, offer, new",
+    [
+        ("a Pengiun, the PENGIUN's house", "pengiun", "penguin", "a penguin, the penguin's house"),
+        ("Une  Tête-de chien!", "tête de chien", "dog face", "Une  dog face!"),
+        ("bule, blue, bules", "bule", "blue", "blue, blue, bules"),
+        ("İnek", "inek", "cow", "cow"),
+        ("Ba\u0308r", "bär", "bear", "bear"),
+        ("aujourd’hui", "aujourd'hui", r"\1", r"\1"),
+        ("a cat", "dog", "cow", "a cat"),
+    ],
+)
+def test_a_suggestion_takes_the_place_of_the_whole_word(prompt, text, offer, new):
+    assert advice.replaced(prompt, text, offer) == new
+
+
+@pytest.mark.parametrize("prompt", ["a pengiun", "Katze", "trois pommes vertes", "gato on bule", "a (strawbery:1.3) BREAK kedi"])
+def test_every_suggestion_leads_to_a_prompt_with_fewer_unknown_words(prompt):
+    pairs = advice.suggestions(tiny.tokenizer(), prompt)
+    left = [len(advice.unknowns(advice.replaced(prompt, *pair))) for pair in pairs]
+    assert left and set(left) == {len(advice.unknowns(prompt)) - 1}
+
+
+def test_a_class_is_not_offered_what_it_refuses(monkeypatch):
+    monkeypatch.setenv(school.SWITCH, "")
+    assert advice.suggestions(tiny.tokenizer(), "bombe hund") == [("bombe", "bomb"), ("hund", "dog")]
+    monkeypatch.setenv(school.SWITCH, "1")
+    assert advice.suggestions(tiny.tokenizer(), "bombe hund") == [("hund", "dog")] and "(bomb" not in said("bombe hund")
+
+
+def test_every_name_means_something_that_captions_say():
+    tiers = {world().by_id[id].tier for ids in foreign.names().values() for id in ids.values()}
+    assert tiers == {"core", "wide"} and 4000 < sum(map(len, foreign.names().values())) < 6000
+    assert {language for ids in foreign.names().values() for language in ids} == set(foreign.LANGUAGES.values())
+    assert (world().root / "names.csv").stat().st_size < 150_000
 
 
 # ---------------------------------------------------------------- syntax
@@ -233,6 +306,7 @@ def test_a_model_of_another_world_knows_other_words():
     prompt = "a blue dog (astronaut:1.3) riding a unicycle"
     assert len(advice.for_model(tiny.tokenizer(), prompt)) == 3
     assert advice.for_model(Large(), prompt) == advice.syntax(prompt) != []
+    assert advice.suggestions(Large(), "a pengiun") == []
 
 
 def test_a_damaged_data_set_does_not_keep_anyone_from_drawing(monkeypatch):
@@ -240,5 +314,6 @@ def test_a_damaged_data_set_does_not_keep_anyone_from_drawing(monkeypatch):
         raise EduError("emoji is damaged.")
 
     monkeypatch.setattr(advice, "known", damaged)
+    assert advice.suggestions(tiny.tokenizer(), "a pengiun") == []
     syntax, words = advice.advice("a (cat:1.3)")
     assert "(cat:1.3)" in syntax and words == "The prompt's words were not checked: emoji is damaged."

@@ -11,10 +11,11 @@ import pytest
 import tiny
 import torch
 import traitlets
-from ipywidgets import BoundedIntText, Image, Output
+from ipywidgets import BoundedIntText, Button, Image, Output
 from widget_tools import descendants, operable, screen, shown_html
 
 from edu_diffusion import figures
+from edu_diffusion.data import advice
 from edu_diffusion.errors import EduError
 from edu_diffusion.steps import decode, generate
 from edu_diffusion.widgets import Explore, PromptWidget, Slider, explore
@@ -454,11 +455,54 @@ def test_advice_follows_the_picture_as_plain_text(pipe, prompt, message):
     assert message in widget.message and bool(message) == bool(widget.message) and widget.picture
 
 
+def suggested(widget):
+    """{description: button} of the suggestions that are displayed."""
+    return {part.description: part for part in operable(widget) if isinstance(part, Button) and "→" in part.description}
+
+
+def test_a_press_on_a_suggestion_changes_the_prompt_and_draws(pipe):
+    widget = PromptWidget(pipe, "Pengiun, kedi", steps=1)
+    widget.redraw()
+    first = widget.picture.png
+    assert list(suggested(widget)) == ["pengiun → penguin", "kedi → cat"]
+    assert suggested(widget)["pengiun → penguin"].tooltip == 'Write "penguin" in place of "pengiun"'
+    suggested(widget)["pengiun → penguin"].click()
+    assert widget.values["prompt"] == "penguin, kedi" and list(suggested(widget)) == ["kedi → cat"]
+    assert widget.picture.png != first and '"kedi"' in widget.message and '"pengiun"' not in widget.message
+    suggested(widget)["kedi → cat"].click()
+    assert widget.values["prompt"] == "penguin, cat" and not suggested(widget) and widget.message == ""
+
+
+def test_suggestions_follow_what_is_typed_and_are_few(pipe, monkeypatch):
+    widget = PromptWidget(pipe, "a cat", steps=1)
+    assert not suggested(widget)
+    widget.controls["prompt"].value = "gato negro"
+    assert list(suggested(widget)) == ["gato negro → black cat"]
+    widget.controls["prompt"].value = "a cat"
+    assert not suggested(widget)
+    monkeypatch.setattr(advice, "suggestions", lambda *_: [(f"word{i}", "cat") for i in range(20)])
+    widget.controls["prompt"].value = "cats"
+    assert len(suggested(widget)) == 8
+
+
+def test_suggestions_are_there_even_if_the_drawing_fails(pipe, monkeypatch):
+    widget = PromptWidget(pipe, "a cat", steps=1)
+    monkeypatch.setattr(widget, "_draw", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        widget.controls["prompt"].value = "une tête de chien"
+    assert list(suggested(widget)) == ["tête de chien → dog face"]
+
+
+def test_suggestions_are_for_our_models_only(pipe, monkeypatch):
+    monkeypatch.setattr(advice, "CLIP", len(pipe.tokenizer))
+    assert not suggested(PromptWidget(pipe, "a pengiun"))
+
+
 def test_the_dropped_words_come_first_then_the_advice(pipe):
     with pytest.warns(UserWarning, match="tokens"):
         *_, message = film(pipe, "cat " * 14 + "red dog", steps=1)
-    dropped, advice = message.split(". ")
-    assert dropped == "The prompt has 16 tokens; only the first 14 are read; dropped: red dog" and "red dog" in advice
+    dropped, colour = message.split(". ")
+    assert dropped == "The prompt has 16 tokens; only the first 14 are read; dropped: red dog" and "red dog" in colour
 
 
 def test_the_moments_of_a_film():

@@ -1,4 +1,4 @@
-"""Rebuild datasets/emoji, byte for byte, from five public npm packages.
+"""Rebuild datasets/emoji, byte for byte, from six public npm packages.
 
     pip install -c constraints.txt pillow resvg_py
     python3 datasets/emoji/prepare.py            # needs npm on the PATH and the network; about a minute
@@ -25,7 +25,7 @@ from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
-from edu_diffusion.data import words  # noqa: E402  (the captions' grammar is defined once, there)
+from edu_diffusion.data import foreign, words  # noqa: E402  (the captions' grammar is defined once, there)
 
 PACKAGES = {  # name@version: sha512 of the tarball, as npm publishes it
     "emoji-datasource-google@16.0.0":
@@ -38,6 +38,8 @@ PACKAGES = {  # name@version: sha512 of the tarball, as npm publishes it
         "esqhZPpkrF7sNX3NsLoh8KW64okEr/bzko7WNnFP+qTJGAqDPDYjp0925yxuivXy3HtVQB8xhIKu3+Nq1byX5w==",
     "emojibase-data@17.0.0":
         "Yvgb5AWoHViHV/gq1qr5ZAarcBip+B27/ZLRsUJkbgAEaLlZ/fof9g882LTpmEpyhBNEC0m2SEmItljHsTygjA==",
+    "cldr-annotations-full@48.0.0":
+        "7lQjJ3wu2IDz0ye5tXHiaIeDKcdM6/SgZwXO6vTu+A3NJ1SsKjKDF0kzghl3JgzoDP5ncxUKHTyMEKRIUTO5MQ==",
 }
 CELL, COLUMNS = 64, 32
 GROUPS = {0: "smileys", 1: "people", 3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
@@ -45,6 +47,9 @@ GENDERED = re.compile(r"\b(man|woman|men|women|boy|girl|merman|mermaid|prince|pr
 SKIPPED = re.compile(r"o’clock|-thirty$|^ZZZ$|hundred points|banknote|light skin|dark skin")
 UNFIT = {*words.COLOURS, *words.SIZES, *words.STYLES, *words.PLACES, "style", "background", "picture"}  # these mean something
 WHOLE_HELD_OUT, PAIR_SHARE = 50, 0.05
+LONGEST = 3  # words of a name in another language
+OTHERWISE = {"sobre", "not"}  # Spanish for an envelope, but also for "on"; Turkish for a memo
+NOUN_LAST = {"de", "tr", "uk"}  # languages in which a noun follows its adjectives
 
 
 def main():
@@ -65,6 +70,7 @@ def main():
     write("captions.csv", ["id", "character", "name", "aliases", "keywords", "category", "tier"], concepts)
     pairs = held_out_pairs(concepts)
     write("heldout.csv", ["kind", "id", "value"], pairs)
+    write("names.csv", ["id", "language", "name"], foreign_names(concepts, read["cldr-annotations-full"]))
     write("prompts.csv", ["split", "tier", "id", "category", "colour", "style", "size", "place", "count", "other", "prompt"],
           prompts(concepts, pairs))
     checksums()
@@ -183,6 +189,47 @@ def chosen_aliases():
     """aliases.txt: the name of a core concept -> its other names."""
     lines = (line.partition(": ") for line in (HERE / "aliases.txt").read_text().splitlines() if line[0] != "#")
     return {name: words.split(", ") for name, _, words in lines}
+
+
+def foreign_names(concepts, read):
+    """What things that are not held out are called in other languages, as CLDR does, and the nouns in the core's names.
+
+    Names as long as "grinsendes Gesicht mit zusammengekniffenen Augen" are left out, and those that are English as well.
+    """
+    learned = [c for c in concepts if c["tier"] != "heldout"]
+    english = {foreign.fold(name) for c in learned for name in (c["name"], *c["aliases"].split("|"))} | OTHERWISE
+    return [{"id": c["id"], "language": language, "name": name} for language in foreign.LANGUAGES
+            for c, names in zip(learned, names_in(language, learned, read)) for name in names if foreign.fold(name) not in english]
+
+
+def names_in(language, concepts, read):
+    """The names of each concept in a language; none belongs to two concepts, and "balık" to the fish, not to the tropical fish."""
+    notes = json.loads(read(f"annotations/{language}/annotations.json"))["annotations"]["annotations"]
+    noted = [notes.get(c["character"]) or notes.get(c["character"].replace("\ufe0f", "")) or {"tts": [""]} for c in concepts]
+    owners, found = {}, [[] for _ in concepts]
+    short = [(i, note["tts"][0]) for i, note in enumerate(noted) if len(note["tts"][0].split()) in range(1, LONGEST + 1)]
+    plain = lambda item: (len(concepts[item[0]]["name"].split()), concepts[item[0]]["tier"] != "core")
+    for i, name in sorted(short + nouns(language, concepts, noted), key=plain):
+        if foreign.fold(name) not in owners:
+            owners[foreign.fold(name)] = i
+            found[i].append(name)
+    return found
+
+
+def nouns(language, concepts, noted):
+    """(concept, noun): keywords of the core that begin its names, or end them in a language where adjectives come first.
+
+    Concepts that share one must do so in English: "Herz" for a red heart and a broken one; it is then the shorter name's.
+    """
+    place, heads = -1 if language in NOUN_LAST else 0, collections.defaultdict(list)
+    for i, (concept, note) in enumerate(zip(concepts, noted)):
+        noun = foreign.fold(note["tts"][0]).split()[place:][:1]
+        keyword = [word for word in note.get("default", []) if [foreign.fold(word)] == noun and not word.isdecimal()]
+        if concept["tier"] == "core" and keyword and "face" not in concept["name"]:
+            heads[keyword[0]].append(i)
+    name = lambda i: concepts[i]["name"]
+    return [(min(members, key=lambda i: len(name(i))), noun) for noun, members in heads.items()
+            if len({name(i).split()[-1] for i in members}) == 1]
 
 
 def held_out_pairs(concepts):

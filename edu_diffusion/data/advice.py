@@ -1,6 +1,7 @@
 """What a learner should know about a prompt: words that no caption has, another program's syntax, a colour before a thing.
 
     advice("a pengiun on blue")     # ['The base model was not trained on the word "pengiun" (penguin?).']
+    advice("a Katze on blue")       # ['The base model was not trained on the word "katze" (German for cat?).']
 
 The model reads any text, but has learned only the words of its captions, `world().vocabulary`; and in this world a colour
 names the background. Standard library only, beside the rest of data/.
@@ -10,17 +11,19 @@ import difflib
 import functools
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import EduError
-from . import phrases, subject, words
+from . import foreign, phrases, school, subject, words
 from .world import world
 
 EXAMPLE = "a cat face on a blue background"
 CLIP = 40_000  # tokens: the original's tokenizer has 49,408, those of this world a few thousand
 LISTED, LETTERS = 5, 30  # words, and letters of one word, that a sentence quotes at most
 CLOSE = 0.75  # difflib's ratio from which on a known word is offered
+SURE = 0.85  # closeness() from which on it is offered besides what a word means in another language
 SWAPPED, PREFERRED = 0.2, 0.05  # added to it if only the order differs, and for a word that names a core concept
 FILLERS = set(  # words, and letters, that name nothing to draw in an English sentence; "under" matters, so it is reported
     "am are as be been but can could did do does don't had has have he her him his how i i'm i've if is it it's its kind "
@@ -44,11 +47,15 @@ def advice(prompt: str, negative: bool = False) -> list[str]:
     negative: whether it is a negative prompt, in which a colour may be meant for anything.
     """
     said = syntax(prompt)
-    text = re.sub(r"<[^<>]*>|\bBREAK\b", ",", prompt)
+    text = without_syntax(prompt)
     try:
         return said + unknown(text, "negative prompt" if negative else "prompt") + ([] if negative else coloured(text))
     except EduError as error:  # a picture does not need the data set
         return [*said, f"The prompt's words were not checked: {error}"]
+
+
+def without_syntax(prompt: str) -> str:
+    return re.sub(r"<[^<>]*>|\bBREAK\b", ",", prompt)
 
 
 def for_model(tokenizer: Any, prompt: str, negative: bool = False) -> list[str]:
@@ -67,10 +74,10 @@ def shortened(text: str) -> str:
     return text if len(text) <= LETTERS else text[:LETTERS - 1] + "…"
 
 
-def listed(texts: Sequence[str], between: str = ", ") -> str:
+def listed(texts: Sequence[object], between: str = ", ") -> str:
     """The first few texts, and how many there are besides."""
     more = f" and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
-    return between.join(texts[:LISTED]) + more
+    return between.join(map(str, texts[:LISTED])) + more
 
 
 # ---------------------------------------------------------------- another program's syntax
@@ -85,27 +92,82 @@ def syntax(prompt: str) -> list[str]:
 
 # ---------------------------------------------------------------- unknown words
 
+class Unknown(NamedTuple):
+    """A word that no caption has, or a name of several words in another language, and what may be meant."""
+
+    text: str
+    offers: list[str]
+    language: str  # of the first offer, or ""
+
+    def __str__(self) -> str:
+        first = f"{self.language} for " if self.language else ""
+        return f'"{shortened(self.text)}"' + (f" ({first}{', '.join(self.offers)}?)" if self.offers else "")
+
+
 def unknown(prompt: str, what: str = "prompt") -> list[str]:
     """A sentence about the words that no caption has; what: how to call the prompt."""
     asked = [word for word in dict.fromkeys(split(prompt)) if not word.isdecimal()]
     new = [word for word in asked if not is_known(word)]
-    return [_unknown_sentence(new, 2 * len(new) > len(asked), what)] if new else []
+    return [_unknown_sentence(unknowns(prompt), 2 * len(new) > len(asked), what)] if new else []
 
 
 def _unknown_sentence(new, mostly, what):
-    """new: the unknown words. mostly: whether there are more of them than of the known ones."""
-    offers = {word: nearest(word) for word in new[:LISTED]}
-    quoted = [f'"{shortened(word)}"' + (f" ({', '.join(offers[word])}?)" if offers.get(word) else "") for word in new]
-    these = f"the word{'s' * (len(new) > 1)} {listed(quoted)}"
-    if not mostly or len(new) <= LISTED and all(offers.values()):
+    """new: the Unknown. mostly: whether there are more unknown words than known ones."""
+    these = f"the word{'s' * (len(new) > 1)} {listed(new)}"
+    if not mostly or len(new) <= LISTED and all(item.offers for item in new):
         return f"The base model was not trained on {these}."
-    return (f"The base model was not trained on {these if len(new) < 3 else f'most words of this {what}'}, "
+    named = [item for item in new if item.language]
+    most = f"most words of this {what}" + (f", among them {listed(named)}" if named else "")
+    return (f"The base model was not trained on {these if len(new) < 3 else most}, "
             f'but on short English captions of emoji scenes only, such as "{EXAMPLE}".')
+
+
+def unknowns(prompt: str) -> list[Unknown]:
+    """What no caption has, in order, each once; only the first few get offers, which take time."""
+    texts = split(prompt)
+    named = {where.start: (where.stop, language, world().by_id[id].name) for where, language, id in foreign.found(texts, is_known)}
+    found: dict[str, Unknown] = {}
+    start = 0
+    while start < len(texts):
+        end, language, name = named.get(start, (start + 1, "", ""))
+        text, start = " ".join(texts[start:end]), end
+        if text not in found and (name or not (text.isdecimal() or is_known(text))):
+            found[text] = Unknown(text, _offers(text, name) if name or len(found) < LISTED else [], language)
+    return list(found.values())
+
+
+def _offers(text, name):
+    """What may be meant: first what a name in another language means in English, if it is one; nothing that a class refuses."""
+    alike = [] if " " in text else nearest(text)
+    if name:
+        alike = [name, *(other for other in alike if closeness(text, other) > SURE and other not in name)]
+    return [offer for offer in alike if not (school.on() and school.refused(offer))]
+
+
+def suggestions(tokenizer: Any, prompt: str) -> list[tuple[str, str]]:
+    """(what is written, the word to try instead) for a model with this tokenizer; see for_model."""
+    if len(tokenizer) >= CLIP:
+        return []
+    try:
+        return [(item.text, offer) for item in unknowns(without_syntax(prompt)) for offer in item.offers]
+    except EduError:  # advice() says so
+        return []
+
+
+def replaced(prompt: str, text: str, offer: str) -> str:
+    """A prompt with another word in place of this one, in whatever case it is written."""
+    word = r"[\W_]+".join(re.escape(part).replace("'", "['’]") for part in text.split())
+    return re.sub(rf"(?<![^\W_]){word}(?![^\W_])", lambda _: offer, composed(prompt), flags=re.IGNORECASE)
 
 
 def split(text: str) -> list[str]:
     """The lower-case words of a text, as phrases.split but in order, in any script, and without quotation marks."""
-    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.lower().replace("’", "'"))
+    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", composed(text).lower().replace("’", "'"))
+
+
+def composed(text: str) -> str:
+    """A text whose accents are parts of their letters, as they are not where a Mac has named a file."""
+    return unicodedata.normalize("NFC", text.replace("İ", "I"))  # in lower case it would be two characters
 
 
 def is_known(word: str) -> bool:

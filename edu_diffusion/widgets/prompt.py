@@ -1,4 +1,4 @@
-"""Type a prompt and watch the noise become a picture."""
+"""Type a prompt and watch the noise become a picture; a word that the model does not know can be replaced by a press."""
 
 from ..data import advice
 from ..figures import film_strip
@@ -8,12 +8,13 @@ from .explore import Explore
 from .hints import Drawing, Pipeline
 from .messages import cut
 from .progress import all_states
+from .suggestions import Suggestions
 
 __all__ = ["PromptWidget", "film"]
 
 
 class PromptWidget(Explore):
-    """Prompt, seed, steps and guidance; below, the film strip and the enlarged final picture.
+    """Prompt, seed, steps and guidance, and suggestions for unknown words; below, the film strip and the enlarged final picture.
 
     pipe: a StableDiffusionPipeline. The other arguments are the controls' initial values.
     """
@@ -26,14 +27,21 @@ class PromptWidget(Explore):
         steps: int = STEPS,
         guidance: float = GUIDANCE,
     ) -> None:
+        control = words(prompt, "Prompt")
+        self.suggestions = Suggestions(control, pipe.tokenizer)  # it hears of a new prompt before the picture is drawn
         super().__init__(
             lambda **values: film(pipe, **values),
             button="Draw",
-            prompt=words(prompt, "Prompt"),
+            prompt=control,
             seed=seeds(seed),
             steps=whole(steps, 1, 100, "Steps"),
             guidance=number(guidance, 0, 30, 0.5, "Guidance"),
         )
+
+    def _rows(self):
+        """Return the rows, with the suggestions under the controls."""
+        bar, *rest = super()._rows()
+        return [bar, self.suggestions, *rest]
 
 
 def film(pipe: Pipeline, prompt: str, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE, moments: int = 3) -> Drawing:
