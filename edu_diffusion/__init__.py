@@ -50,6 +50,7 @@ FACE = {
     "watch": "widgets",
     "train_base": "train.base",
     "train_clip": "train.clip",
+    "wall": "cli.wall",
     "train_control": "train.control",
     "train_ddpm": "train.ddpm",
     "train_dreambooth": "train.dreambooth",

@@ -12,7 +12,7 @@ import traceback
 from edu_diffusion import __version__
 from edu_diffusion.install import environment as install
 
-from .options import compare_options, generate_options, release_options, train_options
+from .options import compare_options, convert_options, generate_options, release_options, train_options, wall_options
 
 PASSING = ("lab", "test", "judge")  # these commands pass unknown options on to another program
 
@@ -110,6 +110,7 @@ def parser():
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
     verb("doctor", "check the installation and suggest a fix for each problem")
     render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
+    wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 

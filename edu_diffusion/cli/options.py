@@ -64,3 +64,23 @@ def compare_options(command):
     add("--model", default="base", help="the model to fine-tune: a name or folder (default base)")
     add("--out", type=Path, metavar="FOLDER", help="folder for training runs and the table (default runs/compare)")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def convert_options(command):
+    add = command.add_argument
+    add("source", metavar="SOURCE", help="a model's name, folder or .safetensors file; or a .ckpt that imports nothing strange")
+    add("target", metavar="TARGET", help="the file to write, such as base.safetensors, or a new folder")
+    add("--config", metavar="MODEL", help="for a file without its configuration: a model of the same kind, such as base")
+    precision = command.add_mutually_exclusive_group()
+    precision.add_argument("--half", action="store_true", help="write float16 weights (default: the source's precision)")
+    precision.add_argument("--full", action="store_true", help="write float32 weights")
+
+
+def wall_options(command):
+    add = command.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="the folder with the class's PNG files; wall.json in it keeps your answers")
+    add("--again", action="store_true", help="forget earlier answers and ask about every picture")
+    add("--school", action="store_true", help="leave out pictures whose prompt has a word of datasets/emoji/school.csv")
+    add("--title", default="Our pictures", help='the heading of the page (default "Our pictures")')
+    add("--no-browser", action="store_true", help="do not open the page with the new pictures in a browser")
+    add("--out", type=Path, metavar="HTML", help="the page to write (default wall.html in the folder)")
