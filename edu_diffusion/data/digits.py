@@ -44,7 +44,7 @@ def digits(split: str = "train") -> Digits:
 
 def batch(n: int, seed: int = 0, split: str = "train") -> Digits:
     """n random digits, the same for the same arguments on every machine. Returns Digits."""
-    check_batch(n, seed)
+    n, seed = check_batch(n, seed)
     every = digits(split)
     pick = torch.randint(len(every.labels), (n,), generator=torch.Generator().manual_seed(seed))
     return Digits(every.images[pick], every.labels[pick])

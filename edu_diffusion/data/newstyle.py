@@ -25,7 +25,7 @@ def unseen() -> torch.Tensor:
 
 def batch(n: int, seed: int = 0, style: str = words.NEW_STYLE) -> scenes.Scenes:
     """n random scenes of the other core concepts in one style, the same for the same arguments. Returns Scenes."""
-    check_batch(n, seed)
+    n, seed = check_batch(n, seed)
     rng = torch.Generator().manual_seed(seed)
     spec = scenes.draw_spec(2 * n + 16, rng, held_out=("style",), styles=(style,))
     fine = (spec.colour != BLACK) & ~torch.isin(spec.concept, unseen())

@@ -59,7 +59,7 @@ class Figures(NamedTuple):
 
 def batch(n: int, seed: int = 0) -> Figures:
     """n stick figures, the same for the same arguments on every machine. Returns Figures."""
-    check_batch(n, seed)
+    n, seed = check_batch(n, seed)
     rng = torch.Generator().manual_seed(seed)
     points = pose(n, rng)
     colour = torch.randint(len(GROUNDS), (n,), generator=rng)

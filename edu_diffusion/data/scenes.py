@@ -94,7 +94,7 @@ def batch(
     of ("colour", "style"). styles: which drawing styles. many: share of the scenes with more than one object.
     plain: canonical captions that name everything. always: what every caption names, of NAMED. Returns Scenes.
     """
-    check_batch(n, seed)
+    n, seed = check_batch(n, seed)
     rng = torch.Generator().manual_seed(seed)
     spec = draw_spec(n, rng, tier, counts, held_out, styles, many)
     images, masks = render(spec, rng)
@@ -103,7 +103,7 @@ def batch(
 
 def mixed(n: int, seed: int = 0, wide: float = 0.5, **more: Any) -> Scenes:
     """n scenes, a share `wide` of them from the whole vocabulary and the others from the core alone; more: as in batch."""
-    check_batch(n, seed)
+    n, seed = check_batch(n, seed)
     n = int(n)
     shares = {"core": (n - round(wide * n), seed), "wide": (round(wide * n), seed + 500_000_000)}
     one, *other = (batch(k, own, tier, **more) for tier, (k, own) in shares.items() if k)
