@@ -1,6 +1,7 @@
 """Weight files: where they are, and the names and shapes in their headers."""
 
 from ..errors import EduError
+from . import finite
 from .sentences import few, in_words, reachable
 from .settings import read_json
 
@@ -36,13 +37,14 @@ def files_of(root, part, suffix):
 
 
 def header(path):
-    """{name: shape} of all tensors in a .safetensors file."""
+    """{name: shape} of all tensors in a .safetensors file. Raises EduError if their numbers are not finite; see finite.py."""
     import safetensors
 
     with reachable():
         open(path, "rb").close()  # safetensors says of a file without permission that it does not exist
     try:
         with safetensors.safe_open(path, "pt") as file:
+            finite.check(path, file)
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
         raise EduError(f"{path} is not a complete .safetensors file ({error}); copy or download it again.") from error
