@@ -47,10 +47,12 @@ FACE = {
     "record": "trace",
     "check": "exercises",
     "verdict": "exercises",
+    "use": "exercises",
+    "arrange": "exercises",
     "watch": "widgets",
+    "wall": "cli.wall",
     "train_base": "train.base",
     "train_clip": "train.clip",
-    "wall": "cli.wall",
     "train_control": "train.control",
     "train_ddpm": "train.ddpm",
     "train_dreambooth": "train.dreambooth",
@@ -79,9 +81,9 @@ FACE = {
     "UNetInspector": "widgets",
 }
 
-__all__ = ["__version__"] + sorted(FACE) + list(ROOMS)
-
 PROMPTED = ("draw", "generate", "embed")  # for a school class these check their prompts, see data/school.py
+
+__all__ = ["__version__"] + sorted(FACE) + list(ROOMS)
 
 
 def __getattr__(name):

@@ -8,13 +8,14 @@ import torch
 
 from edu_diffusion import exercises, steps
 from edu_diffusion.errors import EduError
-from edu_diffusion.exercises import EXERCISES, check, verdict
+from edu_diffusion.exercises import EXERCISES, Exercise, check, verdict
 from edu_diffusion.train.ddpm import noise_loss
 
-MISTAKES = [(e.name, words, wrong) for e in EXERCISES.values() for words, wrong in e.wrong]
+FUNCTIONS = {name: e for name, e in EXERCISES.items() if isinstance(e, Exercise)}
+MISTAKES = [(e.name, words, wrong) for e in FUNCTIONS.values() for words, wrong in e.wrong]
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_reference_is_right(name):
     right, words = verdict(name, EXERCISES[name].reference)
     assert right is True and words == f"Right: {EXERCISES[name].praise}"
@@ -31,15 +32,37 @@ def test_the_references_are_what_lessons_and_recipes_run():
     assert verdict("noise_loss", noise_loss).right
 
 
-def test_nothing_written_yet(capsys):
-    assert check("q_sample", None) is None
-    assert capsys.readouterr().out == "Nothing to check yet: you have not written q_sample.\n"
-    assert verdict("q_sample", None).right is None
+def stub(x_0, eps, abar_t):
+    pass  # your code here
 
 
-def test_a_cell_prints_the_verdict(capsys):
-    assert check("predict_x0", steps.predict_x0) is None
-    assert capsys.readouterr().out == "Right: if you know the noise, you know the picture.\n"
+def half(x_0, eps, abar_t):
+    x_t = x_0
+    for _ in range(1):
+        pass  # your code here
+    return x_t
+
+
+@pytest.mark.parametrize("mine", [None, stub, half, eval("lambda x_0, eps, abar_t: None")])
+def test_nothing_written_yet(mine):
+    right, words = verdict("q_sample", mine)
+    assert (right, words) == (None, "Nothing to check yet: you have not written my_q_sample.")
+
+
+def test_a_check_returns_a_box():
+    assert check("q_sample", steps.q_sample).right is True
+    assert repr(check("q_sample", steps.q_sample)).startswith("Right: ")
+
+
+def test_use_gives_the_learners_function_or_ours(capsys):
+    def mine(x_0, eps, abar_t):
+        return steps.q_sample(x_0, eps, abar_t) * 1
+
+    assert exercises.use("q_sample", mine) is mine
+    assert exercises.use("q_sample", stub) is steps.q_sample
+    assert exercises.use("q_sample", lambda *given: 0) is steps.q_sample
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split("my_q_sample ")[1] for line in told] == ["is used.", "is not written yet.", "is not right yet."]
 
 
 def fails(x_0, eps, abar_t):
@@ -54,7 +77,7 @@ def in_place(x_0, eps, abar_t):
 @pytest.mark.parametrize(
     "mine, words",
     [
-        (lambda x_0, eps, abar_t: None, "does it end with `return`"),
+        (lambda x_0, eps, abar_t: print(end=""), "does it end with `return`"),
         (lambda x_0, eps: x_0, "stopped with TypeError.*positional"),
         (fails, "NameError: name 'undefined'"),
         (in_place, "changes what it is given"),
@@ -63,7 +86,7 @@ def in_place(x_0, eps, abar_t):
         (lambda x_0, eps, abar_t: steps.q_sample(x_0, torch.randn_like(eps), abar_t), "a different result each time"),
         (lambda *given: steps.q_sample(*given).mean(), r"shape \(\); it must be \(2, 3, 4, 5\)"),
         (lambda x_0, eps, abar_t: x_0 / 0, "NaN or infinite"),
-        (lambda x_0, eps, abar_t: x_0 + eps, "sign by sign"),
+        (lambda x_0, eps, abar_t: x_0 + eps, "your result is 1.000 x_0"),
     ],
 )
 def test_whatever_a_learner_writes_gets_a_sentence(mine, words):
@@ -91,7 +114,7 @@ def test_nearly_right_is_not_right():
 
 def test_a_check_leaves_the_random_numbers_alone():
     before = torch.get_rng_state()
-    for e in EXERCISES.values():
+    for e in FUNCTIONS.values():
         verdict(e.name, e.reference)
     assert torch.equal(before, torch.get_rng_state())
 
@@ -101,7 +124,7 @@ def test_an_unknown_exercise_is_a_sentence():
         check("qsample", None)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_hints_are_different_sentences(name):
     words = [w for w, _ in EXERCISES[name].wrong]
     assert len(set(words)) == len(words) >= 5 and all(w[0].islower() or w[0].isdigit() for w in words)

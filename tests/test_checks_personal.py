@@ -3,7 +3,7 @@
 import torch
 
 from edu_diffusion import metrics
-from edu_diffusion.exercises import personalize, verdict
+from edu_diffusion.exercises import compared, personalize, verdict
 from edu_diffusion.train import dreambooth
 
 
@@ -12,8 +12,8 @@ def test_the_loss_of_the_exercise_is_the_recipes():
 
 
 def test_the_change_of_the_exercise_is_the_judges():
-    before, after = personalize.marks()[0]
-    change, reach = personalize.paired_change(before, after).tolist()
+    before, after = compared.marks()[0]
+    change, reach = compared.paired_change(before, after).tolist()
     score = metrics.paired(before, after)
     assert abs(score["value"] - change) < 1e-4 and abs(score["high"] - score["low"] - 2 * reach) < 2e-4
 

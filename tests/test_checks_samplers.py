@@ -50,13 +50,13 @@ def test_every_way_to_the_same_numbers_is_right(mine):
     "mine, words",
     [
         (fresh, "a different result each time; use the noise that it is given"),
-        (a_share_of_eps, "compare your code with it"),
-        (one_level_for_all, "compare your code with it"),
+        (a_share_of_eps, "eps; expected is"),
+        (one_level_for_all, "It is right in 1 of 2 cases"),
         (lambda x_t, eps, abar_t, abar_s: steps.predict_x0(x_t, eps, abar_t), "now add noise again"),
         (lambda x_t, eps, abar_t, abar_s: x_t, "you are back at x_t"),
         (lambda x_t, eps, abar_t, abar_s: x_t + (steps.sigma(abar_s) - steps.sigma(abar_t)) * eps, "y = x / sqrt"),
         (lambda x_t, eps, abar_t: x_t, "positional"),
-        (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "compare your code with it"),
+        (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "your result is 0.806 x_t"),
         (lambda x_t, eps, abar_t, abar_s: steps.ddim_step(x_t, eps, abar_t, 1.0), "now add noise again"),
     ],
 )

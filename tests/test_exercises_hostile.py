@@ -272,7 +272,7 @@ def test_a_patched_library_does_not_help_and_is_mended(place, name):
 def test_a_library_patched_in_a_cell_above_does_not_help(monkeypatch):
     monkeypatch.setattr(torch, "allclose", lambda *given, **more: True)
     monkeypatch.setattr(torch, "equal", lambda *given, **more: True)
-    assert "the numbers differ" in refused(lambda x_0, eps, abar_t: x_0 * 0.123)
+    assert "0.123 x_0 + 0.000 eps; expected is" in refused(lambda x_0, eps, abar_t: x_0 * 0.123)
 
 
 @pytest.mark.fault("silent")
@@ -360,7 +360,7 @@ def test_the_librarys_square_root_is_right(name, mine):
         (lambda *given: q_sample(*given).numpy().astype(str), "must return a tensor of numbers"),
         (lambda *given: q_sample(*given) * 1j, "complex"),
         (lambda *given: q_sample(*given).to(torch.complex64), "complex"),
-        (lambda *given: q_sample(*given).to_sparse() * 2, "the numbers differ"),
+        (lambda *given: q_sample(*given).to_sparse() * 2, "always 2 times the expected"),
         (lambda *given: q_sample(*given)[:, :, :, 0], "the result has the shape"),
         (iter([torch.zeros(2), torch.zeros(2).double(), *[torch.ones(1)] * 2]).__next__, "stopped with TypeError"),
     ],

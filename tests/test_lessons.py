@@ -121,10 +121,13 @@ def test_a_deleted_copy_comes_back(folders):
 
 def test_solutions_are_left_out_of_the_copy(folders):
     teacher, work = folders
-    (teacher / "00_start.ipynb").write_text(notebook("task", "answer", "after", answer=["solution"]))
+    (teacher / "00_start.ipynb").write_text(notebook("before", "task", "after", task=["exercise"]))
+    (teacher / "TEACHING.md").write_text("answers")
+    (teacher / "plans").mkdir()
+    (teacher / "plans" / "00_start.md").write_text("answers")
     lessons.copy(teacher, work)
-    cells = json.loads((work / "00_start.ipynb").read_text())["cells"]
-    assert [cell["id"] for cell in cells] == ["task", "after"]
+    assert not [path for path in work.rglob("*") if path.name in ("TEACHING.md", "plans", "00_start.md")]
+    assert json.loads((work / "00_start.ipynb").read_text())["cells"][1]["metadata"] == {"tags": ["exercise"]}
     assert lessons.copy(teacher, work) == [], "the copy without solutions counts as unchanged"
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from edu_diffusion.cli import lessons, render
+from edu_diffusion import exercises
+from edu_diffusion.cli import lessons, render, versions
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 HOME = re.compile(r"/(?:home|Users|root|tmp|work|mnt|opt|usr)/|[A-Z]:\\\\?[A-Za-z]")
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
-TAGS = {"exercise", "solution"}
+TAGS = {"exercise"}
+CORE = 40  # cells before "Going further"
 
 
 def code_cells(notebook):
@@ -45,6 +47,7 @@ def faults(notebook):
     yield from faults_of_form(notebook)
     yield from faults_of_outputs(notebook)
     yield from faults_of_style(notebook)
+    yield from faults_of_questions(notebook)
 
 
 def faults_of_form(notebook):
@@ -53,8 +56,10 @@ def faults_of_form(notebook):
         yield "cell ids are not unique, short and plain"
     if notebook.metadata != render.METADATA:
         yield f"metadata is {dict(notebook.metadata)}"
-    if any(set(cell.metadata) - {"tags"} or set(cell.metadata.get("tags", [])) - TAGS for cell in notebook.cells):
+    if any(set(cell.metadata) - {"tags", "nbgrader"} or set(cell.metadata.get("tags", [])) - TAGS for cell in notebook.cells):
         yield "a cell has other metadata than the known tags"
+    if any(cell.metadata.get("nbgrader") != versions.nbgrader(cell) for cell in notebook.cells):
+        yield "a cell's nbgrader metadata is not what render writes"
     if notebook.nbformat != 4 or notebook.nbformat_minor < 5:
         yield "the format is older than 4.5"
     for text in texts(notebook):
@@ -94,7 +99,7 @@ def faults_of_style(notebook):
         node.name
         for cell in code_cells(notebook)
         for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not versions.is_question(cell)
     ]
     if len(defined) > 3:
         yield f"more than three definitions: {defined}"
@@ -102,9 +107,31 @@ def faults_of_style(notebook):
         yield "a line of code is longer than 92"
     if not notebook.cells[0].source.startswith("# "):
         yield "the first cell is not the title"
-    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
-    if tags != ["exercise", "solution"] * (len(tags) // 2):
-        yield "every exercise is followed by its solution"
+    core = [cell.source.startswith("## Going further") for cell in notebook.cells].index(True) if further(notebook) else 0
+    if core > CORE:
+        yield f"the core has {core} cells, more than {CORE}"
+
+
+def further(notebook):
+    return any(cell.source.startswith("## Going further") for cell in notebook.cells)
+
+
+def faults_of_questions(notebook):
+    """Yield what is wrong with the questions: each has its solution in marks, and is checked once, later."""
+    asked = {versions.answer_of(cell): i for i, cell in enumerate(notebook.cells) if versions.is_question(cell)}
+    checks = {versions.checked(cell): i for i, cell in enumerate(notebook.cells) if versions.checked(cell)}
+    if None in asked:
+        yield "a question gives no value to my_..."
+    if set(asked) != set(checks) or any(checks[name] < at for name, at in asked.items() if name in checks):
+        yield f"asked are {sorted(map(str, asked))}, checked are {sorted(checks)}"
+    for cell in filter(versions.is_question, notebook.cells):
+        if versions.without_solution(cell.source) == cell.source:
+            yield f"{cell.id} has no solution between {versions.BEGIN} and {versions.END}"
+    for cell in code_cells(notebook):
+        shown = re.findall(r"figures\.source\((?:\w+\.)*(\w+)(, closed=True)?", cell.source)
+        answers = {getattr(exercises.EXERCISES[name], "reference", None) for name in asked if name in exercises.EXERCISES}
+        if any(not closed and name in {getattr(f, "__name__", "") for f in answers} for name, closed in shown):
+            yield f"{cell.id} shows the answer to a question"
 
 
 def test_there_are_lessons():
@@ -121,19 +148,53 @@ def test_lesson(path):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
-def test_the_learners_copy_has_the_exercise_and_not_the_answer(path):
+def test_the_learners_copy_has_the_questions_and_not_the_answers(path):
     notebook = nbformat.reads(lessons.without_solutions(path.read_bytes()).decode(), as_version=4)
     nbformat.validate(notebook)
     teacher = nbformat.read(path, as_version=4)
-    answers = [cell.source for cell in teacher.cells if "solution" in cell.metadata.get("tags", [])]
-    assert answers, "every lesson has something to write"
-    assert not [cell for cell in notebook.cells if cell.source in answers]
-    assert len(notebook.cells) == len(teacher.cells) - len(answers)
+    solved = [cell.source for cell in teacher.cells if versions.is_question(cell)]
+    assert len(solved) >= 2, "every lesson has at least two questions"
+    assert len(notebook.cells) == len(teacher.cells)
+    assert not [cell.id for cell in notebook.cells if cell.source in solved or "SOLUTION" in cell.source]
+    first = [versions.is_question(cell) for cell in notebook.cells].index(True)
+    assert not [cell.id for cell in notebook.cells[first:] if cell.get("outputs")]
+    for cell in code_cells(notebook):
+        compile(cell.source, cell.id, "exec")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_a_lesson_asks_what_its_bank_declares(path):
+    teacher = nbformat.read(path, as_version=4)
+    asked = [versions.answer_of(cell) for cell in teacher.cells if versions.is_question(cell)]
+    assert sorted(asked) == sorted(exercises.LESSONS[path.stem])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_every_stub_is_kindly_rejected_and_its_solution_accepted(path):
+    """In one process, without running the lesson: its imports, and then each question as a learner finds it and solved."""
+    teacher = nbformat.read(path, as_version=4)
+    names = {}
+    exec(compile(code_cells(teacher)[0].source, "imports", "exec"), names)
+    for cell in filter(versions.is_question, teacher.cells):
+        name = versions.answer_of(cell)
+        stub, solved = dict(names), dict(names)
+        exec(compile(versions.without_solution(cell.source), "stub", "exec"), stub)
+        exec(compile(cell.source, "solution", "exec"), solved)
+        assert exercises.verdict(name, stub[f"my_{name}"]).right is not True, f"the stub of {name} is right"
+        judgement = exercises.verdict(name, solved[f"my_{name}"])
+        assert judgement.right, f"{name}: {judgement.words}"
+
+
+def test_there_are_enough_questions():
+    assert sum(map(len, exercises.LESSONS.values())) >= 36
+    names = [name for lesson in exercises.LESSONS.values() for name in lesson]
+    assert len(set(names)) == len(names), "a question belongs to one lesson"
 
 
 def test_nothing_but_lessons_lies_beside_them():
     """Lessons write my_picture.gif and the like when they run here; git ignores them. terms.csv is the glossary's."""
-    there = [p.name for p in FOLDER.iterdir() if not p.name.startswith(".") and p.name != "terms.csv"]
+    others = {"terms.csv", *lessons.TEACHERS}
+    there = [p.name for p in FOLDER.iterdir() if not p.name.startswith(".") and p.name not in others]
     assert not [name for name in there if not name.endswith(".ipynb") and not name.startswith("my_")]
 
 
@@ -153,6 +214,9 @@ def good():
 
 def test_a_good_notebook_has_no_faults():
     assert list(faults(good())) == []
+    asking = nbformat.from_dict(good())
+    ask(asking, shown="figures.source(steps.q_sample, closed=True)")
+    assert list(faults(asking)) == []
 
 
 def change(**values):
@@ -163,6 +227,18 @@ def show(**data):
     names = {"png": "image/png", "html": "text/html", "live": "application/vnd.jupyter.widget-view+json"}
     data = {names[k]: v for k, v in data.items()}
     return change(outputs=[nbformat.v4.new_output("display_data", data)])
+
+
+def ask(notebook, first="question", shown=""):
+    """Add a question and its check to a notebook, in either order."""
+    source = f"my_q_sample = None\n{versions.BEGIN}\nmy_q_sample = 1\n{versions.END}"
+    question = nbformat.v4.new_code_cell(source, id="question", metadata={"tags": ["exercise"]})
+    check = nbformat.v4.new_code_cell(f'ed.check("q_sample")\n{shown}', id="check")
+    both = [question, check] if first == "question" else [check, question]
+    for number, cell in enumerate(both):
+        cell.update(execution_count=2 + number)
+        cell.metadata.update({"nbgrader": versions.nbgrader(cell)})
+    notebook.cells.extend(both)
 
 
 WARNING = nbformat.v4.new_output("stream", name="stderr", text="W")
@@ -194,7 +270,13 @@ LONG = "\n".join(["x = 1"] * 15)
         (change(source=r"open('C:\\Users\\me')"), "a path"),
         (show(html="<f at 0x7f00aa11bb22>"), "address"),
         (change(source="def a(): 0\ndef b(): 0\ndef c(): 0\ndef d(): 0"), "three definitions"),
-        (change(metadata={"tags": ["solution"]}), "followed by"),
+        (change(metadata={"tags": ["exercise"]}), "no value to my_"),
+        (change(metadata={"tags": ["exercise"]}, source="my_sum = 2"), "no solution between"),
+        (change(metadata={"tags": ["exercise"]}, source="my_sum = 2"), "asked are ['sum'], checked are []"),
+        (change(metadata={"nbgrader": {"grade_id": "x"}}), "nbgrader metadata"),
+        (lambda n: ask(n, first="check"), "asked are"),
+        (lambda n: ask(n, shown="figures.source(steps.q_sample)"), "shows the answer"),
+        (lambda n: n.cells.extend([n.cells[1]] * 40 + [nbformat.v4.new_markdown_cell("## Going further")]), "the core has 42"),
         (lambda n: n.cells.pop(0), "title"),
         (lambda n: n.metadata.update(widgets={}), "metadata"),
         (lambda n: n.metadata.kernelspec.update(name="my-venv"), "metadata"),

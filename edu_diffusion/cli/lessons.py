@@ -12,9 +12,10 @@ from pathlib import Path
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-from . import remedies
+from . import remedies, versions
 
 RECORD = ".lessons.json"
+TEACHERS = ("TEACHING.md", "plans")  # pages for the teacher, with model answers
 
 
 def source():
@@ -44,10 +45,11 @@ def copy(folder, target):
 
 
 def lessons(folder):
-    """Yield (path, relative name) for every file of the lessons."""
+    """Yield (path, relative name) for every file of the lessons that is a learner's too."""
     for path in sorted(Path(folder).rglob("*")):
         name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
+        hidden = name.parts[0] in TEACHERS or any(part.startswith((".", "__pycache__")) for part in name.parts)
+        if path.is_file() and not hidden:
             yield path, name.as_posix()
 
 
@@ -92,12 +94,11 @@ def is_list_of_dicts(cells):
 
 
 def without_solutions(content):
-    """Remove the cells tagged `solution`; a notebook without any stays byte for byte the same."""
+    """Return the learner's version of a notebook's file; one without questions stays byte for byte the same."""
     notebook = notebook_in(content)
-    cells = [cell for cell in notebook["cells"] if "solution" not in cell.get("metadata", {}).get("tags", [])]
-    if len(cells) == len(notebook["cells"]):
+    if not any(map(versions.is_question, notebook["cells"])):
         return content
-    return (json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(versions.learners(notebook), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def place(target, name, content, record):

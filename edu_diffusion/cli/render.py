@@ -18,7 +18,7 @@ from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
 
-from . import lessons
+from . import lessons, versions
 
 MOST_BYTES = 300_000
 FEW, MANY = 16, 64  # colours
@@ -87,7 +87,8 @@ def tidy(notebook):
     notebook.metadata.clear()
     notebook.metadata.update(METADATA)
     for number, cell in enumerate(notebook.cells):
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        graded, tags = versions.nbgrader(cell), cell.metadata.get("tags")
+        cell.metadata = ({"nbgrader": graded} if graded else {}) | ({"tags": tags} if tags else {})
         if not re.fullmatch(r"[a-z0-9-]{1,24}", cell.get("id", "")):
             cell.id = f"cell-{number}"
         for output in cell.get("outputs", ()):

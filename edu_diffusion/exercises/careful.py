@@ -14,6 +14,7 @@ import types
 
 import torch
 
+from .explain import meaning
 from .limits import TooLong, limited, noticing_ctrl_c, within_memory
 
 LIMIT = 10.0  # seconds for all calls together
@@ -47,18 +48,33 @@ def called(mine, given, end, pressed):
     except BaseException as error:  # whatever it is, the learner must see it
         if pressed and isinstance(error, KeyboardInterrupt):
             raise
-        raise Fault(explained(error)) from error
+        raise Fault(explained(error, arguments(mine))) from error
 
 
-def explained(error):
-    """The hint for an exception."""
+def arguments(mine):
+    """The names of a function's arguments, to compare with a name that is not defined."""
+    code = getattr(mine, "__code__", None)
+    return code.co_varnames if isinstance(code, types.CodeType) else ()
+
+
+def explained(error, names=()):
+    """The hint for an exception: its first line, and what it means where it is a common one."""
     if isinstance(error, SystemExit):
         return "it calls exit, which ends Python; a function ends with `return`."
     if isinstance(error, RecursionError):
         return "it calls itself without end; the formula needs no recursion."
     if isinstance(error, MemoryError):
         return "it needs more memory than there is; does something grow in a loop?"
-    return f"it stopped with {type(error).__name__}: {first_line(error)}"
+    return f"it stopped with {type(error).__name__}: {first_line(error)}{in_words(error, names)}"
+
+
+def in_words(error, names):
+    """What a common exception means, after a space; nothing for another one, or for one whose text fails."""
+    try:
+        words = meaning(error, names)
+    except Exception:
+        return ""
+    return f" That means: {words}" if words else ""
 
 
 def first_line(error, longest=300):

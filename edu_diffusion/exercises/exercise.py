@@ -1,25 +1,30 @@
 """What an exercise is, and how a learner's answer to it is checked.
 
-The right results are computed first, the learner's function then runs under the guards of careful.py, and what it returned is
+There are three kinds: a function to write (Exercise), a letter to choose (Choice), a number to find (Number). For a function, the
+right results are computed first, the learner's function then runs under the guards of careful.py, and what it returned is
 compared afterwards, number by number in plain Python: nothing that it changes can make a wrong answer right.
 """
 
+import inspect
 from typing import Callable, NamedTuple
 
 import torch
 
 from .careful import ORDINARY, Fault, article, results
+from .compare import agree, same
+from .diagnose import difference
 from .gradients import check_gradients
 
-RELATIVE, ABSOLUTE = 1e-4, 1e-5
+STUB = "pass  # your code here"  # stands in a learner's copy in place of the solution
 
 
 class Exercise(NamedTuple):
-    """One function for the learner to write.
+    """One function for the learner to write, under the name my_<name>.
 
     cases() makes the lists of arguments, new ones at each call. wrong: pairs (hint, function that makes the
     mistake); the first one that gives the same numbers as the learner's in every case provides the hint.
     finer() makes lists of arguments beyond what the lesson asks for; an answer that differs there is right, with the `note`.
+    lines: the lines of a right answer, `def` first, for the learner who arranges them instead of writing; see lines.py.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Exercise(NamedTuple):
     praise: str  # what the learner's function can now do
     finer: Callable | None = None
     note: str = ""
+    lines: tuple = ()
 
 
 class Verdict(NamedTuple):
@@ -42,8 +48,8 @@ class Verdict(NamedTuple):
 @torch.enable_grad()
 def judged(exercise, mine):
     """Return the Verdict on a function."""
-    if mine is None:
-        return Verdict(None, f"Nothing to check yet: you have not written {exercise.name}.")
+    if mine is None or unwritten(mine):
+        return Verdict(None, f"Nothing to check yet: you have not written my_{exercise.name}.")
     try:
         wanted = answers(exercise.reference, exercise.cases())
         given, returned, found = learners(mine, exercise.cases)
@@ -53,6 +59,20 @@ def judged(exercise, mine):
         return Verdict(True, f"Right: {exercise.praise}{remark(exercise, mine)}")
     except Fault as fault:
         return Verdict(False, f"Not yet: {fault}")
+
+
+def unwritten(mine):
+    """Whether a function is still the stub of a learner's copy: it does nothing, or a part of it is left to write."""
+    code = getattr(mine, "__code__", None)
+    if code is None:
+        return False
+    try:
+        return STUB in inspect.getsource(code)
+    except (OSError, TypeError):  # there is no source: the function was made without a file
+        return code.co_code == unwritten.empty.__code__.co_code and set(code.co_consts) <= {None}
+
+
+unwritten.empty = lambda: None
 
 
 def answers(function, cases):
@@ -114,35 +134,12 @@ def remark(exercise, mine):
 
 
 def hint(exercise, found, wanted):
-    """Return the hint for the first known mistake with these numbers; else what shapes and values reveal."""
+    """Return the hint for the first known mistake with these numbers; else what the numbers themselves reveal."""
     for words, wrong in exercise.wrong:
         try:
             if agree(found, answers(wrong, exercise.cases())):
                 return words
         except (RuntimeError, IndexError):  # a mistake that does not run in every case
             continue
-    for mine, right in zip(found, wanted):
-        if mine.shape != right.shape:
-            return f"the result has the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}."
-        if mine.is_complex():
-            return "the numbers are complex; is a root taken of something negative?"
-        if not mine.isfinite().all():
-            return "some numbers of the result are NaN or infinite; is something divided by zero?"
-    return "the numbers differ from the formula's; compare your code with it, sign by sign and root by root."
-
-
-def agree(found, wanted):
-    """Whether all results have the same shapes and, up to rounding, the same numbers."""
-    return all(
-        a.shape == b.shape and a.dtype == b.dtype and all(map(close, a.flatten().tolist(), b.flatten().tolist()))
-        for a, b in zip(found, wanted)
-    )
-
-
-def close(a, b):
-    return abs(a - b) <= ABSOLUTE + RELATIVE * abs(b)
-
-
-def same(a, b):
-    """Whether two tensors are equal in every bit, except that every NaN is the same."""
-    return a.shape == b.shape and torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num())
+    names = list(inspect.signature(exercise.reference).parameters)
+    return difference(found, wanted, exercise.cases(), names)

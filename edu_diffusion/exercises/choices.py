@@ -1,0 +1,78 @@
+"""Answers that are not functions: a letter for a multiple-choice question or prediction, and a number."""
+
+from typing import NamedTuple
+
+from .exercise import Verdict
+
+LETTERS = "ABCD"
+
+
+class Choice(NamedTuple):
+    """A question with the options A to D, asked in the lesson's text.
+
+    right: the right letter. words: for each letter the sentence that a learner gets who chose it; that of a wrong one names the
+    misconception and says what the picture or the numbers show instead.
+    """
+
+    name: str
+    right: str
+    words: dict[str, str]
+    prediction: bool = False  # asked before a run that then shows the answer
+
+
+class Number(NamedTuple):
+    """A number for the learner to find. wrong: pairs (hint, number that this mistake gives). tolerance: relative."""
+
+    name: str
+    right: float
+    wrong: tuple
+    praise: str
+    tolerance: float = 0.01
+
+
+def chosen(question: Choice, mine: object) -> Verdict:
+    """Return the Verdict on a letter; None or "" is no answer yet."""
+    letter = mine.strip().strip(".)").upper() if isinstance(mine, str) else mine
+    options = sorted(question.words)
+    if letter in (None, ""):
+        return Verdict(None, f"Nothing to check yet: put {listed(options)} between the quotes of my_{question.name}.")
+    if letter not in question.words:
+        return Verdict(False, f"Not yet: answer with one letter, {listed(options)}; this is {mine!r:.40}.")
+    if letter == question.right:
+        return Verdict(True, f"Right: {question.words[letter]}")
+    return Verdict(False, f"Not {letter}: {question.words[letter]}")
+
+
+def counted(question: Number, mine: object) -> Verdict:
+    """Return the Verdict on a number; None is no answer yet."""
+    if mine is None or mine == "":
+        return Verdict(None, f"Nothing to check yet: give my_{question.name} a number.")
+    try:
+        value = float(mine)
+    except (TypeError, ValueError, RuntimeError):
+        return Verdict(False, f"Not yet: my_{question.name} must be a number; this is a {type(mine).__name__}.")
+    if near(value, question.right, question.tolerance):
+        return Verdict(True, f"Right: {question.praise}")
+    for words, wrong in question.wrong:
+        if near(value, wrong, question.tolerance):
+            return Verdict(False, f"Not yet: {words}")
+    return Verdict(False, f"Not yet: {off(value, question.right)}")
+
+
+def near(value, right, tolerance):
+    return abs(value - right) <= tolerance * abs(right) + 1e-9
+
+
+def off(value, right):
+    """How far a number is from the right one, without saying it."""
+    if value != value or abs(value) == float("inf"):
+        return "this is not a number."
+    if right and value and value / right > 0:
+        times = value / right
+        how = f"{times:.3g} times as large as it should be" if times > 1 else f"{1 / times:.3g} times too small"
+        return f"{value:g} is {how}."
+    return f"{value:g} has the wrong sign." if right and value else f"{value:g} is not it."
+
+
+def listed(letters):
+    return ", ".join(letters[:-1]) + f" or {letters[-1]}"

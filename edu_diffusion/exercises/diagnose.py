@@ -1,0 +1,153 @@
+"""What the numbers of a wrong result reveal, where no known mistake fits: a ratio, a sign, a weight, a place."""
+
+import torch
+
+from .compare import ABSOLUTE, RELATIVE, equal
+
+
+def difference(found, wanted, cases, names):
+    """Return a hint from the first result that differs: found and wanted, the arguments of each case, the arguments' names."""
+    k = next(i for i, (mine, right) in enumerate(zip(found, wanted)) if not equal(mine, right))
+    mine, right, given = found[k], wanted[k], dict(zip(names, cases[k]))
+    words = form(mine, right) or pattern(mine, right, given, list(zip(found, wanted)))
+    return f"{words}{elsewhere(found, wanted, k, given)}"
+
+
+def form(mine, right):
+    """What shape and kind of the result reveal."""
+    if mine.shape != right.shape:
+        return shapes(mine, right)
+    if mine.is_complex():
+        return "the numbers are complex; is a root taken of something negative?"
+    if not mine.isfinite().all():
+        return "some numbers of the result are NaN or infinite; is something divided by zero?"
+    return None
+
+
+def shapes(mine, right):
+    words = f"the result has the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}"
+    if mine.numel() == right.numel() and mine.numel() > 1:
+        return f"{words}: the numbers are as many, so a dimension is missing or in another place."
+    if mine.numel() == 1:
+        return f"{words}: is a mean or a sum taken over everything?"
+    return f"{words}."
+
+
+def pattern(mine, right, given, pairs):
+    """The first pattern that explains a wrong result of the right shape."""
+    return (
+        argument(mine, given)
+        or ratio(mine, right, pairs)
+        or power(mine, right)
+        or places(mine, right)
+        or weights(mine, right, given)
+        or offset(mine, right)
+        or first(mine, right)
+    )
+
+
+def argument(mine, given):
+    """Is it one of the arguments, unchanged?"""
+    for name, value in given.items():
+        if torch.is_tensor(value) and value.is_floating_point() and value.shape == mine.shape and near(mine, value.detach()):
+            return f"the result is {name} itself, unchanged."
+    return None
+
+
+def ratio(mine, right, pairs):
+    """Is it a multiple of the expected result, in this case or in all?"""
+    factors = [factor(a, b) for a, b in pairs]
+    here = factor(mine, right)
+    if here is None:
+        return None
+    if all(f is not None and abs(f - here) < 1e-3 * abs(here) for f in factors):
+        return sign(here) or f"your result is always {here:.4g} times the expected one: a constant factor is wrong or missing."
+    if all(f is not None for f in factors):
+        listed = " and ".join(f"{f:.4g}" for f in factors[:3])
+        return f"your result is {listed} times the expected one: a factor that depends on the arguments is wrong or missing."
+    return None
+
+
+def sign(factor):
+    return "your result has the opposite sign of the expected one." if abs(factor + 1) < 1e-3 else None
+
+
+def factor(mine, right):
+    """The number that turns the expected result into this one, or None."""
+    if mine.shape != right.shape or not right.any():
+        return None
+    best = (mine * right).sum() / right.square().sum()
+    return best.item() if near(mine, best * right) and best.abs() > 1e-6 else None
+
+
+def power(mine, right):
+    """Is it the square or the square root of the expected result?"""
+    if near(mine, right.square()):
+        return "your result is the square of the expected one."
+    if (right >= 0).all() and near(mine, right.sqrt()):
+        return "your result is the square root of the expected one."
+    return None
+
+
+def places(mine, right):
+    """Are the numbers right and in other places?"""
+    if right.numel() < 2:
+        return None
+    if right.ndim > 1 and right.shape[-1] == right.shape[-2] and near(mine, right.transpose(-1, -2)):
+        return "your result is transposed: its last two dimensions are exchanged."
+    if near(mine.flatten().sort().values, right.flatten().sort().values):
+        return "the numbers are right, but not in the right places: look at the order, or at the dimension you work along."
+    return None
+
+
+def weights(mine, right, given):
+    """Is it a sum of the arguments with other weights?"""
+    terms = {name: x.detach().float() for name, x in given.items() if torch.is_tensor(x) and x.shape == mine.shape}
+    if len(terms) < 2 or mine.numel() <= 2 * len(terms):
+        return None
+    columns = torch.stack([x.flatten() for x in terms.values()], 1)
+    both = [torch.linalg.lstsq(columns, y.flatten()[:, None]).solution[:, 0] for y in (mine, right)]
+    if not all(near(columns @ w, y.flatten()) for w, y in zip(both, (mine, right))):
+        return None
+    yours, expected = (" + ".join(f"{w:.3f} {name}" for w, name in zip(ws.tolist(), terms)) for ws in both)
+    return f"your result is {yours}; expected is {expected}."
+
+
+def offset(mine, right):
+    """Does it differ from the expected result by a constant?"""
+    gap = (mine - right).mean()
+    if right.numel() > 1 and near(mine - gap, right):
+        return f"every number is off by {gap:+.4g}: something is added, or missing."
+    return None
+
+
+def first(mine, right):
+    """Where does it differ first, and by how much?"""
+    wrong = (mine - right).abs() > ABSOLUTE + RELATIVE * right.abs()
+    at = wrong.nonzero()[0].tolist()
+    where = f"at {at} " if at else ""
+    yours, expected = mine[tuple(at)].item(), right[tuple(at)].item()
+    return f"the numbers differ from the expected ones, first {where}where yours is {yours:.4g} and {expected:.4g} is expected."
+
+
+def elsewhere(found, wanted, k, given):
+    """In which of several cases the result differs, where it is right in another one."""
+    right = sum(map(equal, found, wanted))
+    if not right:
+        return ""
+    said = ", ".join(f"{name} = {number(value):.4g}" for name, value in given.items() if number(value) is not None)
+    case = f" (the one with {said})" if said else ""
+    return f" It is right in {right} of {len(found)} cases; this is case {k + 1}{case}."
+
+
+def number(value):
+    """An argument that is a single number, or None."""
+    if torch.is_tensor(value):
+        return value.item() if value.numel() == 1 else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def near(a, b):
+    """Whether two tensors are nearly equal, within a few times the rounding that a right answer may have."""
+    pairs = zip(a.flatten().tolist(), b.flatten().tolist())  # in plain Python: a patched library changes nothing
+    return a.shape == b.shape and all(abs(x - y) <= 5 * (ABSOLUTE + RELATIVE * abs(y)) for x, y in pairs)

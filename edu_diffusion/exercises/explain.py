@@ -1,0 +1,98 @@
+"""What common exceptions mean, in the words of a teacher: the message of torch or Python, and what to look at."""
+
+import difflib
+import re
+
+# pattern of an exception's text -> what to tell the learner; {0}, {1} are what the pattern's brackets found
+MEANINGS = (
+    (
+        r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
+        "two tensors with {0} and {1} numbers along dimension {2} cannot be combined; does a mean or sum need "
+        "keepdim=True, or does "
+        "one of them need another dimension, as in x[:, None]?",
+    ),
+    (
+        r"(?:shapes cannot be multiplied \(|size mismatch.*?)(\d+x\d+) and (\d+x\d+)",
+        "`@` cannot multiply {0} and {1}: the last dimension of the left must equal the last but one of the right; transpose one "
+        "of them with .transpose(-1, -2).",
+    ),
+    (
+        r"Expected size for first two dimensions of batch2 tensor to be: (\[.*?\]) but got: (\[.*?\])",
+        "`@` cannot multiply these: the right matrix must be {0} in its first two dimensions and is {1}; transpose one of them "
+        "with .transpose(-1, -2).",
+    ),
+    (
+        r"Dimension out of range \(expected to be in range of (\[.*?\]), but got (-?\d+)\)",
+        "there is no dimension {1}; this tensor has those in {0}. Count dimensions from 0, or from the end with -1.",
+    ),
+    (
+        r"index (-?\d+) is out of bounds for dimension (\d+) with size (\d+)",
+        "index {0} is beyond the {2} entries of dimension {1}; the last one has the index {2} - 1.",
+    ),
+    (r"list index out of range", "a list has fewer entries than the index; the first one has the index 0."),
+    (
+        r"list indices must be integers or slices, not (\w+)",
+        "a list takes one whole number as its index, and not a {0}; make it a "
+        "tensor with torch.tensor, or go through it with `for`.",
+    ),
+    (
+        r"only integer tensors of a single element can be converted to an index|only one element tensors can be converted",
+        "a tensor of several numbers stands where one number is needed; take one entry of it, or work on the whole tensor.",
+    ),
+    (
+        r"Boolean value of Tensor with more than one value is ambiguous",
+        "`if` or `and` needs a single yes or no; a tensor has many: use torch.where, .any() or .all().",
+    ),
+    (
+        r"(\w+)\(\): argument 'input' \(position 1\) must be Tensor, not (\w+)",
+        "torch.{0} takes a tensor, and this is a {1}; write ** 0.5 for a root, or wrap it in torch.tensor.",
+    ),
+    (
+        r"mean\(\): could not infer output dtype|Expected a floating point|not implemented for 'Long'",
+        "the tensor holds whole numbers; turn them into decimals first with .float().",
+    ),
+    (
+        r"expected (?:m1 and m2|scalar type|.* dtype).*(Float|Double|Long|Half|Int).*(Float|Double|Long|Half|Int)",
+        "two tensors have different number types, {0} and {1}; bring both to one with .float().",
+    ),
+    (r"missing \d+ required positional arguments?: (.+)", "a call leaves out {0}; a function gets all its arguments."),
+    (
+        r"takes (?:from )?(.+?) positional arguments? but (\d+) (?:was|were) given",
+        "it is called with {1} arguments and takes {0}; write the signature as the exercise gives it.",
+    ),
+    (
+        r"unsupported operand type\(s\) for (.+?): '(\w+)' and '(\w+)'",
+        "{0} cannot combine a {1} with a {2}; is one of them a list, a text, or a function without its brackets?",
+    ),
+    (r"'(\w+)' object is not callable", "something that is no function stands before brackets, a {0}; is a `*` missing?"),
+    (r"'(\w+)' object has no attribute '(\w+)'", "a {0} has no .{1}; look at the spelling, or at what the variable holds."),
+    (r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before", "{0} is used before it gets a value."),
+    (r"shape '(.*?)' is invalid for input of size (\d+)", "{1} numbers do not fit into the shape {0}."),
+    (
+        r"Tensors must have same number of dimensions: got (\d+) and (\d+)",
+        "tensors with {0} and {1} dimensions cannot be joined; add a dimension to one, as in x[None].",
+    ),
+)
+
+
+def meaning(error, names=()):
+    """Return what an exception means, or None for one that is not common. names: the names of the exercise's arguments."""
+    text = str(error)
+    if isinstance(error, NameError) and getattr(error, "name", None):
+        return unknown(error.name, names) or found(text)
+    return found(text)
+
+
+def found(text):
+    for pattern, words in MEANINGS:
+        if match := re.search(pattern, text):
+            return words.format(*(part for part in match.groups() if part is not None))
+    return None
+
+
+def unknown(name, names):
+    """What to say of a name that means nothing."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"{name} is not defined; do you mean {close[0]}?"
+    return None

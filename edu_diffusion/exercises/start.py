@@ -1,0 +1,3 @@
+"""Exercises of lesson 00: a first image."""
+
+EXERCISES = []
