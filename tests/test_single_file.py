@@ -276,6 +276,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
 def test_the_verb_export(monkeypatch, capsys, tmp_path, file):
     monkeypatch.setattr(environment, "ensure", lambda arguments, test=False: None)
     assert main.main(["export", "base", str(tmp_path / "base.safetensors")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'base.safetensors'} (17.2 MB)\n"
+    short = files.sha256(file)[:10]
+    assert capsys.readouterr().out == f"{tmp_path / 'base.safetensors'} (17.2 MB, half precision, model hash {short})\n"
     assert files.sha256(tmp_path / "base.safetensors") == files.sha256(file)
     assert main.main(["export", "base", str(tmp_path / "base.bin")]) == 2

@@ -1,9 +1,10 @@
-"""The verb `export`: write a model as one .safetensors file with the original key names."""
+"""The verb `export`: `convert` to one .safetensors file, in half precision; an earlier file of that name is replaced."""
+
+from . import convert
 
 
 def run(args, rest=()):
-    """Write the file and print its path and size."""
+    """Write the file and print its path, size, precision and model hash."""
     from edu_diffusion import models
 
-    path = models.to_single_file(args.model, args.file)
-    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    convert.report(models.to_single_file(args.model, args.file))

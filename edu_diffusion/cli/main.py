@@ -105,6 +105,7 @@ def parser():
     verb("judge", "evaluate a model; judge --help lists the options", add_help=False)
     compare_options(verb("compare", "fine-tune the model with every method (LoRA, DreamBooth, ...) and compare them"))
     release_options(verb("release", "retrain and replace the shipped checkpoints, for maintainers"))
+    convert_options(verb("convert", "convert a model between a folder and one .safetensors file, in full or in half precision"))
     export_ = verb("export", "export a model as one .safetensors file with the original key names")
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")

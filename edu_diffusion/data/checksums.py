@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import NamedTuple
 
 from ..errors import EduError
 from . import files
@@ -58,3 +59,25 @@ def checked(name: str) -> pathlib.Path:
     folder = files.folder("datasets", name)
     check(folder)
     return folder
+
+
+class ModelHash(NamedTuple):
+    """The hash of a model file: the whole sha256, 64 hexadecimal digits, and the first ten, which web interfaces show."""
+
+    sha256: str
+    short: str
+
+
+def model_hash(path: str | os.PathLike) -> ModelHash:
+    """The hash of a model file, as the web interfaces compute it: of all its bytes, so another name has the same hash.
+
+    The same weights in another format, or with other metadata, have another one. Raises EduError for what is no file.
+    Twin: hashlib.sha256.
+    """
+    try:
+        digest = files.sha256(path)
+    except OSError as error:
+        raise EduError(
+            f"{path} has no model hash ({error.strerror or error}): name one file, such as model.safetensors."
+        ) from error
+    return ModelHash(digest, digest[:10])

@@ -11,6 +11,9 @@ kinds.py         what a file is, by the names of its tensors
 sentences.py     one sentence for whatever a library raises
 single_file.py   one .safetensors file with the original key names: read and write
 original.py      those names
+conversion.py    between folder and file, in full and half precision; from a pickle that imports nothing strange
+merge.py         the U-Nets of several pipelines, by a rule
+canary.py        a pickle whose code runs, and the readers that refuse it
 clip.py          CLIP with both encoders
 vocabulary.py    extend a tokenizer, and the embedding table of its text encoder
 lora.py          load a LoRA into a pipeline
@@ -23,13 +26,16 @@ silence.py       keep the libraries from printing what this package reports itse
 """
 
 from .build import PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae
+from .canary import pickle_readers
 from .checkpoint import load, save, to_single_file
 from .clip import load_clip
 from .control import build_controlnet, control_card, load_control, save_control
+from .conversion import convert, precision
 from .device import autocast, hardware, pick_device
 from .hypernetwork import build_hyper, load_hyper, save_hyper
 from .locate import path_of
 from .lora import load_lora
+from .merge import merged
 from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
 
@@ -54,6 +60,10 @@ __all__ = [
     "quiet",
     "save",
     "to_single_file",
+    "convert",
+    "merged",
+    "pickle_readers",
+    "precision",
     "build_hyper",
     "load_hyper",
     "load_lora",

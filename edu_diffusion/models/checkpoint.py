@@ -63,27 +63,29 @@ def read(root, dtype):
         )
 
 
-def save(pipe: "StableDiffusionPipeline", target: str | os.PathLike, card: dict | None = None) -> None:
-    """Write a folder that vanilla diffusers opens: fp16 weights, tokenizer files for other tools, card.json.
+def save(
+    pipe: "StableDiffusionPipeline", target: str | os.PathLike, card: dict | None = None, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a folder that vanilla diffusers opens: weights as `dtype`, tokenizer files for other tools, card.json.
 
     The folder is written atomically. card: dict for card.json (recipe, seed, seconds, ...); the sha256
     of every file is added last. Raises EduError for a pipeline with an adapter in it, or with
-    numbers that half precision cannot hold.
+    numbers that `dtype` cannot hold.
     """
     single_file.plain(pipe)
     with files.staged(target, card) as stage, quiet():
-        half = assemble(*(_half(part, getattr(pipe, part)) for part in PARTS))
-        half.save_pretrained(stage, safe_serialization=True)
+        copied = assemble(*(_as(dtype, part, getattr(pipe, part)) for part in PARTS))
+        copied.save_pretrained(stage, safe_serialization=True)
         single_file.tidy(pipe, stage)
 
 
-def _half(name, part):
-    """A copy of a part in half precision; the tokenizer and the scheduler as they are."""
+def _as(dtype, name, part):
+    """A copy of a part in another precision; the tokenizer and the scheduler as they are."""
     if not isinstance(part, torch.nn.Module):
         return part
-    half = copy.deepcopy(part).half()
-    weights.refuse_infinite(f"The pipeline's {name}", half.state_dict())
-    return half
+    copied = copy.deepcopy(part).to(dtype)
+    weights.refuse_infinite(f"The pipeline's {name}", copied.state_dict())
+    return copied
 
 
 def to_single_file(

@@ -128,11 +128,9 @@ def named(networks):
 
 def contents(path):
     """The settings and tensors of a file. Raises EduError when it is not a hypernetwork's."""
-    import safetensors
-
     strange = [name for name in weights.header(path) if not NAME.fullmatch(name)]
-    with safetensors.safe_open(path, "pt") as file:
-        text = (file.metadata() or {}).get("edu_diffusion_hypernetwork")
+    with weights.opened(path) as file:
+        text = weights.metadata(path).get("edu_diffusion_hypernetwork")
         if strange or text is None:
             raise EduError(f"{path} is not a hypernetwork: it holds {few(strange) or 'no settings'}.")
         with in_words(path):

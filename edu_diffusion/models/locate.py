@@ -90,8 +90,8 @@ def control_folder(name):
             f"the shipped ones {names}."
         )
     if not (root / NETWORK).is_file():
-        pickles = [p.name for p in root.iterdir() if p.suffix in validate.PICKLES]
-        raise EduError(f"{root} lacks {NETWORK}" + (f"; {pickles[0]} is {validate.WHY_NOT}." if pickles else "."))
+        pickles = [p for p in root.iterdir() if p.suffix in validate.PICKLES]
+        raise EduError(f"{root} lacks {NETWORK}" + (f"; {pickles[0].name} is {validate.why_not(pickles[0])}." if pickles else "."))
     checksums.check(root)
     return root
 
@@ -111,7 +111,7 @@ def adapter_file(source):
     if len(own) != 1 or not own[0].is_file():
         raise EduError(f"{source} is not an adapter: give one .safetensors file, or a folder with one in it.")
     if own[0].suffix != ".safetensors":
-        why = validate.WHY_NOT if own[0].suffix in validate.PICKLES else "not a .safetensors file, but must be one"
+        why = validate.why_not(own[0]) if own[0].suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{own[0]} is {why}.")
     checksums.check(own[0].parent)
     validate.header(own[0])
@@ -123,7 +123,7 @@ def hyper_file(source):
     path = as_path(source)
     path = path / HYPERNETWORK if path.is_dir() else path
     if path.suffix != ".safetensors" or not path.is_file():
-        why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a hypernetwork's .safetensors file"
+        why = validate.why_not(path) if path.suffix in validate.PICKLES else "not a hypernetwork's .safetensors file"
         raise EduError(f"{path} is {why}.")
     checksums.check(path.parent)
     return path

@@ -19,7 +19,7 @@ from .lora_names import layers_by_name, other_kind, split
 from .lora_scale import scale, settings_of
 from .sentences import few, in_words, reachable
 from .silence import quiet
-from .weights import header
+from .weights import header, opened
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -86,11 +86,11 @@ def read(path, pipe):
 
     Raises EduError for another kind of file, and for layers that the pipeline does not have.
     """
-    import safetensors.torch
-
     names = header(path)
     refuse_others(path, names)
-    table, found, tensors = layers_by_name(pipe), {}, safetensors.torch.load_file(path)
+    with opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in names}
+    table, found = layers_by_name(pipe), {}
     for name in names:
         layer, kind = split(name)
         if layer not in table:

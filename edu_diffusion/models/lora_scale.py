@@ -8,6 +8,7 @@ from ..errors import EduError
 from .lora_names import PEFT
 from .sentences import in_words
 from .settings import read_json
+from .weights import metadata
 
 METADATA, PEFT_SETTINGS = "lora_adapter_metadata", "adapter_config.json"  # diffusers' entry in a file, peft's file beside it
 CHANGING = ("pissa", "olora", "corda")  # ways to begin a LoRA that also change the weights of the model
@@ -20,10 +21,8 @@ def settings_of(path, names):
     """
     if any(name.startswith(PEFT) for name in names):
         return dict.fromkeys(("unet", "text_encoder"), checked(path, peft_settings(path)))
-    import safetensors
-
-    with safetensors.safe_open(path, "pt") as file, in_words(path):
-        found = json.loads((file.metadata() or {}).get(METADATA) or "{}").items()
+    with in_words(path):
+        found = json.loads(metadata(path).get(METADATA) or "{}").items()
     parts = {
         part: {name.removeprefix(f"{part}."): value for name, value in found if name.startswith(f"{part}.")}
         for part in ("unet", "text_encoder")

@@ -24,7 +24,7 @@ from .kinds import alone
 from .original import as_kept, canonical, known, original_names
 from .sentences import in_words
 from .silence import pipeline_class, quiet
-from .weights import header, refuse_infinite, shapes
+from .weights import header, metadata, opened, readable, refuse_infinite, shapes
 
 KEY = "edu_diffusion"  # one entry only: safetensors writes several in random order
 SETTINGS = (*validate.SETTINGS, "tokenizer/tokenizer.json", "tokenizer/vocab.json", "tokenizer/merges.txt")
@@ -83,16 +83,20 @@ def read(path, dtype, root=None):
     Raises EduError unless the file holds the tensors of the three parts and nothing unknown.
     """
     if path.suffix != ".safetensors":
-        why = validate.WHY_NOT if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
+        why = validate.why_not(path) if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
         raise EduError(f"{path} is {why}.")
     found = header(path)
     if what := alone(found):
         raise EduError(f"{path} is {what}.")
     with contextlib.nullcontext(root) if root else own_settings(path) as folder, in_words(path):
         validate.tensors(path, expected(folder, found), known(found))
-        with quiet():
+        with quiet(), readable(path) as whole:
             return pipeline_class().from_single_file(
-                str(path), config=str(folder), dtype=dtype, local_files_only=True, text_encoder=text_encoder(path, folder).to(dtype)
+                str(whole),
+                config=str(folder),
+                dtype=dtype,
+                local_files_only=True,
+                text_encoder=text_encoder(path, folder).to(dtype),
             )
 
 
@@ -107,13 +111,12 @@ def expected(folder, held):
 
 def text_encoder(path, folder):
     """The text encoder in a file; the library does not know all the names that its tensors can have."""
-    import safetensors
     from transformers import CLIPTextConfig, CLIPTextModel
 
     with torch.random.fork_rng(devices=[]):  # it begins with random weights
         model = CLIPTextModel(CLIPTextConfig.from_pretrained(pathlib.Path(folder) / "text_encoder"))
     names = {original: name for name, original in original_names("text_encoder", model).items()}
-    with safetensors.safe_open(path, "pt") as file:
+    with opened(path) as file:
         own = [name for name in file.keys() if canonical(name) in names]  # noqa: SIM118
         model.load_state_dict({names[canonical(name)]: file.get_tensor(name) for name in own})
     return model.eval()
@@ -122,10 +125,7 @@ def text_encoder(path, folder):
 @contextlib.contextmanager
 def own_settings(path):
     """A temporary folder with the configuration from a file's metadata; only known names are written."""
-    import safetensors
-
-    with safetensors.safe_open(path, "pt") as file:
-        text = (file.metadata() or {}).get(KEY)
+    text = metadata(path).get(KEY)
     if text is None:
         raise EduError(f"{path} does not contain its configuration: pass config= with the folder of a model of the same kind.")
     with in_words(path), tempfile.TemporaryDirectory() as folder:

@@ -4,12 +4,13 @@ The libraries accept a lot silently: a tokenizer without files has two tokens, a
 or empty, a surplus one is dropped, a pickle with weights is opened, a folder of another pipeline is accepted.
 """
 
+from ..data import pickles
 from ..errors import EduError
 from . import settings
 from .kinds import alone
 from .sentences import few, in_words
 from .settings import read_json
-from .weights import header, of_part, shapes, weight_files
+from .weights import header, not_text, of_part, shapes, weight_files
 
 CLASSES = {"vae": "AutoencoderKL", "text_encoder": "CLIPTextModel", "unet": "UNet2DConditionModel"}
 LIBRARIES = [None, "diffusers", "transformers", "stable_diffusion"]  # the last one is the safety checker's
@@ -19,8 +20,21 @@ SETTINGS = (
     "tokenizer/tokenizer_config.json",
     *(f"{part}/config.json" for part in CLASSES),
 )
-PICKLES = {".bin", ".ckpt", ".pkl", ".pt", ".pth"}
-WHY_NOT = "a pickle, which can run arbitrary code when it is opened: convert it to .safetensors"
+PICKLES = pickles.PICKLES
+
+
+def why_not(path):
+    """Why a pickle is not opened, by what its instructions would import; they are read and never executed, see data/pickles.py."""
+    what, advice = "a pickle, which can run arbitrary code when it is opened", "convert it to .safetensors"
+    try:
+        bad = pickles.not_allowed(path)
+    except EduError:  # no pickle at all, or a damaged one
+        return f"{what}: {advice}"
+    return (
+        f"{what}; this one would import {pickles.few(bad)}: do not open it, ask for a .safetensors file"
+        if bad
+        else f"{what}: {advice}"
+    )
 
 
 def folder(root):
@@ -28,9 +42,20 @@ def folder(root):
     index(root)
     files = {part: weight_files(root, part) for part in CLASSES}
     lacking(root, [path for paths in files.values() for path in paths])
+    for path in (path for paths in files.values() for path in paths):
+        refuse_not_text(path)
     held = {part: {name: shape for path in files[part] for name, shape in header(path).items()} for part in CLASSES}
     for part, blank in blanks(root, held).items():
         tensors(root / part, of_part(part, shapes(blank)), of_part(part, held[part]))
+
+
+def refuse_not_text(path):
+    """Refuse a file of a folder, which the library opens by itself, with metadata that it cannot read."""
+    if names := not_text(path):
+        raise EduError(
+            f"{path} has {few(list(names))} in its metadata, which is not text, as the format wants it: write the file once more "
+            "with data.layout.rewritten(path, target)."
+        )
 
 
 def configuration(root, held=None):
@@ -88,8 +113,8 @@ def lacking(root, weights):
 def instead(root):
     """What a folder holds that may have been meant: a pickle, or the weights of something else."""
     files = sorted(path for place in ("*", "*/*") for path in root.glob(place) if path.is_file())
-    if pickles := [path for path in files if path.suffix in PICKLES]:
-        return f" ({pickles[0].name} is {WHY_NOT})"
+    if found := [path for path in files if path.suffix in PICKLES]:
+        return f" ({found[0].name} is {why_not(found[0])})"
     others = [path for path in files if path.parent == root and path.suffix == ".safetensors"]
     found = [(path.name, what) for path in others if (what := alone(header(path)))]
     return f" ({found[0][0]} is {found[0][1]})" if found else ""

@@ -1,5 +1,10 @@
-"""Weight files: where they are, and the names and shapes in their headers."""
+"""Weight files: where they are, what is in their headers, and opening one with metadata that the library refuses."""
 
+import contextlib
+import pathlib
+import tempfile
+
+from ..data import layout
 from ..errors import EduError
 from . import finite
 from .sentences import few, in_words, reachable
@@ -38,16 +43,51 @@ def files_of(root, part, suffix):
 
 def header(path):
     """{name: shape} of all tensors in a .safetensors file. Raises EduError if their numbers are not finite; see finite.py."""
+    with opened(path) as file:
+        finite.check(path, file)
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def metadata(path):
+    """The metadata of a .safetensors file, {name: text}; {} where there is none."""
+    return layout.read(path).metadata
+
+
+@contextlib.contextmanager
+def opened(path):
+    """A .safetensors file, opened by the library; see readable(). Raises EduError for a damaged one."""
     import safetensors
 
     with reachable():
         open(path, "rb").close()  # safetensors says of a file without permission that it does not exist
+    with readable(path) as whole:
+        try:
+            file = safetensors.safe_open(whole, "pt")
+        except (safetensors.SafetensorError, OSError) as error:
+            raise EduError(f"{path} is not a complete .safetensors file ({error}); copy or download it again.") from error
+        with file:
+            yield file
+
+
+@contextlib.contextmanager
+def readable(path):
+    """The path of a .safetensors file that the library opens: its own, or for metadata that is not text a temporary copy's.
+
+    The library refuses a number in the metadata, and with it the whole file; some programs write one.
+    """
+    if not not_text(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield layout.rewritten(path, pathlib.Path(folder, "copy.safetensors"))
+
+
+def not_text(path):
+    """The entries of a file's metadata that are not text; () for a file whose header cannot be read at all."""
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            finite.check(path, file)
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise EduError(f"{path} is not a complete .safetensors file ({error}); copy or download it again.") from error
+        return layout.read(path).not_text
+    except EduError:
+        return ()
 
 
 def refuse_infinite(what, tensors):

@@ -35,6 +35,7 @@ from .latents import decode, embed, encode, to_uint8
 from .lenet import build_lenet, build_lenet_1998, lenet_1998, lenet_forward
 from .levels import abar_from_sigma, karras_levels, karras_sigmas, sigma, spaced_levels, t_from_sigma
 from .lora import lora_delta, lora_init, lora_linear, lora_merge
+from .merge import add_difference, weighted_sum
 from .noise import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity, zero_terminal_snr
 from .samplers import ddpm_step, dpmpp_2m_step, euler_ancestral_step, euler_step, heun_step
 from .sampling import SampleState, sample
@@ -78,6 +79,8 @@ __all__ = [
     "build_lenet", "lenet_forward", "build_lenet_1998", "lenet_1998",
     # lora
     "lora_init", "lora_delta", "lora_linear", "lora_merge",
+    # merge
+    "weighted_sum", "add_difference",
     # hypernetwork
     "hyper", "hyper_attend", "with_hypernetwork", "HyperProcessor",
     # style_aligned

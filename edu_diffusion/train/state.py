@@ -5,14 +5,22 @@ import os
 import pathlib
 import shutil
 import warnings
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..data import layout
 from ..errors import EduError
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+PARTS = {
+    "weight": "the weights",
+    "average": "their moving average (EMA), which is what is saved as the model",
+    "exp_avg": "Adam's moving average of the gradient",
+    "exp_avg_sq": "Adam's moving average of the squared gradient",
+}
 
 
 class State:
@@ -155,3 +163,53 @@ def about(run: str | os.PathLike) -> dict:
     if facts is None:
         raise EduError(f"{run} holds no training state that can be read: train there first.")
     return {"steps": int(facts["step"]), "minutes": round(float(facts["seconds"]) / 60, 1)}
+
+
+class Contents(NamedTuple):
+    """What is in a training checkpoint: the step, and for each part the number of its tensors, its numbers and its bytes."""
+
+    step: int
+    minutes: float
+    parts: dict[str, "Part"]
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.bytes for part in self.parts.values())
+
+    def __str__(self) -> str:
+        lines = [f"step {self.step}, after {self.minutes} minutes, {self.bytes / 1e6:.1f} MB"]
+        return "\n".join(lines + [f"{n:10}{p.tensors:5} tensors{p.bytes / 1e6:8.1f} MB  {p.what}" for n, p in self.parts.items()])
+
+
+class Part(NamedTuple):
+    """One part of a training checkpoint."""
+
+    what: str
+    tensors: int
+    numbers: int
+    bytes: int
+
+
+def contents(run: str | os.PathLike) -> Contents:
+    """What is in a run folder's saved state, from its header alone; print it for a table.
+
+    Weights, their moving average and Adam's two averages have the same shapes, so that a training checkpoint is about four
+    times the model: only the average is kept in the end. Raises EduError when there is no readable state.
+    """
+    facts = about(run)
+    path = next(path for path in (state_file(run), previous_file(run)) if path.exists() and readable(path))
+    tensors, parts = layout.read(path).tensors, {}
+    for name, what in PARTS.items():
+        mine = [one for key, one in tensors.items() if key.startswith(f"{name}.")]
+        numbers = sum(torch.Size(one.shape).numel() for one in mine)
+        parts[name] = Part(what, len(mine), numbers, sum(one.end - one.start for one in mine))
+    return Contents(facts["steps"], facts["minutes"], parts)
+
+
+def readable(path):
+    """Whether the header of a state file can be read."""
+    try:
+        return bool(layout.read(path).metadata)
+    except EduError:
+        return False
