@@ -30,6 +30,7 @@ PLACES = {  # name: (x, y, kind, label)
     "vae": (RIGHT, 300, NETWORK, "VAE decoder"),
     "picture": (RIGHT, 366, DATA, "picture"),
 }
+XL = {"text_encoder_2": (528, 16, NETWORK, "text encoder 2"), "add_embedding": (680, 16, NETWORK, "prompt, sizes")}
 CONTROL = {"controlnet": (LEFT, 306, NETWORK, "ControlNet"), "condition": (LEFT, 366, DATA, "condition")}
 
 
@@ -87,31 +88,38 @@ class Details(NamedTuple):
 
 
 def diagram(
-    down: Sequence[str], up: Sequence[str], skips: Iterable[tuple[str, str]], shapes: Mapping[str, str], control: bool = False
+    down: Sequence[str],
+    up: Sequence[str],
+    skips: Iterable[tuple[str, str]],
+    shapes: Mapping[str, str],
+    control: bool = False,
+    xl: bool = False,
 ) -> Diagram:
     """Lay out a run's boxes and arrows.
 
     down, up: the names of the U-Net's down and up blocks, in the order of their calls.
     skips: pairs (name, name), from "conv_in" or a down block to an up block.
-    shapes: {name: words}. control: whether a ControlNet was used. Returns a Diagram.
+    shapes: {name: words}. control: whether a ControlNet was used. xl: whether there are a second text encoder and the
+    conditioning on sizes, as in Stable Diffusion XL. Returns a Diagram.
     """
     blocks = inner(down, up)
     bottom = INSIDE + ROW * (len(down) + 2)
     frame = FRAME, TOP, 410, bottom - TOP
     parts = {
         name: Box(name, label, kind, x, y, *PART, shapes.get(name, ""))
-        for name, (x, y, kind, label) in (PLACES | (CONTROL if control else {})).items()
+        for name, (x, y, kind, label) in (PLACES | (XL if xl else {}) | (CONTROL if control else {})).items()
     }
     last = max(bottom, *(box.y + box.height for box in parts.values())) + 28
     parts["unet"] = Box("unet", "U-Net", NETWORK, FRAME, TOP, frame[2], 30, shapes.get("unet", ""))
-    first = ["prompt", "tokenizer", "text_encoder", "noise", "z_t", *CONTROL, "time_embedding", "unet"]
+    first = ["prompt", "tokenizer", "text_encoder", *XL, "noise", "z_t", *CONTROL, "time_embedding", "unet"]
     boxes = [
         *(parts.pop(name) for name in first if name in parts),
         *(box._replace(shape=shapes.get(box.name, "")) for box in blocks),
         *parts.values(),
     ]
-    found = Diagram(boxes, [], frame, WIDE, last + 14)
-    return found._replace(arrows=[*flows(found, last, control), *walk(found, down, up), *lines(found, skips)])
+    found = Diagram(boxes, [], frame, WIDE + (20 if xl else 0), last + 14)
+    more = second_encoder(found) if xl else []
+    return found._replace(arrows=[*flows(found, last, control), *more, *walk(found, down, up), *lines(found, skips)])
 
 
 def inner(down, up):
@@ -144,7 +152,7 @@ def flows(map, last, control):
     ]
     yield from (between(map[a], map[b]) for a, b in straight)
     text, time = map["text_encoder"], map["time_embedding"]
-    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="into every cross-attention", at=(436, 82))
+    yield Arrow("text_encoder", "unet", [(427, text.y + PART[1]), (427, TOP)], words="into every cross-attention", at=(433, 82))
     yield Arrow(
         "time_embedding",
         "unet",
@@ -173,6 +181,22 @@ def flows(map, last, control):
             words="added to the skips",
             at=(LEFT, net.y - 10),
         )
+
+
+def second_encoder(map):
+    """Yield the arrows of Stable Diffusion XL's second text encoder, and of the summary of prompt and sizes."""
+    text, added = map["text_encoder_2"], map["add_embedding"]
+    yield Arrow("tokenizer", "text_encoder_2", [(261, text.y), (261, 8), (593, 8), (593, text.y)])
+    yield Arrow("text_encoder_2", "unet", [(592, text.y + PART[1]), (592, TOP)])
+    yield between(text, added)
+    middle = added.x + 65
+    yield Arrow(
+        "add_embedding",
+        "unet",
+        [(middle, added.y + PART[1]), (middle, 88), (616, 88), (616, TOP + 15), (600, TOP + 15)],
+        words="added to the time embedding",
+        at=(620, 75),
+    )
 
 
 def between(a, b):

@@ -9,7 +9,7 @@ import torch
 
 from ..data import files
 from ..errors import EduError
-from . import single_file, validate, weights
+from . import sdxl, single_file, validate, weights
 from .build import PARTS, assemble
 from .device import pick_device
 from .locate import as_path, path_of
@@ -30,7 +30,7 @@ def load(
     online: bool = False,
     config: str | os.PathLike | None = None,
 ) -> "StableDiffusionPipeline":
-    """A StableDiffusionPipeline, ready for inference.
+    """A StableDiffusionPipeline, or a StableDiffusionXLPipeline, ready for inference.
 
     name: a shipped checkpoint's name, a pipeline folder, a .safetensors file with the original key names, or a
     hub id "owner/name", which must be in the local Hugging Face cache unless online=True.
@@ -56,6 +56,8 @@ def load(
 
 def read(root, dtype):
     """The pipeline in a folder."""
+    if sdxl.is_folder(root):
+        return sdxl.read(root, dtype)
     validate.folder(root)
     with quiet(), in_words(root):
         return pipeline_class().from_pretrained(
@@ -72,6 +74,7 @@ def save(
     of every file is added last. Raises EduError for a pipeline with an adapter in it, or with
     numbers that `dtype` cannot hold.
     """
+    sdxl.refuse(pipe, "save it with pipe.save_pretrained(folder), which load() opens")
     single_file.plain(pipe)
     with files.staged(target, card) as stage, quiet():
         copied = assemble(*(_as(dtype, part, getattr(pipe, part)) for part in PARTS))
@@ -103,6 +106,7 @@ def to_single_file(
         raise EduError(f"{path} cannot be written: name a .safetensors file in an existing folder.")
     if isinstance(pipe, (str, os.PathLike)):
         pipe = load(pipe, "cpu", dtype)
+    sdxl.refuse(pipe, "only 1 and 2 are written as one file; pipe.save_pretrained(folder) writes a folder")
     with quiet():
         single_file.write(pipe, path, dtype)
     return path

@@ -10,7 +10,7 @@ from . import finite
 from .sentences import few, in_words, reachable
 from .settings import read_json
 
-STEMS = {"vae": "diffusion_pytorch_model", "text_encoder": "model", "unet": "diffusion_pytorch_model"}
+STEMS = {"vae": "diffusion_pytorch_model", "text_encoder": "model", "text_encoder_2": "model", "unet": "diffusion_pytorch_model"}
 HALF = "fp16"  # the libraries' name for a second set of files in half precision, such as model.fp16.safetensors
 OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 UNUSED = ("logit_scale", "text_projection", "visual_projection.", "vision_model.")  # of a whole CLIP, in its text encoder's file

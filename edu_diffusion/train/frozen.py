@@ -29,6 +29,7 @@ class Frozen:
     def __init__(self, model="base", device=None, learns=()):
         """model: anything that models.load takes. learns: parts that are trained, such as "unet"."""
         self.pipe = models.load(model, device)
+        models.sdxl.refuse(self.pipe, "the recipes train Stable Diffusion 1 and 2, such as the shipped base")
         kind = self.pipe.scheduler.config.prediction_type
         if kind != "v_prediction":
             raise EduError(

@@ -3,15 +3,26 @@
 from ...figures import channels, feature_maps, row, source, time_embedding
 from ...figures.pipeline import Details, Diagram, diagram
 from ...figures.run_map import grid, token_strip
+from ...steps.sdxl import is_xl
 from ..blocks import down_and_up, shape_words
 from ..images import small
 from .boxes import part
-from .run import RecordedRun, skip_pairs, tensor
+from .run import ENCODERS, RecordedRun, skip_pairs, tensor
 
 __all__ = ["details", "laid_out"]
 
 EDGE = 256  # pixels: the edge of a picture at most
-CONSTANT = ("prompt", "tokenizer", "text_encoder", "noise", "vae", "picture", "condition")  # the same at every step
+CONSTANT = (
+    "prompt",
+    "tokenizer",
+    "text_encoder",
+    "text_encoder_2",
+    "add_embedding",
+    "noise",
+    "vae",
+    "picture",
+    "condition",
+)  # the same at every step
 LATENTS = {
     "noise": ["the noise"],
     "z_t": ["the latent"],
@@ -25,10 +36,11 @@ LATENTS = {
 def laid_out(run: RecordedRun) -> Diagram:
     """Return the Diagram of a RecordedRun: the boxes that took part in it, with the shapes of their tensors."""
     down, up = down_and_up(run.pipe.unet)
-    boxes = diagram(down, up, [], {}, run.control is not None).boxes
+    kinds = run.control is not None, is_xl(run.pipe.unet)
+    boxes = diagram(down, up, [], {}, *kinds).boxes
     tensors = {box.name: tensor(run, box.name, 0) for box in boxes}
     shapes = {name: shape_words(x.shape[1:]) for name, x in tensors.items() if x is not None}
-    return diagram(down, up, skip_pairs(run.pipe.unet), shapes, run.control is not None)
+    return diagram(down, up, skip_pairs(run.pipe.unet), shapes, *kinds)
 
 
 def details(run: RecordedRun, name: str, step: int = 0) -> Details:
@@ -37,6 +49,8 @@ def details(run: RecordedRun, name: str, step: int = 0) -> Details:
     run: a RecordedRun. name: of a box, see laid_out. Raises ValueError for an unknown box or step.
     """
     about = part(name)
+    if name == "text_encoder" and is_xl(run.pipe.unet):
+        about = part("text_encoder_2")._replace(title=about.title, words=about.words, module=name)
     if step not in range(len(run.states)) or (name in ("controlnet", "condition") and run.control is None):
         raise ValueError(
             f"The box is {name!r} and the step {step!r}; the run had {len(run.states)} steps, "
@@ -112,8 +126,10 @@ def drawn(run, name, step, x):
     """Return the Picture of a box's tensor."""
     if name in ("prompt", "tokenizer"):
         return token_strip(pieces(run), run.ids[0].tolist()[: len(pieces(run))])
-    if name == "text_encoder":
+    if name in ENCODERS:
         return grid(x[-1], "the text embedding", pieces(run))
+    if name == "add_embedding":
+        return grid(x[-1:], "the added embedding")
     if name == "time_embedding":
         rows = [tensor(run, name, i)[-1] for i in range(len(run.states))]
         return time_embedding(rows, [state.t for state in run.states], step)

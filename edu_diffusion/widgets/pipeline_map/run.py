@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ...errors import EduError
 from ...steps import GUIDANCE, Control, decode, generate
+from ...steps.sdxl import is_xl
 from ...trace import Trace, record
 from ..blocks import block_names, down_and_up
 from ..hints import DType, Messages, Module, Pipeline, Tensor
@@ -14,6 +15,8 @@ from ..recorded import RUNNING
 __all__ = ["RecordedRun", "record_run", "skip_pairs", "tensor"]
 
 TRACED = ("text_encoder", "unet", "vae.decoder")
+ENCODERS = ("text_encoder", "text_encoder_2")
+XL = ("text_encoder_2", "unet.add_embedding")
 
 
 class RecordedRun(NamedTuple):
@@ -47,7 +50,7 @@ def record_run(
     Raises EduError for a control that does not fit.
     """
     control = as_control(pipe, control)
-    traced = [*TRACED, *(f"unet.{name}" for name in block_names(pipe.unet))]
+    traced = [*TRACED, *(XL if is_xl(pipe.unet) else ()), *(f"unet.{name}" for name in block_names(pipe.unet))]
     recording = record(control.net, dtype=dtype, inputs=False) if control else nullcontext()
     with RUNNING, record(pipe, *traced, dtype=dtype, inputs=False) as trace, recording as control_trace:
         loop = generate(pipe, prompt, seed=seed, steps=steps, guidance=guidance, control=control)
@@ -104,8 +107,8 @@ def tensor(run: RecordedRun, name: str, step: int) -> Tensor | None:
     }
     if name in direct:
         return direct[name]
-    if name == "text_encoder":
-        return list(run.trace[name].values())[-1].output  # with guidance the negative prompt comes first
+    if name in ENCODERS:
+        return encoded(list(run.trace[name].values())[-1])  # with guidance the negative prompt comes first
     if name == "condition":
         return run.control.condition
     if name == "controlnet":
@@ -113,6 +116,12 @@ def tensor(run: RecordedRun, name: str, step: int) -> Tensor | None:
     if name == "vae":
         return run.trace.call("vae.decoder", 0).output
     return run.trace.call("unet" if name == "unet" else f"unet.{name}", step).output
+
+
+def encoded(call):
+    """Return what the U-Net gets of a text encoder's output: the last layer's, of Stable Diffusion XL the last but one."""
+    hidden = getattr(call.outputs, "hidden_states", None)
+    return hidden[-2] if hidden else call.output
 
 
 def skip_pairs(unet: Module) -> list[tuple[str, str]]:
