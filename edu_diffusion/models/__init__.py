@@ -21,6 +21,7 @@ lora_names.py    the names of its tensors
 lora_scale.py    its scale, alpha / rank
 hypernetwork.py  hypernetworks: build, load, save
 control.py       ControlNets: build, load, save
+quantize.py      a U-Net whose weights are stored in fewer bits
 device.py        cuda, mps or cpu
 silence.py       keep the libraries from printing what this package reports itself
 """
@@ -36,6 +37,7 @@ from .hypernetwork import build_hyper, load_hyper, save_hyper
 from .locate import path_of
 from .lora import load_lora
 from .merge import merged
+from .quantize import load_quantized, quantize_unet, quantized_bytes, save_quantized
 from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
 
@@ -72,4 +74,8 @@ __all__ = [
     "control_card",
     "load_control",
     "save_control",
+    "load_quantized",
+    "quantize_unet",
+    "quantized_bytes",
+    "save_quantized",
 ]

@@ -37,6 +37,19 @@ from .levels import abar_from_sigma, karras_levels, karras_sigmas, sigma, spaced
 from .lora import lora_delta, lora_init, lora_linear, lora_merge
 from .merge import add_difference, weighted_sum
 from .noise import abar, cosine_betas, linear_betas, q_sample, scaled_linear_betas, sigmoid_betas, snr, velocity, zero_terminal_snr
+from .quantize import (
+    FORMATS,
+    Format,
+    Packed,
+    dequantize_weight,
+    float_levels,
+    nearest_codes,
+    normal_levels,
+    pack_bits,
+    quantize_weight,
+    unpack_bits,
+    whole_levels,
+)
 from .samplers import ddpm_step, dpmpp_2m_step, euler_ancestral_step, euler_step, heun_step
 from .sampling import SampleState, sample
 from .sdxl import added_embedding, embed_xl, size_ids
@@ -79,6 +92,9 @@ __all__ = [
     "build_lenet", "lenet_forward", "build_lenet_1998", "lenet_1998",
     # lora
     "lora_init", "lora_delta", "lora_linear", "lora_merge",
+    # quantize
+    "FORMATS", "Format", "Packed", "quantize_weight", "dequantize_weight", "nearest_codes", "pack_bits", "unpack_bits",
+    "whole_levels", "float_levels", "normal_levels",
     # merge
     "weighted_sum", "add_difference",
     # hypernetwork
