@@ -69,6 +69,7 @@ FACE = {
     "ControlExplorer": "widgets",
     "EditExplorer": "widgets",
     "Explore": "widgets",
+    "FirstPicture": "widgets",
     "GuidanceExplorer": "widgets",
     "LatentExplorer": "widgets",
     "LoraExplorer": "widgets",

@@ -5,6 +5,7 @@ from .clip import ClipExplorer
 from .control import ControlExplorer
 from .edit import EditExplorer
 from .explore import Explore
+from .first import FirstPicture
 from .guidance import GuidanceExplorer
 from .live import watch
 from .lora import LoraExplorer
@@ -27,6 +28,7 @@ __all__ = [
     "EditExplorer",
     "Pad",
     "Explore",
+    "FirstPicture",
     "GuidanceExplorer",
     "LatentExplorer",
     "PromptWidget",

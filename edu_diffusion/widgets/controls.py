@@ -1,12 +1,12 @@
 """Small functions that make a control with an accessible name, and what several explorers need beside them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ipywidgets import BoundedFloatText, BoundedIntText, Checkbox, DOMWidget, Dropdown, Layout, Text
+from ipywidgets import BoundedFloatText, BoundedIntText, Button, Checkbox, DOMWidget, Dropdown, Layout, Text
 
 from .slider import Slider
 
-__all__ = ["MOST_SEED", "choice", "dragged", "number", "reveal", "seeds", "ticked", "whole", "words"]
+__all__ = ["MOST_SEED", "choice", "dragged", "number", "pressed", "reveal", "seeds", "ticked", "whole", "words"]
 
 MOST_SEED = 2**31 - 1  # seeds go further, but a browser's numbers are exact to 2**53 only
 
@@ -45,6 +45,13 @@ def choice(options: Iterable[str] | Iterable[tuple[str, object]], value: object,
 def ticked(value: bool, name: str) -> Checkbox:
     """Return a control for yes or no."""
     return Checkbox(value, description=name, indent=False)
+
+
+def pressed(name: str, hint: str, action: Callable[[Button], None]) -> Button:
+    """Return a button. hint: what a press does; action: a function that is called with the button."""
+    button = Button(description=name, tooltip=hint, layout=Layout(width="auto"))
+    button.on_click(action)
+    return button
 
 
 def reveal(controls: Mapping[str, DOMWidget], wanted: Collection[str]) -> None:

@@ -6,7 +6,7 @@ import re
 from ..data import advice
 from .hints import Tokenizer
 
-__all__ = ["cut", "error_sentence", "message_html", "progress_bar"]
+__all__ = ["cut", "error_sentence", "message_html", "notices", "progress_bar"]
 
 GREY, RED = "#5f6b76", "#a1260d"
 
@@ -38,3 +38,8 @@ def cut(tokenizer: Tokenizer, prompt: str) -> str:
     if count <= most:
         return ""
     return f"The prompt has {count} tokens; only the first {most} are read; dropped: {advice.dropped(tokenizer, prompt)}."
+
+
+def notices(tokenizer: Tokenizer, prompt: str) -> str:
+    """Return what a learner should know about a prompt, one sentence after the other: what was cut off, unknown words, colours."""
+    return " ".join(filter(None, [cut(tokenizer, prompt), *advice.for_model(tokenizer, prompt)]))

@@ -1,12 +1,11 @@
 """Type a prompt and watch the noise become a picture; a word that the model does not know can be replaced by a press."""
 
-from ..data import advice
 from ..figures import film_strip
 from ..steps import GUIDANCE, STEPS, decode, generate
 from .controls import number, seeds, whole, words
 from .explore import Explore
 from .hints import Drawing, Pipeline
-from .messages import cut
+from .messages import notices
 from .progress import all_states
 from .suggestions import Suggestions
 
@@ -52,7 +51,7 @@ def film(pipe: Pipeline, prompt: str, seed: int = 0, steps: int = STEPS, guidanc
     noisy, clean = ([decode(pipe, getattr(s, name))[0] for s in shown] for name in ("z_t", "z_0"))
     result = decode(pipe, states[-1].z_s)[0]
     yield film_strip(noisy, clean, [f"t = {s.t}" for s in shown], result, prompt, seed=seed)
-    yield " ".join(filter(None, [cut(pipe.tokenizer, prompt), *advice.for_model(pipe.tokenizer, prompt)]))
+    yield notices(pipe.tokenizer, prompt)
 
 
 def evenly(count, wanted):
