@@ -1,23 +1,194 @@
-"""Exercise of lesson 01: adding noise."""
+"""Exercises of lesson 01: the noise schedule, adding noise, and the four lines of a training step."""
 
 import torch
 
 from ..steps import q_sample
+from .choices import Choice, Number
 from .exercise import Exercise
 
 
-def pictures():
-    """Arguments (x_0, eps, abar_t): pictures, noise, and abar_t as a tensor, so that torch.sqrt takes it."""
+def images():
+    """Arguments (x_0, eps, abar_t): images, noise, and abar_t as a tensor, so that torch.sqrt takes it."""
     rng = torch.Generator().manual_seed(11)
     x_0, eps = torch.rand(2, 3, 4, 5, generator=rng) * 2 - 1, torch.randn(2, 3, 4, 5, generator=rng)
     return [(x_0, eps, torch.tensor(0.3)), (x_0, eps, torch.tensor(0.85))]
 
 
+def batches():
+    """Arguments (x_0, eps, t, abar); as many images as an image has rows and columns, so that mistakes run without an error."""
+    rng = torch.Generator().manual_seed(21)
+    abar = torch.linspace(0.97, 0.02, 9)
+    square = [torch.randn(2, n, 1, n, n, generator=rng) for n in (4, 5)]
+    ts = [torch.tensor([1, 3, 5, 8]), torch.tensor([7, 0, 2, 6, 4])]
+    return [(x_0, eps, t, abar) for (x_0, eps), t in zip(square, ts)]
+
+
+def noisy_batch(x_0, eps, t, abar):
+    return torch.stack([q_sample(x, e, a) for x, e, a in zip(x_0, eps, abar[t])])
+
+
+def noisy_images():
+    """Arguments (x_t, eps, abar_t, abar_u) with abar_u below abar_t."""
+    rng = torch.Generator().manual_seed(22)
+    x_t, eps = torch.randn(2, 2, 3, 4, 5, generator=rng)
+    return [(x_t, eps, torch.tensor(a), torch.tensor(b)) for a, b in ((0.8, 0.2), (0.6, 0.45))]
+
+
+def more_noise(x_t, eps, abar_t, abar_u):
+    return q_sample(x_t, eps, abar_u / abar_t)
+
+
+class Lines:
+    """A small loss(step): squared errors of a linear model, on other points at each step."""
+
+    def __init__(self):
+        rng = torch.Generator().manual_seed(23)
+        self.x, self.y = torch.randn(6, 3, generator=rng), torch.randn(6, generator=rng)
+        self.w = torch.nn.Parameter(torch.tensor([0.5, -1.0, 0.25]))
+
+    def __call__(self, step):
+        at = (torch.arange(2) + 2 * step) % 6
+        return (self.x[at] @ self.w - self.y[at]).square().mean()
+
+
+def runs():
+    """Arguments (optimiser, loss, steps) of two short training runs, with the plainest optimiser and with AdamW."""
+    one, two = Lines(), Lines()
+    return [(torch.optim.SGD([one.w], lr=0.1), one, 7), (torch.optim.AdamW([two.w], lr=0.2), two, 5)]
+
+
+def training_loop(optimiser, loss, steps):
+    losses = []
+    for step in range(steps):
+        optimiser.zero_grad()
+        value = loss(step)
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+    return torch.tensor(losses)
+
+
+def loop_of(one_step):
+    """A training loop whose steps are made by one_step(optimiser, loss, step), which returns the loss."""
+
+    def loop(optimiser, loss, steps):
+        return torch.stack([one_step(optimiser, loss, step).detach() for step in range(steps)])
+
+    return loop
+
+
+def without_zero_grad(optimiser, loss, step):
+    value = loss(step)
+    value.backward()
+    optimiser.step()
+    return value
+
+
+def without_step(optimiser, loss, step):
+    return loss(step)
+
+
+def late(optimiser, loss, step):
+    value = loss(step)
+    optimiser.step()
+    optimiser.zero_grad()
+    value.backward()
+    return value
+
+
+def always_the_first(optimiser, loss, step):
+    return right_step(optimiser, lambda _: loss(0), step)
+
+
+def upwards(optimiser, loss, step):
+    return right_step(optimiser, lambda step: -loss(step), step)
+
+
+def twice(optimiser, loss, step):
+    value = right_step(optimiser, loss, step)
+    optimiser.step()
+    return value
+
+
+def right_step(optimiser, loss, step):
+    optimiser.zero_grad()
+    value = loss(step)
+    value.backward()
+    optimiser.step()
+    return value
+
+
+def square_of_the_loss(optimiser, loss, step):
+    return right_step(optimiser, lambda step: loss(step).square(), step)
+
+
+HALF_TIME = Choice(
+    "half_time",
+    "B",
+    {
+        "A": "t = 500 is the middle of the count, but the schedule decides how much noise each timestep adds. In the right-hand "
+        "plot the scaled linear curve crosses 1 well before the middle.",
+        "B": "the scaled linear curve crosses 1 at t = 354. About two thirds of the timesteps belong to images with more noise "
+        "than signal.",
+        "C": "at t = 100 the image is easily recognised, and the plot agrees: the ratio there is still far above 1.",
+        "D": "the ratio at t = 900 is about 0.01: by then there is a hundred times more noise than signal.",
+    },
+    prediction=True,
+)
+
+FLAT_CURVE = Choice(
+    "flat_curve",
+    "D",
+    {
+        "A": "the scaled linear curve goes below 0.01 only for about the last 65 timesteps; compare it with the one marked linear.",
+        "B": "the cosine curve ends lowest, but it drops there only at the very end. Ask how long a curve stays below 0.01, not "
+        "how far down it goes.",
+        "C": "this schedule reaches zero at the end, but it spends only about 160 timesteps below 0.01; another one spends twice "
+        "as many there.",
+        "D": "the linear curve falls below 0.01 at about t = 670 and stays there: a third of all training examples are almost pure "
+        "noise. That is why later models use other schedules.",
+    },
+)
+
+FILE_SIZE = Choice(
+    "file_size",
+    "C",
+    {
+        "A": "the number of pixels stays the same, but not what has to be stored about them: compression leaves out what can be "
+        "predicted from the neighbours, and noise cannot be predicted.",
+        "B": "a noisy image means less to us, but a compressor must store every pixel exactly, and each one is a surprise. The "
+        "curve rises.",
+        "C": "the more random the pixels, the less can be left out. This is what rising entropy means in practice.",
+        "D": "pure noise is not simple for a compressor. It has no pattern at all, so the curve is highest at the end.",
+    },
+    prediction=True,
+)
+
+PIXEL_VARIANCE = Number(
+    "pixel_variance",
+    0.36 * 0.25 + 0.64,
+    (
+        ("this is what is left of the image, 0.36 times 0.25; the noise adds its own variance.", 0.09),
+        ("this is the variance of the noise alone; a part of the image is left, too.", 0.64),
+        ("that would be true for an image of variance 1. This one has 0.25, and its share shrinks with it.", 1.0),
+        ("a factor of 0.6 changes the variance by 0.6 squared.", 0.6 * 0.25 + 0.64),
+        ("0.5 is the standard deviation of the image; use its variance.", 0.36 * 0.5 + 0.64),
+        ("the image keeps its full variance here, but it is multiplied by the root of 0.36 first.", 0.25 + 0.64),
+        ("this is the standard deviation; the variance is its square.", 0.73**0.5),
+        ("the two weights are swapped: 0.36 belongs to the image.", 0.64 * 0.25 + 0.36),
+        ("a factor multiplies the variance by its square; here the factors themselves are used.", 0.6 * 0.25 + 0.8),
+    ),
+    "0.36 · 0.25 + 0.64 = 0.73. Noise and image are independent, so their variances add. Only for images of variance 1 does x_t "
+    "keep the same variance at every timestep.",
+)
+
 EXERCISES = [
+    HALF_TIME,
+    FLAT_CURVE,
     Exercise(
         "q_sample",
         q_sample,
-        pictures,
+        images,
         (
             (
                 "both weights lack their square root: abar_t is a variance, so x_0 and eps are multiplied by square roots.",
@@ -26,27 +197,158 @@ EXERCISES = [
             ("the weight of eps lacks its square root.", lambda x_0, eps, abar_t: abar_t**0.5 * x_0 + (1 - abar_t) * eps),
             ("the weight of x_0 lacks its square root.", lambda x_0, eps, abar_t: abar_t * x_0 + (1 - abar_t) ** 0.5 * eps),
             (
-                "the two weights are swapped: where abar_t is near 1, the picture must be nearly clean.",
+                "the two weights are swapped: where abar_t is near 1, the image must be nearly clean.",
                 lambda x_0, eps, abar_t: (1 - abar_t) ** 0.5 * x_0 + abar_t**0.5 * eps,
             ),
             ("the noise is added, not subtracted.", lambda x_0, eps, abar_t: abar_t**0.5 * x_0 - (1 - abar_t) ** 0.5 * eps),
             (
-                "the picture keeps its full strength; multiply it by the square root of abar_t.",
+                "the image keeps its full strength; all the single steps together multiply it by the square root of abar_t.",
                 lambda x_0, eps, abar_t: x_0 + (1 - abar_t) ** 0.5 * eps,
             ),
             (
-                "the noise is added at full strength; multiply it by the square root of 1 - abar_t.",
+                "the noise is added at full strength; its variance must be what is missing to 1.",
                 lambda x_0, eps, abar_t: abar_t**0.5 * x_0 + eps,
             ),
             (
-                "1 - sqrt(abar_t) is not sqrt(1 - abar_t); the second is the weight of eps.",
+                "1 - sqrt(abar_t) is not sqrt(1 - abar_t); variances add up to 1, not their roots.",
                 lambda x_0, eps, abar_t: abar_t**0.5 * x_0 + (1 - abar_t**0.5) * eps,
             ),
+            ("the image is missing: only the noise is left.", lambda x_0, eps, abar_t: (1 - abar_t) ** 0.5 * eps),
             (
-                "the picture is missing: add x_0 times the square root of abar_t.",
-                lambda x_0, eps, abar_t: (1 - abar_t) ** 0.5 * eps,
+                "both get the same weight; the smaller abar_t is, the more noise there must be.",
+                lambda x_0, eps, abar_t: abar_t**0.5 * (x_0 + eps),
             ),
         ),
-        "this makes a picture noisy, up to any timestep in a single step.",
-    )
+        "this makes an image noisy, up to any timestep in a single step.",
+    ),
+    Exercise(
+        "noisy_batch",
+        noisy_batch,
+        batches,
+        (
+            (
+                "each column of pixels has its own noise level: the numbers in abar[t] are lined up with the last dimension of "
+                "x_0. Which shape would line them up with the first one?",
+                lambda x_0, eps, t, abar: abar[t] ** 0.5 * x_0 + (1 - abar[t]) ** 0.5 * eps,
+            ),
+            (
+                "now each row of pixels has its own noise level; two dimensions of size 1 are still missing.",
+                lambda x_0, eps, t, abar: abar[t][:, None] ** 0.5 * x_0 + (1 - abar[t][:, None]) ** 0.5 * eps,
+            ),
+            (
+                "the result has too many images: with the shape (B, 1, 1) the B is lined up with the channels; one dimension of "
+                "size 1 is still missing.",
+                lambda x_0, eps, t, abar: abar[t][:, None, None] ** 0.5 * x_0 + (1 - abar[t][:, None, None]) ** 0.5 * eps,
+            ),
+            ("every image has the noise level of the first one.", lambda x_0, eps, t, abar: q_sample(x_0, eps, abar[t[0]])),
+            (
+                "every image has the average noise level; each should have its own.",
+                lambda x_0, eps, t, abar: q_sample(x_0, eps, abar[t].mean()),
+            ),
+            (
+                "the noise levels are those of timesteps 0, 1, 2, ...: look them up with abar[t].",
+                lambda x_0, eps, t, abar: q_sample(x_0, eps, abar[: len(t)]),
+            ),
+            (
+                "the shape is right now, but the square roots are gone.",
+                lambda x_0, eps, t, abar: x_0 * abar[t][:, None, None, None] + (1 - abar[t][:, None, None, None]) * eps,
+            ),
+            (
+                "only one of the two weights has the new shape; each column still has its own weight of the noise.",
+                lambda x_0, eps, t, abar: abar[t][:, None, None, None] ** 0.5 * x_0 + (1 - abar[t]) ** 0.5 * eps,
+            ),
+            (
+                "only one of the two weights has the new shape; each column still has its own weight of the image.",
+                lambda x_0, eps, t, abar: abar[t] ** 0.5 * x_0 + (1 - abar[t][:, None, None, None]) ** 0.5 * eps,
+            ),
+            (
+                "the timestep itself is used as the signal that is left; look it up with abar[t].",
+                lambda x_0, eps, t, abar: q_sample(x_0, eps, t / len(abar)),
+            ),
+            (
+                "the two weights are swapped: a large abar[t] means little noise.",
+                lambda x_0, eps, t, abar: q_sample(x_0, eps, 1 - abar[t]),
+            ),
+        ),
+        "every image of the batch now has its own timestep, as in every training of a diffusion model.",
+    ),
+    PIXEL_VARIANCE,
+    FILE_SIZE,
+    Exercise(
+        "training_loop",
+        training_loop,
+        runs,
+        (
+            (
+                "the gradients of all earlier steps are still in the weights: backward() adds to what is there, so they must be "
+                "reset once in every step.",
+                loop_of(without_zero_grad),
+            ),
+            (
+                "the weights never change: either backward() or step() is missing, or the gradients are reset between them.",
+                loop_of(without_step),
+            ),
+            ("the weights change, but one step late: they move before the gradient of this step has been computed.", loop_of(late)),
+            ("the loss of step 0 is computed every time; give `loss` the current step.", loop_of(always_the_first)),
+            ("the loss grows: the sign is wrong somewhere; the optimiser itself moves against the gradient.", loop_of(upwards)),
+            ("the optimiser moves the weights twice in every step; once is enough.", loop_of(twice)),
+            ("this minimises the square of the loss; the loss is squared already.", loop_of(square_of_the_loss)),
+        ),
+        "these four lines train every model of this course.",
+        lines=(
+            "def my_training_loop(optimiser, loss, steps):\n    losses = []\n    for step in range(steps):",
+            "        optimiser.zero_grad()",
+            "        value = loss(step)",
+            "        value.backward()",
+            "        optimiser.step()",
+            "        losses.append(value.item())",
+            "    return torch.tensor(losses)",
+        ),
+    ),
+    Exercise(
+        "more_noise",
+        more_noise,
+        noisy_images,
+        (
+            (
+                "x_t is treated as if it were clean. It has lost some signal already: by how much must what is left be multiplied, "
+                "so that abar_u remains?",
+                lambda x_t, eps, abar_t, abar_u: q_sample(x_t, eps, abar_u),
+            ),
+            (
+                "the signal is right, but there is too much noise now: x_t brings some with it. The new one must only fill what is "
+                "missing.",
+                lambda x_t, eps, abar_t, abar_u: (abar_u / abar_t) ** 0.5 * x_t + (1 - abar_u) ** 0.5 * eps,
+            ),
+            (
+                "the noise that x_t contains shrinks along with the signal; the new noise has to make up for that as well.",
+                lambda x_t, eps, abar_t, abar_u: (abar_u / abar_t) ** 0.5 * x_t + (abar_t - abar_u) ** 0.5 * eps,
+            ),
+            (
+                "x_t keeps its full strength, so too much of the signal is left.",
+                lambda x_t, eps, abar_t, abar_u: x_t + (abar_t - abar_u) ** 0.5 * eps,
+            ),
+            (
+                "the square roots are missing: abar is a share of the variance.",
+                lambda x_t, eps, abar_t, abar_u: abar_u / abar_t * x_t + (1 - abar_u / abar_t) * eps,
+            ),
+            (
+                "shares are multiplied from step to step: abar_t times something must give abar_u.",
+                lambda x_t, eps, abar_t, abar_u: q_sample(x_t, eps, abar_t * abar_u),
+            ),
+            (
+                "shares are multiplied from step to step, not subtracted: abar_t times something must give abar_u.",
+                lambda x_t, eps, abar_t, abar_u: q_sample(x_t, eps, 1 - (abar_t - abar_u)),
+            ),
+            (
+                "variances of independent noise add, standard deviations do not.",
+                lambda x_t, eps, abar_t, abar_u: (abar_u / abar_t) ** 0.5 * x_t + ((1 - abar_u) ** 0.5 - (1 - abar_t) ** 0.5) * eps,
+            ),
+            (
+                "the two are divided the wrong way round: abar_u is the smaller one.",
+                lambda x_t, eps, abar_t, abar_u: (abar_t / abar_u) ** 0.5 * x_t + (1 - abar_u / abar_t) ** 0.5 * eps,
+            ),
+        ),
+        "noising in two stages gives the same distribution as noising at once.",
+    ),
 ]
