@@ -411,6 +411,17 @@ def test_one_worker_per_core_with_one_thread_each(monkeypatch, tmp_path, cores, 
         assert testing.threads(command) == ({"OMP_NUM_THREADS": "1"} if workers else {})
 
 
+def test_only_lessons_are_cut_short_and_not_when_all_of_it_is_wanted(run, monkeypatch, tmp_path):
+    tests, notebooks = testing.test_commands(small_clone(tmp_path, "", "1"), [])
+    assert testing.length(tests, False) == {} and testing.length(notebooks, False) == {"EDU_DIFFUSION_SECONDS": "5"}
+    assert testing.length(tests, True) == testing.length(notebooks, True) == {"EDU_DIFFUSION_FULL": "1"}
+    seen = []
+    monkeypatch.setattr(testing, "test_commands", lambda root, rest: [["pytest", *rest]])
+    monkeypatch.setattr(testing.subprocess, "call", lambda command, env, **more: seen.append((command, env)) or 0)
+    run("test", "--full", "-x")
+    assert seen[0][0] == ["pytest", "-x"] and seen[0][1]["EDU_DIFFUSION_FULL"] == "1"
+
+
 def test_an_installed_package_has_no_tests_and_says_so(monkeypatch):
     monkeypatch.setattr(environment, "clone_root", lambda: None)
     with pytest.raises(EduError, match="clone it"):

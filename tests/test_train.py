@@ -48,6 +48,14 @@ def test_the_loop_learns_and_reports():
     torch.testing.assert_close(model.weight, TARGET, atol=0.05, rtol=0)
 
 
+def test_every_run_may_be_cut_short_from_outside(monkeypatch):
+    monkeypatch.setenv("EDU_DIFFUSION_SECONDS", "3")
+    assert loop.Bound(minutes=10).done(1, 2.9) < 1 == loop.Bound(minutes=10).done(1, 3.0)
+    assert loop.Bound(minutes=1 / 60).done(1, 1.0) == 1 and loop.Bound(steps=100).done(1, 3.0) == 1
+    monkeypatch.delenv("EDU_DIFFUSION_SECONDS")
+    assert loop.Bound(steps=100).done(1, 3.0) == 0.01
+
+
 def test_a_deadline_ends_the_run():
     torch.manual_seed(0)
     model = torch.nn.Linear(3, 1)

@@ -1,4 +1,8 @@
-"""The verb `test`: run the tests of a clone, and its lessons as tests. Standard library only."""
+"""The verb `test`: run the tests of a clone, and its lessons as tests. Standard library only.
+
+In the lessons every training ends after SECONDS, so that all of them take minutes. `test --full` lets them train as long as a
+learner would, and runs every lesson also as an untouched copy; it takes about an hour.
+"""
 
 import os
 import subprocess
@@ -7,14 +11,19 @@ import sys
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
 
+SECONDS = "5"  # of each training in a lesson
+FULL = "--full"
+
 
 def run(args, rest=()):
     """Run the tests, then the lessons; return the worse exit code ("no tests" only if both say so)."""
     root = install.clone_root()
     if root is None or not (root / "tests").is_dir():
         raise EduError("the tests are in the repository, not in the installed package; clone it and run the tests there")
+    full, rest = FULL in rest, [word for word in rest if word != FULL]
+    common = test_environment(root)
     codes = [
-        subprocess.call(command, cwd=root, env=test_environment(root) | threads(command), stdin=subprocess.DEVNULL)
+        subprocess.call(command, cwd=root, env=common | threads(command) | length(command, full), stdin=subprocess.DEVNULL)
         for command in test_commands(root, rest)
     ]
     return max((code if code >= 0 else 128 - code for code in codes if code != 5), default=5)  # below 0: killed by a signal
@@ -39,6 +48,13 @@ def parallel():
 def threads(command):
     """Return the environment for worker processes: one thread each, since each has a core of its own."""
     return {"OMP_NUM_THREADS": "1"} if "-n" in command else {}
+
+
+def length(command, full):
+    """Return the environment that bounds every training in the lessons, or asks for all copies to be run, trained in full."""
+    if full:
+        return {"EDU_DIFFUSION_FULL": "1"}
+    return {"EDU_DIFFUSION_SECONDS": SECONDS} if any("notebooks" in word for word in command) else {}
 
 
 def test_environment(root):
