@@ -58,11 +58,11 @@ def ratio(mine, right, pairs):
     """Is it a multiple of the expected result, in this case or in all?"""
     factors = [factor(a, b) for a, b in pairs]
     here = factor(mine, right)
-    if here is None:
+    if here is None or abs(here - 1) < 1e-3:
         return None
     if all(f is not None and abs(f - here) < 1e-3 * abs(here) for f in factors):
         return sign(here) or f"your result is always {here:.4g} times the expected one: a constant factor is wrong or missing."
-    if all(f is not None for f in factors):
+    if right.numel() > 1 and all(f is not None for f in factors):  # any two single numbers have a ratio
         listed = " and ".join(f"{f:.4g}" for f in factors[:3])
         return f"your result is {listed} times the expected one: a factor that depends on the arguments is wrong or missing."
     return None
@@ -131,13 +131,20 @@ def first(mine, right):
 
 
 def elsewhere(found, wanted, k, given):
-    """In which of several cases the result differs, where it is right in another one."""
+    """In which of several cases the result differs, where it is right in another one; else with which text."""
     right = sum(map(equal, found, wanted))
+    said = ", ".join(f"{name} = {short(value)}" for name, value in given.items() if short(value))
     if not right:
-        return ""
-    said = ", ".join(f"{name} = {number(value):.4g}" for name, value in given.items() if number(value) is not None)
+        return f" This is with {said}." if any(isinstance(value, str) for value in given.values()) else ""
     case = f" (the one with {said})" if said else ""
     return f" It is right in {right} of {len(found)} cases; this is case {k + 1}{case}."
+
+
+def short(value):
+    """An argument that is a single number or a text, in a few characters; "" for another one."""
+    if isinstance(value, str):
+        return f'"{value:.40}"'
+    return "" if number(value) is None else f"{number(value):.4g}"
 
 
 def number(value):

@@ -69,6 +69,10 @@ MEANINGS = (
     (r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before", "{0} is used before it gets a value."),
     (r"shape '(.*?)' is invalid for input of size (\d+)", "{1} numbers do not fit into the shape {0}."),
     (
+        r"a bytes-like object is required, not '(\w+)'",
+        "a {0} stands where bytes are needed; text.encode() returns the bytes of a text.",
+    ),
+    (
         r"Tensors must have same number of dimensions: got (\d+) and (\d+)",
         "tensors with {0} and {1} dimensions cannot be joined; add a dimension to one, as in x[None].",
     ),

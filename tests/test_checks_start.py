@@ -1,0 +1,142 @@
+"""Lesson 00's questions: the seed of a name, and what the shipped model really shows where a question asks it."""
+
+import itertools
+import re
+import zlib
+
+import pytest
+import torch
+
+from edu_diffusion import draw, generate, load
+from edu_diffusion.exercises import EXERCISES, LESSONS, arrange, start, verdict
+from edu_diffusion.steps import decode
+
+
+def tidy(name):
+    return " ".join(name.casefold().split())
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        lambda name: zlib.crc32(bytes(tidy(name), "utf-8")) % 10_000,
+        lambda name: torch.tensor(divmod(zlib.crc32(tidy(name).encode("utf8")), 10_000)[1]),
+        lambda name: int(str(zlib.crc32(name.lower().strip(" \n").encode()))[-4:]),
+    ],
+)
+def test_another_way_to_the_same_seed_is_right(mine):
+    assert verdict("name_seed", mine).right
+
+
+def test_the_lines_make_the_right_function_in_every_order_that_works():
+    orders = ["".join(order) for order in itertools.permutations("ABCD")]
+    right = [order for order in orders if verdict("name_seed", arrange("name_seed", order)).right]
+    assert len(right) == 2, "the import may stand anywhere before it is used"
+    shown = repr(arrange("name_seed"))
+    assert shown.count("\n") == 3 and "zlib.crc32" in shown and "def" not in shown
+
+
+def bytes_left_out(name):
+    return zlib.crc32(name.strip().lower()) % 10_000
+
+
+def used_too_early(name):
+    number = zlib.crc32(text.encode())  # noqa: F821
+    text = name.strip().lower()
+    return number % 10_000, text
+
+
+UNSEEN = [
+    (bytes_left_out, "text.encode"),
+    (used_too_early, "used before it gets a value"),
+    (lambda name: name.strip().lower(), "returns a str; it must return a tensor"),
+    (lambda name: zlib.crc32(name.strip().title().encode()) % 10_000, 'where yours is .* name = "Ada"[.]'),
+    (lambda name: zlib.adler32(name.strip().lower().encode()) % 10_000, 'where yours is .* is expected'),
+    (lambda name: zlib.crc32(name.strip().lower().encode("utf-16")) % 10_000, 'where yours is'),
+    (lambda name: zlib.crc32(name.strip().lower().encode("latin-1")) % 10_000, 'right in 5 of 6 cases; .*name = "Zoë"'),
+    (lambda name: zlib.crc32(name.split()[0].lower().encode()) % 10_000, 'right in 5 of 6 cases; .*name = " Anna Lena"'),
+    (lambda name: zlib.crc32(name.rstrip().lower().encode()) % 10_000, 'name = " ada "'),
+    (lambda name: zlib.crc32(name.strip().lower().encode()) % 10_000 + 1, "where yours is"),
+    (lambda name: 2 * (zlib.crc32(name.strip().lower().encode()) % 10_000), "always 2 times"),
+    (lambda name: torch.randint(10_000, ()), "different result each time"),
+    (lambda name: 7, "where yours is 7"),
+    (lambda name: None, "does it end with `return`"),
+    (lambda name: int(name), "stopped with ValueError"),
+    (lambda: 7, "positional argument"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mine, words", UNSEEN)
+def test_other_mistakes_get_a_hint_that_fits(mine, words):
+    right, said = verdict("name_seed", mine)
+    assert right is False and re.search(words, said), said
+
+
+def test_no_hint_gives_the_answer_away():
+    hints = " ".join(words for words, _ in EXERCISES["name_seed"].wrong)
+    assert "crc32(" not in hints and "% 10" not in hints and ".encode" not in hints
+
+
+def test_every_option_has_a_sentence_of_its_own():
+    for name in ("same_name", "same_sum", "first_prediction", "made_by_model", "shared_noise"):
+        said = [verdict(name, letter) for letter in "ABCD"]
+        assert [v.right for v in said] == [letter == EXERCISES[name].right for letter in "ABCD"]
+        assert len({v.words for v in said}) == 4 and all(len(v.words) > 60 for v in said)
+        assert verdict(name, "").right is None
+    assert LESSONS["00_start"] == [e.name for e in start.EXERCISES]
+
+
+def test_the_two_names_with_the_same_sum():
+    pairs = {"A": ("lea", "leo"), "B": ("amy", "may"), "C": ("bob", "rob")}
+    same = [letter for letter, (a, b) in pairs.items() if start.letters(a) == start.letters(b)]
+    assert same == [EXERCISES["same_sum"].right]
+    sums = [sum(ord(c) - 96 for c in name) for pair in pairs.values() for name in pair]
+    for letter, (a, b) in zip(pairs, zip(sums[::2], sums[1::2])):
+        assert letter == "B" or f"= {a}" in EXERCISES["same_sum"].words[letter] and f"= {b}" in EXERCISES["same_sum"].words[letter]
+
+
+# ---------------------------------------------------------------- what the shipped model shows
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return load("base", "cpu")
+
+
+@pytest.fixture(scope="module")
+def animals(pipe):
+    """{prompt: (6, 3, 64, 64)}, seeds 0 to 5."""
+    return {prompt: draw(pipe, [prompt] * 6, seed=0) for prompt in ("a dog", "a cat")}
+
+
+def test_the_same_seed_is_the_same_picture_and_another_one_is_not(pipe, animals):
+    assert EXERCISES["same_name"].right == "B"
+    one, again = (draw(pipe, "a dog", seed=3) for _ in range(2))
+    assert torch.equal(one, again) and one.numel() == 12_288
+    assert (animals["a dog"][0] - animals["a dog"][4]).abs().mean() > 0.2
+
+
+def test_the_same_seed_mostly_has_the_same_background(animals):
+    assert EXERCISES["shared_noise"].right == "A"
+    corners = [images[:, :, 2:6, 2:6].mean((2, 3)) for images in animals.values()]
+    apart = torch.cdist(*corners)
+    same, others = apart.diag(), apart[~torch.eye(6, dtype=torch.bool)]
+    assert (same < 0.4).sum() >= 4 and same.mean() < others.mean() / 2
+
+
+def test_the_first_prediction_is_rough_and_neither_noise_nor_finished_nor_empty(pipe):
+    assert EXERCISES["first_prediction"].right == "C"
+    states = list(generate(pipe, "a dog", seed=0))
+    noise, first, last = (decode(pipe, z)[0] for z in (states[0].z_t, states[0].z_0, states[-1].z_s))
+    edges = lambda x: x.diff(dim=-1).abs().mean()
+    assert edges(first) < 0.85 * edges(last) < 0.4 * edges(noise), "softer than the end, far from noise"
+    assert (first - last).square().mean().sqrt() > 0.2 and first.std((1, 2)).max() > 0.1, "not finished, not empty"
+
+
+def test_the_vote_names_the_generated_pictures_and_its_feedback_counts_them():
+    wanted = set(start.GENERATED)
+    options = {"A": {2, 3, 5, 8}, "B": {1, 4, 6, 7}, "C": {1, 3, 6, 8}, "D": {2, 4, 5, 7}}
+    assert options[EXERCISES["made_by_model"].right] == wanted and not options["A"] & wanted
+    for letter in "CD":
+        first, second = sorted(options[letter] & wanted)
+        assert f"two of these are generated, {first} and {second}," in EXERCISES["made_by_model"].words[letter]
