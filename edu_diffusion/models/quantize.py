@@ -33,6 +33,12 @@ ENTRY = "edu_diffusion_quantized"
 class PackedWeight:
     """Of a layer: its weight, dequantized each time that it is read."""
 
+    format: Any
+    shape: torch.Size
+    codes: torch.Tensor
+    scales: torch.Tensor
+    like: torch.Tensor  # empty; its dtype is that of the layer's inputs
+
     @property
     def weight(self) -> torch.Tensor:
         """The weight, in the dtype of the layer's inputs."""
