@@ -5,6 +5,7 @@
 A template, checkpoints/<name>.card.md, is a Hugging Face model card with placeholders:
 
     {{full_concept}}       a metric with its interval, or else a fact from card.json
+    {{scaling_factor}}     a number that code needs, from a configuration in the folder, see CONFIGURED
     {{below_floors}}       a sentence with the release floors that the checkpoint misses
     {{scores}}             a table of all metrics, or a sentence if there are none
     value: full_concept    in the header's model-index: the plain value of a metric
@@ -19,6 +20,12 @@ from .floors import FLOORS
 SHEET = 100  # images on the contact sheet
 RAW = "metrics.json:"  # before a metric's name: the key of its plain value
 WAYS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}  # as in floors.FLOORS
+CONFIGURED = {  # what code written for another Stable Diffusion gets wrong: name -> file, key
+    "scaling_factor": ("vae/config.json", "scaling_factor"),
+    "latent_size": ("unet/config.json", "sample_size"),
+    "prediction_type": ("scheduler/scheduler_config.json", "prediction_type"),
+    "prompt_tokens": ("text_encoder/config.json", "max_position_embeddings"),
+}
 ENDS = {"value": "", "low": "lower end ", "high": "upper end "}  # of a 95 % interval
 
 
@@ -73,7 +80,7 @@ def with_header(card, values):
 
 
 def numbers(folder):
-    """name -> text, from card.json and, before it, metrics.json: "90.2 % [87.1, 92.6], n = 960".
+    """name -> text, from the configurations, card.json and, before both, metrics.json: "90.2 % [87.1, 92.6], n = 960".
 
     "below_floors" and "scores" are a sentence and a table, see above; RAW + a metric's name is its plain value, as JSON.
     """
@@ -81,11 +88,22 @@ def numbers(folder):
     facts = {name: str(value) for name, value in card.items() if name != "sha256"}
     made = {"below_floors": below_floors(card.get("below_floors", ()), metrics), "scores": table(metrics)}
     return (
-        facts
+        configured(folder)
+        | facts
         | made
         | {name: text(score) for name, score in metrics.items()}
         | {RAW + name: json.dumps(score["value"]) for name, score in metrics.items()}
     )
+
+
+def configured(folder):
+    """{name: text} of CONFIGURED, as far as the folder has these files: numbers with four digits."""
+    found = {name: (files.read_object(folder / path), key) for name, (path, key) in CONFIGURED.items()}
+    return {name: text_of(config[key]) for name, (config, key) in found.items() if key in config}
+
+
+def text_of(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def table(metrics):
