@@ -1,9 +1,50 @@
-"""Exercise of lessons 00, 03 and 08: classifier-free guidance."""
+"""Questions of lesson 03: dropping labels in training, classifier-free guidance, and what it does to accuracy, variety and bias."""
 
 import torch
 
-from ..steps import guide
+from ..steps import guide, q_sample
+from .choices import Choice, Number
 from .exercise import Exercise
+
+NO_LABEL, SHARE = 10, 0.1  # as in the recipe: the class that stands for "no label", and how often it replaces a label
+
+
+def label_dropout(model, x_0, labels, eps, t, abar, u):
+    """The training loss of a conditional model, with the label dropped where u < 0.1."""
+    labels = torch.where(u < SHARE, NO_LABEL, labels)
+    x_t = q_sample(x_0, eps, abar[t])
+    return (model(x_t, t, labels) - eps).square().mean()
+
+
+def one_batch(model, x_t, t, labels, no_label, g):
+    """The guided prediction from one call of the model, on a batch of twice the size."""
+    both = model(torch.cat([x_t, x_t]), t, torch.cat([no_label, labels]))
+    eps_u, eps_c = both.chunk(2)
+    return guide(eps_u, eps_c, g)
+
+
+class Labelled(torch.nn.Module):
+    """Stands in for a network: its output depends on the image, on the timestep and, by a table with 11 rows, on the label."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Parameter(torch.arange(11.0).sin()[:, None, None, None])
+
+    def forward(self, x, t, labels):
+        t = torch.as_tensor(t)
+        return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1) + self.table[labels]
+
+
+def examples():
+    """Arguments (model, x_0, labels, eps, t, abar, u); the first u of the first batch is below 0.1, that of the second is not."""
+    rng, found = torch.Generator().manual_seed(31), []
+    for labels, t, u in (
+        ([3, 7, 1, 8, 2, 4], [1, 5, 8, 2, 3, 7], [0.05, 0.5, 0.93, 0.08, 0.3, 0.7]),
+        ([9, 6, 5, 7, 1], [4, 4, 6, 1, 7], [0.45, 0.02, 0.97, 0.6, 0.15]),
+    ):
+        x_0, eps = torch.rand(len(u), 1, 4, 4, generator=rng) * 2 - 1, torch.randn(len(u), 1, 4, 4, generator=rng)
+        found.append((Labelled(), x_0, torch.tensor(labels), eps, torch.tensor(t), torch.linspace(0.99, 0.01, 9), torch.tensor(u)))
+    return found
 
 
 def predictions():
@@ -13,32 +54,197 @@ def predictions():
     return [(eps_u, eps_c, g) for g in (4.0, 1.5)]
 
 
+def noisy():
+    """Arguments (model, x_t, t, labels, no_label, g): three noisy images, then four."""
+    rng = torch.Generator().manual_seed(32)
+    return [
+        (Labelled(), torch.randn(len(labels), 2, 4, 4, generator=rng), t, torch.tensor(labels), torch.full((len(labels),), 10), g)
+        for labels, t, g in (([3, 7, 1], 5, 4.0), ([9, 2, 6, 5], 2, 1.5))
+    ]
+
+
+def dropped(where, to=NO_LABEL):
+    """A mistake in dropping labels: they are replaced where where(u) says so, by `to`."""
+
+    def mistake(model, x_0, labels, eps, t, abar, u):
+        labels = torch.where(where(u), to, labels)
+        return (model(q_sample(x_0, eps, abar[t]), t, labels) - eps).square().mean()
+
+    return mistake
+
+
+def left_out(model, x_0, labels, eps, t, abar, u):
+    kept = u >= SHARE
+    return (model(q_sample(x_0, eps, abar[t]), t, labels) - eps)[kept].square().mean()
+
+
+def blanked(model, x_0, labels, eps, t, abar, u):
+    x_0 = torch.where(u[:, None, None, None] < SHARE, 0.0, x_0)
+    return (model(q_sample(x_0, eps, abar[t]), t, labels) - eps).square().mean()
+
+
+def joined(take, conditions=lambda labels, no_label: (no_label, labels), guided=guide):
+    """A mistake in guiding with one batch: `take` gets both predictions out of it, in this order of the conditions."""
+
+    def mistake(model, x_t, t, labels, no_label, g):
+        both = model(torch.cat([x_t, x_t]), t, torch.cat(conditions(labels, no_label)))
+        return guided(*take(both), g)
+
+    return mistake
+
+
+def halves(both):
+    return both.chunk(2)
+
+
 EXERCISES = [
+    Exercise(
+        "label_dropout",
+        label_dropout,
+        examples,
+        (
+            (
+                "this keeps the label where u is below 0.1 and drops it in the other 90 %; it should be the other way round.",
+                dropped(lambda u: u >= SHARE),
+            ),
+            ("no label is dropped here: replace those whose u is below 0.1, before the model is called.", dropped(lambda u: u < 0)),
+            ("every label is dropped, so the model never learns what a label means.", dropped(lambda u: u < 2)),
+            ("0 is the label of the digit zero; the label that means no label is 10.", dropped(lambda u: u < SHARE, 0)),
+            ("9 is the label of the digit nine; the label that means no label is 10.", dropped(lambda u: u < SHARE, 9)),
+            (
+                "above 0.9 lie 10 % of the numbers as well, but the check compares results: use those below 0.1.",
+                dropped(lambda u: u > 1 - SHARE),
+            ),
+            ("this drops half of the labels; 10 % are below 0.1.", dropped(lambda u: u < 0.5)),
+            (
+                "this decides once, for the whole batch; every image has its own number in u.",
+                dropped(lambda u: (u[0] < SHARE).expand(len(u))),
+            ),
+            ("whole examples are left out of the loss; keep them all, and replace only the label.", left_out),
+            ("the image is wiped out; it stays as it is, and only its label is replaced.", blanked),
+        ),
+        "nine examples in ten train the conditional prediction, one in ten the unconditional one, in the same network.",
+    ),
     Exercise(
         "guide",
         guide,
         predictions,
         (
-            ("start at eps_u; with g = 1 the result must be eps_c.", lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u)),
             (
-                "the sign is wrong: the difference from eps_u to eps_c is eps_c - eps_u.",
+                "this starts from eps_c. Test it with g = 0, which must give eps_u.",
+                lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u),
+            ),
+            (
+                "the sign of the difference is wrong: growing g must lead from eps_u towards eps_c.",
                 lambda eps_u, eps_c, g: eps_u + g * (eps_u - eps_c),
             ),
             (
-                "this interpolates between the two; guidance extrapolates beyond eps_c.",
+                "this is a weighted mean, which always lies between the two predictions; with g = 4 the result lies beyond eps_c.",
                 lambda eps_u, eps_c, g: (eps_u + g * eps_c) / (1 + g),
             ),
             (
-                "eps_u and eps_c are swapped: with g = 1 the result must be eps_c.",
+                "eps_u and eps_c are exchanged: with g = 1 the result must be eps_c.",
                 lambda eps_u, eps_c, g: eps_c + g * (eps_u - eps_c),
             ),
-            ("this is only the scaled difference; add it to eps_u.", lambda eps_u, eps_c, g: g * (eps_c - eps_u)),
-            ("only eps_c is scaled; subtract eps_u before you multiply.", lambda eps_u, eps_c, g: eps_u + g * eps_c),
             (
-                "brackets are missing: g multiplies the whole difference, eps_c - eps_u.",
+                "this is the difference times g, without a starting point. With g = 0 it gives 0 and must give eps_u.",
+                lambda eps_u, eps_c, g: g * (eps_c - eps_u),
+            ),
+            (
+                "with g = 1 this gives the sum of both predictions; it must give eps_c alone.",
+                lambda eps_u, eps_c, g: eps_u + g * eps_c,
+            ),
+            (
+                "this is g times eps_c: with g = 0 it gives 0 and must give eps_u. Are brackets missing around the difference?",
                 lambda eps_u, eps_c, g: eps_u + g * eps_c - eps_u,
             ),
+            ("this is eps_c for every g; the scale is not used.", lambda eps_u, eps_c, g: eps_c),
         ),
-        "towards the prompt, and beyond.",
-    )
+        "with g between 0 and 1 you interpolate between the two predictions, with g above 1 you extrapolate.",
+    ),
+    Choice(
+        "trade_off",
+        "B",
+        {
+            "A": "accuracy does rise, but look at the right-hand plot: two images of the same digit become more alike. Guidance adds "
+            "nothing new; it exaggerates what the label already says.",
+            "B": "the images fit their labels better and resemble each other more. A guided model draws what is most typical of a label.",
+            "C": "the starting noise is the same, but it counts for less: the right-hand plot falls, so images of one digit become "
+            "more alike.",
+            "D": "the label is given at g = 1 already, and yet the left-hand plot rises: a model trained so briefly follows the label "
+            "only loosely, and guidance strengthens its influence.",
+        },
+        prediction=True,
+    ),
+    Choice(
+        "amplified",
+        "D",
+        {
+            "A": "the label does not mention the background, but in the training set it goes with one. The model has learned that "
+            "connection, and the printed share is far above 50 %.",
+            "B": "that is what one expects of a model that only reflects its data, and without guidance it comes near. With g = 4 "
+            "the printed share is higher than in the data.",
+            "C": "guidance does not separate the shape of a seven from its background: whatever goes with the label grows, and the "
+            "printed share grows as well.",
+            "D": "white goes with sevens more than with other digits, so guidance strengthens it like the shape: the bias is amplified.",
+        },
+        prediction=True,
+    ),
+    Exercise(
+        "one_batch",
+        one_batch,
+        noisy,
+        (
+            (
+                "with g = 1 this returns the prediction without the label, and with larger g it moves away from the label. "
+                "Which half of the batch got which condition?",
+                joined(lambda both: both.chunk(2)[::-1]),
+            ),
+            ("these are the first two images, not the two halves of the batch.", joined(lambda both: (both[:1], both[1:2]))),
+            (
+                "this takes every other image; the first half of the batch belongs to one condition, the second half to the other.",
+                joined(lambda both: (both[::2], both[1::2])),
+            ),
+            (
+                "both predictions are made with the label, so that guidance has no effect.",
+                joined(halves, lambda labels, no_label: (labels, labels)),
+            ),
+            (
+                "both predictions are made without the label: the result does not depend on it.",
+                joined(halves, lambda labels, no_label: (no_label, no_label)),
+            ),
+            (
+                "the halves are assigned correctly now, but the combination starts from eps_c: with g = 0 it must give eps_u.",
+                joined(halves, guided=lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u)),
+            ),
+            (
+                "this is the mean of both predictions; combine them as in `guide`.",
+                joined(halves, guided=lambda eps_u, eps_c, g: (eps_u + eps_c) / 2),
+            ),
+        ),
+        "one call of the model with twice the batch gives both predictions, as in every Stable Diffusion pipeline.",
+    ),
+    Choice(
+        "strongest_row",
+        "C",
+        {
+            "A": "these four differ from seed to seed in size, place, style and colour: little or no guidance.",
+            "B": "compare with the other rows: there is one with stronger contrast, and with four ghosts that look more alike.",
+            "C": "hard contrast, colours at the end of their range, and four ghosts that resemble each other.",
+            "D": "the ghosts of this row still differ in size and place, and their colours are soft; look for four that resemble each other.",
+        },
+    ),
+    Number(
+        "overshoot",
+        4,
+        (
+            ("this counts from eps_c. Our g counts from eps_u: g = 1 is eps_c itself.", 3),
+            ("this compares the result with eps_c alone; both the result and eps_c have to be measured from eps_u.", 2.8),
+            ("this is how far the result is from eps_u; how many times the distance from eps_u to eps_c is that?", 1.2),
+            ("this is how far the result is from eps_c; measure from eps_u, in units of the distance from eps_u to eps_c.", 0.9),
+            ("this compares the result with eps_u; measure distances instead.", 7),
+            ("this is upside down: divide the longer distance by the shorter one.", 0.25),
+        ),
+        "from 0.2 to 0.5 is one step of 0.3, and 1.4 is four such steps away from 0.2.",
+    ),
 ]

@@ -1,0 +1,115 @@
+"""Lesson 03's questions: other ways to the right numbers are right, other mistakes get a hint, and predictions are computed."""
+
+import pytest
+import torch
+
+import edu_diffusion as ed
+from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.exercises.guidance import NO_LABEL, SHARE
+from edu_diffusion.steps import guide, q_sample
+from edu_diffusion.train import ddpm
+
+
+def by_loop(model, x_0, labels, eps, t, abar, u):
+    labels = torch.tensor([10 if chance < 0.1 else label for label, chance in zip(labels.tolist(), u.tolist())])
+    return (model(q_sample(x_0, eps, abar[t]), t, labels) - eps).square().mean()
+
+
+def by_mask(model, x_0, labels, eps, t, abar, u):
+    keep = (u >= 0.1).long()
+    return ((eps - model(q_sample(x_0, eps, abar[t]), t, keep * labels + (1 - keep) * 10)) ** 2).mean()
+
+
+def other_order(model, x_t, t, labels, no_label, g):
+    eps_c, eps_u = model(torch.cat([x_t, x_t]), t, torch.cat([labels, no_label])).chunk(2)
+    return (1 - g) * eps_u + g * eps_c
+
+
+def two_calls(model, x_t, t, labels, no_label, g):
+    return torch.lerp(model(x_t, t, no_label), model(x_t, t, labels), g)
+
+
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("label_dropout", by_loop),
+        ("label_dropout", by_mask),
+        ("guide", lambda eps_u, eps_c, g: eps_c + (g - 1) * (eps_c - eps_u)),
+        ("guide", lambda eps_u, eps_c, g: (1 - g) * eps_u + g * eps_c),
+        ("guide", torch.lerp),
+        ("one_batch", other_order),
+        ("one_batch", two_calls),
+    ],
+)
+def test_another_way_to_the_same_numbers_is_right(name, mine):
+    assert verdict(name, mine).right, verdict(name, mine).words
+
+
+def in_place(model, x_0, labels, eps, t, abar, u):
+    labels[u < 0.1] = 10
+    return EXERCISES["label_dropout"].reference(model, x_0, labels, eps, t, abar, u)
+
+
+@pytest.mark.parametrize(
+    "name, mine, words",
+    [
+        ("label_dropout", in_place, "changes what it is given"),
+        ("label_dropout", lambda model, x_0, labels, eps, t, abar, u: labels, "the result has the shape"),
+        ("label_dropout", lambda *given: EXERCISES["label_dropout"].reference(*given).detach(), "no gradient"),
+        ("label_dropout", lambda *given: 2 * EXERCISES["label_dropout"].reference(*given), "always 2 times"),
+        ("guide", lambda eps_u, eps_c, g: eps_u, "the result is eps_u itself"),
+        ("guide", lambda eps_u, eps_c, g: eps_u + g * (eps_c - eps_u) / 2, "your result is .* expected is"),
+        ("guide", lambda eps_u, eps_c, g: guide(eps_u, eps_c, g**0.5), "your result is .* expected is"),
+        ("one_batch", lambda model, x, t, c, n, g: model(torch.cat([x, x]), t, torch.cat([n, c])), "shape"),
+        ("one_batch", lambda model, x, t, c, n, g: guide(*model(x, t, n).chunk(2), g), "cannot be combined|shape"),
+    ],
+)
+def test_other_mistakes_get_a_fitting_hint(name, mine, words):
+    right, said = verdict(name, mine)
+    assert right is False and __import__("re").search(words, said), said
+
+
+def test_the_lesson_drops_labels_as_the_recipe_does():
+    assert (NO_LABEL, SHARE) == (ddpm.ANY, ddpm.DROPPED)
+    assert EXERCISES["guide"].reference is guide is ddpm.guide
+
+
+def guided_mixture(g):
+    """(accuracy, spread) of one of two equal bells at -1 and 1, guided: its density is in proportion to p(x|c)^g / p(x)^(g - 1)."""
+    x = torch.linspace(-12, 12, 4001)
+    own, other = (torch.exp(-((x - m) ** 2) / 2) for m in (1.0, -1.0))
+    density = own**g / ((own + other) / 2) ** (g - 1)
+    density = density / density.sum()
+    mean = (density * x).sum()
+    return density[x > 0].sum().item(), ((density * (x - mean) ** 2).sum() ** 0.5).item()
+
+
+def test_accuracy_rises_and_variety_falls_where_guidance_can_be_computed():
+    accuracy, spread = zip(*map(guided_mixture, (1, 2, 4)))
+    assert list(accuracy) == sorted(accuracy) and list(spread) == sorted(spread, reverse=True)
+    assert EXERCISES["trade_off"].right == "B"
+
+
+def test_ideal_guidance_amplifies_the_bias_of_the_sevens_and_none_that_all_share():
+    share = lambda p, q, g: p**g / q ** (g - 1) / (p**g / q ** (g - 1) + (1 - p) ** g / (1 - q) ** (g - 1))
+    assert share(0.83, 0.53, 4) > 0.9 and EXERCISES["amplified"].right == "D"
+    assert share(0.8, 0.8, 4) == pytest.approx(0.8)
+
+
+def test_the_row_with_the_strongest_guidance_has_the_hardest_contrast():
+    """In the order of the lesson; cut off: the share of colour values at the end of their range."""
+    order = [(1, 2, 4, 8)[i] for i in torch.randperm(4, generator=torch.Generator().manual_seed(75))]
+    pipe = ed.load("base", "cpu")
+    cut = [(ed.draw(pipe, ["a ghost"] * 2, steps=6, guidance=g).abs() == 1).float().mean() for g in order]
+    letter = "ABCD"[int(torch.stack(cut).argmax())]
+    assert letter == "ABCD"[order.index(8)] == EXERCISES["strongest_row"].right
+
+
+def test_the_pixel_of_the_transfer_question():
+    assert guide(0.2, 0.5, EXERCISES["overshoot"].right) == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize("name", ["trade_off", "amplified", "strongest_row"])
+def test_every_option_has_its_sentence(name):
+    said = [verdict(name, letter).words for letter in "abcd"]
+    assert len(set(said)) == 4 and sum(words.startswith("Right") for words in said) == 1
