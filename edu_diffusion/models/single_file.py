@@ -96,7 +96,7 @@ def read(path, dtype, root=None):
                 config=str(folder),
                 dtype=dtype,
                 local_files_only=True,
-                text_encoder=text_encoder(path, folder).to(dtype),
+                text_encoder=text_encoder(whole, folder).to(dtype),
             )
 
 
