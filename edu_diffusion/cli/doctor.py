@@ -24,9 +24,17 @@ MEMORY, DISK = 2e9, 2e9  # bytes; a lesson takes about 1 GB of memory
 
 def run(args=None, rest=()):
     """Print one line per check; return 1 if any failed."""
-    results = [report(check) for check in CHECKS]
+    results = [report(check) for check in [*CHECKS, *further(args)]]
     print("Everything is fine." if all(results) else f"{results.count(False)} of {len(results)} checks failed.")
     return 0 if all(results) else 1
+
+
+def further(args):
+    """Return the checks for a class, if they are asked for."""
+    from . import doctor_class
+
+    asked = getattr(args, "for_class", False) or getattr(args, "kit", None)
+    return doctor_class.checks(args.kit) if asked else ()
 
 
 def report(check):
@@ -35,10 +43,14 @@ def report(check):
         ok, text, remedy = check()
     except Exception as error:  # any exception is a problem to report
         ok = False
-        text = f"{check.__name__}: {type(error).__name__}: {error}"
+        text = f"{named(check)}: {type(error).__name__}: {error}"
         remedy = remedies.for_exception(error)
     print(f"[ok]   {text}" if ok else f"[FAIL] {text}\n       -> {remedy}", flush=True)
     return ok
+
+
+def named(check):
+    return getattr(check, "func", check).__name__
 
 
 # ---------------------------------------------------------------- the environment

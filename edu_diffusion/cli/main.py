@@ -12,7 +12,16 @@ import traceback
 from edu_diffusion import __version__
 from edu_diffusion.install import environment as install
 
-from .options import compare_options, convert_options, generate_options, release_options, train_options, wall_options
+from .options import (
+    compare_options,
+    convert_options,
+    doctor_options,
+    generate_options,
+    kit_options,
+    release_options,
+    train_options,
+    wall_options,
+)
 
 PASSING = ("lab", "test", "judge")  # these commands pass unknown options on to another program
 
@@ -109,8 +118,10 @@ def parser():
     export_ = verb("export", "export a model as one .safetensors file with the original key names")
     export_.add_argument("model", metavar="MODEL", help="a model's name or folder, such as base")
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
-    verb("doctor", "check the installation and suggest a fix for each problem")
-    render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
+    concepts_ = verb("concepts", "write the concept test, twelve questions, as a page to print")
+    concepts_.add_argument("--paper", metavar="FILE", default="concepts.html", help="the file to write (default: concepts.html)")
+    doctor_options(verb("doctor", "check the installation and suggest a fix for each problem"))
+    kit_options(verb("kit", "build a folder that installs the lessons on computers without a network"))
     wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top

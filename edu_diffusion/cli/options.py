@@ -84,3 +84,27 @@ def wall_options(command):
     add("--title", default="Our pictures", help='the heading of the page (default "Our pictures")')
     add("--no-browser", action="store_true", help="do not open the page with the new pictures in a browser")
     add("--out", type=Path, metavar="HTML", help="the page to write (default wall.html in the folder)")
+
+
+def kit_options(command):
+    add = command.add_argument
+    add(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of its own, such as /media/stick/kit; a kit in it is finished or renewed",
+    )
+    systems = ("linux", "windows", "macos")
+    add("--platform", nargs="+", choices=systems, help="the systems that it is for (default: this one); only linux was tried")
+    add("--python", metavar="VERSION", help="the Python that the computers have, such as 3.12 (default: that of this one)")
+
+
+def doctor_options(command):
+    add = command.add_argument
+    add(
+        "--class",
+        dest="for_class",
+        action="store_true",
+        help="for the day before a class, some minutes: use every checkpoint, run the first lesson, measure the speed",
+    )
+    add("--kit", type=Path, metavar="FOLDER", help="the same, and compare the files of a kit with its list")

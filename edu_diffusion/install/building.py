@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from edu_diffusion.errors import EduError
-from edu_diffusion.install import keeping
+from edu_diffusion.install import keeping, kit
 from edu_diffusion.install.keeping import UNFINISHED, finished, stamp, stamp_file
 from edu_diffusion.install.pip import SAFELY, Pip, say
 from edu_diffusion.install.torch_build import install_torch, installed_torch
@@ -54,7 +54,7 @@ def install(root, venv, usable, fingerprint):
     """
     refuse_foreign(venv)
     what = "Updating" if finished(venv) else "First start: installing into"
-    say(f"{what} {venv} (2 to 10 minutes, about 0.4 GB to download, 1.8 GB on disk).")
+    say(f"{what} {venv} (2 to 10 minutes, {kit.source(root)}, 1.8 GB on disk).")
     with keeping.kept(venv, usable):
         if usable:
             stamp_file(venv).write_text(UNFINISHED, encoding="utf-8")
@@ -75,11 +75,12 @@ def refuse_foreign(venv):
 
 
 def fill(root, venv):
-    """Install the packages."""
-    pip = Pip(venv_python(venv), root, venv / keeping.LOG)
+    """Install the packages, from a kit where there is one; that has none for tests."""
+    source = kit.found(root)
+    pip = Pip(venv_python(venv), root, venv / keeping.LOG, kit.settings(source))
     pip("pip", "install", "--retries", "2", PIP)
     install_torch(root, pip)
-    pip("the packages", "install", "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", ".[test]")
+    pip("the packages", "install", "-c", "constraints.txt", f"torch=={installed_torch(pip)}", "-e", "." if source else ".[test]")
     by_relative_path(venv)
 
 

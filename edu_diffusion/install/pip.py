@@ -15,6 +15,7 @@ NO_NETWORK = re.compile(
     re.I,
 )
 NO_SPACE = re.compile("No space left|not enough space", re.I)
+NO_MATCH = re.compile("No matching distribution found|Could not find a version", re.I)
 # The user's pip settings are kept, except those that would install outside the environment or hide the output.
 FORCED = {
     "PIP_USER": "0",
@@ -36,17 +37,19 @@ def say(text):
 class Pip:
     """An environment's pip: writes to the terminal and to a log, and turns a failure into one message."""
 
-    def __init__(self, python, folder, log):
+    def __init__(self, python, folder, log, settings=None):
+        """settings: further variables of pip's environment, see kit.settings."""
         self.python = Path(python)
         self.folder = Path(folder)
         self.log = Path(log)
+        self.settings = settings or {}
 
     def __call__(self, what, *arguments, may_fail=False):
         """Run `pip ARGUMENTS`, announced as `what`; return success. Raises EduError unless `may_fail`."""
         say(f"Installing {what}:")
         code, warnings = self.run(arguments)
         if code and not may_fail:
-            raise EduError(problem(warnings, what, self.log))
+            raise EduError(problem(warnings, what, self.log, offline="PIP_NO_INDEX" in self.settings))
         return code == 0
 
     def run(self, arguments):
@@ -58,7 +61,7 @@ class Pip:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, **FORCED},
+            env={**os.environ, **FORCED, **self.settings},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             stderr=subprocess.PIPE,
@@ -75,14 +78,19 @@ def shown(line):
     return line
 
 
-def problem(output, what, log):
-    """Return the message for a failed pip, from its warnings and errors."""
+def problem(output, what, log, offline=False):
+    """Return the message for a failed pip, from its warnings and errors. offline: whether it installs from a kit."""
     if NO_SPACE.search(output):
         return f"the disk is full while installing {what}; free about 2 GB and repeat the command"
     if NO_NETWORK.search(output):
         return (
             f"no network: {what} could not be downloaded; the first start needs the internet once, "
             f"so connect and repeat the command (behind a proxy, set HTTPS_PROXY)"
+        )
+    if offline and NO_MATCH.search(output):
+        return (
+            f"the kit lacks a file for {what}; copy it again from its source, where `doctor --class --kit FOLDER` checks it, or "
+            f"start with a network and without the kit (the full output is in {log})"
         )
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
     return f"installing {what} failed ({last.strip()}); the full output is in {log}"
