@@ -66,6 +66,7 @@ FACE = {
     "train_vae": "train.vae",
     "AttentionExplorer": "widgets",
     "ClipExplorer": "widgets",
+    "ConceptTest": "widgets",
     "ControlExplorer": "widgets",
     "EditExplorer": "widgets",
     "Explore": "widgets",

@@ -33,10 +33,24 @@ from . import (
 )
 from .box import Box
 from .choices import Choice, Number, chosen, counted
+from .concepts import CONCEPTS
 from .exercise import Exercise, Verdict, judged
 from .lines import Lines, arranged
 
-__all__ = ["EXERCISES", "LESSONS", "Box", "Choice", "Exercise", "Number", "Verdict", "arrange", "check", "use", "verdict"]
+__all__ = [
+    "CONCEPTS",
+    "EXERCISES",
+    "LESSONS",
+    "Box",
+    "Choice",
+    "Exercise",
+    "Number",
+    "Verdict",
+    "arrange",
+    "check",
+    "use",
+    "verdict",
+]
 
 MODULES = {
     "00_start": start,

@@ -2,6 +2,7 @@
 
 from .attention import AttentionExplorer
 from .clip import ClipExplorer
+from .concept_test import ConceptTest
 from .control import ControlExplorer
 from .edit import EditExplorer
 from .explore import Explore
@@ -23,6 +24,7 @@ __all__ = [
     "SideBySide",
     "AttentionExplorer",
     "ClipExplorer",
+    "ConceptTest",
     "UNetInspector",
     "ControlExplorer",
     "EditExplorer",
