@@ -6,7 +6,6 @@ the file, and is stored in wall.json beside the pictures; whatever was not appro
 """
 
 import hashlib
-import io
 import json
 import os
 import webbrowser
@@ -109,16 +108,9 @@ def prompt_of(path):
 
 def bare(path):
     """Return the bytes of a PNG with the same pixels and nothing else."""
-    import numpy as np
-    from PIL import Image
-
     from edu_diffusion.data import pictures
 
-    shown = pictures.upright(*pictures.contents(path))
-    shown.thumbnail((MOST_EDGE, MOST_EDGE))
-    file = io.BytesIO()
-    Image.fromarray(np.array(shown)).save(file, "PNG")
-    return file.getvalue()
+    return pictures.bare(path, MOST_EDGE)
 
 
 # ---------------------------------------------------------------- decisions

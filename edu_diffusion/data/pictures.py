@@ -1,6 +1,7 @@
 """Read the user's own pictures for the model, and export images as an animated GIF."""
 
 import io
+import itertools
 import os
 import pathlib
 import re
@@ -63,6 +64,36 @@ def own_picture(picture: torch.Tensor | str | os.PathLike | bytes, size: int = 6
 def noise_like(x: torch.Tensor, seed: int) -> torch.Tensor:
     """Gaussian noise with the shape of x, reproducible by the seed."""
     return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def bare(source: str | os.PathLike | bytes, most: int = MOST_EDGE) -> bytes:
+    """The bytes of a PNG with a picture's pixels and nothing else: no place, date, camera, author or text.
+
+    The pixels are those of read_picture before it crops: upright, in sRGB, on white. most: the longest edge; a larger picture is
+    reduced. Raises what read_picture raises.
+    """
+    shown = upright(*contents(source))
+    shown.thumbnail((most, most))
+    file = io.BytesIO()
+    Image.fromarray(np.array(shown)).save(file, "PNG")  # a new picture, which has no metadata to write
+    return file.getvalue()
+
+
+def keep_picture(source: str | os.PathLike | bytes, folder: str | os.PathLike = "my_pictures") -> pathlib.Path:
+    """Keep a learner's own picture for later cells, without its metadata and its name; return the path: my_pictures/picture-1.png.
+
+    folder: by default one beside the lesson that git ignores, as everything in work/ and notebooks/my_* is. A picture that is kept
+    already is not kept twice. Raises EduError for what is no picture, or where nothing can be written.
+    """
+    data, folder = bare(source), pathlib.Path(folder)
+    numbered = (folder / f"picture-{number}.png" for number in itertools.count(1))
+    try:
+        path = next(path for path in numbered if not path.exists() or path.read_bytes() == data)
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(path, data)
+    except OSError as error:
+        raise EduError(f"The picture cannot be kept in {folder} ({error.strerror or error}); name another folder.") from error
+    return path
 
 
 def contents(source: str | os.PathLike | bytes) -> tuple[bytes, str]:
