@@ -9,7 +9,7 @@ from pathlib import Path
 from edu_diffusion.data import school
 from edu_diffusion.errors import EduError
 
-from . import infotext, unfollowed
+from . import estimate, infotext, unfollowed
 
 NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model")
 
@@ -28,12 +28,14 @@ def make(args):
     from edu_diffusion import models
 
     settings = defaults() | given
+    estimate.before(settings, args.scale, args.device)
     pipe = models.load(settings["model"], args.device)
     settings, expected = settings | {"hash": infotext.weights_hash(pipe)}, settings.get("hash")
-    for sentence in (*foreign(pipe, given), *notices(pipe, settings, expected)):
+    for sentence in (*foreign(pipe, given), *notices(pipe, settings, expected), *estimate.sentences(pipe, settings, args.scale)):
         print(sentence)
     begin = time.perf_counter()
-    pixels = draw(pipe, settings)
+    with models.memory_guard(pipe, gpu=pipe.device.type != "cpu", steps=settings["steps"], guidance=settings["guidance"] != 1):
+        pixels = draw(pipe, settings)
     seconds = time.perf_counter() - begin
     with contextlib.nullcontext(args.out) if args.out else infotext.reserved() as path:
         infotext.write(path, pixels, settings | {"model": model_name(settings["model"])}, args.scale)

@@ -18,6 +18,7 @@ from .histograms import histogram
 from .lora import adapted, change_bars
 from .loss_curve import training
 from .map import course_map, pipeline_map
+from .memory import Need, memory_bars
 from .moments import Moment, timeline
 from .neighbours import nearest
 from .noise_stages import noising
@@ -42,6 +43,8 @@ __all__ = [
     "film_strip",
     "histogram",
     "maps",
+    "Need",
+    "memory_bars",
     "nearest",
     "noise_level",
     "picture",

@@ -22,6 +22,11 @@ lora_scale.py    its scale, alpha / rank
 hypernetwork.py  hypernetworks: build, load, save
 control.py       ControlNets: build, load, save
 quantize.py      a U-Net whose weights are stored in fewer bits
+planning.py      how much memory a picture takes, predicted without allocating it
+fit.py           what would make it fit, at what cost; out of memory as one sentence
+live.py          count the bytes of all tensors that are alive
+published.py     the configurations of Stable Diffusion 1.5, 2 and XL
+sdxl.py          Stable Diffusion XL from a folder
 device.py        cuda, mps or cpu
 silence.py       keep the libraries from printing what this package reports itself
 """
@@ -33,10 +38,14 @@ from .clip import load_clip
 from .control import build_controlnet, control_card, load_control, save_control
 from .conversion import convert, precision
 from .device import autocast, hardware, pick_device
+from .fit import Option, advice, memory_guard, options
 from .hypernetwork import build_hyper, load_hyper, save_hyper
+from .live import Live
 from .locate import path_of
 from .lora import load_lora
 from .merge import merged
+from .planning import Plan, plan
+from .published import PUBLISHED
 from .quantize import load_quantized, quantize_unet, quantized_bytes, save_quantized
 from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
@@ -66,6 +75,14 @@ __all__ = [
     "merged",
     "pickle_readers",
     "precision",
+    "Live",
+    "Option",
+    "PUBLISHED",
+    "Plan",
+    "advice",
+    "memory_guard",
+    "options",
+    "plan",
     "build_hyper",
     "load_hyper",
     "load_lora",
