@@ -139,7 +139,7 @@ def test_an_answer_belongs_to_pixels_and_prompt_not_to_the_name_of_the_file(pict
 def test_a_damaged_list_of_answers_approves_nothing(pictures, damage):
     everything(pictures)
     (pictures / "wall.json").write_text(damage.replace("KEY", wall.gather(pictures)[0][0].key))
-    assert not shown(wall.wall(pictures)).shown
+    assert not shown(wall.wall(pictures)).shown and wall.decided(pictures) == {}, "it is asked again"
 
 
 def test_the_page_tells_no_name_and_no_metadata(pictures):

@@ -11,7 +11,7 @@ from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
 from edu_diffusion.install.pip import SAFELY
 
-from . import lessons
+from . import lessons, projector
 
 FIRST = "00_start.ipynb"
 
@@ -26,6 +26,9 @@ def run(args, rest=()):
             print(sentence)
     for name in shadows(folder):
         print(f"{name} has the name of a library: `import {Path(name).stem}` means the library; rename yours to import it.")
+    if getattr(args, "projector", False):
+        os.environ.update(projector.variables(install.home() / "work"))
+        rest = [*projector.options(), *rest]
     run_instead(lab_command(folder, rest), folder)
 
 

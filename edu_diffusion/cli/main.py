@@ -107,6 +107,7 @@ def parser():
 
     lab_ = verb("lab", "open the lessons in JupyterLab; further options go to JupyterLab")
     lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
+    lab_.add_argument("--projector", action="store_true", help="large letters and pictures, with settings of their own")
     lab_.add_argument("--school", action="store_true", help="for a class: refuse prompts with a word of datasets/emoji/school.csv")
     verb("test", "run all tests and all lessons; further options go to pytest")
     generate_options(verb("generate", "generate an image from a prompt"))

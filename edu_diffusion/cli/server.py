@@ -3,6 +3,7 @@
 Without a token every user of this machine, and every web page, could run code here. An empty one counts on the command line alone.
 """
 
+import os
 import sys
 
 PROVIDERS = ("IdentityProvider", "PasswordIdentityProvider")
@@ -22,6 +23,8 @@ def guarded(base):
     class ServerApp(base):  # the name is also that of its section in configuration files
         def init_configurables(self):
             keep_token(self.config, self.cli_config)
+            if os.environ.get("EDU_DIFFUSION_STYLE"):  # see projector.py
+                self.static_custom_path = [os.environ["EDU_DIFFUSION_STYLE"], *self.static_custom_path]
             super().init_configurables()
 
     return ServerApp
