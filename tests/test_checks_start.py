@@ -137,6 +137,8 @@ def test_the_vote_names_the_generated_pictures_and_its_feedback_counts_them():
     wanted = set(start.GENERATED)
     options = {"A": {2, 3, 5, 8}, "B": {1, 4, 6, 7}, "C": {1, 3, 6, 8}, "D": {2, 4, 5, 7}}
     assert options[EXERCISES["made_by_model"].right] == wanted and not options["A"] & wanted
+    drawn, generated = torch.zeros(8, 3, 2, 2), torch.ones(8, 3, 2, 2)
+    assert {i + 1 for i, picture in enumerate(start.mixed(drawn, generated)) if picture.all()} == wanted
     for letter in "CD":
         first, second = sorted(options[letter] & wanted)
         assert f"two of these are generated, {first} and {second}," in EXERCISES["made_by_model"].words[letter]

@@ -2,6 +2,8 @@
 
 import zlib
 
+import torch
+
 from .choices import Choice
 from .exercise import Exercise
 
@@ -23,6 +25,11 @@ def names():
 def letters(name):
     """The sum of the letters' numbers."""
     return sum(map(ord, name.strip().lower()))
+
+
+def mixed(drawn, generated):
+    """The eight pictures of the vote, in the order that its options mean; both (8, 3, H, W)."""
+    return torch.stack([generated[i] if i + 1 in GENERATED else drawn[i] for i in range(len(drawn))])
 
 
 NAME_SEED = Exercise(
@@ -108,8 +115,8 @@ FIRST_PREDICTION = Choice(
     "first_prediction",
     "C",
     {
-        "A": "that is the upper row. The lower row is what the model expects to be under the noise, and it has never seen noise "
-        "as the content of a picture.",
+        "A": "that is the upper row. The lower row is what the model expects to be under the noise, and in its training the "
+        "pictures were scenes.",
         "B": "compare the first picture of the lower row with the last: eyes, edges and often the colours still change.",
         "C": "from pure noise only rough shapes and colours can be guessed; the details come later.",
         "D": "it is not empty: the prompt alone already tells the model what kind of shape to expect.",
