@@ -1,4 +1,4 @@
-"""Lesson 05's exercises: other ways to the right numbers are right, and what a hint says is so."""
+"""Lesson 05's questions: other ways to the right numbers are right, what a hint says is so, and predictions are computed."""
 
 import math
 
@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity, log_softmax
 
+import edu_diffusion as ed
 from edu_diffusion import steps
-from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.errors import EduError
+from edu_diffusion.exercises import EXERCISES, arrange, verdict
+from edu_diffusion.metrics.retrieval import pool
 from edu_diffusion.train import clip
 
 
@@ -20,7 +23,31 @@ def by_logarithms(*given):
     return -(log_softmax(S, 1).diagonal().mean() + log_softmax(S, 0).diagonal().mean()) / 2
 
 
-@pytest.mark.parametrize("name, mine", [("similarity", one_by_one), ("contrastive_loss", by_logarithms)])
+def by_einsum(text_emb, image_emb, logit_scale):
+    a, b = (x / x.square().sum(1, keepdim=True).sqrt() for x in (text_emb, image_emb))
+    return torch.einsum("iw,jw->ij", a, b) * torch.e**logit_scale
+
+
+def by_exponentials(image_emb, text_emb, logit_scale):
+    odds = one_by_one(image_emb, text_emb, logit_scale).exp()
+    return odds / odds.sum(1, keepdim=True)
+
+
+def image_by_image(image_emb, text_emb, logit_scale):
+    rows = [steps.similarity(text_emb, image[None], logit_scale)[:, 0].softmax(0) for image in image_emb]
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("similarity", one_by_one),
+        ("similarity", by_einsum),
+        ("contrastive_loss", by_logarithms),
+        ("zero_shot", by_exponentials),
+        ("zero_shot", image_by_image),
+    ],
+)
 def test_another_way_to_the_same_numbers_is_right(name, mine):
     assert verdict(name, mine).right
 
@@ -53,3 +80,48 @@ def test_the_hint_on_own_pairs_is_true():
     words, wrong = EXERCISES["contrastive_loss"].wrong[-1]
     assert "one and the same embedding" in words and abs(wrong(same, same, scale)) < 1e-6
     assert steps.contrastive_loss(same, same, scale).item() == pytest.approx(math.log(4))
+
+
+def test_the_lines_in_the_right_order_are_right_and_in_others_not():
+    """Both losses may be computed in either order; the return stands last."""
+    lines = arrange("contrastive_loss").lines
+    place = {line.split()[0]: "ABCDE"[i] for i, line in enumerate(lines)}
+    start = place["S"] + place["own"]
+    for order in (place["of_texts"] + place["of_images"], place["of_images"] + place["of_texts"]):
+        assert verdict("contrastive_loss", arrange("contrastive_loss", start + order + place["return"])).right
+    assert verdict("contrastive_loss", arrange("contrastive_loss", "ABCDE")).right is False
+    with pytest.raises(EduError, match="each of the letters A to E once"):
+        arrange("contrastive_loss", "ABC")
+
+
+def test_a_loss_of_equal_similarities_is_that_of_guessing():
+    same = torch.ones(32, 4)
+    loss = steps.contrastive_loss(same, same, torch.tensor(1.0))
+    assert verdict("guessing", loss).right and not verdict("guessing", 3.0).right
+
+
+def test_rows_change_from_the_exchanged_token_on():
+    clip, tokenizer = ed.load_clip(device="cpu")
+    texts = [f"a small {animal} on a blue background" for animal in ("cat", "dog")]
+    ids = tokenizer(texts, padding="max_length", return_tensors="pt").input_ids
+    with torch.no_grad():
+        one, two = clip.text_model(ids).last_hidden_state
+    changed, exchanged = (two - one).abs().amax(1) > 1e-4, int((ids[0] != ids[1]).nonzero()[0])
+    assert changed.tolist() == [i >= exchanged for i in range(len(changed))]
+    assert EXERCISES["changed_rows"].right == "C"
+
+
+def test_most_mistakes_of_the_shipped_clip_show_the_right_thing():
+    (net, tokenizer), scene = ed.load_clip(device="cpu"), pool("core", 1)
+    with torch.no_grad():
+        best = steps.similarity(*clip.embeddings(net, tokenizer, scene.captions, scene.images), torch.tensor(0.0)).argmax(1)
+    wrong = best != torch.arange(len(best))
+    thing, ground = (getattr(scene.spec, key)[best] == getattr(scene.spec, key) for key in ("concept", "colour"))
+    assert wrong.any() and (wrong & thing).sum() > wrong.sum() / 2 > (wrong & ground & ~thing).sum()
+    assert EXERCISES["mistakes"].right == "B"
+
+
+@pytest.mark.parametrize("name", ["changed_rows", "mistakes"])
+def test_every_option_has_its_sentence(name):
+    said = [verdict(name, letter).words for letter in "abcd"]
+    assert len(set(said)) == 4 and sum(words.startswith("Right") for words in said) == 1

@@ -1,9 +1,12 @@
-"""Exercises of lesson 05: the similarity of captions and pictures, and the contrastive loss."""
+"""Questions of lesson 05: text embeddings, similarity, the contrastive loss, and what a trained CLIP can and cannot do."""
+
+import math
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from ..steps import contrastive_loss, similarity
+from .choices import Choice, Number
 from .exercise import Exercise
 from .gradients import tracked
 
@@ -37,7 +40,34 @@ def cosines(text_emb, image_emb):
     return normalize(text_emb, dim=-1) @ normalize(image_emb, dim=-1).T
 
 
+def zero_shot(image_emb, text_emb, logit_scale):
+    """For every image the probability of each text, (N, texts): each row adds up to 1."""
+    return similarity(text_emb, image_emb, logit_scale).T.softmax(dim=1)
+
+
+def classes():
+    """Arguments (image_emb, text_emb, logit_scale): four images and two texts, then three and five."""
+    rng = torch.Generator().manual_seed(18)
+    return [
+        (torch.randn(n, 4, generator=rng), torch.randn(m, 4, generator=rng), torch.tensor(scale))
+        for n, m, scale in ((4, 2, 1.5), (3, 5, 0.4))
+    ]
+
+
 EXERCISES = [
+    Choice(
+        "changed_rows",
+        "C",
+        {
+            "A": "its own row does change, but the picture shows that the rows of all later tokens change as well: they contain what "
+            "was said before them.",
+            "B": "the rows above the exchanged word are white in the picture: nothing changed there. A token gets no information from "
+            "later ones.",
+            "C": "each token gets information from itself and from the tokens before it, never from later ones (a causal mask).",
+            "D": "the last row does change, but the picture shows that all rows from the exchanged word on do.",
+        },
+        prediction=True,
+    ),
     Exercise(
         "similarity",
         similarity,
@@ -155,5 +185,95 @@ EXERCISES = [
             ),
         ),
         "matching pairs together, all others apart: this is the whole training objective of CLIP.",
+        lines=(
+            "def my_contrastive_loss(text_emb, image_emb, logit_scale):",
+            "    S = similarity(text_emb, image_emb, logit_scale)",
+            "    own = torch.arange(len(S))",
+            "    of_texts = torch.nn.functional.cross_entropy(S, own)",
+            "    of_images = torch.nn.functional.cross_entropy(S.T, own)",
+            "    return (of_texts + of_images) / 2",
+        ),
+    ),
+    Number(
+        "guessing",
+        math.log(32),
+        (
+            ("this is the probability of the right answer; the loss is its negative natural logarithm.", 1 / 32),
+            ("this is the number of answers to choose from; the loss is a logarithm.", 32),
+            ("this takes the logarithm to base 2; cross-entropy uses the natural one, math.log.", 5),
+            ("this takes the logarithm to base 10; cross-entropy uses the natural one, math.log.", math.log10(32)),
+            ("the two directions are averaged, not added.", 2 * math.log(32)),
+            ("the sign is wrong: a loss of this kind is never negative.", -math.log(32)),
+            ("this is half of it: the mean of two equal losses is that loss.", math.log(32) / 2),
+            ("a loss of 0 would mean certainty about the right answer; here all 32 answers look the same.", 0),
+        ),
+        "a CLIP that learned nothing stays at this value; it is the baseline to compare with.",
+    ),
+    Choice(
+        "mistakes",
+        "B",
+        {
+            "A": "the printed counts say otherwise: most of the wrong images show the right thing. An embedding that is nearly right "
+            "is near to similar images, not to random ones.",
+            "B": "the thing is recognised, and its background or style is confused: the pool has such a hard negative for every image.",
+            "C": "the printed counts say otherwise: few of the wrong images have the right background and show another thing.",
+            "D": "the printed share is below 100 %: these compositions are new, and every image has a hard negative in the pool.",
+        },
+        prediction=True,
+    ),
+    Exercise(
+        "zero_shot",
+        zero_shot,
+        classes,
+        (
+            (
+                "the softmax runs over the images; for every image the probabilities of all texts must add up to 1.",
+                lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).T.softmax(0),
+            ),
+            (
+                "the probabilities are right, but transposed: return a row for each image and a column for each text.",
+                lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).softmax(0),
+            ),
+            (
+                "the texts have to compete for each image, not the images for each text; and the result needs a row for each image.",
+                lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).softmax(1),
+            ),
+            (
+                "these are similarities, not probabilities: they may be negative and do not add up to 1.",
+                lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).T,
+            ),
+            (
+                "the embeddings are not normalised, so that their lengths count as well.",
+                lambda image_emb, text_emb, logit_scale: (image_emb @ text_emb.T * logit_scale.exp()).softmax(1),
+            ),
+            (
+                "the learned scale is missing; without it the probabilities are too even.",
+                lambda image_emb, text_emb, logit_scale: cosines(image_emb, text_emb).softmax(1),
+            ),
+            (
+                "logit_scale is the logarithm of the scale.",
+                lambda image_emb, text_emb, logit_scale: (cosines(image_emb, text_emb) * logit_scale).softmax(1),
+            ),
+            (
+                "these are logarithms of probabilities.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale).log_softmax(1),
+            ),
+            (
+                "a sigmoid judges every text alone; the texts are alternatives, so their probabilities add up to 1.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale).sigmoid(),
+            ),
+            (
+                "this is the number of the best text; return the probabilities of all texts.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale).argmax(1),
+            ),
+            (
+                "dividing by the sum makes no probabilities of numbers that may be negative; which function turns logits into "
+                "probabilities?",
+                lambda image_emb, text_emb, logit_scale: (
+                    cosines(image_emb, text_emb) / cosines(image_emb, text_emb).sum(1, keepdim=True)
+                ),
+            ),
+        ),
+        "any list of captions has become a classifier, without a single training step.",
     ),
 ]
