@@ -1,7 +1,8 @@
-"""Exercises of lesson 14: the effect of a change, and how certain it is."""
+"""Questions of lesson 14: costs, gains and losses of methods, and how certain a change is."""
 
 import torch
 
+from .choices import Choice, Number
 from .exercise import Exercise
 
 
@@ -22,6 +23,56 @@ def spread(x):
 
 
 EXERCISES = [
+    Choice(
+        "smallest_file",
+        "B",
+        {
+            "A": "a LoRA is small beside the U-Net, but it holds two matrices for each of many layers; one row of the table is "
+            "about 2,000 times smaller.",
+            "B": "it trains one row of the embedding table, 128 numbers; the file is mostly the name of the new token.",
+            "C": "a hypernetwork is smaller than a LoRA here, but still holds whole networks; one row of the table is smaller.",
+            "D": "DreamBooth changes all the weights, so its file is as large as the U-Net; only the recipe is special.",
+        },
+        prediction=True,
+    ),
+    Choice(
+        "price",
+        "C",
+        {
+            "A": "look at LoRA: it gains most and is among those that forget most. More change in the new direction is "
+            "less of the old.",
+            "B": "in the plot, the methods far to the right in one panel are far to the right in the other one, too.",
+            "C": "LoRA gains most and forgets about as much as any other; the two that gain nothing certain on the style "
+            "and change no "
+            "weights forget nothing.",
+            "D": "LoRA and the hypernetwork leave the base's weights as they are, and yet most ordinary prompts fail with "
+            "them switched "
+            "on. Switched off, nothing is lost.",
+        },
+        prediction=True,
+    ),
+    Choice(
+        "claim",
+        "D",
+        {
+            "A": "that is the dot alone. The bar reaches below zero: with other prompts the dot could as well have been at zero.",
+            "B": "the bar reaches up to about +20 points, so a considerable effect is not excluded.",
+            "C": "the two bars overlap widely; a ratio of two dots says nothing here.",
+            "D": "the interval contains zero and also values that would matter. More prompts would narrow it.",
+        },
+    ),
+    Number(
+        "prompts_needed",
+        480.0,
+        (
+            ("the interval shrinks with the square root of the number of prompts, not with the number itself.", 120.0),
+            ("this is the factor; multiply it by the 30 prompts that there were.", 16.0),
+            ("this has the root the wrong way round: a square is needed here.", 60.0),
+            ("fewer prompts give a wider interval, not a narrower one.", 30 / 16),
+            ("these are the prompts that come on top of the 30; the question is how many are needed in all.", 450.0),
+        ),
+        "an interval a quarter as wide needs sixteen times as many prompts.",
+    ),
     Exercise(
         "paired_change",
         paired_change,
@@ -64,5 +115,5 @@ EXERCISES = [
             ),
         ),
         "a change, and how certain it is.",
-    )
+    ),
 ]

@@ -1,0 +1,88 @@
+"""Questions of lesson 14: what its options say is what the table shows, and wrong answers get a hint that fits."""
+
+import pytest
+import torch
+
+from edu_diffusion.compare.table import shipped
+from edu_diffusion.exercises import EXERCISES, verdict
+
+ROWS = [row for row in shipped()["rows"] if "style_gain" in row]
+TRAINED = [row for row in ROWS if row["trained"]]
+
+
+def test_the_smallest_file_is_the_tables():
+    assert min(TRAINED, key=lambda row: row["bytes"])["method"] == "textual inversion"
+    assert verdict("smallest_file", "b").right
+    sizes = {row["method"]: row["bytes"] for row in ROWS}
+    assert sizes["hypernetwork"] < sizes["LoRA"] and 1000 < sizes["LoRA"] / sizes["textual inversion"] < 3000
+
+
+def test_what_gains_most_is_among_those_that_forget_most():
+    best = max(ROWS, key=lambda row: row["style_gain"]["value"])
+    most = max(row["forgetting"]["value"] for row in ROWS)
+    assert best["method"] == "LoRA" and best["forgetting"]["value"] == most
+    assert verdict("price", "C").right
+
+
+def test_textual_inversion_is_the_row_whose_interval_contains_zero_and_much_else():
+    (row,) = [row for row in ROWS if row["method"] == "textual inversion"]
+    assert row["style_gain"]["low"] < 0 < 0.15 < row["style_gain"]["high"]
+
+
+@pytest.mark.parametrize("name", ["smallest_file", "price", "claim"])
+def test_every_option_has_its_sentence(name):
+    words = EXERCISES[name].words
+    assert sorted(words) == list("ABCD") and len(set(words.values())) == 4
+    assert [letter for letter in "ABCD" if verdict(name, letter).right] == [EXERCISES[name].right]
+
+
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (120, "square root"),
+        (16, "multiply it"),
+        (480, "sixteen times"),
+        (450, "on top"),
+        (60, "wrong way round"),
+        (240, "too small"),
+    ],
+)
+def test_the_number_of_prompts(mine, words):
+    assert words in verdict("prompts_needed", mine).words
+    assert verdict("prompts_needed", mine).right is (mine == 480)
+
+
+def loops(before, after):
+    gains = [float(a - b) for a, b in zip(after, before)]
+    middle = sum(gains) / len(gains)
+    variance = sum((g - middle) ** 2 for g in gains) / (len(gains) - 1)
+    return torch.tensor([middle, 1.96 * (variance / len(gains)) ** 0.5])
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        loops,
+        lambda b, a: torch.stack([a.mean() - b.mean(), 1.96 * (a - b).var().div(len(a)).sqrt()]),
+        lambda b, a: torch.tensor([(a - b).mean(), (a - b).std() * 1.96 / torch.tensor(len(a)).sqrt()]),
+    ],
+)
+def test_other_spellings_are_right(mine):
+    assert verdict("paired_change", mine).right
+
+
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (lambda b, a: torch.stack([(a - b).mean(), 2 * (a - b).std() / len(a) ** 0.5]), "the numbers differ"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std(correction=0) / len(a) ** 0.5]), "the numbers differ"),
+        (lambda b, a: [(a - b).mean(), 1.0], "returns a list"),
+        (lambda b, a: torch.stack([1.96 * (a - b).std() / len(a) ** 0.5, (a - b).mean()]), "right places"),
+        (lambda b, a: ((a - b).mean(), 1.96 * (a - b).std() / len(a) ** 0.5), "returns a tuple"),
+        (lambda b, a: torch.stack([a.mean(), 1.96 * (a - b).std() / len(a) ** 0.5]), "the numbers differ"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std() / a**0.5]), "equal size"),
+    ],
+)
+def test_unseen_mistakes_get_a_hint(mine, words):
+    right, said = verdict("paired_change", mine)
+    assert right is False and words in said
