@@ -59,9 +59,11 @@ EXERCISES = [
         "changed_rows",
         "C",
         {
-            "A": "its own row does change, but the picture shows that the rows of all later tokens change as well: they contain what "
+            "A": "its own row does change, but the picture shows that the rows of all later tokens change as well: they "
+            "contain what "
             "was said before them.",
-            "B": "the rows above the exchanged word are white in the picture: nothing changed there. A token gets no information from "
+            "B": "the rows above the exchanged word are white in the picture: nothing changed there. A token gets no "
+            "information from "
             "later ones.",
             "C": "each token gets information from itself and from the tokens before it, never from later ones (a causal mask).",
             "D": "the last row does change, but the picture shows that all rows from the exchanged word on do.",
@@ -213,9 +215,11 @@ EXERCISES = [
         "mistakes",
         "B",
         {
-            "A": "the printed counts say otherwise: most of the wrong images show the right thing. An embedding that is nearly right "
+            "A": "the printed counts say otherwise: most of the wrong images show the right thing. An embedding that is "
+            "nearly right "
             "is near to similar images, not to random ones.",
-            "B": "the thing is recognised, and its background or style is confused: the pool has such a hard negative for every image.",
+            "B": "the thing is recognised, and its background or style is confused: the pool has such a hard negative "
+            "for every image.",
             "C": "the printed counts say otherwise: few of the wrong images have the right background and show another thing.",
             "D": "the printed share is below 100 %: these compositions are new, and every image has a hard negative in the pool.",
         },
@@ -235,7 +239,8 @@ EXERCISES = [
                 lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).softmax(0),
             ),
             (
-                "the texts have to compete for each image, not the images for each text; and the result needs a row for each image.",
+                "the texts have to compete for each image, not the images for each text; and the result needs a row for "
+                "each image.",
                 lambda image_emb, text_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).softmax(1),
             ),
             (

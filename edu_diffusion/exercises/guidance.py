@@ -166,12 +166,15 @@ EXERCISES = [
         "trade_off",
         "B",
         {
-            "A": "accuracy does rise, but look at the right-hand plot: two images of the same digit become more alike. Guidance adds "
+            "A": "accuracy does rise, but look at the right-hand plot: two images of the same digit become more alike. "
+            "Guidance adds "
             "nothing new; it exaggerates what the label already says.",
-            "B": "the images fit their labels better and resemble each other more. A guided model draws what is most typical of a label.",
+            "B": "the images fit their labels better and resemble each other more. A guided model draws what is most "
+            "typical of a label.",
             "C": "the starting noise is the same, but it counts for less: the right-hand plot falls, so images of one digit become "
             "more alike.",
-            "D": "the label is given at g = 1 already, and yet the left-hand plot rises: a model trained so briefly follows the label "
+            "D": "the label is given at g = 1 already, and yet the left-hand plot rises: a model trained so briefly "
+            "follows the label "
             "only loosely, and guidance strengthens its influence.",
         },
         prediction=True,
@@ -186,7 +189,8 @@ EXERCISES = [
             "the printed share is higher than in the data.",
             "C": "guidance does not separate the shape of a seven from its background: whatever goes with the label grows, and the "
             "printed share grows as well.",
-            "D": "white goes with sevens more than with other digits, so guidance strengthens it like the shape: the bias is amplified.",
+            "D": "white goes with sevens more than with other digits, so guidance strengthens it like the shape: the "
+            "bias is amplified.",
         },
         prediction=True,
     ),
@@ -231,7 +235,8 @@ EXERCISES = [
             "A": "these four differ from seed to seed in size, place, style and colour: little or no guidance.",
             "B": "compare with the other rows: there is one with stronger contrast, and with four ghosts that look more alike.",
             "C": "hard contrast, colours at the end of their range, and four ghosts that resemble each other.",
-            "D": "the ghosts of this row still differ in size and place, and their colours are soft; look for four that resemble each other.",
+            "D": "the ghosts of this row still differ in size and place, and their colours are soft; look for four that "
+            "resemble each other.",
         },
     ),
     Number(

@@ -1,8 +1,11 @@
-"""Exercises of lesson 04: sampling a latent, and its KL divergence from a standard normal."""
+"""Questions of lesson 04: how much smaller a latent is, sampling it, its KL divergence, and what that term is good for."""
+
+import math
 
 import torch
 
 from ..steps import kl_to_unit, sample_latent
+from .choices import Choice, Number
 from .exercise import Exercise
 from .gradients import tracked
 
@@ -26,18 +29,52 @@ def summed(x):
 
 
 EXERCISES = [
+    Number(
+        "fewer",
+        48,
+        (
+            ("this is the factor by which the edge shrinks; compare the counts of all numbers, channels included.", 8),
+            ("this compares positions only; every pixel has three numbers, and every position of the latent four.", 64),
+            ("the channels are the wrong way round: three belong to the image, four to the latent.", 64 * 4 / 3),
+            ("this is upside down: how many times fewer numbers has the latent?", 1 / 48),
+            ("this is how many numbers a latent has; how many times does that fit into the image's count?", 64 * 64 * 4),
+            ("this is how many numbers the image has; divide by the latent's count.", 512 * 512 * 3),
+            ("this leaves out the image's three channels.", 16),
+        ),
+        "786,432 numbers become 16,384; the U-Net works on the smaller ones only.",
+    ),
+    Choice(
+        "halfway",
+        "B",
+        {
+            "A": "look at the framed image in the upper row: both pictures are still there, one over the other. This "
+            "latent space keeps "
+            "positions, so the mean of two latents is nearly the mean of two images.",
+            "B": "a latent is a small image with channels of its own, and the mean of two of them decodes to nearly the "
+            "mean of the images.",
+            "C": "noise appears where no image has its latent, but half-way between two latents the decoder still shows "
+            "both pictures, "
+            "one over the other.",
+            "D": "the differences do shrink, but both pictures can still be recognised in the framed image.",
+        },
+        prediction=True,
+    ),
     Exercise(
         "sample_latent",
         sample_latent,
         encoded,
         (
             (
-                "exp(logvar) is the variance; the noise is multiplied by its square root, exp(logvar / 2).",
+                "exp(logvar) is the variance. If eps has the variance 1, which factor gives it the variance exp(logvar)?",
                 lambda mean, logvar, eps: mean + logvar.exp() * eps,
             ),
             (
-                "logvar is a logarithm and may be negative; the weight of eps is exp(logvar / 2).",
+                "logvar is the logarithm of the variance and may be negative; turn it into a standard deviation first.",
                 lambda mean, logvar, eps: mean + logvar * eps,
+            ),
+            (
+                "this takes the square root twice: halving logvar before exp already is a square root.",
+                lambda mean, logvar, eps: mean + (logvar / 2).exp() ** 0.5 * eps,
             ),
             (
                 "half of logvar is the logarithm of the standard deviation; take its exp.",
@@ -51,9 +88,12 @@ EXERCISES = [
                 "the sign of logvar is wrong: where logvar is large, there must be much noise.",
                 lambda mean, logvar, eps: mean + (-0.5 * logvar).exp() * eps,
             ),
-            ("the noise has full strength everywhere; multiply it by exp(logvar / 2).", lambda mean, logvar, eps: mean + eps),
             (
-                "this is the mean alone; the latent is sampled around it, so add the noise times exp(logvar / 2).",
+                "the noise has full strength everywhere; multiply it by the standard deviation.",
+                lambda mean, logvar, eps: mean + eps,
+            ),
+            (
+                "this is the mean alone; the latent is sampled around it, so add noise with the right standard deviation.",
                 lambda mean, logvar, eps: mean,
             ),
             ("this is the noise alone; add it to mean.", lambda mean, logvar, eps: (0.5 * logvar).exp() * eps),
@@ -77,21 +117,25 @@ EXERCISES = [
         kl_to_unit,
         spread,
         (
-            ("the factor 1/2 in front of the sum is missing.", lambda mean, logvar: summed(mean**2 + logvar.exp() - 1 - logvar)),
+            (
+                "your result is twice the divergence: look for a factor 1/2 that belongs to every term.",
+                lambda mean, logvar: summed(mean**2 + logvar.exp() - 1 - logvar),
+            ),
             (
                 "the divergence is never negative; here all signs are flipped.",
                 lambda mean, logvar: -0.5 * summed(mean**2 + logvar.exp() - 1 - logvar),
             ),
             (
-                "the 1 is missing: with mean = 0 and logvar = 0 the result must be 0.",
+                "a constant is missing: with mean = 0 and logvar = 0 the result must be 0.",
                 lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - logvar),
             ),
             (
-                "logvar is subtracted, not added: a variance far below 1 must be penalised, too.",
+                "the logarithm has the wrong sign: log(1 / sigma) is -log(sigma), and a variance far below 1 must be "
+                "penalised, too.",
                 lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1 + logvar),
             ),
             (
-                "logvar itself is missing at the end: a variance far below 1 must be penalised, too.",
+                "the term with the logarithm is missing: a variance far below 1 must be penalised, too.",
                 lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1),
             ),
             (
@@ -137,5 +181,40 @@ EXERCISES = [
             ),
         ),
         "this keeps the latents close together, near the standard normal noise that sampling starts from.",
+    ),
+    Choice(
+        "no_price",
+        "B",
+        {
+            "A": "the reconstructions do get better, but look at the map and at the counts: without the KL term random "
+            "latents do not "
+            "give all ten digits equally often.",
+            "B": "freed from the KL term, the encoder places its latents far apart and exactly, so reconstructions "
+            "improve; random latents "
+            "then miss most of the regions where digits lie.",
+            "C": "the KL term competes with the reconstruction error: it adds noise to every latent. The printed error "
+            "is smaller without it.",
+            "D": "0.01 is small but counts: compare the printed spread of the latents with and without it.",
+        },
+        prediction=True,
+    ),
+    Number(
+        "precise",
+        0.5 * (0.01 - 1 - 2 * math.log(0.1)),
+        (
+            (
+                "this takes 0.1 for the variance; it is the standard deviation, so the variance is 0.01.",
+                0.5 * (0.1 - 1 - math.log(0.1)),
+            ),
+            ("this is twice the divergence: a factor 1/2 is missing.", 0.01 - 1 - 2 * math.log(0.1)),
+            ("this is the logarithm of 1/0.1 alone; the terms with the variance are missing.", -math.log(0.1)),
+            ("the logarithm has the wrong sign: the divergence cannot be negative.", 0.5 * (0.01 - 1 + 2 * math.log(0.1))),
+            ("this takes the logarithm to base 10; use the natural one, math.log.", 0.5 * (0.01 - 1 + 2)),
+            (
+                "the constant is missing: with mean 0 and standard deviation 1 the result must be 0.",
+                0.5 * (0.01 - 2 * math.log(0.1)),
+            ),
+        ),
+        "precision costs as much as an offset: a mean of 1.9 with standard deviation 1 has the same divergence.",
     ),
 ]
