@@ -64,7 +64,9 @@ def test_every_linear_layer_and_convolution_is_packed_and_the_original_untouched
     wanted = {name for name, part in unet.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)}
     assert packed(small) == wanted and len(wanted) > 50 and not packed(unet)
     assert all(torch.equal(before[name], tensor) for name, tensor in unet.state_dict().items())
-    assert not [name for name, _ in small.named_parameters() if name.removesuffix(".weight") in wanted]
+    replaced = {f"{name}.weight" for name in wanted}
+    stored = {f"{name}.{part}" for name in wanted for part in ("codes", "scales")}
+    assert set(small.state_dict()) == set(unet.state_dict()) - replaced | stored
     assert not any(p.requires_grad for p in small.parameters())
 
 
