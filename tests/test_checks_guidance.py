@@ -50,11 +50,17 @@ def in_place(model, x_0, labels, eps, t, abar, u):
     return EXERCISES["label_dropout"].reference(model, x_0, labels, eps, t, abar, u)
 
 
+def minus_one(model, x_0, labels, eps, t, abar, u):
+    """A label of -1 would be the last row of a table, the right one, if the table allowed it."""
+    return (model(q_sample(x_0, eps, abar[t]), t, torch.where(u < 0.1, -1, labels)) - eps).square().mean()
+
+
 @pytest.mark.parametrize(
     "name, mine, words",
     [
         ("label_dropout", in_place, "changes what it is given"),
         ("label_dropout", lambda model, x_0, labels, eps, t, abar, u: labels, "the result has the shape"),
+        ("label_dropout", minus_one, "index out of range"),
         ("label_dropout", lambda *given: EXERCISES["label_dropout"].reference(*given).detach(), "no gradient"),
         ("label_dropout", lambda *given: 2 * EXERCISES["label_dropout"].reference(*given), "always 2 times"),
         ("guide", lambda eps_u, eps_c, g: eps_u, "the result is eps_u itself"),

@@ -119,6 +119,16 @@ EXERCISES = [
                 ),
             ),
             (
+                "norm() without a dimension is one length for the whole table; each row needs its own.",
+                lambda text_emb, image_emb, logit_scale: (
+                    text_emb @ image_emb.T / (text_emb.norm() * image_emb.norm()) * logit_scale.exp()
+                ),
+            ),
+            (
+                "this is already a softmax; return the table of similarities.",
+                lambda text_emb, image_emb, logit_scale: similarity(text_emb, image_emb, logit_scale).softmax(1),
+            ),
+            (
                 "these are distances, which are small for similar vectors; compute cosines.",
                 lambda text_emb, image_emb, logit_scale: torch.cdist(text_emb, image_emb) * logit_scale.exp(),
             ),
@@ -258,6 +268,22 @@ EXERCISES = [
             (
                 "logit_scale is the logarithm of the scale.",
                 lambda image_emb, text_emb, logit_scale: (cosines(image_emb, text_emb) * logit_scale).softmax(1),
+            ),
+            (
+                "these are dot products without lengths and without the learned scale; `similarity` takes care of both.",
+                lambda image_emb, text_emb, logit_scale: (image_emb @ text_emb.T).softmax(1),
+            ),
+            (
+                "these are positive, but do not add up to 1 yet for each image.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale).exp(),
+            ),
+            (
+                "this is the probability of the best text only; return those of all texts.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale).softmax(1).amax(1),
+            ),
+            (
+                "the sign is wrong: the least similar text gets the highest probability.",
+                lambda image_emb, text_emb, logit_scale: (-similarity(image_emb, text_emb, logit_scale)).softmax(1),
             ),
             (
                 "these are logarithms of probabilities.",

@@ -28,11 +28,11 @@ class Labelled(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.table = torch.nn.Parameter(torch.arange(11.0).sin()[:, None, None, None])
+        self.table = torch.nn.Parameter(torch.arange(11.0).sin()[:, None])
 
     def forward(self, x, t, labels):
         t = torch.as_tensor(t)
-        return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1) + self.table[labels]
+        return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1) + torch.nn.functional.embedding(labels, self.table)[:, :, None, None]
 
 
 def examples():
@@ -220,6 +220,10 @@ EXERCISES = [
             (
                 "the halves are assigned correctly now, but the combination starts from eps_c: with g = 0 it must give eps_u.",
                 joined(halves, guided=lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u)),
+            ),
+            (
+                "the halves are assigned correctly now, but with g = 1 the combination gives the sum of both predictions.",
+                joined(halves, guided=lambda eps_u, eps_c, g: eps_u + g * eps_c),
             ),
             (
                 "this is the mean of both predictions; combine them as in `guide`.",

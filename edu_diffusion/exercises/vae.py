@@ -96,6 +96,11 @@ EXERCISES = [
                 "this is the mean alone; the latent is sampled around it, so add noise with the right standard deviation.",
                 lambda mean, logvar, eps: mean,
             ),
+            (
+                "this halves the variance; a standard deviation is the square root of a variance.",
+                lambda mean, logvar, eps: mean + logvar.exp() / 2 * eps,
+            ),
+            ("eps is missing: this adds the standard deviation itself.", lambda mean, logvar, eps: mean + (logvar / 2).exp()),
             ("this is the noise alone; add it to mean.", lambda mean, logvar, eps: (0.5 * logvar).exp() * eps),
             (
                 "mean and standard deviation are swapped: the noise is multiplied by the standard deviation and added to mean.",
@@ -174,6 +179,18 @@ EXERCISES = [
             (
                 "add up the values of each picture's latent: sum over dimensions 1, 2 and 3.",
                 lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar),
+            ),
+            (
+                "logvar is the logarithm of the variance; the variance is its exp, not its square.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + logvar**2 - 1 - logvar),
+            ),
+            (
+                "the logarithm is halved twice: log(sigma) is logvar / 2, and that is the whole term.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1 - logvar / 2),
+            ),
+            (
+                "the logarithm counts double: log(sigma) is logvar / 2.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1 - 2 * logvar),
             ),
             (
                 "this sums over the channels only; sum over dimensions 1, 2 and 3.",
