@@ -1,8 +1,10 @@
-"""Exercises of lesson 02: the training loss of a denoiser, and the x_0 that its prediction implies."""
+"""Exercises of lesson 02: the best possible guess, a loss, and what a prediction implies; the loops are in denoise_loops.py."""
 
 import torch
 
-from ..steps import predict_x0, q_sample
+from ..steps import eps_from_v, predict_x0, q_sample, x0_from_v
+from .choices import Choice, Number
+from .denoise_loops import AVERAGED_TRAINING, SAMPLING_LOOP
 from .exercise import Exercise
 
 
@@ -36,7 +38,58 @@ def noisy_pictures():
     return [(q_sample(x_0, eps, abar_t), eps, abar_t) for abar_t in torch.tensor([0.3, 0.85])]
 
 
+def velocities():
+    """Arguments (v, x_t, abar_t)."""
+    rng = torch.Generator().manual_seed(15)
+    return [(*torch.randn(2, 2, 1, 4, 5, generator=rng), abar_t) for abar_t in torch.tensor([0.3, 0.85])]
+
+
+FIRST_GUESS = Choice(
+    "first_guess",
+    "A",
+    {
+        "A": "from pure noise nothing can be told, so the guess with the smallest squared error is the mean of everything "
+        "possible: a grey blur, the same for every start.",
+        "B": "a sharp digit would be a gamble: with the wrong digit the squared error is large. The first row shows no digit yet; "
+        "the decision falls later.",
+        "C": "the guess is about the clean digit, and a clean digit contains no noise. The first row is smooth.",
+        "D": "an empty image is farther from the digits than their mean is. The first row is grey where digits often have ink.",
+    },
+    prediction=True,
+)
+
+PERFECT_DIGITS = Choice(
+    "perfect_digits",
+    "C",
+    {
+        "A": "they look new, but the distance of each to its nearest training digit is 0: nothing is new about them.",
+        "B": "only the first guesses are blurred. With less noise the guess turns to ever fewer training digits, at last to one.",
+        "C": "the smallest possible training loss belongs to a model that has memorised the training set. What a network draws "
+        "beyond that, it owes to not being perfect.",
+        "D": "the images are perfect digits, and that without any network: the best guess can be computed from the training set.",
+    },
+    prediction=True,
+)
+
+C3_WEIGHTS = Number(
+    "c3_parameters",
+    16 * (6 * 25 + 1),
+    (
+        ("each of the 16 output maps has a bias as well.", 16 * 6 * 25),
+        ("each output map sees all 6 input maps, with 25 weights for each.", 16 * (25 + 1)),
+        ("there is one bias for each output map, not one for each of its 6 kernels.", 16 * 6 * 26),
+        ("there is one bias for each output map, 16 in all.", 16 * 6 * 25 + 1),
+        ("there is one bias for each output map, not for each input map.", 16 * 6 * 25 + 6),
+        ("each kernel has 5 rows and 5 columns.", 16 * (6 * 5 + 1)),
+        ("a convolution uses the same weights at every position, so the number of positions does not matter.", 2416 * 100),
+    ),
+    "16 · (6 · 25 + 1) = 2,416.",
+    tolerance=0.0,
+)
+
 EXERCISES = [
+    FIRST_GUESS,
+    PERFECT_DIGITS,
     Exercise(
         "noise_loss",
         noise_loss,
@@ -134,6 +187,35 @@ EXERCISES = [
                 lambda x_t, eps, abar_t: abar_t**0.5 * x_t - (1 - abar_t) ** 0.5 * eps,
             ),
         ),
-        "if you know the noise, you know the picture.",
+        "a prediction of the noise is a prediction of the clean image.",
+    ),
+    SAMPLING_LOOP,
+    AVERAGED_TRAINING,
+    C3_WEIGHTS,
+    Exercise(
+        "eps_from_v",
+        eps_from_v,
+        velocities,
+        (
+            ("this is x_0, the other unknown of the two equations; eps is asked for.", lambda v, x_t, a: x0_from_v(v, x_t, a)),
+            (
+                "a sign is wrong: put your result and x_0 into the definition of v, and see whether v comes out.",
+                lambda v, x_t, a: a**0.5 * v - (1 - a) ** 0.5 * x_t,
+            ),
+            ("the sign is wrong: x_t contains eps with a plus.", lambda v, x_t, a: -(a**0.5) * v - (1 - a) ** 0.5 * x_t),
+            (
+                "the two weights are swapped: at little noise (abar_t near 1) v is nearly eps.",
+                lambda v, x_t, a: (1 - a) ** 0.5 * v + a**0.5 * x_t,
+            ),
+            ("the square roots are missing.", lambda v, x_t, a: a * v + (1 - a) * x_t),
+            ("only v is used; x_t knows about eps, too.", lambda v, x_t, a: v / a**0.5),
+            ("x_t is used at full strength; it has a weight as well.", lambda v, x_t, a: a**0.5 * v + x_t),
+            ("v is used at full strength; it has a weight as well.", lambda v, x_t, a: v + (1 - a) ** 0.5 * x_t),
+            (
+                "v must be multiplied by its weight, not divided: choose factors so that x_0 drops out when you add the equations.",
+                lambda v, x_t, a: (v + (1 - a) ** 0.5 * x_t) / a**0.5,
+            ),
+        ),
+        "two equations, two unknowns: a network that predicts v can be used wherever noise is expected.",
     ),
 ]
