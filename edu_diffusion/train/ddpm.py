@@ -11,7 +11,7 @@ layer, 386 of this one), the Fréchet distance of 500 digits and the share that 
 | eps    | 42.5, 76 %  | 18.3, 92 %  |
 | v      | 40.3, 95 %  | 22.5, 100 % |
 
-So v follows the label better, and with guidance the digits vary less. Test digits have 11.2. (tests/benchmarks/digits.py)
+So v follows the label better; with guidance it is farther from real digits. Test digits have 11.2. (tests/benchmarks/digits.py)
 """
 
 import os
