@@ -25,7 +25,6 @@ MAKE = {
     "film of one": lambda: figures.film_strip(X[:1], X[:1], ["t = 999"]),
     "nearest": lambda: figures.nearest(X[0], X[1:4], ["cat, noto: 0.10", "dog", "cow"]),
     "pipeline": lambda: figures.pipeline_map("unet"),
-    "course": lambda: figures.course_map(["00_start"], "00_start"),
     "channels": lambda: figures.channels([Z[0], Z[1]], ["noise", "latent"]),
     "maps": lambda: figures.maps(Z.abs()[:, 0], ["latent", "time", "text"]),
     "tokens": lambda: figures.tokens(torch.randn(32, 128), ["<start>", "a", "cat"]),
@@ -145,11 +144,6 @@ def test_maps_on_one_scale_or_on_their_own():
 def test_mistakes_are_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()
-
-
-def test_the_course_map_names_what_is_written():
-    alt = figures.course_map(["08_pipeline", "00_start", "elsewhere"]).alt
-    assert "20 notebooks" in alt and "Written: 00_start, 08_pipeline." in alt
 
 
 def test_source_shows_the_lines_of_the_package():

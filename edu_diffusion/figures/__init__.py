@@ -4,6 +4,7 @@ They use only numpy, matplotlib and Pillow, never pyplot. Every function returns
 """
 
 from .attention import attention_overlay
+from .checkpoint import checkpoint_layout
 from .clip import caption_growth, caption_neighbours, similarity_map, swapped_word
 from .code import source
 from .comparison import compared
@@ -17,7 +18,7 @@ from .guidance_panels import guidance
 from .histograms import histogram
 from .lora import adapted, change_bars
 from .loss_curve import training
-from .map import course_map, pipeline_map
+from .map import pipeline_map
 from .memory import Need, memory_bars
 from .moments import Moment, timeline
 from .neighbours import nearest
@@ -35,9 +36,9 @@ __all__ = [
     "attention_overlay",
     "block_bars",
     "channels",
+    "checkpoint_layout",
     "clouds",
     "contact_sheet",
-    "course_map",
     "digits",
     "feature_maps",
     "film_strip",

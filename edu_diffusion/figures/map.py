@@ -1,36 +1,12 @@
 """Two overview maps: the pipeline with "you are here", and the lessons of the course."""
 
-from collections.abc import Collection
-
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .rendering import Picture, picture
 from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 
-__all__ = ["LESSONS", "PARTS", "course_map", "pipeline_map"]
+__all__ = ["PARTS", "pipeline_map"]
 
-LESSONS = {  # file name: what it is about
-    "00_start": "text to image",
-    "01_noise": "adding noise",
-    "02_denoise": "removing noise",
-    "03_guidance": "following the prompt",
-    "04_vae": "images to latents",
-    "05_clip": "text and images",
-    "06_unet": "the network",
-    "07_schedulers": "the samplers",
-    "08_pipeline": "everything together",
-    "09_edit": "editing images",
-    "10_lora": "a new style, cheaply",
-    "11_controlnet": "following a sketch",
-    "12_personalize": "your own subject",
-    "13_style": "a shared style",
-    "14_compared": "what to use when",
-    "15_checkpoints": "what is in a file",
-    "16_clinic": "when it goes wrong",
-    "17_claims": "claims, tested",
-    "18_yours": "your own data",
-    "glossary": "every term",
-}
 PARTS = {  # name: (x, y) of its centre, in boxes from the left and the top; label
     "prompt": (0, 0, '"a cat face ..."'),
     "tokenizer": (1, 0, "tokenizer"),
@@ -130,36 +106,3 @@ def edge(a, b):
     dx, dy = b[0] - a[0], b[1] - a[1]
     t = min(BOX[0] / 2 / abs(dx) if dx else 9, BOX[1] / 2 / abs(dy) if dy else 9)
     return a[0] + t * dx, a[1] + t * dy
-
-
-def course_map(present: Collection[str], here: str | None = None) -> Picture:
-    """Show the lessons, five in a row; those in `present` are filled, the others are not yet written. Returns a Picture.
-
-    present: names such as "00_start". here: the lesson that is open.
-    """
-    fig, axes = sheet(5 * 178, 4 * 62)
-    for i, (name, about) in enumerate(LESSONS.items()):
-        tile(axes, i % 5 * 178 + 4, i // 5 * 62 + 4, name, about, name in present, name == here)
-    there = [name for name in LESSONS if name in present]
-    return picture(
-        fig,
-        f"Map of the course, {len(LESSONS)} notebooks. Written: {', '.join(there) or 'none'}. You are here: {here or 'nowhere'}.",
-    )
-
-
-def tile(axes, x, y, name, about, present, here):
-    rim = QUIET if present else LIGHT
-    axes.add_patch(
-        FancyBboxPatch(
-            (x, y),
-            170,
-            54,
-            boxstyle="round,pad=0,rounding_size=6",
-            facecolor=LIGHT if present else PAPER,
-            edgecolor=ORANGE if here else rim,
-            linewidth=3 if here else 1,
-        )
-    )
-    colour = INK if present else QUIET
-    axes.text(x + 10, y + 19, name.replace("_", " "), fontsize=TEXT, color=colour, va="center", weight="bold")
-    axes.text(x + 10, y + 38, about, fontsize=SMALL, color=colour, va="center")
