@@ -121,9 +121,13 @@ def parser():
     export_.add_argument("file", metavar="FILE", help="the file to write, such as base.safetensors")
     concepts_ = verb("concepts", "write the concept test, twelve questions, as a page to print")
     concepts_.add_argument("--paper", metavar="FILE", default="concepts.html", help="the file to write (default: concepts.html)")
+    worksheet_ = verb("worksheet", "write the questions of a lesson as a page to print")
+    worksheet_.add_argument("lesson", metavar="LESSON", help="such as 01_noise")
+    worksheet_.add_argument("--out", metavar="FILE", help="the file to write (default: the lesson's name with .html)")
     doctor_options(verb("doctor", "check the installation and suggest a fix for each problem"))
     kit_options(verb("kit", "build a folder that installs the lessons on computers without a network"))
     wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))
+    render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top
 
