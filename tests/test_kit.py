@@ -237,8 +237,10 @@ def test_a_kit_for_something_else_is_not_used(made, change):
 def test_every_fault_of_a_kit_is_found(made):
     assert verb.faults(made) == []
     (made / "python" / "linux").mkdir(parents=True)
-    (made / "python" / "linux" / "python3").write_text("a Python that the teacher added")
-    assert verb.faults(made) == []
+    for words in ("a Python that the teacher added", "a newer one"):
+        (made / "python" / "linux" / "python3").write_text(words)
+        assert verb.faults(made) == []
+        card(made, VERSION)
     module = made / "edu_diffusion" / "edu_diffusion" / "__main__.py"
     module.write_text(module.read_text() + " ")
     (made / "start.sh").unlink()
