@@ -99,6 +99,8 @@ def test_a_sampler_that_evaluates_twice_and_an_interval(xl):
     assert last(xl, PROMPT, steps=3, guidance=3.0, step=steps.heun_step).shape == plain.shape
     assert (last(xl, PROMPT, steps=3, guidance=3.0, interval=(0, 400)) - plain).abs().max() > 1e-4
     assert_close(last(xl, PROMPT, steps=3, guidance=3.0, interval=(0, 999)), plain)
+    never = last(xl, PROMPT, steps=3, guidance=3.0, interval=(0, 0))  # no timestep is 0
+    assert_close(never, last(xl, PROMPT, steps=3, guidance=1))
 
 
 def test_editing_runs_on_xl(xl):

@@ -16,14 +16,14 @@ REACHED = 0.5  # of a matrix product's speed, by a whole U-Net
 
 def before(settings, scale, device=None):
     """Refuse what cannot fit before any weights are read. Raises EduError; a name that is no model is left to `load`."""
-    from edu_diffusion import models
+    from edu_diffusion.models import path_of
 
     source, path = settings["model"], Path(settings["model"])
     if path.is_file():
         fit(f"{path.name} alone has", path.stat().st_size, free(device), "a smaller model, or a machine with more memory")
         return
     try:
-        root = models.path_of(source)
+        root = path_of(source)
     except EduError:
         return
     if stored(root) >= LARGE:
@@ -36,17 +36,15 @@ def stored(root):
 
 
 def refuse(source, settings, scale, device=None):
-    """Raise EduError if the memory that is there is less than the plan, or than the enlarged image; else return the Plan."""
-    from edu_diffusion import models
+    """Raise EduError if the memory that is there is less than the plan, or than the enlarged image."""
+    from edu_diffusion.models import advice, plan
 
     room, gpu = free(device), device_of(device) != "cpu"
     chosen = {"steps": settings["steps"], "guidance": settings["guidance"] != 1}
-    plan = models.plan(source, **chosen)
-    if plan.peak > room:
-        raise EduError(models.advice(source, room, gpu, **chosen))
-    height, width = plan.settings["size"]
-    enlarged(height, width, scale)
-    return plan
+    now = plan(source, **chosen)
+    if now.peak > room:
+        raise EduError(advice(source, room, gpu, **chosen))
+    enlarged(*now.settings["size"], scale)
 
 
 def enlarged(height, width, scale):
@@ -68,13 +66,13 @@ def sentences(pipe, settings, scale):
     enlarged(height, width, scale)
     if sum(p.nbytes for p in pipe.unet.parameters()) < LARGE:
         return
-    from edu_diffusion import models
+    from edu_diffusion.models import plan
 
-    plan = models.plan(pipe, steps=settings["steps"], guidance=settings["guidance"] != 1)
-    needed = plan.phases[plan.phase]  # the weights are there already
-    fit(f"{plan.words} takes, besides the weights,", needed, free(pipe.device), "float16, or a smaller model")
-    seconds = plan.flops / (REACHED * speed(pipe.device, pipe.unet.dtype))
-    yield f"{plan.words}: about {plan.peak / 1e9:.1f} GB and {minutes(seconds)} (estimates)."
+    now = plan(pipe, steps=settings["steps"], guidance=settings["guidance"] != 1)
+    needed = now.phases[now.phase]  # the weights are there already
+    fit(f"{now.words} takes, besides the weights,", needed, free(pipe.device), "float16, or a smaller model")
+    seconds = now.flops / (REACHED * speed(pipe.device, pipe.unet.dtype))
+    yield f"{now.words}: about {now.peak / 1e9:.1f} GB and {minutes(seconds)} (estimates)."
 
 
 def minutes(seconds):
@@ -97,9 +95,9 @@ def speed(device, dtype):
 
 def device_of(device):
     """The kind of a device: "cpu", "cuda" or "mps"."""
-    from edu_diffusion import models
+    from edu_diffusion.models import pick_device
 
-    return models.pick_device(device).type
+    return pick_device(device).type
 
 
 def free(device=None):

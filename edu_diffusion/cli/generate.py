@@ -26,6 +26,7 @@ def make(args):
     given = checked(gather(args))
     check_places(args)
     from edu_diffusion import models
+    from edu_diffusion.models import memory_guard
 
     settings = defaults() | given
     estimate.before(settings, args.scale, args.device)
@@ -34,7 +35,7 @@ def make(args):
     for sentence in (*foreign(pipe, given), *notices(pipe, settings, expected), *estimate.sentences(pipe, settings, args.scale)):
         print(sentence)
     begin = time.perf_counter()
-    with models.memory_guard(pipe, gpu=pipe.device.type != "cpu", steps=settings["steps"], guidance=settings["guidance"] != 1):
+    with memory_guard(pipe, gpu=pipe.device.type != "cpu", steps=settings["steps"], guidance=settings["guidance"] != 1):
         pixels = draw(pipe, settings)
     seconds = time.perf_counter() - begin
     with contextlib.nullcontext(args.out) if args.out else infotext.reserved() as path:

@@ -131,10 +131,10 @@ def is_full(error: BaseException) -> bool:
 
 
 def release(error):
-    """Clear the frames of a traceback, which hold the tensors of the failed run, and a GPU's cache."""
+    """Clear an exception's frames, which hold the tensors of the failed run, and empty a GPU's cache."""
     while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error.__traceback__, error = None, error.__context__
+        traceback.clear_frames(error.__traceback__)  # dropping it is not enough: contextlib's frame has it, too
+        error = error.__context__
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 

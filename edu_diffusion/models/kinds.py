@@ -8,7 +8,7 @@ ADAPTER = re.compile(r"^(lora_unet|lora_te\d?|lycoris)_|\.(lora_A|lora_B|lora_em
                      r"|\.(lora_linear_layer|lora_down|lora_up|lora_mid|hada_|lokr_|oft_|dora_scale|lora_magnitude_vector)")
 ADVICE = "load the folder or file that it belongs to"
 KINDS = {  # what it is, and what to do with it: the beginning of one of its names
-    f"a Stable Diffusion XL checkpoint, which this package does not load: {WHOLE} of Stable Diffusion 1":
+    "a Stable Diffusion XL checkpoint in one file: load the folder of that model":
         r"conditioner\.embedders\.",
     "a Stable Diffusion 2 checkpoint, whose text encoder has OpenCLIP's names: load the folder of that model":
         r"cond_stage_model\.model\.",

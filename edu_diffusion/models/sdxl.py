@@ -39,6 +39,8 @@ def read(root: pathlib.Path, dtype: torch.dtype) -> "StableDiffusionXLPipeline":
     """The pipeline in a folder. Raises EduError unless it is complete and its parts fit together."""
     files = {part: weight_files(root, part) for part in PARTS}
     lacking(root, [path for paths in files.values() for path in paths])
+    for path in (path for paths in files.values() for path in paths):
+        validate.refuse_not_text(path)
     held = {part: {name: shape for path in files[part] for name, shape in header(path).items()} for part in PARTS}
     for part, blank in blanks(root, held).items():
         validate.tensors(root / part, of_part(part, shapes(blank)), of_part(part, held[part]))
