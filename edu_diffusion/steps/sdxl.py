@@ -83,10 +83,8 @@ def is_xl(unet):
 
 def context_xl(pipe, negatives, prompts, g, z_t):
     """Return c and `added`, those of the negative prompts first; without guidance the prompts' only."""
-    c, pooled = embed_xl(pipe, prompts)
-    if g != 1:
-        c_u, pooled_u = negative_xl(pipe, negatives)
-        c, pooled = torch.cat([c_u, c]), torch.cat([pooled_u, pooled])
+    pairs = [embed_xl(pipe, prompts)] if g == 1 else [negative_xl(pipe, negatives), embed_xl(pipe, prompts)]
+    c, pooled = map(torch.cat, zip(*pairs, strict=True))
     edge = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
     size = [edge * n for n in z_t.shape[2:]]
     sizes = size_ids(size, (0, 0), size).to(c).expand(len(c), -1)
