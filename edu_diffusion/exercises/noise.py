@@ -48,7 +48,7 @@ HALF_TIME = Choice(
         "B": "the scaled linear curve crosses 1 at t = 354. About two thirds of the timesteps belong to images with more noise "
         "than signal.",
         "C": "at t = 100 the image is easily recognised, and the plot agrees: the ratio there is still far above 1.",
-        "D": "the ratio at t = 900 is about 0.01: by then there is a hundred times more noise than signal.",
+        "D": "the ratio at t = 900 is about 0.014: by then there is about seventy times more noise than signal.",
     },
     prediction=True,
 )
@@ -73,8 +73,8 @@ FILE_SIZE = Choice(
     {
         "A": "the number of pixels stays the same, but not what has to be stored about them: compression leaves out what can be "
         "predicted from the neighbours, and noise cannot be predicted.",
-        "B": "a noisy image means less to us, but a compressor must store every pixel exactly, and each one is a surprise. The "
-        "curve rises.",
+        "B": "a noisy image means less to us, but a compressor must store every pixel exactly, and none can be predicted from "
+        "the others. The curve rises.",
         "C": "the more random the pixels, the less can be left out. This is what rising entropy means in practice.",
         "D": "pure noise is not simple for a compressor. It has no pattern at all, so the curve is highest at the end.",
     },
