@@ -51,7 +51,7 @@ FIRST_GUESS = Choice(
         "A": "from pure noise nothing can be told, so the guess with the smallest squared error is the mean of everything "
         "possible: a grey blur, the same for every start.",
         "B": "a sharp digit would be a gamble: with the wrong digit the squared error is large. The first row shows no digit yet; "
-        "the decision falls later.",
+        "they take shape in later rows.",
         "C": "the guess is about the clean digit, and a clean digit contains no noise. The first row is smooth.",
         "D": "an empty image is farther from the digits than their mean is. The first row is grey where digits often have ink.",
     },
@@ -63,9 +63,9 @@ PERFECT_DIGITS = Choice(
     "C",
     {
         "A": "they look new, but the distance of each to its nearest training digit is 0: nothing is new about them.",
-        "B": "only the first guesses are blurred. With less noise the guess turns to ever fewer training digits, at last to one.",
-        "C": "the smallest possible training loss belongs to a model that has memorised the training set. What a network draws "
-        "beyond that, it owes to not being perfect.",
+        "B": "only the first guesses are blurred. The less noise there is, the fewer training digits fit, in the end only one.",
+        "C": "the smallest possible training loss belongs to a model that has memorised the training set. A network generates "
+        "something new only because it does not reach this loss.",
         "D": "the images are perfect digits, and that without any network: the best guess can be computed from the training set.",
     },
     prediction=True,
