@@ -237,8 +237,8 @@ EXERCISES = [
         "C",
         {
             "A": "these four differ from seed to seed in size, place, style and colour: little or no guidance.",
-            "B": "compare with the other rows: there is one with stronger contrast, and with four ghosts that look more alike.",
-            "C": "hard contrast, colours at the end of their range, and four ghosts that resemble each other.",
+            "B": "compare the rows: in another one the contrast is still stronger, and all four ghosts fill the picture.",
+            "C": "the hardest contrast, colours at the ends of their range, and four ghosts of nearly the same shape and size.",
             "D": "the ghosts of this row still differ in size and place, and their colours are soft; look for four that "
             "resemble each other.",
         },
