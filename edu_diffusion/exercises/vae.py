@@ -206,10 +206,10 @@ EXERCISES = [
             "A": "the reconstructions do get better, but look at the map and at the counts: without the KL term random "
             "latents do not "
             "give all ten digits equally often.",
-            "B": "freed from the KL term, the encoder places its latents far apart and exactly, so reconstructions "
+            "B": "without the KL term the encoder places its latents far apart and with little noise, so reconstructions "
             "improve; random latents "
             "then miss most of the regions where digits lie.",
-            "C": "the KL term competes with the reconstruction error: it adds noise to every latent. The printed error "
+            "C": "the KL term competes with the reconstruction error: it keeps noise in every latent. The printed error "
             "is smaller without it.",
             "D": "0.01 is small but counts: compare the printed spread of the latents with and without it.",
         },
@@ -232,6 +232,6 @@ EXERCISES = [
                 0.5 * (0.01 - 2 * math.log(0.1)),
             ),
         ),
-        "precision costs as much as an offset: a mean of 1.9 with standard deviation 1 has the same divergence.",
+        "about 1.81. It is as expensive as a mean of 1.9 with standard deviation 1, which has the same divergence.",
     ),
 ]
