@@ -60,8 +60,8 @@ EXERCISES = [
         "C",
         {
             "A": "its own row does change, but the picture shows that the rows of all later tokens change as well: they "
-            "contain what "
-            "was said before them.",
+            "contain information "
+            "from the tokens before them.",
             "B": "the rows above the exchanged word are white in the picture: nothing changed there. A token gets no "
             "information from "
             "later ones.",
@@ -225,9 +225,8 @@ EXERCISES = [
         "mistakes",
         "B",
         {
-            "A": "the printed counts say otherwise: most of the wrong images show the right thing. An embedding that is "
-            "nearly right "
-            "is near to similar images, not to random ones.",
+            "A": "the printed counts say otherwise: most of the wrong images show the right thing. Similar images have "
+            "similar embeddings, so they are the ones that are confused.",
             "B": "the thing is recognised, and its background or style is confused: the pool has such a hard negative "
             "for every image.",
             "C": "the printed counts say otherwise: few of the wrong images have the right background and show another thing.",
