@@ -27,10 +27,11 @@ EXERCISES = [
         "smallest_file",
         "B",
         {
-            "A": "a LoRA is small beside the U-Net, but it holds two matrices for each of many layers; one row of the table is "
-            "about 2,000 times smaller.",
-            "B": "it trains one row of the embedding table, 128 numbers; the file is mostly the name of the new token.",
-            "C": "a hypernetwork is smaller than a LoRA here, but still holds whole networks; one row of the table is smaller.",
+            "A": "a LoRA is small compared with the U-Net, but it holds two matrices for each of many layers; one row of the "
+            "embedding table is about 2,000 times smaller.",
+            "B": "it trains one row of the embedding table, 128 numbers, and the file holds little else.",
+            "C": "a hypernetwork is smaller than a LoRA here, but still holds whole networks; one row of the embedding table is "
+            "far smaller.",
             "D": "DreamBooth changes all the weights, so its file is as large as the U-Net; only the recipe is special.",
         },
         prediction=True,
@@ -42,9 +43,8 @@ EXERCISES = [
             "A": "look at LoRA: it gains most and is among those that forget most. More change in the new direction is "
             "less of the old.",
             "B": "in the plot, the methods far to the right in one panel are far to the right in the other one, too.",
-            "C": "LoRA gains most and forgets about as much as any other; the two that gain nothing certain on the style "
-            "and change no "
-            "weights forget nothing.",
+            "C": "LoRA gains most and forgets about as much as any other; no gain of "
+            "textual inversion and of StyleAligned is certain, and no forgetting was found for them.",
             "D": "LoRA and the hypernetwork leave the base's weights as they are, and yet most ordinary prompts fail with "
             "them switched "
             "on. Switched off, nothing is lost.",
@@ -55,9 +55,9 @@ EXERCISES = [
         "claim",
         "D",
         {
-            "A": "that is the dot alone. The bar reaches below zero: with other prompts the dot could as well have been at zero.",
+            "A": "that is the dot alone. The bar reaches below zero: with other prompts the dot might have been at zero.",
             "B": "the bar reaches up to about +20 points, so a considerable effect is not excluded.",
-            "C": "the two bars overlap widely; a ratio of two dots says nothing here.",
+            "C": "the two bars overlap, and each is wide; a ratio of two such uncertain numbers says nothing here.",
             "D": "the interval contains zero and also values that would matter. More prompts would narrow it.",
         },
     ),
