@@ -1,12 +1,11 @@
 """The command `generate`: read the settings from the command line or a PNG file, check them, write an image to a PNG file."""
 
 import contextlib
-import math
 import time
 import warnings
 from pathlib import Path
 
-from edu_diffusion.data import school
+from edu_diffusion.data import arguments, school
 from edu_diffusion.errors import EduError
 
 from . import estimate, infotext, unfollowed
@@ -65,13 +64,7 @@ def gather(args):
 
 def checked(settings):
     """Return the given settings, prompts on one line. Raises EduError for a value out of range."""
-    steps, seed, guidance = (settings.get(name, 1) for name in ("steps", "seed", "guidance"))
-    if not 1 <= steps <= 1000:
-        raise EduError(f"steps must be 1 to 1000, not {steps}; 20 is a good start")
-    if not 0 <= seed < 2**63:
-        raise EduError(f"the seed must be 0 to 2**63 - 1, not {seed}; each seed gives another image")
-    if not (math.isfinite(guidance) and 0 <= guidance <= 30):
-        raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, more follows the prompt more closely")
+    arguments.check_settings(settings)
     prompts = {name: one_line(settings[name]) for name in ("prompt", "negative") if name in settings}
     for name, prompt in prompts.items():
         if infotext.plain(prompt) != prompt:
@@ -94,8 +87,7 @@ def one_line(prompt):
 def check_places(args):
     """Refuse paths that cannot be written before any time is spent on sampling."""
     out = args.out
-    if not 1 <= args.scale <= 64:
-        raise EduError(f"scale must be 1 to 64, not {args.scale}; 8 gives an image of 512 x 512")
+    arguments.check_settings({"scale": args.scale})
     if out and out.is_dir():
         raise EduError(f"{out} is a folder; --out needs the name of a file in it, such as {out / 'picture.png'}")
     if out and not out.name.lower().endswith(".png"):
