@@ -69,10 +69,10 @@ def film_strip(
     )
 
 
-def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2) -> Picture:
+def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2, alt: str | None = None) -> Picture:
     """Show many pictures in rows, each with its label below: all of them, without any selection.
 
-    images: (B, 3, H, W) in [-1, 1]. labels: B strings. Returns a Picture.
+    images: (B, 3, H, W) in [-1, 1]. labels: B strings. alt: what is to be noticed; None names the labels. Returns a Picture.
     """
     edge, words = images[0].shape[-1] * scale, 52
     lines = -(-len(images) // columns)
@@ -81,4 +81,4 @@ def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale
         x, y = GAP + i % columns * (edge + GAP), GAP + i // columns * (edge + words)
         show(fig, rgb(image), x, y, edge)
         write(fig, x + edge / 2, y + edge + 4, "\n".join(textwrap.wrap(label, 26)[:3]), 7.5, va="top")
-    return picture(fig, f"Contact sheet of {len(images)} pictures with their prompts: " + "; ".join(labels))
+    return picture(fig, alt or f"Contact sheet of {len(images)} pictures with their prompts: " + "; ".join(labels))
