@@ -50,6 +50,7 @@ FACE = {
     "use": "exercises",
     "arrange": "exercises",
     "watch": "widgets",
+    "own_run": "cli.own_run",
     "wall": "cli.wall",
     "train_base": "train.base",
     "train_clip": "train.clip",

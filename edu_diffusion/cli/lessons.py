@@ -26,15 +26,16 @@ def source():
     return found
 
 
-def copy(folder, target):
+def copy(folder, target, only=None):
     """Update `target` with the lessons in `folder`; return the messages for the learner.
 
-    A lesson that is damaged is named, and the others are copied. Raises EduError when the target cannot be written.
+    only: the relative names of the files to copy, None for all. A lesson that is damaged is named, and the others are copied.
+    Raises EduError when the target cannot be written.
     """
     try:
         Path(target).mkdir(parents=True, exist_ok=True)
         record = read_record(target)
-        told = [copied(path, name, target, record) for path, name in lessons(folder)]
+        told = [copied(path, name, target, record) for path, name in lessons(folder) if only is None or name in only]
         write(Path(target) / RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
     except OSError as error:
         raise EduError(

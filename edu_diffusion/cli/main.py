@@ -127,6 +127,12 @@ def parser():
     doctor_options(verb("doctor", "check the installation and suggest a fix for each problem"))
     kit_options(verb("kit", "build a folder that installs the lessons on computers without a network"))
     wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))
+    assign_ = verb("assign", "for teachers: write the learner's versions of lessons to a folder, to hand out")
+    assign_.add_argument("folder", metavar="DIR", help="the folder to write to; files that were changed there stay")
+    assign_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 01_noise, or 01 (default: all)")
+    assign_.add_argument("--nbgrader", action="store_true", help="write the teacher's versions as a course for nbgrader instead")
+    report_ = verb("report", "for teachers: judge a class's answers, and write a page with the hints and files with the marks")
+    report_.add_argument("folder", metavar="DIR", help="with one folder, or one notebook, for each pseudonym")
     render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
     return top

@@ -1,0 +1,72 @@
+"""The verb `assign`: the learner's versions of lessons in a folder to hand out, or a course for nbgrader. Standard library only.
+
+The copies are made as `lab` makes those in work/: a file that was changed there is never overwritten. With --nbgrader the
+teacher's versions go to source/, with a configuration that lets nbgrader's stubs look like ours.
+"""
+
+import json
+from pathlib import Path
+
+from edu_diffusion.data import files
+from edu_diffusion.errors import EduError
+
+from . import lessons, versions
+
+TERMS = "terms.csv"
+CONFIG = f'''"""The configuration of this course for nbgrader, written by edu_diffusion."""
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "edu_diffusion"
+c.ClearSolutions.code_stub = {{"python": "{versions.STUB}"}}
+c.ClearSolutions.begin_solution_delimeter = "{versions.BEGIN.lstrip("# ")}"
+c.ClearSolutions.end_solution_delimeter = "{versions.END.lstrip("# ")}"
+c.ExecutePreprocessor.timeout = 600  # seconds of one cell: some train a model
+'''
+
+
+def run(args, rest=()):
+    """Write the lessons and say which."""
+    source = lessons.source()
+    wanted = chosen(source, args.lessons)
+    write = course if args.nbgrader else handed_out
+    for sentence in write(source, Path(args.folder), wanted):
+        print(sentence)
+
+
+def chosen(source, names):
+    """Return the stems of the lessons to write, all without names. Raises EduError for a name that is none."""
+    known = [path.stem for path in sorted(source.glob("*.ipynb"))]
+    asked = [name.removesuffix(".ipynb") for name in names]
+    found = {name: [stem for stem in known if stem == name or stem.startswith(f"{name}_")] for name in asked}
+    for name, stems in found.items():
+        if not stems:
+            raise EduError(f"there is no lesson {name}; the lessons are {', '.join(known)}")
+    return [stem for stems in found.values() for stem in stems] if asked else known
+
+
+def handed_out(source, folder, wanted):
+    """Write the learner's versions and the glossary; return what to tell the teacher."""
+    names = [*(f"{stem}.ipynb" for stem in wanted), TERMS]
+    before = {name: lessons.digest_of(folder / name) for name in names}
+    told = lessons.copy(source, folder, only=names)
+    new = [name for name in names if lessons.digest_of(folder / name) != before[name]]
+    same = len(names) - len(new) - len(told)
+    written = f"{folder}: {', '.join(new)}" if new else f"{folder}: nothing new"
+    return [*told, written + (f"; {same} files are there already and up to date" if same else "")]
+
+
+def course(source, folder, wanted):
+    """Write the teacher's versions with nbgrader's metadata, and its configuration unless there is one; return what to tell."""
+    for stem in wanted:
+        notebook = lessons.notebook_in((source / f"{stem}.ipynb").read_bytes())
+        for cell in notebook["cells"]:
+            if graded := versions.nbgrader(cell):
+                cell["metadata"]["nbgrader"] = graded
+        lessons.write(
+            folder / "source" / stem / f"{stem}.ipynb", (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+        )
+    config = folder / "nbgrader_config.py"
+    if not config.exists():
+        files.write_bytes(config, CONFIG.encode())
+    commands = "; ".join(f"nbgrader {verb} {wanted[0]}" for verb in ("generate_assignment", "collect", "autograde"))
+    return [f"{folder}: the source of {', '.join(wanted)} and nbgrader_config.py; go on there with, for example, {commands}"]
