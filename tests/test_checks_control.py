@@ -1,39 +1,174 @@
-"""The exercise of lesson 11, beyond what test_checks.py asks of every exercise."""
+"""Lesson 11's questions: letters say what the images show, other spellings are right, unseen mistakes get a fitting hint."""
+
+import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from edu_diffusion import steps
+from edu_diffusion import models, steps
 from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.exercises import control as bank
+
+CHOICES = (bank.WHICH_LINES, bank.UNTRAINED, bank.ZERO_GRADIENTS, bank.LOSS_TELLS, bank.EMPTY_PROMPT)
+
+
+def refused(name, mine, *fitting):
+    right, words = verdict(name, mine)
+    assert right is False and any(part in words for part in fitting), words
+
+
+# ---------------------------------------------------------------- the letters and the number
+
+
+@pytest.mark.parametrize("question", CHOICES, ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+
+
+def test_a_zero_convolution_has_the_gradients_of_the_right_letter():
+    h = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    W, b = torch.zeros(8, 8, 1, 1, requires_grad=True), torch.zeros(8, requires_grad=True)
+    (steps.zero_conv(h, W, b) - 1).square().mean().backward()
+    assert (bool(W.grad.any()), bool(b.grad.any()), bool(h.grad.any())) == (True, True, False)
+    assert bank.ZERO_GRADIENTS.right == "B"
+
+
+def test_the_curve_of_the_card_says_what_the_right_letter_says():
+    curve = models.control_card("segmentation")["curve"]
+    start, at = curve[0], next(row for row in curve if row[0] == 125)
+    assert f"from {start[3]:.2f} to {at[3]:.2f}" in bank.LOSS_TELLS.words["C"] and bank.LOSS_TELLS.right == "C"
+    losses = [row[2] for row in curve if row[0] <= 125]
+    assert all(abs(loss / start[2] - 1) < 0.15 for loss in losses)
+    assert 0.135 < min(losses) and max(losses) < 0.165, "between 0.14 and 0.16"
+
+
+def test_an_empty_prompt_gains_more_in_the_metrics_of_the_checkpoint():
+    scores = json.loads((models.locate.control_folder("canny") / "metrics.json").read_text(encoding="utf-8"))
+    assert scores["canny_f1_empty_gain"]["low"] > scores["canny_f1_gain"]["high"] and bank.EMPTY_PROMPT.right == "B"
+
+
+def test_the_number_is_that_of_a_real_layer():
+    conv = torch.nn.Conv2d(320, 320, kernel_size=1)
+    assert sum(p.numel() for p in conv.parameters()) == bank.ZERO_NUMBERS.right
+    for words, number in bank.ZERO_NUMBERS.wrong:
+        assert verdict("zero_numbers", number) == (False, f"Not yet: {words}")
+    assert verdict("zero_numbers", 102_720).right and "times" in verdict("zero_numbers", 5).words
+
+
+# ---------------------------------------------------------------- functions
 
 
 def test_the_reference_is_the_step_that_the_lesson_runs():
     assert EXERCISES["zero_conv"].reference is steps.zero_conv
 
 
-@pytest.mark.parametrize(
-    "mine",
-    [
-        lambda h, weight, bias: torch.nn.functional.conv2d(h, weight, bias),
-        lambda h, weight, bias: (h.permute(0, 2, 3, 1) @ weight[:, :, 0, 0].T + bias).permute(0, 3, 1, 2),
-        lambda h, weight, bias: (weight[:, :, 0, 0] @ h.flatten(2) + bias[:, None]).unflatten(2, h.shape[2:]),
-    ],
-    ids=["conv2d", "linear", "matrix"],
-)
-def test_other_ways_to_write_it(mine):
-    assert verdict("zero_conv", mine).right
+def by_list(blocks, convs, h):
+    features = []
+    for block in blocks:
+        h = block(h)
+        features.append(h)
+    return torch.stack([conv(x) for conv, x in zip(convs, features)])
+
+
+def by_index(blocks, convs, h):
+    found = torch.zeros(len(blocks), *h.shape)
+    for i in range(len(blocks)):
+        h = blocks[i](h)
+        found[i] = convs[i](h)
+    return found
+
+
+def with_a_mask(left, right):
+    first = torch.arange(left.shape[3]) < left.shape[3] // 2
+    return torch.where(first, left, right)
+
+
+def with_a_loop(left, right):
+    mixed = right.clone()
+    for column in range(left.shape[-1] // 2):
+        mixed[:, :, :, column] = left[:, :, :, column]
+    return mixed
 
 
 @pytest.mark.parametrize(
-    "mine, words",
+    "name, mine",
     [
-        (lambda h, weight, bias: torch.zeros_like(h), "always 0"),
-        (lambda h, weight, bias: torch.nn.functional.conv2d(h, weight), "bias is missing"),
-        (lambda h, weight, bias: torch.nn.functional.conv2d(h, weight.transpose(0, 1), bias), "transposed"),
-        (lambda h, weight, bias: h + torch.nn.functional.conv2d(h, weight, bias), "h itself"),
-        (lambda h, weight, bias: weight @ h + bias, "sign by sign|shape|stopped"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight, bias)),
+        ("zero_conv", lambda h, weight, bias: (h.permute(0, 2, 3, 1) @ weight[:, :, 0, 0].T + bias).permute(0, 3, 1, 2)),
+        ("zero_conv", lambda h, weight, bias: (weight[:, :, 0, 0] @ h.flatten(2) + bias[:, None]).unflatten(2, h.shape[2:])),
+        (
+            "zero_conv",
+            lambda h, weight, bias: (weight[:, :, 0, 0][None, :, :, None, None] * h[:, None]).sum(2) + bias.view(-1, 1, 1),
+        ),
+        ("residuals", by_list),
+        ("residuals", by_index),
+        ("halves", with_a_mask),
+        ("halves", with_a_loop),
+        ("halves", lambda left, right: torch.cat([left.chunk(2, -1)[0], right.chunk(2, -1)[1]], 3)),
     ],
 )
-def test_what_a_learner_may_write_instead(mine, words):
-    right, said = verdict("zero_conv", mine)
-    assert right is False and __import__("re").search(words, said), said
+def test_other_spellings_are_right(name, mine):
+    assert verdict(name, mine).right
+
+
+@pytest.mark.parametrize(
+    "name, mine, fitting",
+    [
+        ("zero_conv", lambda h, weight, bias: torch.zeros_like(h), "always 0"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight), "bias is missing"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight.transpose(0, 1), bias), "transposed"),
+        ("zero_conv", lambda h, weight, bias: h + F.conv2d(h, weight, bias), "h itself"),
+        ("zero_conv", lambda h, weight, bias: weight @ h + bias, "cannot be combined"),
+        ("zero_conv", lambda h, weight, bias: h, "h itself, unchanged"),
+        ("zero_conv", lambda h, weight, bias: 2 * F.conv2d(h, weight, bias), "constant factor"),
+        ("residuals", lambda blocks, convs, h: convs[-1](h), "shape"),
+        ("residuals", lambda blocks, convs, h: -bank.residuals(blocks, convs, h), "opposite sign"),
+        ("residuals", lambda blocks, convs, h: [conv(h) for conv in convs], "torch.stack"),
+        ("residuals", lambda blocks, convs, h: bank.residuals(blocks, convs, 0 * h), "first at"),
+        ("residuals", lambda blocks, convs, h: bank.residuals(blocks[::-1], convs, h), "first at"),
+        ("halves", lambda left, right: left, "left itself"),
+        ("halves", lambda left, right: right, "right itself"),
+        ("halves", lambda left, right: torch.cat([left, right], -1), "shape"),
+        ("halves", lambda left, right: bank.halves(left.flip(-1), right), "first at"),
+        ("halves", lambda left, right: bank.halves(left, -right), "first at"),
+        ("halves", lambda left, right: bank.halves(left, right) * 2, "constant factor"),
+    ],
+)
+def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
+    refused(name, mine, fitting)
+
+
+def test_the_broken_function_of_the_lesson_is_refused_with_its_own_hint():
+    def my_residuals(blocks, convs, h):
+        found = []
+        for block, conv in zip(blocks, convs):
+            h = conv(block(h))
+            found.append(h)
+        return torch.stack(found)
+
+    refused("residuals", my_residuals, "what left the zero convolution")
+
+
+def test_in_the_broken_function_the_second_block_sees_no_image():
+    """As the lesson says: with zero convolutions of 0, the residuals' gradients are the same for every image."""
+    blocks, _, h = bank.copies()[0]
+    zero = [torch.nn.Conv2d(3, 3, 1) for _ in blocks]
+    for conv in zero:
+        torch.nn.init.zeros_(conv.weight), torch.nn.init.zeros_(conv.bias)
+
+    def gradients(function, h):
+        for conv in zero:
+            conv.zero_grad()
+        function(blocks, zero, h).sum().backward()
+        return [conv.weight.grad.clone() for conv in zero]
+
+    def broken(blocks, convs, h):
+        return bank.collected(blocks, convs, h, lambda h, x, f: f(x), lambda h, x, out: out)
+
+    one, other = gradients(broken, h), gradients(broken, 3 * h)
+    assert not torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+    one, other = gradients(bank.residuals, h), gradients(bank.residuals, 3 * h)
+    assert not torch.equal(one[1], other[1])
