@@ -1,4 +1,4 @@
-"""Lesson 09's exercise: other right ways are right, and a right answer runs in the loop."""
+"""Lesson 09's questions: letters say what the images show, other right ways are right, a right answer runs in the loop."""
 
 import pytest
 import tiny
@@ -6,37 +6,132 @@ import torch
 
 from edu_diffusion import steps
 from edu_diffusion.exercises import EXERCISES, verdict
+from edu_diffusion.exercises import edit as bank
+
+CHOICES = [q for q in bank.EXERCISES if type(q).__name__ == "Choice"]
+NUMBERS = [q for q in bank.EXERCISES if type(q).__name__ == "Number"]
+
+
+def refused(name, mine, fitting):
+    right, words = verdict(name, mine)
+    assert right is False and fitting in words, words
+
+
+# ---------------------------------------------------------------- letters and numbers
+
+
+@pytest.mark.parametrize("question", CHOICES, ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+
+
+@pytest.mark.parametrize("question", NUMBERS, ids=lambda q: q.name)
+def test_each_wrong_number_has_a_hint_of_its_own(question):
+    for words, number in question.wrong:
+        assert verdict(question.name, number) == (False, f"Not yet: {words}")
+    assert verdict(question.name, question.right).right and not verdict(question.name, 1000).right
+
+
+def test_the_steps_are_those_of_the_loop():
+    assert len(steps.edit.from_strength(list(range(20)), 0.4)) == bank.STEPS_RUN.right
+
+
+def test_the_thinnest_stroke_marks_a_cell_wherever_it_is_and_a_thinner_one_does_not():
+    def marks(width):
+        masks = torch.zeros(32, 1, 1, 64)
+        for start, mask in enumerate(masks):
+            mask[..., start : start + width] = 1
+        return steps.latent_mask(masks, 8).amax((1, 2, 3)).min().item()
+
+    assert marks(bank.THINNEST_STROKE.right) == 1 and marks(bank.THINNEST_STROKE.right - 1) == 0
+
+
+def test_decoding_changes_pixels_outside_the_mask():
+    pipe, x, mask = tiny.pipeline(), torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    mask[..., :8] = 1
+    drawn = steps.final(pipe, steps.inpaint(pipe, "a cat", x, mask, steps=2))
+    assert (drawn != x)[..., 16:].float().mean() > 0.9 and bank.PIXELS_OUTSIDE.right == "B"
+    assert torch.equal(steps.paste(x, drawn, mask)[..., 8:], x[..., 8:])
+
+
+# ---------------------------------------------------------------- functions
+
+
+def start_in_one_line(z_0, eps, abars, strength):
+    a = abars[-int(len(abars) * strength) :][0]
+    return torch.sqrt(a) * z_0 + torch.sqrt(1 - a) * eps
+
+
+def pooled(known, drawn, mask):
+    return torch.where(torch.nn.functional.avg_pool2d(mask, 4) > 0.5, drawn, known)
+
+
+def interpolated(known, drawn, mask):
+    return steps.blend(known, drawn, torch.nn.functional.interpolate(mask, known.shape[2:]))
 
 
 @pytest.mark.parametrize(
-    "mine",
+    "name, mine",
     [
-        lambda known, drawn, mask: torch.where(mask > 0.5, drawn, known),
-        lambda known, drawn, mask: known + mask * (drawn - known),
-        lambda known, drawn, mask: torch.lerp(known, drawn, mask.expand_as(known)),
+        ("blend", lambda known, drawn, mask: torch.where(mask > 0.5, drawn, known)),
+        ("blend", lambda known, drawn, mask: known + mask * (drawn - known)),
+        ("blend", lambda known, drawn, mask: torch.lerp(known, drawn, mask.expand_as(known))),
+        ("noisy_start", start_in_one_line),
+        ("mask_size", pooled),
+        ("mask_size", interpolated),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, steps.latent_mask(mask, 4))),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[:, :, 1::4, 1::4])),
     ],
-    ids=["where", "way", "lerp"],
 )
-def test_another_way_is_right(mine):
-    assert verdict("blend", mine).right
+def test_other_spellings_are_right(name, mine):
+    assert verdict(name, mine).right
 
 
 def test_the_reference_is_what_the_loop_runs():
     assert EXERCISES["blend"].reference is steps.blend
 
 
+def test_the_start_is_that_of_img2img():
+    pipe, x = tiny.pipeline(), torch.zeros(1, 3, 32, 32)
+    first = next(iter(steps.img2img(pipe, "a cat", x, strength=0.5, steps=4)))
+    z_0, noise = steps.edit.latents_and_noise(pipe, x, [0])
+    abars = torch.tensor([steps.edit.level(pipe, t) for t, _ in steps.edit.timesteps(pipe, 4)])
+    assert torch.allclose(bank.noisy_start(z_0, noise, abars, 0.5), first.z_t, atol=1e-5)
+
+
 @pytest.mark.parametrize(
-    "mine, words",
+    "name, mine, fitting",
     [
-        (lambda known, drawn, mask: known * mask, "the numbers differ"),
-        (lambda known, drawn, mask: drawn.mul_(mask) + known, "changes what it is given"),
-        (lambda known, drawn, mask: mask, "shape"),
-        (lambda known, drawn: drawn, "stopped with TypeError"),
+        ("blend", lambda known, drawn, mask: known * mask, "the numbers differ"),
+        ("blend", lambda known, drawn, mask: drawn.mul_(mask) + known, "changes what it is given"),
+        ("blend", lambda known, drawn, mask: mask, "shape"),
+        ("blend", lambda known, drawn: drawn, "stopped with TypeError"),
+        ("noisy_start", lambda z_0, eps, abars, s: z_0, "z_0 itself"),
+        ("noisy_start", lambda z_0, eps, abars, s: eps, "eps itself"),
+        ("noisy_start", lambda z_0, eps, abars, s: z_0 + eps, "your result is"),
+        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, abars[s]), "stopped"),
+        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, abars.mean()), "your result is"),
+        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, s), "your result is"),
+        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(eps, z_0, abars[len(abars) - int(len(abars) * s)]), "swapped"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask), "cannot be combined"),
+        ("mask_size", lambda known, drawn, mask: known, "known itself"),
+        ("mask_size", lambda known, drawn, mask: drawn, "marked now"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[..., ::4, ::4].flip(-1)), "first at"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[..., ::2, ::2]), "cannot be combined"),
     ],
 )
-def test_other_mistakes_get_a_sentence_too(mine, words):
-    right, said = verdict("blend", mine)
-    assert right is False and words in said, said
+def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
+    refused(name, mine, fitting)
+
+
+def test_the_broken_function_of_the_lesson_is_refused_with_its_own_hint():
+    def my_mask_size(known, drawn, mask):
+        small = mask[..., : known.shape[2], : known.shape[3]]
+        return (1 - small) * known + small * drawn
+
+    refused("mask_size", my_mask_size, "top left corner")
 
 
 def test_the_answer_runs_in_the_real_loop():

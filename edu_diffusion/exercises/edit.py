@@ -1,9 +1,31 @@
-"""Exercise of lesson 09: blending two latents with a mask, the core of inpainting."""
+"""Questions of lesson 09: how much of a picture img2img keeps, and what inpainting does with a mask."""
 
 import torch
 
-from ..steps import blend
+from ..steps import blend, q_sample
+from .choices import Choice, Number
 from .exercise import Exercise
+
+
+def starts():
+    """Arguments (z_0, eps, abars, strength): signal levels from the noisiest to the cleanest."""
+    rng = torch.Generator().manual_seed(71)
+    z_0, eps = torch.randn(2, 1, 4, 3, 5, generator=rng)
+    abars = torch.tensor([0.01, 0.05, 0.12, 0.2, 0.31, 0.44, 0.58, 0.73, 0.86, 0.95])
+    return [(z_0, eps, abars, 0.3), (z_0, eps, abars, 0.8), (z_0, eps, abars[::2], 1.0)]
+
+
+def noisy_start(z_0, eps, abars, strength):
+    """The noisy latent with which img2img starts: at the first of the last `strength` of the steps."""
+    return q_sample(z_0, eps, abars[len(abars) - int(len(abars) * strength)])
+
+
+def at(z_0, eps, abars, index):
+    return q_sample(z_0, eps, abars[index])
+
+
+def run(abars, strength):
+    return int(len(abars) * strength)
 
 
 def latents_and_masks():
@@ -20,7 +42,182 @@ def soft_masks():
     return [(known, drawn, 0.25 + mask / 2) for known, drawn, mask in latents_and_masks()]
 
 
+def pixel_masks():
+    """Arguments (known, drawn, mask): latents of 6 x 6 cells and a mask of 24 x 24 pixels whose edges are those of cells."""
+    rng = torch.Generator().manual_seed(81)
+    known, drawn = torch.randn(2, 2, 4, 6, 6, generator=rng)
+    masks = torch.zeros(2, 1, 1, 24, 24)
+    masks[0, ..., 4:16, 12:], masks[1, ..., 4:20, :8] = 1, 1
+    return [(known, drawn, mask) for mask in masks]
+
+
+def mask_size(known, drawn, mask):
+    return blend(known, drawn, mask[..., ::4, ::4])
+
+
+def cropped(mask, known):
+    return mask[..., : known.shape[2], : known.shape[3]]
+
+
+STRENGTH_KEEPS = Choice(
+    "strength_keeps",
+    "C",
+    {
+        "A": "that is the column for 0.2, where the tomato is only a little rougher. At 0.4 it is gone.",
+        "B": "the column for 0.4 has no red left. What is fine, such as the pattern and the colour of the object, is decided late "
+        "in the denoising, and these steps were run again with the new prompt.",
+        "C": "place, size and background are large and plain; they survive a good deal of noise. The pattern is fine and does not. "
+        "From 0.8 on place and size go as well, and the background last.",
+        "D": "that happens at 0.8 and above. At 0.4 all balls are where the tomato was, and the background is still green.",
+    },
+    prediction=True,
+)
+
+PIXELS_OUTSIDE = Choice(
+    "pixels_outside",
+    "B",
+    {
+        "A": "the latent outside the mask is the old one, exactly. But the image is decoded from it, and the VAE loses a little "
+        "on the way.",
+        "B": "the VAE's reconstruction is not exact, so every pixel is a little different. That is why the old pixels are pasted "
+        "back at the very end.",
+        "C": "the latent outside is put back at every step, so nothing new can appear there. What the decoder changes is much "
+        "less.",
+        "D": "pixels far away from the mask differ as well: decoding and encoding change all of them.",
+    },
+    prediction=True,
+)
+
+WHICH_INPAINTED = Choice(
+    "which_inpainted",
+    "D",
+    {
+        "A": "look at the edges of the box: a new image was generated without regard to the old one, and the box was cut out of "
+        "it.",
+        "B": "what is outside the box is no longer that of the original: this is img2img, which changes the whole image.",
+        "C": "here the mask is inverted: the cat is still there, and everything around it is new.",
+        "D": "everything outside the box is the old image, and the background inside is blue as well, although the prompt does not "
+        "say so. The network saw the surroundings at every step.",
+    },
+)
+
+STEPS_RUN = Number(
+    "steps_run",
+    8,
+    (
+        ("these steps are left out, because the image is clean enough for what comes after them.", 12),
+        ("all steps would be run at strength 1.", 20),
+        ("this is the strength itself; the question is how many steps that is.", 0.4),
+        ("of 50 steps it would be so many; here there are 20.", 20 * 2.5),
+        ("nearly: the number is 20 times the strength, and the first step counts as well.", 7),
+        ("nearly: the number is 20 times the strength, and no step is added.", 9),
+    ),
+    "0.4 · 20 = 8. So a weak change also takes less time.",
+    tolerance=1e-6,
+)
+
+THINNEST_STROKE = Number(
+    "thinnest_stroke",
+    8,
+    (
+        ("this is our tiny model's factor; that of Stable Diffusion 1.5 is 8.", 4),
+        ("a stroke of one pixel is missed unless it happens to hit the first column of a cell.", 1),
+        ("there are two columns of cells here that a stroke could lie between; how far apart are their first pixels?", 7),
+        ("one pixel less is enough: among any 8 neighbouring columns one is the first of a cell.", 9),
+        ("twice the width of a cell would mark two columns; one is enough.", 16),
+        ("this is the width of the latent.", 64),
+    ),
+    "8 pixels. Thinner strokes may fall between the pixels that are looked at, and then they mark nothing.",
+    tolerance=1e-6,
+)
+
 EXERCISES = [
+    STRENGTH_KEEPS,
+    Exercise(
+        "noisy_start",
+        noisy_start,
+        starts,
+        (
+            (
+                "this counts from the wrong end: abars begins with the noisiest step, and strength 0.3 means the last 30 % of "
+                "them.",
+                lambda z_0, eps, abars, s: at(z_0, eps, abars, min(run(abars, s), len(abars) - 1)),
+            ),
+            (
+                "one step too early: of n steps the last k begin at index n - k.",
+                lambda z_0, eps, abars, s: at(z_0, eps, abars, max(len(abars) - run(abars, s) - 1, 0)),
+            ),
+            (
+                "one step too late: of n steps the last k begin at index n - k.",
+                lambda z_0, eps, abars, s: at(z_0, eps, abars, len(abars) - run(abars, s) + 1),
+            ),
+            (
+                "the strength is not the share of noise itself: it says how many steps are run, and abars says how noisy they are.",
+                lambda z_0, eps, abars, s: (1 - s) * z_0 + s * eps,
+            ),
+            (
+                "the strength is not the share of the noise's variance: it says how many steps are run, and abars how noisy they "
+                "are.",
+                lambda z_0, eps, abars, s: (1 - s) ** 0.5 * z_0 + s**0.5 * eps,
+            ),
+            (
+                "the square roots are missing: abar is a share of the variance.",
+                lambda z_0, eps, abars, s: (lambda a: a * z_0 + (1 - a) * eps)(abars[len(abars) - run(abars, s)]),
+            ),
+            (
+                "the two weights are swapped: a small abar means much noise.",
+                lambda z_0, eps, abars, s: q_sample(z_0, eps, 1 - abars[len(abars) - run(abars, s)]),
+            ),
+            ("always the noisiest step: where is the strength?", lambda z_0, eps, abars, s: at(z_0, eps, abars, 0)),
+            ("always the cleanest step: where is the strength?", lambda z_0, eps, abars, s: at(z_0, eps, abars, -1)),
+            (
+                "the noise is added to the full latent; its own share must shrink as in lesson 01.",
+                lambda z_0, eps, abars, s: z_0 + (1 - abars[len(abars) - run(abars, s)]) ** 0.5 * eps,
+            ),
+        ),
+        "this is where img2img starts; the rest is the loop that you know.",
+    ),
+    STEPS_RUN,
+    PIXELS_OUTSIDE,
+    Exercise(
+        "mask_size",
+        mask_size,
+        pixel_masks,
+        (
+            (
+                "this is the top left corner of the mask, cut out: 6 x 6 of the 24 x 24 pixels. Each cell needs a pixel of its own "
+                "place.",
+                lambda known, drawn, mask: blend(known, drawn, cropped(mask, known)),
+            ),
+            (
+                "this is the middle of the mask, cut out; each cell needs a pixel of its own place.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., 9:15, 9:15]),
+            ),
+            (
+                "rows and columns of the mask are exchanged.",
+                lambda known, drawn, mask: mask_size(known, drawn, mask.transpose(-1, -2)),
+            ),
+            (
+                "inside and outside are swapped: where the mask is 1, the result must be the drawn latent.",
+                lambda known, drawn, mask: mask_size(drawn, known, mask),
+            ),
+            (
+                "the mask is averaged over everything, so all cells are mixed alike.",
+                lambda known, drawn, mask: blend(known, drawn, mask.mean()),
+            ),
+            (
+                "every cell is marked now; only those under the mask must be.",
+                lambda known, drawn, mask: blend(known, drawn, mask.amax()),
+            ),
+            (
+                "the mask is a quarter as strong now: averaging over four rows and columns needs no further division.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, ::4] / 4),
+            ),
+        ),
+        "each cell of the latent now follows the pixels that it stands for.",
+    ),
+    WHICH_INPAINTED,
+    THINNEST_STROKE,
     Exercise(
         "blend",
         blend,
@@ -66,5 +263,5 @@ EXERCISES = [
         "everything outside the mask is kept, at every denoising step.",
         soft_masks,
         "One thing: yours rounds the mask, so a soft edge, with values between 0 and 1, would become a hard one.",
-    )
+    ),
 ]
