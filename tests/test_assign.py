@@ -77,7 +77,7 @@ def test_a_course_for_nbgrader_has_the_solutions_the_points_and_our_stub(tmp_pat
     code, out, _ = command(tmp_path, "01", "--nbgrader")
     assert code == 0 and "nbgrader generate_assignment 01_noise" in out
     path = tmp_path / "source" / "01_noise" / "01_noise.ipynb"
-    assert files(tmp_path) == ["nbgrader_config.py", path.relative_to(tmp_path).as_posix()]
+    assert files(tmp_path) == [lessons.RECORD, "nbgrader_config.py", path.relative_to(tmp_path).as_posix()]
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     graded = [cell["metadata"]["nbgrader"] for cell in cells if "nbgrader" in cell["metadata"]]
     asked = [name for cell in cells if (name := versions.answer_of(cell))]
@@ -86,9 +86,16 @@ def test_a_course_for_nbgrader_has_the_solutions_the_points_and_our_stub(tmp_pat
     assert any(versions.BEGIN in versions.text(cell) for cell in cells)
     config = tmp_path / "nbgrader_config.py"
     assert versions.STUB in config.read_text()
-    config.write_text("# the teacher's own")
+
+
+@pytest.mark.fault("lost")
+def test_what_a_teacher_changed_in_the_course_stays(tmp_path, command):
     command(tmp_path, "01", "--nbgrader")
-    assert config.read_text() == "# the teacher's own"
+    changed = [tmp_path / "nbgrader_config.py", tmp_path / "source" / "01_noise" / "01_noise.ipynb"]
+    for path in changed:
+        path.write_text("# the teacher's own")
+    assert command(tmp_path, "01", "--nbgrader")[0] == 0
+    assert [path.read_text() for path in changed] == ["# the teacher's own"] * 2
 
 
 def test_only_the_named_files_are_copied(tmp_path):

@@ -20,6 +20,8 @@ c.CourseDirectory.course_id = "edu_diffusion"
 c.ClearSolutions.code_stub = {{"python": "{versions.STUB}"}}
 c.ClearSolutions.begin_solution_delimeter = "{versions.BEGIN.lstrip("# ")}"
 c.ClearSolutions.end_solution_delimeter = "{versions.END.lstrip("# ")}"
+# zip_collect takes what a course site hands out: a folder for each learner, with the notebook in it
+c.FileNameCollectorPlugin.named_regexp = r".*[/\\\\](?P<student_id>[^/\\\\]+)[/\\\\](?P<file_id>[^/\\\\]+)[.]ipynb$"
 c.ExecutePreprocessor.timeout = 600  # seconds of one cell: some train a model
 '''
 
@@ -56,17 +58,25 @@ def handed_out(source, folder, wanted):
 
 
 def course(source, folder, wanted):
-    """Write the teacher's versions with nbgrader's metadata, and its configuration unless there is one; return what to tell."""
-    for stem in wanted:
-        notebook = lessons.notebook_in((source / f"{stem}.ipynb").read_bytes())
-        for cell in notebook["cells"]:
-            if graded := versions.nbgrader(cell):
-                cell["metadata"]["nbgrader"] = graded
-        lessons.write(
-            folder / "source" / stem / f"{stem}.ipynb", (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
-        )
+    """Write the teacher's versions with nbgrader's metadata, and its configuration unless there is one; return what to tell.
+
+    A source that was changed in the course stays; a newer one is then written beside it.
+    """
+    record = lessons.read_record(folder)
+    told = [lessons.place(folder, f"source/{stem}/{stem}.ipynb", graded(source / f"{stem}.ipynb"), record) for stem in wanted]
+    lessons.write(folder / lessons.RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
     config = folder / "nbgrader_config.py"
     if not config.exists():
         files.write_bytes(config, CONFIG.encode())
-    commands = "; ".join(f"nbgrader {verb} {wanted[0]}" for verb in ("generate_assignment", "collect", "autograde"))
-    return [f"{folder}: the source of {', '.join(wanted)} and nbgrader_config.py; go on there with, for example, {commands}"]
+    commands = "; ".join(f"nbgrader {verb} {wanted[0]}" for verb in ("generate_assignment", "zip_collect", "autograde"))
+    done = f"{folder}: the source of {', '.join(wanted)} and nbgrader_config.py; go on there with, for example, {commands}"
+    return [*filter(None, told), done]
+
+
+def graded(path):
+    """Return the bytes of a lesson whose cells say to nbgrader which is an answer and which gives a point."""
+    notebook = lessons.notebook_in(path.read_bytes())
+    for cell in notebook["cells"]:
+        if entry := versions.nbgrader(cell):
+            cell["metadata"]["nbgrader"] = entry
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
