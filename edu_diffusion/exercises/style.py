@@ -1,8 +1,9 @@
-"""Exercise of lesson 13: adaptive instance normalisation."""
+"""Questions of lesson 13: a shared style in a batch, and a hypernetwork."""
 
 import torch
 
 from ..steps import adain
+from .choices import Choice, Number
 from .exercise import Exercise
 
 
@@ -26,6 +27,117 @@ def step(x, reference, f):
     return f(x, *stats(x), *stats(reference))
 
 
+def tokens():
+    """Arguments (q, k, v): as many pictures as tokens as channels, so that mistakes run without an error."""
+    rng = torch.Generator().manual_seed(51)
+    return [tuple(torch.randn(3, n, n, n, generator=rng)) for n in (3, 4)]
+
+
+def attention(q, k, v):
+    weights = (q @ k.transpose(1, 2) / q.shape[-1] ** 0.5).softmax(-1)
+    return weights @ v
+
+
+def shared_attention(q, k, v):
+    """Every picture attends to the first one and to itself."""
+    return attention(q, joined(k), joined(v))
+
+
+def joined(x, dim=1):
+    return torch.cat([x[:1].expand_as(x), x], dim)
+
+
+def photos():
+    """Arguments (x, reference): images with another mean and contrast in each channel; square, so that mistakes run."""
+    rng = torch.Generator().manual_seed(61)
+    scale, shift = torch.tensor([20.0, 40.0, 60.0])[:, None, None], torch.tensor([9.0, -30.0, 50.0])[:, None, None]
+    x, y, z = (scale * torch.randn(2, 3, 6, 6, generator=rng) + shift for _ in range(3))
+    return [(x, y.flip(1)), (z, x.flip(1) / 2)]
+
+
+def recolour(x, reference):
+    return mixed(x, reference, (2, 3))
+
+
+def over_positions(x, reference, f):
+    return f(x, *stats(x, (2, 3)), *stats(reference, (2, 3)))
+
+
+TAKEN_OVER = Choice(
+    "taken_over",
+    "B",
+    {
+        "A": "the number of right concepts hardly changes: the images still show what their own prompts name. Cross-attention to "
+        "the text is not shared.",
+        "B": "the backgrounds come nearer to the first one's, some by much and some not at all, and nearly all images still show "
+        "what their prompts name.",
+        "C": "look at the share of images in the first one's drawing style: it hardly changes. The shared attention carries what "
+        "is large and plain, and in this data set that is the background.",
+        "D": "the prompts do not change, but self-attention connects the images, and so the features of one reach the others.",
+    },
+    prediction=True,
+)
+
+FIRST_IMAGE = Choice(
+    "first_image",
+    "A",
+    {
+        "A": "bit for bit. It attends to itself only, as before; the others look at it, and it does not look at them.",
+        "B": "that would need attention from the first image to the others. Keys and values are passed in one direction only.",
+        "C": "nothing is averaged: the keys and values of the first image are added to those of the others, and not the other way "
+        "round.",
+        "D": "queries of the others read the first image's keys and values, but reading does not change them.",
+    },
+    prediction=True,
+)
+
+HYPER_EFFECT = Choice(
+    "hyper_effect",
+    "B",
+    {
+        "A": "the number of images in the style rises, but there was hardly anything to be gained for the concepts: the base gets "
+        "nearly all of these right, and nothing in this training is about them.",
+        "B": "the hypernetwork moves the text embedding towards what the model already knows as this style. What is drawn stays, "
+        "as the strength sets how far it moves.",
+        "C": "a change is not always damage: here the concepts stay at every strength. It depends on whether the model can draw "
+        'already what it is to draw; see "Going further" for the other case.',
+        "D": "the prompts name no style, and that is where a preference shows: where nothing is said, the most likely style is "
+        "drawn, and the training has changed which one that is.",
+    },
+    prediction=True,
+)
+
+NEW_STYLE = Choice(
+    "new_style",
+    "D",
+    {
+        "A": "the counts say otherwise. What worked for a style that the model can draw does not work for one that it cannot.",
+        "B": "most images are not in the new style, and they do not show what was asked either. A LoRA, which changes the layers "
+        "that draw the lines, could learn this style in lesson 10.",
+        "C": "the training does change something: compare the number of right concepts. The text embedding is pushed to where the "
+        "model has never been.",
+        "D": "a hypernetwork only changes what is read from the text. No text embedding stands for lines that the model has never "
+        "drawn, so pushing it further only destroys its meaning.",
+    },
+    prediction=True,
+)
+
+HYPER_SIZE = Number(
+    "hyper_size",
+    2 * (768 * 1536 + 1536 + 1536 * 768 + 768),
+    (
+        ("this is one of the two networks: there is one for the keys and one for the values.", 2_361_600),
+        ("these are the weights; each layer has a bias for each of its outputs as well.", 4 * 768 * 1536),
+        ("these are the weights of one network; there are biases, and a second network.", 2 * 768 * 1536),
+        ("this is the tiny one, with a width of 128; Stable Diffusion's text embedding has 768.", 131_840),
+        ("each network has two layers: from 768 to 1,536, which is twice the width, and back.", 2 * (768 * 1536 + 1536)),
+        ("these are the bytes in half precision, two for each number.", 2 * 2 * 2_361_600),
+        ("it does not matter how many tokens a prompt has: the same networks are applied to each of them.", 77 * 2 * 2_361_600),
+    ),
+    "two networks of 2,361,600 numbers each. In half precision this is a file of 9.4 MB, beside 1.7 GB for the U-Net.",
+    tolerance=1e-6,
+)
+
 EXERCISES = [
     Exercise(
         "adain",
@@ -37,29 +149,32 @@ EXERCISES = [
                 lambda x, reference: mixed(reference, x),
             ),
             (
-                "this is x with mean 0 and standard deviation 1; now multiply by the reference's standard deviation and add its "
-                "mean.",
+                "this is x with mean 0 and standard deviation 1; now it has to get the reference's standard deviation and mean.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s),
             ),
             (
-                "the reference's mean is missing; add it at the end.",
+                "the standard deviation is right, and the mean is 0; it must be the reference's.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m) / s),
             ),
             (
-                "the reference's standard deviation is missing; multiply by it before you add its mean.",
+                "the mean is right, and the standard deviation is 1; it must be the reference's.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - m) / s + n),
             ),
             (
-                "only the mean is changed; divide by the standard deviation of x and multiply by the reference's.",
+                "only the mean is changed; the result still has the standard deviation of x.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: x - m + n),
             ),
             (
-                "subtract the mean of x before you divide by its standard deviation.",
+                "the mean of x is still in it: subtract it before you divide by its standard deviation.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * x / s + n),
             ),
             (
-                "divide by the standard deviation of x and multiply by the reference's: here it is the other way round.",
+                "the two standard deviations are the wrong way round.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: s * (x - m) / t + n),
+            ),
+            (
+                "the reference's mean is multiplied as well; add it after you have multiplied.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * ((x - m) / s + n)),
             ),
             (
                 "take mean and standard deviation over the tokens, dimension 1, for each channel separately.",
@@ -79,5 +194,108 @@ EXERCISES = [
             ),
         ),
         "x now has the statistics of the reference and keeps its own pattern.",
-    )
+    ),
+    Exercise(
+        "shared_attention",
+        shared_attention,
+        tokens,
+        (
+            ("this is ordinary self-attention: no picture sees the first one yet.", attention),
+            (
+                "every picture sees only the first one now; its own keys and values must stay, beside those of the first.",
+                lambda q, k, v: attention(q, k[:1].expand_as(k), v[:1].expand_as(v)),
+            ),
+            (
+                "the keys and values of the first picture are added to the others; they must stand beside them, as further tokens.",
+                lambda q, k, v: attention(q, k + k[:1], v + v[:1]),
+            ),
+            (
+                "keys and values are in a different order, so a key of the first picture belongs to a value of another one.",
+                lambda q, k, v: attention(q, joined(k), torch.cat([v, v[:1].expand_as(v)], 1)),
+            ),
+            (
+                "the first picture's keys belong to the picture's own values here; its values must be joined as well.",
+                lambda q, k, v: attention(q, joined(k), torch.cat([v, v], 1)),
+            ),
+            (
+                "the picture's own keys belong to the first picture's values here; its keys must be joined as well.",
+                lambda q, k, v: attention(q, torch.cat([k, k], 1), joined(v)),
+            ),
+            (
+                "each picture sees the one before it in place of the first one.",
+                lambda q, k, v: attention(q, torch.cat([k.roll(1, 0), k], 1), torch.cat([v.roll(1, 0), v], 1)),
+            ),
+            (
+                "every picture sees the last one; index 0 is the first.",
+                lambda q, k, v: attention(q, torch.cat([k[-1:].expand_as(k), k], 1), torch.cat([v[-1:].expand_as(v), v], 1)),
+            ),
+            (
+                "every picture sees all of the others; only the first one is to be shared.",
+                lambda q, k, v: attention(q, k.flatten(0, 1).expand(len(k), -1, -1), v.flatten(0, 1).expand(len(v), -1, -1)),
+            ),
+            (
+                "the queries of the first picture are used for all; each picture keeps its own queries.",
+                lambda q, k, v: shared_attention(q[:1].expand_as(q), k, v),
+            ),
+            (
+                "this is the mean of two separate attentions; the softmax must compare all keys with each other.",
+                lambda q, k, v: (attention(q, k, v) + attention(q, k[:1].expand_as(k), v[:1].expand_as(v))) / 2,
+            ),
+        ),
+        "each picture now chooses, token by token, whether to look at itself or at the first one.",
+    ),
+    TAKEN_OVER,
+    FIRST_IMAGE,
+    HYPER_EFFECT,
+    HYPER_SIZE,
+    NEW_STYLE,
+    Exercise(
+        "recolour",
+        recolour,
+        photos,
+        (
+            (
+                "mean and standard deviation are taken over the rows only, for each column; they must be over all positions.",
+                lambda x, reference: mixed(x, reference, 2),
+            ),
+            (
+                "mean and standard deviation are taken over the columns only, for each row; they must be over all positions.",
+                lambda x, reference: mixed(x, reference, 3),
+            ),
+            (
+                "mean and standard deviation are taken over all channels together; a colour is what the channels differ in.",
+                lambda x, reference: mixed(x, reference, (1, 2, 3)),
+            ),
+            (
+                "this mixes the channels with each other: dimension 1 holds the channels here, and not the positions.",
+                lambda x, reference: mixed(x, reference, 1),
+            ),
+            (
+                "mean and standard deviation are taken over all images of the batch; each image has its own.",
+                lambda x, reference: mixed(x, reference, (0, 2, 3)),
+            ),
+            (
+                "only the mean colour is moved; the contrast of each channel must change, too.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: x - m + n),
+            ),
+            (
+                "only the contrast is changed; the mean colour must be the reference's.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: t * (x - m) / s + m),
+            ),
+            (
+                "the colours are only standardised; they have to become those of the reference.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: (x - m) / s),
+            ),
+            (
+                "the variances are used where the standard deviations should be.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: t**2 * (x - m) / s**2 + n),
+            ),
+            (
+                "the two standard deviations are the wrong way round.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: s * (x - m) / t + n),
+            ),
+            ("x and reference are swapped: x keeps its lines.", lambda x, reference: recolour(reference, x)),
+        ),
+        "the image keeps its lines and has the reference's colours: AdaIN on pixels.",
+    ),
 ]
