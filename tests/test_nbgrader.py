@@ -84,11 +84,20 @@ def test_the_untouched_copy_runs_to_its_end(course):
 
 
 def test_the_learners_lab_stays_as_it_is():
-    """nbgrader and the notebook it needs add buttons to JupyterLab; `lab` leaves them out."""
-    config = json.loads((files.PACKAGE / "jupyter" / "labconfig" / "page_config.json").read_text(encoding="utf-8"))
-    added = set()
+    """nbgrader and its notebook add buttons to JupyterLab, and the learner's folder to its import path; `lab` stops both."""
+    own, added, started = files.PACKAGE / "jupyter", set(), set()
     for package in ("nbgrader", "notebook"):
         for path in metadata.files(package) or ():
             if path.name == "package.json" and "labextensions" in path.parts:
-                added.add(json.loads(path.locate().read_text(encoding="utf-8"))["name"])
-    assert added and added <= {name for name, off in config["disabledExtensions"].items() if off}
+                added.add(read(path.locate())["name"])
+            if path.parent.name == "jupyter_server_config.d":
+                started |= set(read(path.locate())["ServerApp"]["jpserver_extensions"])
+    switched_off = read(own / "jupyter_server_config.d" / "teachers_only.json")["ServerApp"]["jpserver_extensions"]
+    assert added and added <= {
+        name for name, off in read(own / "labconfig" / "page_config.json")["disabledExtensions"].items() if off
+    }
+    assert started and started <= {name for name, on in switched_off.items() if not on}
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
