@@ -1,10 +1,19 @@
-"""The exercises of lessons 12 and 14 are what recipes and judge really do (test_checks.py tries every hint)."""
+"""The questions of lessons 12 and 14 are what recipes and judge really do (test_checks.py tries every hint)."""
 
+import pytest
 import torch
 
-from edu_diffusion import metrics
-from edu_diffusion.exercises import compared, personalize, verdict
+from edu_diffusion import metrics, models
+from edu_diffusion.exercises import EXERCISES, compared, personalize, verdict
+from edu_diffusion.exercises.choices import Choice
 from edu_diffusion.train import dreambooth
+
+CHOICES = [q for q in personalize.EXERCISES if isinstance(q, Choice)]
+
+
+def refused(name, mine, fitting):
+    right, words = verdict(name, mine)
+    assert right is False and fitting in words, words
 
 
 def test_the_loss_of_the_exercise_is_the_recipes():
@@ -18,10 +27,145 @@ def test_the_change_of_the_exercise_is_the_judges():
     assert abs(score["value"] - change) < 1e-4 and abs(score["high"] - score["low"] - 2 * reach) < 2e-4
 
 
-def test_a_step_along_the_only_row_moves_that_row():
-    """What the exercise is for: every word of a prompt has a gradient, one word may move."""
-    table = torch.nn.Embedding(10, 4)
-    table(torch.tensor([1, 5, 5, 9])).sum().backward()
-    assert table.weight.grad.any(1).sum() == 3
-    moved = table.weight.detach() - personalize.only_row(table.weight.grad, 9)
-    assert (moved != table.weight).any(1).nonzero().tolist() == [[9]]
+# ---------------------------------------------------------------- one row of a table
+
+
+def moved(train):
+    """The rows of a table that are not what they were after a training."""
+    table, optimiser, loss, row, steps = personalize.trainings()[0]
+    old = table.weight.detach().clone()
+    return (train(table, optimiser, loss, row, steps) != old).any(1).nonzero().flatten().tolist()
+
+
+def test_only_the_row_of_the_new_word_moves():
+    assert moved(personalize.only_row) == [6]
+
+
+def test_a_gradient_of_zero_does_not_protect_the_others():
+    """What the lesson's classmate sees: weight decay moves every row."""
+    assert moved(personalize.gradient_only) == list(range(7))
+
+
+def restored_from_a_clone(table, optimiser, loss, row, steps):
+    old, others = table.weight.detach().clone(), torch.arange(len(table.weight)) != row
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        optimiser.step()
+        table.weight.data[others] = old[others]
+    return table.weight.detach()
+
+
+def restored_with_where(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    mine = (torch.arange(len(old)) == row)[:, None]
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        table.weight.grad *= mine
+        optimiser.step()
+        with torch.no_grad():
+            table.weight.copy_(torch.where(mine, table.weight, old))
+    return table.weight
+
+
+def row_by_row(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        optimiser.step()
+        with torch.no_grad():
+            for i in range(len(old)):
+                if i != row:
+                    table.weight[i] = old[i]
+    return table.weight.detach()
+
+
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("only_row", restored_from_a_clone),
+        ("only_row", restored_with_where),
+        ("only_row", row_by_row),
+        ("prior_loss", lambda own, prior, weight: (own**2).mean() + (prior**2).mean() * weight),
+        ("prior_loss", lambda own, prior, weight: torch.stack([own.pow(2).mean(), weight * prior.pow(2).mean()]).sum()),
+        ("prior_loss", lambda own, prior, weight: (own * own).sum() / own.numel() + weight * (prior * prior).sum() / prior.numel()),
+        (
+            "prior_loss",
+            lambda own, prior, weight: (
+                torch.nn.functional.mse_loss(own, 0 * own) + weight * torch.nn.functional.mse_loss(prior, 0 * prior)
+            ),
+        ),
+    ],
+)
+def test_other_spellings_are_right(name, mine):
+    assert verdict(name, mine).right, verdict(name, mine).words
+
+
+def without_no_grad(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    loss(0).backward()
+    table.weight[:row] = old[:row]
+    return table.weight.detach()
+
+
+@pytest.mark.parametrize(
+    "name, mine, fitting",
+    [
+        ("only_row", without_no_grad, "RuntimeError"),
+        ("only_row", lambda table, *_: table.weight[0].detach(), "shape"),
+        ("only_row", lambda table, optimiser, loss, row, steps: None, "returns nothing"),
+        ("only_row", lambda table, optimiser, loss, row, steps: table.weigth, "has no .weigth"),
+        ("only_row", lambda *given: 2 * personalize.only_row(*given), "constant factor"),
+        ("prior_loss", lambda own, prior, weight: own.square().mean() * (1 + weight), "differ"),
+        ("prior_loss", lambda own, prior, weight: own.square() + weight * prior.square(), "shape"),
+        ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight).item(), "no gradient"),
+        ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior.detach(), weight), "no gradient"),
+        ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight**3), "differ"),
+        ("prior_loss", lambda own, prior, weight: own.square().mean() + wieght, "do you mean weight"),  # noqa: F821
+    ],
+)
+def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
+    right, words = verdict(name, mine)
+    assert right is not True and fitting in words, words
+
+
+@pytest.mark.parametrize("number", (1, 2, 3))
+def test_the_loss_fulfils_the_three_conditions_of_the_lesson(number):
+    """The conditions determine it: a loss that breaks one of them is refused."""
+    breaks = {
+        1: lambda own, prior, weight: 2 * own.square().mean() + weight * prior.square().mean(),
+        2: lambda own, prior, weight: own.square().mean() + weight * prior.square().sum(),
+        3: lambda own, prior, weight: own.square().mean() + weight**2 * prior.square().mean(),
+    }
+    assert verdict("prior_loss", breaks[number]).right is False
+
+
+# ---------------------------------------------------------------- letters and a number
+
+
+@pytest.mark.parametrize("question", CHOICES, ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+
+
+def test_each_wrong_number_has_a_hint_of_its_own():
+    for words, number in personalize.WORD_BYTES.wrong:
+        assert verdict("word_bytes", number) == (False, f"Not yet: {words}")
+    rows = torch.zeros(4, 768, dtype=torch.float16)
+    assert rows.numel() * rows.element_size() == personalize.WORD_BYTES.right == 6144
+
+
+def test_a_word_leaves_everything_else_alone():
+    """Of the prediction about <zib>: the base's own words keep their rows, so D is wrong whatever the images look like."""
+    from edu_diffusion.train import inversion
+
+    base, fresh = models.load("base", "cpu"), models.load("base", "cpu")
+    with models.quiet():
+        fresh.load_textual_inversion(models.locate.path_of("inversion"), weight_name=inversion.FILE)
+    old, new = (p.text_encoder.get_input_embeddings().weight for p in (base, fresh))
+    assert len(new) == len(old) + 1 and torch.equal(new[:-1], old)
+    assert EXERCISES["word_limit"].right == "C"

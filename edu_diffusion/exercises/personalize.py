@@ -1,19 +1,16 @@
-"""Exercises of lesson 12: losses and gradients of personalisation."""
+"""Questions of lesson 12: one thing learned from a few pictures, what else changes, and one row of a table."""
+
+import functools
 
 import torch
 
+from .choices import Choice, Number
 from .exercise import Exercise
 from .gradients import tracked
 
 
 def prior_loss(own, prior, weight):
     return own.square().mean() + weight * prior.square().mean()
-
-
-def only_row(gradient, row):
-    kept = torch.zeros_like(gradient)
-    kept[row] = gradient[row]
-    return kept
 
 
 def wrong_answers():
@@ -25,99 +22,268 @@ def wrong_answers():
     ]
 
 
-def gradients():
-    """Arguments (gradient, row): the gradient of the token embeddings, and the row of the new word."""
-    rng = torch.Generator().manual_seed(15)
-    return [(torch.randn(9, 12, generator=rng), 8), (torch.randn(7, 7, generator=rng), 2)]
+class Words(torch.nn.Embedding):
+    "A small embedding table, and loss(step): the mean of three words is to give a number; every row gets a gradient in its turn."
+
+    def __init__(self, rows, width, seed):
+        rng = torch.Generator().manual_seed(seed)
+        super().__init__(rows, width, _weight=torch.randn(rows, width, generator=rng))
+        self.out, self.wanted = torch.randn(width, generator=rng), torch.randn(5, generator=rng)
+
+    def loss(self, row, step):
+        ids = torch.tensor([row, step % self.num_embeddings, (2 * step + 1) % self.num_embeddings])
+        return (self(ids).tanh().mean(0) @ self.out - self.wanted[step % 5]).square()
 
 
-def zeroed(gradient, row):
-    gradient = gradient.clone()
-    gradient[row] = 0
-    return gradient
+def trainings():
+    """Arguments (table, optimiser, loss, row, steps); AdamW with a strong weight decay, so that it shows in a few steps."""
+    made = []
+    for rows, row, steps, seed in ((7, 6, 5, 15), (6, 2, 7, 16)):
+        table = Words(rows, 4, seed)
+        loss = functools.partial(table.loss, row)
+        made.append((table, torch.optim.AdamW(table.parameters(), lr=0.1, weight_decay=0.2), loss, row, steps))
+    return made
 
 
-def column(gradient, row):
+def only_row(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        optimiser.step()
+        put_back(table, old, row)
+    return table.weight.detach()
+
+
+@torch.no_grad()
+def put_back(table, old, row):
+    """Every row but one as it was."""
+    table.weight[:row], table.weight[row + 1 :] = old[:row], old[row + 1 :]
+
+
+def trained(table, optimiser, loss, steps, masked=lambda gradient: gradient, after=lambda: None):
+    """The usual loop, with a function for the gradient and one after each step."""
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        table.weight.grad = masked(table.weight.grad)
+        optimiser.step()
+        after()
+    return table.weight.detach()
+
+
+def alone(gradient, row):
     kept = torch.zeros_like(gradient)
-    kept[:, row] = gradient[:, row]
+    kept[row] = gradient[row]
     return kept
 
 
-def up_to(gradient, row):
-    kept = torch.zeros_like(gradient)
-    kept[: row + 1] = gradient[: row + 1]
-    return kept
+def gradient_only(table, optimiser, loss, row, steps):
+    return trained(table, optimiser, loss, steps, lambda gradient: alone(gradient, row))
 
 
-EXERCISES = [
-    Exercise(
-        "prior_loss",
-        prior_loss,
-        wrong_answers,
-        (
-            (
-                "the class is missing: add weight times the mean of the squares of `prior`.",
-                lambda own, prior, weight: own.square().mean(),
-            ),
-            (
-                "the subject is missing: the mean of the squares of `own` comes first.",
-                lambda own, prior, weight: weight * prior.square().mean(),
-            ),
-            (
-                "the weight multiplies the term of the class, not that of the subject.",
-                lambda own, prior, weight: weight * own.square().mean() + prior.square().mean(),
-            ),
-            (
-                "the weight is not used: the term of the class always counts fully.",
-                lambda own, prior, weight: own.square().mean() + prior.square().mean(),
-            ),
-            (
-                "one mean over both ignores the weight; take two separate means, then add them.",
-                lambda own, prior, weight: torch.cat([own, prior]).square().mean(),
-            ),
-            (
-                "square first, then multiply by the weight: this squares the weight, too.",
-                lambda own, prior, weight: own.square().mean() + (weight * prior).square().mean(),
-            ),
-            (
-                "the errors are not squared, so positive and negative ones cancel.",
-                lambda own, prior, weight: own.mean() + weight * prior.mean(),
-            ),
-            (
-                "these are absolute errors; take their squares.",
-                lambda own, prior, weight: own.abs().mean() + weight * prior.abs().mean(),
-            ),
-            (
-                "square first, then take the mean: this is the square of the mean.",
-                lambda own, prior, weight: own.mean().square() + weight * prior.mean().square(),
-            ),
-            (
-                "take means, not sums: otherwise the loss grows with the number of pictures.",
-                lambda own, prior, weight: own.square().sum() + weight * prior.square().sum(),
-            ),
-            (
-                "the error of the class must become small as well: add it, do not subtract it.",
-                lambda own, prior, weight: own.square().mean() - weight * prior.square().mean(),
-            ),
-        ),
-        "the subject is learned, and its class is preserved.",
+def unprotected(table, optimiser, loss, row, steps):
+    return trained(table, optimiser, loss, steps)
+
+
+def at_the_end(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    unprotected(table, optimiser, loss, row, steps)
+    put_back(table, old, row)
+    return table.weight.detach()
+
+
+def at_the_end_masked(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    gradient_only(table, optimiser, loss, row, steps)
+    put_back(table, old, row)
+    return table.weight.detach()
+
+
+def without_decay(table, optimiser, loss, row, steps):
+    for group in optimiser.param_groups:
+        group["weight_decay"] = 0.0
+    return gradient_only(table, optimiser, loss, row, steps)
+
+
+def the_row_itself(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    @torch.no_grad()
+    def after():
+        table.weight[row] = old[row]
+
+    return trained(table, optimiser, loss, steps, after=after)
+
+
+def all_back(table, optimiser, loss, row, steps):
+    return table.weight.detach().clone()
+
+
+def before_only(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    @torch.no_grad()
+    def after():
+        table.weight[:row] = old[:row]
+
+    return trained(table, optimiser, loss, steps, after=after)
+
+
+def never_reset(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    for step in range(steps):
+        loss(step).backward()
+        optimiser.step()
+        put_back(table, old, row)
+    return table.weight.detach()
+
+
+LANGUAGE_DRIFT = Choice(
+    "language_drift",
+    "B",
+    {
+        "A": 'one might expect it, since nobody said "zib". But a network has no separate place for each word: look at the colour '
+        "and the wheels of the two robots on the right.",
+        "B": 'the two robots on the right have turned teal, and got wheels. The training moved all weights, and "robot" stood in '
+        "every caption of Zib. This is called language drift.",
+        "C": "the drawings on the right are not noise: the model draws clean things there, but they look like Zib.",
+        "D": "the two words are not kept apart in the network. Compare the two robots on the right with those of the base: there "
+        "is little of the old ones left.",
+    },
+    prediction=True,
+)
+
+WORD_LIMIT = Choice(
+    "word_limit",
+    "C",
+    {
+        "A": "four pictures were enough for DreamBooth, which may change the network. The word may not; the images on the left "
+        "have neither the yellow eye nor the orange wheels.",
+        "B": 'the new row started as a copy of "robot", but it was trained away from there: the images on the left look different '
+        "from the robots on the right.",
+        "C": "a dark blue-green block: of all that the frozen network can draw, this is near to Zib in colour and outline. An eye "
+        "and wheels like these it has never drawn, so no row of the table can call them up.",
+        "D": "the two robots on the right are the base's own, bit for bit: no weight and no other word has changed.",
+    },
+    prediction=True,
+)
+
+WORD_BYTES = Number(
+    "word_bytes",
+    4 * 768 * 2,
+    (
+        ("this is one row; the word has four.", 768 * 2),
+        ("this counts the numbers; each of them takes two bytes.", 4 * 768),
+        ("half precision means 16 bits, that is two bytes for each number.", 4 * 768 * 4),
+        ("these are bits; eight of them make a byte.", 4 * 768 * 16),
+        ("this is the width of our own tiny model; Stable Diffusion 1.5 has 768.", 4 * 128 * 2),
+        ("this is the whole table; only the new rows are in the file.", 49408 * 768 * 2),
+        ("nothing is stored for the 77 places of a prompt; only the four rows are in the file.", 77 * 768 * 2),
+        ("this is in kilobytes; the question asks for bytes.", 6.144),
     ),
-    Exercise(
-        "only_row",
-        only_row,
-        gradients,
+    "4 · 768 · 2 = 6,144 bytes: 4 rows of 768 numbers. The U-Net of that model takes 1.7 billion bytes in the same precision.",
+)
+
+WHICH_WAY = Choice(
+    "which_way",
+    "D",
+    {
+        "A": "the pattern is new to the network, so no row of the table can call it up; the block that stood for Zib shows what "
+        "comes of it. This is a job for DreamBooth or for a LoRA.",
+        "B": "a word added to the table changes no weight. What the network cannot do without it, such as legible letters, it "
+        "cannot do with it.",
+        "C": "nothing in the network is changed by a new word, so nothing is repaired either; the old words give the images that "
+        "they gave before.",
+        "D": "the network can draw it, and only the name is missing: this is the fox of this lesson. One row is enough, and "
+        "nothing else changes.",
+    },
+)
+
+PRIOR_LOSS = Exercise(
+    "prior_loss",
+    prior_loss,
+    wrong_answers,
+    (
         (
-            ("it is the other way round: keep this row and set all others to zero.", zeroed),
-            ("a word is a row of the embedding matrix, gradient[row]; this keeps a column.", column),
-            ("the rows before it still have gradients; they belong to words that must not change.", up_to),
-            ("nothing is set to zero; the other words in the prompt have gradients, too.", lambda gradient, row: gradient.clone()),
-            (
-                "this is the row alone; the result needs the shape of the whole embedding matrix.",
-                lambda gradient, row: gradient[row],
-            ),
-            ("the row must keep its gradient, not ones.", lambda gradient, row: only_row(torch.ones_like(gradient), row)),
-            ("this is the row before it; rows are counted from 0.", lambda gradient, row: only_row(gradient, row - 1)),
+            "the class is missing: with any weight above 0 its errors must count, too.",
+            lambda own, prior, weight: own.square().mean(),
         ),
-        "the embeddings of all other words stay as they are.",
+        (
+            "the subject is missing: with weight 0 its mean squared error must be left.",
+            lambda own, prior, weight: weight * prior.square().mean(),
+        ),
+        (
+            "with weight 0 the subject alone must count; here it is the class.",
+            lambda own, prior, weight: weight * own.square().mean() + prior.square().mean(),
+        ),
+        (
+            "the weight is not used: the term of the class always counts fully.",
+            lambda own, prior, weight: own.square().mean() + prior.square().mean(),
+        ),
+        (
+            "one mean over both ignores the weight; take two separate means, then add them.",
+            lambda own, prior, weight: torch.cat([own, prior]).square().mean(),
+        ),
+        (
+            "square first, then multiply by the weight: this squares the weight, too.",
+            lambda own, prior, weight: own.square().mean() + (weight * prior).square().mean(),
+        ),
+        (
+            "the errors are not squared, so positive and negative ones cancel.",
+            lambda own, prior, weight: own.mean() + weight * prior.mean(),
+        ),
+        (
+            "these are absolute errors; take their squares.",
+            lambda own, prior, weight: own.abs().mean() + weight * prior.abs().mean(),
+        ),
+        (
+            "square first, then take the mean: this is the square of the mean.",
+            lambda own, prior, weight: own.mean().square() + weight * prior.mean().square(),
+        ),
+        (
+            "take means, not sums: otherwise the loss grows with the number of pictures.",
+            lambda own, prior, weight: own.square().sum() + weight * prior.square().sum(),
+        ),
+        (
+            "the error of the class must become small as well: add it, do not subtract it.",
+            lambda own, prior, weight: own.square().mean() - weight * prior.square().mean(),
+        ),
     ),
-]
+    "the subject is learned, and its class is preserved.",
+)
+
+ONLY_ROW = Exercise(
+    "only_row",
+    only_row,
+    trainings,
+    (
+        (
+            "the other rows have a gradient of zero now, and yet they move: AdamW also shrinks every weight a little in each step "
+            "(weight decay). It happens inside optimiser.step(), so protect the rows after it.",
+            gradient_only,
+        ),
+        ("nothing is protected here: every word of a caption has a gradient, and moves.", unprotected),
+        (
+            "the other rows are put back at the end, but during the training they were moving, and your row learned beside wrong "
+            "ones; put them back in every step.",
+            at_the_end,
+        ),
+        (
+            "the other rows shrink during the training and are put back only at the end; put them back in every step.",
+            at_the_end_masked,
+        ),
+        (
+            "without weight decay the other rows stay, but the optimiser's settings are changed, so your own row learns "
+            "differently; leave them as they are, and put the rows back.",
+            without_decay,
+        ),
+        ("it is the other way round: here your row stays and all others are trained.", the_row_itself),
+        ("nothing is trained here: your row must move.", all_back),
+        ("the rows before yours stay, but those after it move.", before_only),
+        ("the gradients add up from step to step: reset them with optimiser.zero_grad() at the start of each step.", never_reset),
+    ),
+    "the new word learns, and all other words stay exactly as they are.",
+)
+
+EXERCISES = [LANGUAGE_DRIFT, PRIOR_LOSS, ONLY_ROW, WORD_LIMIT, WORD_BYTES, WHICH_WAY]
