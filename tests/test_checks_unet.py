@@ -1,5 +1,6 @@
-"""Lesson 06's exercises: other ways to the right numbers are right, and the real U-Net runs on them."""
+"""Lesson 06's questions: letters say what a U-Net does, other ways to the right numbers are right, wrong answers get a hint."""
 
+import math
 import re
 
 import pytest
@@ -9,15 +10,38 @@ import torch.nn.functional as F
 from diffusers.models.embeddings import get_timestep_embedding
 from torch.testing import assert_close
 
-from edu_diffusion import steps
+from edu_diffusion import models, steps
 from edu_diffusion.exercises import EXERCISES, verdict
-from edu_diffusion.exercises.unet import attending, looks, times
+from edu_diffusion.exercises import unet as bank
+from edu_diffusion.exercises.attention import attending, looks, tokens
+from edu_diffusion.exercises.unet import times
+
+
+def broken(q, k, v):
+    """The function of the lesson, before it is corrected."""
+    scores = q @ k.transpose(-2, -1) / q.shape[-1]
+    return scores.softmax(dim=-2) @ v
 
 
 def by_power(t, width):
     f = 10000 ** (-torch.arange(width // 2) / (width / 2))
     angles = torch.outer(t.float(), f)
     return torch.hstack([angles.cos(), angles.sin()])
+
+
+def by_products(t, width):
+    """Each frequency is the previous one times the factor, as the text says."""
+    frequencies, factor = [1.0], 10000 ** (-2 / width)
+    while len(frequencies) < width // 2:
+        frequencies.append(frequencies[-1] * factor)
+    return torch.tensor([[f(x * w) for f in (math.cos, math.sin) for w in frequencies] for x in t.tolist()])
+
+
+def row_by_row(q, k, v):
+    """Attention of each token to the tokens up to itself, one after the other."""
+    upto = [slice(0, i + 1) for i in range(q.shape[-2])]
+    rows = [steps.multi_head_attention(q[..., i : i + 1, :], k[..., s, :], v[..., s, :]) for i, s in enumerate(upto)]
+    return torch.cat(rows, dim=-2)
 
 
 def by_einsum(q, k, v):
@@ -33,6 +57,10 @@ def by_einsum(q, k, v):
         ("timestep_embedding", lambda t, width: get_timestep_embedding(t, width, True, 0)),
         ("attention", by_einsum),
         ("attention", F.scaled_dot_product_attention),
+        ("timestep_embedding", by_products),
+        ("causal_attention", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)),
+        ("causal_attention", row_by_row),
+        ("causal_attention", lambda q, k, v: steps.multi_head_attention(q, k, v, torch.full((q.shape[-2],) * 2, -1e9).triu(1))),
     ],
 )
 def test_another_way_to_the_same_numbers_is_right(name, mine):
@@ -48,6 +76,19 @@ def test_another_way_to_the_same_numbers_is_right(name, mine):
         ("attention", lambda q, k, v: q @ k @ v, "stopped with RuntimeError"),
         ("attention", lambda q, k, v: q.mul_(0), "changes what it is given"),
         ("attention", lambda q, k, v: F.dropout(by_einsum(q, k, v)), "a different result each time"),
+        ("attention", lambda q, k, v: by_einsum(q, k, v).sum(), "mean or a sum"),
+        ("attention", broken, "there are two mistakes"),
+        (
+            "attention",
+            lambda q, k, v: (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-2) @ v,
+            "the softmax goes over the keys",
+        ),
+        ("attention", lambda q, k, v: (q @ k.transpose(-2, -1) / q.shape[-1]).softmax(dim=-1) @ v, "not by d"),
+        ("causal_attention", lambda q, k, v: by_einsum(q, k, v).flip(-2), "differ"),
+        ("causal_attention", lambda q, k, v: by_einsum(q[..., :1, :], k, v), "shape"),
+        ("causal_attention", lambda q, k, v: row_by_row(q, k, v) * 2, "always 2 times"),
+        ("causal_attention", lambda q, k, v: steps.multi_head_attention(q, k, v, -torch.inf), "NaN"),
+        ("causal_attention", lambda q, k, v: v, "its own value only"),
     ],
 )
 def test_other_mistakes_get_a_sentence_too(name, mine, words):
@@ -86,3 +127,59 @@ def test_a_learners_attention_runs_in_the_real_unet_and_leaves_it_as_it_was():
     with pytest.raises(KeyError), attending(unet, mine):
         raise KeyError
     assert unet.attn_processors == processors and torch.equal(unet(z_t, 500, c).sample, before)
+
+
+# ---------------------------------------------------------------- the letters and the number
+
+
+def test_every_position_of_a_deep_unet_has_an_influence():
+    unet = tiny.pipeline().unet
+    z, c = torch.randn(1, 4, 8, 8).requires_grad_(), torch.randn(1, 5, 32)
+    first, whole = unet.conv_in(z)[..., 4, 4].sum(), unet(z, 500, c).sample[..., 4, 4].sum()
+    counts = [int((torch.autograd.grad(y, z)[0].abs().sum((0, 1)) > 0).sum()) for y in (first, whole)]
+    assert counts == [9, 64] and bank.SEES.right == "D"
+
+
+def test_the_number_of_weights_grows_with_the_square_of_the_positions():
+    def weights(edge):
+        q = torch.zeros(1, (edge // 64) ** 2, 2)
+        return (q @ q.transpose(-2, -1)).numel()
+
+    assert weights(1024) / weights(512) == bank.LARGER_IMAGE.right
+    assert (512 * 512) ** 2 / (64 * 64) ** 2 == 4096, "as the praise says"
+
+
+def test_a_later_token_changes_no_earlier_one():
+    q, k, v = tokens()[0]
+    mine = EXERCISES["causal_attention"].reference
+    other = k.clone(), v.clone()
+    for x in other:
+        x[..., 3:, :] += 1
+    assert torch.equal(mine(q, k, v)[..., :3, :], mine(q, *other)[..., :3, :])
+    assert not torch.allclose(mine(q, k, v)[..., 3:, :], mine(q, *other)[..., 3:, :])
+
+
+@torch.no_grad()
+def test_the_vector_of_blue_changes_the_output_less_than_those_of_the_end():
+    pipe = models.load("base", "cpu")
+    blue, red = (steps.embed(pipe, f"a cat face on a {colour} background") for colour in ("blue", "red"))
+    word, end = blue.clone(), blue.clone()
+    word[:, 6], end[:, 8:] = red[:, 6], red[:, 8:]
+    z = steps.initial_noise(pipe, [0]).expand(4, -1, -1, -1)
+    as_it_is, by_word, by_end, all_red = pipe.unet(z, 799, torch.cat([blue, word, end, red])).sample
+    assert 10 * (by_word - as_it_is).norm() < (by_end - as_it_is).norm()
+    assert (by_end - all_red).norm() < 0.2 * (as_it_is - all_red).norm() and bank.WORDS_SWAPPED.right == "A"
+
+
+@pytest.mark.parametrize("question", [bank.SEES, bank.WITHOUT_SKIPS, bank.WORDS_SWAPPED], ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+
+
+def test_each_wrong_number_has_a_hint_of_its_own():
+    for words, number in bank.LARGER_IMAGE.wrong:
+        assert verdict("larger_image", number) == (False, f"Not yet: {words}")
+    assert verdict("larger_image", 16.0).right and verdict("larger_image", torch.tensor(16)).right
+    assert "times" in verdict("larger_image", 64).words

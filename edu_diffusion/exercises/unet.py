@@ -1,11 +1,12 @@
-"""Exercises of lesson 06: the timestep embedding and attention of a U-Net; and a way to run a learner's attention."""
+"""Questions of lesson 06: what a U-Net's parts do, and the timestep embedding; the exercises on attention are in attention.py."""
 
 import math
-from contextlib import contextmanager
 
 import torch
 
 from .. import steps
+from .attention import ATTENTION, CAUSAL_ATTENTION, attending
+from .choices import Choice, Number
 from .exercise import Exercise
 
 __all__ = ["EXERCISES", "attending"]
@@ -31,22 +32,76 @@ def falling(width, i=None, base=10000, by=None):
     return torch.exp(-math.log(base) * i / (by or width / 2))
 
 
-def looks():
-    """Arguments (q, k, v): with heads and without; all sizes differ, so that no mistake fits by chance."""
-    rng = torch.Generator().manual_seed(16)
-    shapes = [((2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)), ((1, 4, 8), (1, 9, 8), (1, 9, 3))]
-    return [tuple(torch.randn(shape, generator=rng) * 1.5 for shape in three) for three in shapes]
+SEES = Choice(
+    "sees",
+    "D",
+    {
+        "A": "that is true for a single convolution, the left map. In the whole U-Net many layers follow each other, and the "
+        "right map is dark nowhere.",
+        "B": "two convolutions in a row see 5 x 5 positions, and there are dozens in a row here, most of them on smaller maps. "
+        "The right map shows an influence from every position.",
+        "C": "convolutions alone would have such a limit. But on a map of a quarter of the size, three positions span twelve of "
+        "the latent's, and attention compares all positions at once.",
+        "D": "every position has an influence, the near ones a stronger one. Small feature maps and attention make that possible.",
+    },
+    prediction=True,
+)
 
+WITHOUT_SKIPS = Choice(
+    "without_skips",
+    "C",
+    {
+        "A": "the number of weights stays the same, but what reaches the output does not. The two losses differ by a large factor.",
+        "B": "there is room for all 64 numbers in the smallest feature maps, so it could work in principle. In the same time it "
+        "hardly gets below the loss of always answering 0.",
+        "C": "the output is noise, and each of its 64 numbers has to arrive at its own place. Through the skips that is easy; "
+        "all the way down and up again it has to be learned by every layer.",
+        "D": "blur would come from a network that knows roughly where the ink is. The lower row does not even show that: it is "
+        "noise.",
+    },
+    prediction=True,
+)
 
-def scores(q, k):
-    return q @ k.transpose(-2, -1)
+WORDS_SWAPPED = Choice(
+    "words_swapped",
+    "A",
+    {
+        "A": "the U-Net hardly attends to this vector, and the vectors after it still contain the blue: the text encoder has "
+        "passed it on to them.",
+        "B": "that is what the word means to us. For the U-Net it is one of 48 vectors, and it gets about 1 % of the attention. "
+        "The second image is as blue as the first.",
+        "C": "a mixture would mean that both vectors count about equally. Compare the first two images.",
+        "D": "the U-Net does not read grammar; it computes with 48 vectors, whatever they are. Only one of them has changed.",
+    },
+    prediction=True,
+)
 
-
-def scaled(q, k):
-    return scores(q, k) / q.shape[-1] ** 0.5
+LARGER_IMAGE = Number(
+    "larger_image",
+    16,
+    (
+        ("the number of positions grows 4 times. But every position is compared with every other one.", 4),
+        ("twice as wide *and* twice as high; count the positions first.", 2),
+        ("count the positions first, then the pairs of positions: both members of a pair become more.", 8),
+        ("this is the number of weights itself; asked is how many times as many there are.", 16_384**2),
+        ("this is the number of positions; asked is how many times as many weights there are.", 16_384),
+        ("this is the number of weights for 512 x 512; asked is how many times as many there are.", 4096**2),
+        (
+            "that would be right for cross-attention with 77 tokens if the text grew as well; here the positions attend to each "
+            "other.",
+            32,
+        ),
+    ),
+    "four times as many positions, and each is compared with four times as many. This is why large images are slow, and why "
+    "Stable Diffusion does not work on pixels: 512 x 512 pixels would make 64² = 4,096 times as many weights as 64 x 64 positions.",
+)
 
 
 EXERCISES = [
+    SEES,
+    WITHOUT_SKIPS,
+    WORDS_SWAPPED,
+    LARGER_IMAGE,
     Exercise(
         "timestep_embedding",
         timestep_embedding,
@@ -69,7 +124,7 @@ EXERCISES = [
                 lambda t, width: waves(t, falling(width))[:, width // 2 :],
             ),
             (
-                "the waves become faster with i instead of slower: the exponent lacks its minus sign.",
+                "the waves become faster with i instead of slower: the factor from one to the next must be below 1.",
                 lambda t, width: waves(t, 1 / falling(width)),
             ),
             (
@@ -77,114 +132,39 @@ EXERCISES = [
                 lambda t, width: waves(t, falling(width, by=width)),
             ),
             (
-                "i is divided by width / 2 - 1, as some implementations do; here it is divided by width / 2.",
+                "your last frequency is 1/10000 itself. As many factors as there are frequencies lead to 1/10000; the last "
+                "frequency is one factor before it.",
                 lambda t, width: waves(t, falling(width, by=width / 2 - 1)),
+            ),
+            (
+                "the frequencies are evenly spaced; here each is the previous one *times* the same factor.",
+                lambda t, width: waves(t, torch.linspace(1, 1e-4, width // 2 + 1)[:-1]),
+            ),
+            (
+                "the factor is too small: after width / 2 of them, and not after one, the frequency would be 1/10000.",
+                lambda t, width: waves(t, 1e-4 ** torch.arange(width // 2)),
             ),
             (
                 "i starts at 1; start at 0, so that the highest frequency is 1.",
                 lambda t, width: waves(t, falling(width, torch.arange(1, width // 2 + 1))),
             ),
-            ("the base is 10000, not 1000.", lambda t, width: waves(t, falling(width, base=1000))),
+            ("the frequencies fall to 1/1000; they should fall to 1/10000.", lambda t, width: waves(t, falling(width, base=1000))),
             (
                 "the result does not depend on t: multiply each t by all the frequencies.",
                 lambda t, width: waves(torch.ones_like(t), falling(width)),
             ),
-            ("there is no 2 pi in this formula.", lambda t, width: waves(t * 2 * math.pi, falling(width))),
+            (
+                "there is no 2 pi here: the angles are simply t times the frequencies.",
+                lambda t, width: waves(t * 2 * math.pi, falling(width)),
+            ),
             (
                 "these are t times the frequencies; take their cosines and their sines.",
                 lambda t, width: (t[:, None] * falling(width)).repeat(1, 2),
             ),
             ("all frequencies are the same; each i has its own.", lambda t, width: waves(t, torch.ones(width // 2))),
         ),
-        "this tells a network the timestep, with waves as slow and as fast as the hands of a clock.",
+        "nearby timesteps get similar vectors, and no two of the 1,000 get the same one.",
     ),
-    Exercise(
-        "attention",
-        steps.multi_head_attention,
-        looks,
-        (
-            (
-                "divide by the square root of d before the softmax: otherwise one key gets nearly all the attention.",
-                lambda q, k, v: scores(q, k).softmax(-1) @ v,
-            ),
-            ("divide by the square root of d, not by d.", lambda q, k, v: (scores(q, k) / q.shape[-1]).softmax(-1) @ v),
-            (
-                "divide by the square root of d instead of multiplying by it.",
-                lambda q, k, v: (scores(q, k) * q.shape[-1] ** 0.5).softmax(-1) @ v,
-            ),
-            (
-                "d is the width of a query, q.shape[-1], not the number of keys.",
-                lambda q, k, v: (scores(q, k) / k.shape[-2] ** 0.5).softmax(-1) @ v,
-            ),
-            (
-                "d is the width of a query, q.shape[-1], not that of a value.",
-                lambda q, k, v: (scores(q, k) / v.shape[-1] ** 0.5).softmax(-1) @ v,
-            ),
-            (
-                "the attention weights of one query must add up to 1: the softmax goes over the keys, dim=-1.",
-                lambda q, k, v: scaled(q, k).softmax(-2) @ v,
-            ),
-            (
-                "the softmax is missing: attention weights are positive and add up to 1 for each query.",
-                lambda q, k, v: scaled(q, k) @ v,
-            ),
-            (
-                "these are the attention weights; now take the weighted sum of the values: weights @ v.",
-                lambda q, k, v: scaled(q, k).softmax(-1),
-            ),
-            (
-                "these are the scaled dot products of queries and keys; the softmax and the values are still missing.",
-                lambda q, k, v: scaled(q, k),
-            ),
-            (
-                "divide by the square root of d before the softmax, not after it.",
-                lambda q, k, v: scores(q, k).softmax(-1) / q.shape[-1] ** 0.5 @ v,
-            ),
-            (
-                "dividing by the sum is not a softmax, since some numbers are negative; take .softmax(dim=-1).",
-                lambda q, k, v: scaled(q, k) / scaled(q, k).sum(-1, keepdim=True) @ v,
-            ),
-            (
-                "every query takes only the value whose key fits best; it must take a weighted sum of all values.",
-                lambda q, k, v: torch.eye(k.shape[-2])[scaled(q, k).argmax(-1)] @ v,
-            ),
-            (
-                "this is the plain mean of all values; it depends on no query.",
-                lambda q, k, v: v.mean(-2, keepdim=True).expand(*q.shape[:-1], -1),
-            ),
-            (
-                "the queries are compared with each other; compare them with the keys.",
-                lambda q, k, v: scaled(q, q).softmax(-1) @ v[..., : q.shape[-2], :],
-            ),
-        ),
-        "this is how each position of the picture attends to the words that matter for it.",
-    ),
+    ATTENTION,
+    CAUSAL_ATTENTION,
 ]
-
-
-class Own:
-    """Stands in for the library's attention processor, and calls a function (q, k, v) to compute attention."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, attn, x, encoder_hidden_states=None, **_):
-        c = x if encoder_hidden_states is None else encoder_hidden_states
-        heads = [y.unflatten(2, (attn.heads, -1)).transpose(1, 2) for y in (attn.to_q(x), attn.to_k(c), attn.to_v(c))]
-        linear, dropout = attn.to_out
-        return dropout(linear(self.function(*heads).transpose(1, 2).flatten(2)))
-
-
-@contextmanager
-def attending(unet, function):
-    """Compute every self- and cross-attention of a U-Net with a function inside the `with` block.
-
-    unet: diffusers' UNet2DConditionModel. function: (q, k, v) -> the weighted values, see steps.attention;
-    q: (B, heads, N, d), k: (B, heads, M, d), v: (B, heads, M, width).
-    """
-    before = dict(unet.attn_processors)
-    unet.set_attn_processor(Own(function))
-    try:
-        yield unet
-    finally:
-        unet.set_attn_processor(before)
