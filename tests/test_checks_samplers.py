@@ -1,10 +1,14 @@
-"""The exercise of lesson 07: right answers in several forms, hints for wrong ones, and why a wrong one matters."""
+"""Lesson 07's questions: letters say what is measured, right answers in several forms, hints for wrong ones."""
+
+import itertools
 
 import pytest
 import torch
 
 from edu_diffusion import steps
-from edu_diffusion.exercises import EXERCISES, samplers, verdict
+from edu_diffusion.errors import EduError
+from edu_diffusion.exercises import EXERCISES, arrange, heun, samplers, verdict
+from edu_diffusion.exercises.lines import shuffled
 
 EXERCISE = EXERCISES["ddim_step"]
 
@@ -85,3 +89,149 @@ def test_a_known_mistake_ends_elsewhere(hint, wrong):
     *_, right = steps.sample(model, x_T, levels)
     *_, last = steps.sample(model, x_T, levels, wrong)
     assert not torch.allclose(right.x_s, last.x_s, atol=1e-2)
+
+
+# ---------------------------------------------------------------- Heun's step
+
+
+def heun_in_y(x_t, eps, abar_t, abar_s, model):
+    """The same step in y = x / sqrt(abar), as the paper writes it."""
+    sigma_t, sigma_s = steps.sigma(abar_t), steps.sigma(abar_s)
+    y_t = x_t / abar_t.sqrt()
+    y_s = y_t + (sigma_s - sigma_t) * eps
+    if sigma_s > 0:
+        y_s = y_t + (sigma_s - sigma_t) * 0.5 * (eps + model(y_s * abar_s.sqrt()))
+    return y_s * abar_s.sqrt()
+
+
+def two_halves(x_t, eps, abar_t, abar_s, model):
+    """The mean of two whole steps, which is a step with the mean."""
+    first = steps.ddim_step(x_t, eps, abar_t, abar_s)
+    if float(abar_s) < 1:
+        return (first + steps.ddim_step(x_t, model(first), abar_t, abar_s)) / 2
+    return first
+
+
+@pytest.mark.parametrize("mine", [heun_in_y, two_halves, steps.heun_step])
+def test_other_spellings_of_heun_are_right(mine):
+    assert verdict("heun_step", mine).right
+
+
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (lambda x_t, eps, a, b, model: x_t, "x_t itself"),
+        (lambda x_t, eps, a, b, model: eps, "eps itself"),
+        (lambda x_t, eps, a, b, model: -heun_in_y(x_t, eps, a, b, model), "opposite sign"),
+        (lambda x_t, eps, a, b, model: heun_in_y(x_t, eps, a, b, model)[0], "shape"),
+        (lambda x_t, eps, a, b, model: heun_in_y(x_t, eps, a, b, model) / a.sqrt(), "a factor that depends"),
+        (lambda x_t, eps, a, b, model: steps.ddim_step(x_t, (3 * eps + model(x_t)) / 4, a, b), "differ"),
+        (lambda x_t, eps, a, b: x_t, "positional"),
+        (lambda x_t, eps, a, b, model: model, "returns a function"),
+        (lambda x_t, eps, a, b, model: steps.ddim_step(x_t, (eps + model) / 2, a, b), "unsupported operand"),
+    ],
+)
+def test_a_wrong_heun_gets_a_hint(mine, words):
+    right, said = verdict("heun_step", mine)
+    assert right is False and words in said, said
+
+
+def test_orders_of_heuns_lines():
+    """Right is what gives the same function: asking the model before the question whether this is the last step, too."""
+    _, *body = heun.HEUN_STEP.lines
+    names = dict(zip(("try", "if", "end", "ask", "mean", "go"), body))
+    letter = {name: "ABCDEF"[shuffled(body, "heun_step").index(line)] for name, line in names.items()}
+
+    def judged(*order):
+        return verdict("heun_step", arrange("heun_step", "".join(letter[name] for name in order))).right
+
+    assert judged("try", "if", "end", "ask", "mean", "go")
+    assert judged("try", "ask", "if", "end", "mean", "go"), "one evaluation too many, and the same numbers"
+    assert not judged("ask", "try", "if", "end", "mean", "go")
+    assert not judged("try", "if", "end", "mean", "ask", "go")
+    assert not judged("mean", "try", "if", "end", "ask", "go")
+    with pytest.raises(EduError, match="make no function"):
+        judged("try", "end", "if", "ask", "mean", "go")
+
+
+def test_the_last_step_is_among_heuns_cases():
+    ends = [float(abar_s) for _, _, _, abar_s, _ in heun.steps_to_go()]
+    assert 1.0 in ends and sum(end < 1 for end in ends) >= 2
+
+
+def test_a_learners_heun_runs_in_the_loop():
+    found = [
+        list(steps.sample(lambda x, t: torch.tanh(x), torch.ones(2, 3), LEVELS, step))[-1].x_s
+        for step in (heun_in, steps.heun_step)
+    ]
+    assert torch.allclose(*found, atol=1e-5)
+
+
+LEVELS = [(9, 0.1), (5, 0.5), (1, 0.9), (-1, 1.0)]
+
+
+def heun_in(x_t, eps, abar_t, abar_s, model):
+    return heun_in_y(x_t, eps, torch.tensor(abar_t), torch.tensor(abar_s), model)
+
+
+# ---------------------------------------------------------------- letters and number
+
+STEPS = {"DDPM": steps.ddpm_step, "DDIM": steps.ddim_step, "Euler": steps.euler_step, "Euler a": steps.euler_ancestral_step}
+STEPS |= {"Heun": steps.heun_step, "DPM++ 2M": steps.dpmpp_2m_step}
+
+
+def test_who_adds_noise_is_what_the_right_letter_says():
+    def draws(step):
+        rng = torch.Generator().manual_seed(1)
+        list(steps.sample(lambda x, t: 0.5 * x, torch.ones(2, 3), LEVELS, step, rng))
+        return not torch.equal(rng.get_state(), rng.manual_seed(1).get_state())
+
+    assert [name for name, step in STEPS.items() if draws(step)] == ["DDPM", "Euler a"] and samplers.ADDS_NOISE.right == "C"
+
+
+def test_with_one_prediction_twenty_steps_are_one():
+    x, eps = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(3)).double()
+    abars = torch.linspace(0.01, 1, 21).double()
+    once, often = steps.ddim_step(x, eps, abars[0], abars[-1]), x
+    for a, b in itertools.pairwise(abars):
+        often = steps.ddim_step(often, eps, a, b)
+    assert torch.allclose(once, often) and samplers.ONE_JUMP.right == "B"
+
+
+def test_heuns_error_falls_to_a_quarter():
+    means, stds, shares = (
+        torch.tensor([[1.0, 0.0], [-1.0, 0.5]]).double(),
+        torch.tensor([0.3, 0.3]).double(),
+        torch.ones(2).double(),
+    )
+    model = lambda x, a: steps.eps_from_x0(steps.mixture_x0(x, a, means, stds, shares), x, a)  # noqa: E731
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).double()
+
+    def end(step, n):
+        levels = [(a, a) for a in steps.abar_from_sigma(torch.logspace(1, -1.5, n + 1).double()).tolist()]
+        return list(steps.sample(model, x, levels, step))[-1].x_s
+
+    truth = end(steps.heun_step, 320)
+    ratio = {s: (end(s, 20) - truth).norm() / (end(s, 40) - truth).norm() for s in (steps.ddim_step, steps.heun_step)}
+    assert 1.8 < ratio[steps.ddim_step] < 2.2 and 3.5 < ratio[steps.heun_step] < 4.6 and samplers.HEUN_ERROR.right == "A"
+
+
+def test_variances_of_old_and_fresh_noise_add_up():
+    assert 0.6**2 + samplers.FRESH_NOISE.right**2 == pytest.approx(1)
+    assert 1 / 1.67 == pytest.approx(0.6, abs=0.002), "sigma_s^2 / sigma_t of the text"
+
+
+QUESTIONS = [samplers.ADDS_NOISE, samplers.ONE_JUMP, samplers.HEUN_ERROR, samplers.FEW_CALLS]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+
+
+def test_each_wrong_number_has_a_hint():
+    for words, number in samplers.FRESH_NOISE.wrong:
+        assert verdict("fresh_noise", number) == (False, f"Not yet: {words}")
+    assert verdict("fresh_noise", (1 - 0.36) ** 0.5).right
