@@ -1,3 +1,238 @@
-"""Exercises of lesson 08: the whole pipeline."""
+"""Questions of lesson 08: the whole pipeline, from a prompt and a seed to an image; its function is in text_to_image.py."""
 
-EXERCISES = []
+import torch
+
+from .choices import Choice, Number
+from .exercise import Exercise
+from .stand_in import stand_in
+from .text_to_image import TEXT_TO_IMAGE
+
+__all__ = ["EXERCISES"]
+
+
+def start_noise(pipe, seeds):
+    """Noise for a batch of images, each from a generator of its own."""
+    size = pipe.unet.config.sample_size
+    shape = (1, pipe.unet.config.in_channels, size, size)
+    return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def seeds():
+    """Arguments (pipe, seeds)."""
+    return [(stand_in(), [3, 0, 7]), (stand_in(), [5])]
+
+
+def noise(shape, seed):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def each(make):
+    """A mistake in the noise of each seed: make(pipe, seed)."""
+    return lambda pipe, seeds: torch.cat([make(pipe, seed) for seed in seeds])
+
+
+def finish(vae, z):
+    return vae.decode(z / vae.config.scaling_factor).sample.clamp(-1, 1)
+
+
+def latents():
+    """Arguments (vae, z): two VAEs with different scaling factors."""
+    rng = torch.Generator().manual_seed(41)
+    return [(stand_in(factor).vae, torch.randn(n, 4, 6, 5, generator=rng)) for factor, n in ((0.5, 2), (0.18215, 1))]
+
+
+def prompt_batch(c_negative, c_prompts):
+    return torch.cat([c_negative.expand(len(c_prompts), -1, -1), c_prompts])
+
+
+def embeddings():
+    """Arguments (c_negative, c_prompts): one negative prompt, three prompts, then two."""
+    rng = torch.Generator().manual_seed(42)
+    return [(torch.randn(1, 5, 4, generator=rng), torch.randn(n, 5, 4, generator=rng)) for n in (3, 2)]
+
+
+WITHOUT_ENCODER = Choice(
+    "without_encoder",
+    "B",
+    {
+        "A": "generating starts from noise that already is a latent. No pixel ever goes into the VAE, so its encoder is not "
+        "called.",
+        "B": "not a single number differs. The encoder is needed in training, and for editing an existing image (lesson 09).",
+        "C": "the decoder alone determines how sharp the image is. The two images are equal in every number.",
+        "D": "the same start, the same steps and the same decoder give the same image. The encoder takes part in none of them.",
+    },
+    prediction=True,
+)
+
+ANY_ORDER = Choice(
+    "any_order",
+    "A",
+    {
+        "A": "neither of them needs the other's result; they meet in the U-Net. All the other pairs hand something on.",
+        "B": "the text encoder reads token ids, and those come from the tokenizer.",
+        "C": "guidance changes the prediction, and the step is made with the changed one. Afterwards it would be too late.",
+        "D": "the decoder expects a latent on its own scale. Dividing pixels by a number only changes the contrast.",
+    },
+)
+
+LATENT_NUMBERS = Number(
+    "latent_numbers",
+    4 * 96 * 64,
+    (
+        ("a latent has 4 channels.", 96 * 64),
+        (
+            "this is the number of values in the *image*, 768 x 512 x 3; the latent is 8 times smaller in each direction.",
+            768 * 512 * 3,
+        ),
+        ("this is the number of pixels; the latent is 8 times smaller in each direction, with 4 channels.", 768 * 512),
+        ("this is for 512 x 512; the image here is wider.", 4 * 64 * 64),
+        (
+            "factor 8 holds in each direction, so a latent has 64 times fewer positions than the image has pixels.",
+            4 * 768 * 512 // 8,
+        ),
+        ("factor 4 belongs to the small model of this course; Stable Diffusion 1.5 has 8.", 4 * 192 * 128),
+        ("an image has 3 channels, a latent has 4.", 3 * 96 * 64),
+        ("these are pixels divided by 64 and by the channels; a latent has 4 numbers at each position.", 96 * 64 // 4),
+    ),
+    "4 · 96 · 64: 48 times fewer numbers than the image has, which is why the loop runs on latents.",
+)
+
+EXERCISES = [
+    Exercise(
+        "start_noise",
+        start_noise,
+        seeds,
+        (
+            (
+                "all images come from one generator, so the noise of the second one depends on the first seed; give each image a "
+                "generator of its own.",
+                lambda pipe, seeds: noise((len(seeds), 4, 16, 16), seeds[0]),
+            ),
+            (
+                "there is one image too few dimensions: each noise has the shape (1, channels, height, width), so that torch.cat "
+                "can join them.",
+                each(lambda pipe, seed: noise((4, 16, 16), seed)),
+            ),
+            (
+                "torch.stack adds a dimension; noises of shape (1, channels, height, width) are joined with torch.cat.",
+                lambda pipe, seeds: torch.stack([noise((1, 4, 16, 16), seed) for seed in seeds]),
+            ),
+            (
+                "this has the size of the image. The U-Net works on latents: pipe.unet.config knows how many channels and "
+                "positions.",
+                each(lambda pipe, seed: noise((1, 3, 64, 64), seed)),
+            ),
+            (
+                "a latent has as many channels as the U-Net takes in, in_channels, not 3.",
+                each(lambda pipe, seed: noise((1, 3, 16, 16), seed)),
+            ),
+            (
+                "these numbers lie between 0 and 1: torch.rand is uniform. The noise is Gaussian, torch.randn.",
+                each(lambda pipe, seed: torch.rand((1, 4, 16, 16), generator=torch.Generator().manual_seed(seed))),
+            ),
+            (
+                "the seeds are counted from 0 here; use those that are given.",
+                lambda pipe, seeds: start_noise(pipe, range(len(seeds))),
+            ),
+            ("all images get the first seed.", lambda pipe, seeds: start_noise(pipe, [seeds[0]] * len(seeds))),
+            (
+                "this is the noise of the last seed only; collect them in a list, and join it.",
+                lambda pipe, seeds: start_noise(pipe, seeds[-1:]),
+            ),
+            (
+                "this is the noise of the first seed only; there is one image for each seed.",
+                lambda pipe, seeds: start_noise(pipe, seeds[:1]),
+            ),
+        ),
+        "each image depends on its own seed only, not on the batch it is generated in.",
+    ),
+    WITHOUT_ENCODER,
+    Exercise(
+        "finish",
+        finish,
+        latents,
+        (
+            (
+                "the latent still has the scale on which the U-Net works; the decoder expects the VAE's own. Which number leads "
+                "from one to the other?",
+                lambda vae, z: vae.decode(z).sample.clamp(-1, 1),
+            ),
+            (
+                "the scale is right now, but the decoder overshoots: pixels must lie between -1 and 1.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample,
+            ),
+            (
+                "two things are missing: the scale of the latent, and the limits of the pixels, -1 and 1.",
+                lambda vae, z: vae.decode(z).sample,
+            ),
+            (
+                "the encoder's latents are *multiplied* by the scaling factor in training; here you go the other way.",
+                lambda vae, z: vae.decode(z * vae.config.scaling_factor).sample.clamp(-1, 1),
+            ),
+            (
+                "the scaling factor belongs to the latent: divide before decoding, not the pixels afterwards.",
+                lambda vae, z: vae.decode(z).sample.clamp(-1, 1) / vae.config.scaling_factor,
+            ),
+            (
+                "there are two mistakes: on which scale does the decoder expect the latent, and between which limits do pixels "
+                "lie in this course?",
+                lambda vae, z: vae.decode(z).sample.clamp(0, 1),
+            ),
+            (
+                "pixels go from -1 to 1 here, not from 0 to 1.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.clamp(0, 1),
+            ),
+            ("pixels go from -1 to 1 here; converting them for a file comes later.", lambda vae, z: finish(vae, z) / 2 + 0.5),
+            (
+                "0.18215 belongs to Stable Diffusion 1.5; every VAE has its own factor, in vae.config.",
+                lambda vae, z: vae.decode(z / 0.18215).sample.clamp(-1, 1),
+            ),
+        ),
+        "the colours are right again, with every VAE.",
+    ),
+    TEXT_TO_IMAGE,
+    ANY_ORDER,
+    LATENT_NUMBERS,
+    Exercise(
+        "prompt_batch",
+        prompt_batch,
+        embeddings,
+        (
+            (
+                "there are B + 1 rows now. The U-Net needs two for each image: the negative prompt has to be repeated.",
+                lambda c_negative, c_prompts: torch.cat([c_negative, c_prompts]),
+            ),
+            (
+                "the prompts come first here; the loop expects the negative prompts in the first half.",
+                lambda c_negative, c_prompts: prompt_batch(c_negative, c_prompts).roll(len(c_prompts), 0),
+            ),
+            (
+                "negative prompt and prompt alternate here; .chunk(2) cuts the batch into a first and a second half.",
+                lambda c_negative, c_prompts: torch.stack([c_negative.expand_as(c_prompts), c_prompts], 1).flatten(0, 1),
+            ),
+            (
+                "each prompt stands next to its negative prompt in one long text; the two belong into different rows.",
+                lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), c_prompts], 1),
+            ),
+            ("this is the negative prompt alone.", lambda c_negative, c_prompts: c_negative.repeat(2 * len(c_prompts), 1, 1)),
+            ("the negative prompt is missing.", lambda c_negative, c_prompts: torch.cat([c_prompts, c_prompts])),
+            (
+                "the two are added; guidance needs both predictions separately.",
+                lambda c_negative, c_prompts: c_negative + c_prompts,
+            ),
+            (
+                "only the first prompt is used; there is one for each image.",
+                lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), c_prompts[:1].expand_as(c_prompts)]),
+            ),
+            (
+                "the numbers of the negative prompt have got into other places: repeat whole rows, with .expand or .repeat(B, 1, "
+                "1).",
+                lambda c_negative, c_prompts: torch.cat(
+                    [c_negative.repeat_interleave(len(c_prompts), 1).reshape(c_prompts.shape), c_prompts]
+                ),
+            ),
+        ),
+        "a whole batch now shares one negative prompt, with two evaluations of the U-Net for each image, as in every image "
+        "generator.",
+    ),
+]

@@ -1,0 +1,218 @@
+"""Lesson 08's questions: the stand-in behaves like a pipeline, right answers in several forms, hints for wrong ones."""
+
+import contextlib
+import itertools
+
+import pytest
+import tiny
+import torch
+
+from edu_diffusion import steps
+from edu_diffusion.errors import EduError
+from edu_diffusion.exercises import EXERCISES, arrange, verdict
+from edu_diffusion.exercises import pipeline as bank
+from edu_diffusion.exercises.lines import shuffled
+from edu_diffusion.exercises.stand_in import stand_in
+from edu_diffusion.exercises.text_to_image import TEXT_TO_IMAGE
+
+
+def refused(name, mine, *fitting):
+    right, words = verdict(name, mine)
+    assert right is False and any(part in words for part in fitting), words
+
+
+# ---------------------------------------------------------------- text to image
+
+
+def own_words(pipe, prompt, z, n, g):
+    """The lesson's solution."""
+    ids = pipe.tokenizer(["", prompt], padding="max_length", return_tensors="pt").input_ids
+    c = pipe.text_encoder(ids)[0]
+    levels = steps.spaced_levels(pipe.scheduler.alphas_cumprod, n)
+    for (t, abar_t), (s, abar_s) in zip(levels, levels[1:]):
+        out_u, out_c = pipe.unet(torch.cat([z, z]), t, c).sample.chunk(2)
+        eps = steps.to_eps(steps.guide(out_u, out_c, g), z, abar_t, "v_prediction")
+        z = steps.ddim_step(z, eps, abar_t, abar_s)
+    return pipe.vae.decode(z / pipe.vae.config.scaling_factor).sample.clamp(-1, 1)
+
+
+def by_the_library(pipe, prompt, z, n, g):
+    """With the scheduler's own step, two calls of the U-Net, and each text on its own."""
+    pipe.scheduler.set_timesteps(n)
+    texts = [pipe.tokenizer(x, padding="max_length", truncation=True, return_tensors="pt") for x in ([""], [prompt])]
+    c_u, c_c = (pipe.text_encoder(x.input_ids, attention_mask=x.attention_mask)[0] for x in texts)
+    for t in pipe.scheduler.timesteps:
+        out_u, out_c = (pipe.unet(z, t, encoder_hidden_states=c, return_dict=False)[0] for c in (c_u, c_c))
+        z = pipe.scheduler.step((1 - g) * out_u + g * out_c, t, z).prev_sample
+    return pipe.vae.decode(z / pipe.vae.config.scaling_factor, return_dict=False)[0].clamp(-1, 1)
+
+
+def by_our_steps(pipe, prompt, z, n, g):
+    """With the package's embed, generate's way of stepping, and decode."""
+    c = steps.embed(pipe, ["", prompt])
+    levels = steps.spaced_levels(pipe.scheduler.alphas_cumprod, n)
+    for (t, abar_t), (_, abar_s) in itertools.pairwise(levels):
+        v = steps.guide(*pipe.unet(z.repeat(2, 1, 1, 1), t, c).sample.chunk(2), g)
+        z = steps.q_sample(steps.x0_from_v(v, z, abar_t), steps.eps_from_v(v, z, abar_t), abar_s)
+    return steps.decode(pipe, z)
+
+
+@pytest.mark.parametrize("mine", [own_words, by_the_library, by_our_steps])
+def test_other_ways_to_the_same_image_are_right(mine):
+    assert verdict("text_to_image", mine).right, verdict("text_to_image", mine).words
+
+
+def test_the_solution_draws_what_the_library_draws():
+    """The lesson's function in a real pipeline, with random weights."""
+    pipe = tiny.pipeline()
+    z = steps.initial_noise(pipe, [3])
+    with torch.no_grad():
+        mine = own_words(pipe, "a cat", z, 4, 3.0)
+        theirs = pipe("a cat", latents=z, num_inference_steps=4, guidance_scale=3.0, output_type="pt").images
+    assert torch.allclose(mine / 2 + 0.5, theirs, atol=1e-3)
+
+
+def swapped_names(pipe, prompt, z, n, g):
+    return own_words(pipe, "a dog", z, n, g)
+
+
+def without_padding(pipe, prompt, z, n, g):
+    return pipe.text_encoder(pipe.tokenizer([prompt], return_tensors="pt").input_ids)[0]
+
+
+def one_latent(pipe, prompt, z, n, g):
+    c = steps.embed(pipe, ["", prompt])
+    return pipe.unet(z, 500, c).sample
+
+
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (swapped_names, "differ"),
+        (without_padding, "pad them to the full length"),
+        (one_latent, "needs a text for each latent"),
+        (lambda pipe, prompt, z, n, g: z, "shape"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, g)[0], "a dimension is missing"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, g) / 2, "always 0.5 times"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, torch.randn_like(z), n, g), "a different result each time"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n + 1, g), "differ"),
+        (lambda pipe, prompt, z, n, g: pipe.vae.decode(z), "returns a"),
+        (lambda pipe, prompt, z, n, g: pipe.decode(z), "AttributeError"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, 1.0), "guidance changes nothing"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, 0.0), "the prompt changes nothing"),
+    ],
+)
+def test_wrong_images_get_a_hint(mine, words):
+    refused("text_to_image", mine, words)
+
+
+def test_the_lines_in_order_are_right_and_two_of_them_exchanged_are_not():
+    _, *body = TEXT_TO_IMAGE.lines
+    letter = {line: "ABCDEFGHIJKL"[i] for i, line in enumerate(shuffled(body, "text_to_image"))}
+    order = [letter[line] for line in body]
+    assert verdict("text_to_image", arrange("text_to_image", "".join(order))).right
+    for i, j in ((4, 5), (5, 6), (6, 7), (7, 8), (0, 1)):
+        other = list(order)
+        other[i], other[j] = other[j], other[i]
+        with contextlib.suppress(EduError):  # where the lines make no function in this order
+            assert verdict("text_to_image", arrange("text_to_image", "".join(other))).right is False
+
+
+# ---------------------------------------------------------------- the smaller functions
+
+
+@pytest.mark.parametrize(
+    "name, mine",
+    [
+        ("start_noise", lambda pipe, seeds: steps.initial_noise(pipe, seeds)),
+        ("start_noise", lambda pipe, seeds: torch.stack([bank.noise((4, 16, 16), seed) for seed in seeds])),
+        ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor, return_dict=False)[0].clip(-1, 1)),
+        ("finish", lambda vae, z: torch.clamp(vae.decode(1 / vae.config["scaling_factor"] * z).sample, min=-1, max=1)),
+        ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative] * len(c_prompts) + [c_prompts])),
+        ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative.repeat(len(c_prompts), 1, 1), c_prompts], dim=0)),
+        ("prompt_batch", lambda c_negative, c_prompts: torch.vstack([0 * c_prompts + c_negative, c_prompts])),
+    ],
+)
+def test_other_spellings_are_right(name, mine):
+    assert verdict(name, mine).right
+
+
+@pytest.mark.parametrize(
+    "name, mine, fitting",
+    [
+        ("start_noise", lambda pipe, seeds: torch.randn(len(seeds), 4, 16, 16), "a different result each time"),
+        ("start_noise", lambda pipe, seeds: torch.zeros(len(seeds), 4, 16, 16), "differ"),
+        ("start_noise", lambda pipe, seeds: [bank.noise((1, 4, 16, 16), seed) for seed in seeds], "returns a list"),
+        ("start_noise", lambda pipe, seeds: 2 * bank.start_noise(pipe, seeds), "always 2 times"),
+        ("start_noise", lambda pipe, seeds: bank.start_noise(pipe, seeds[::-1]), "not in the right places"),
+        ("start_noise", lambda pipe, seeds: bank.start_noise(pipe, seeds).mean(), "mean or a sum"),
+        ("finish", lambda vae, z: z, "shape"),
+        ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor), "returns a"),
+        ("finish", lambda vae, z: vae.decode(z - vae.config.scaling_factor).sample.clamp(-1, 1), "differ"),
+        ("finish", lambda vae, z: vae.decode(z / vae.scaling_factor).sample.clamp(-1, 1), "has no .scaling_factor"),
+        ("prompt_batch", lambda c_negative, c_prompts: c_prompts, "shape"),
+        ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), -c_prompts]), "differ"),
+        ("prompt_batch", lambda c_negative, c_prompts: bank.prompt_batch(c_negative, c_prompts).mean(1), "shape"),
+        ("prompt_batch", lambda c_negative, c_prompts: torch.cat(c_negative, c_prompts), "TypeError"),
+    ],
+)
+def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
+    refused(name, mine, fitting)
+
+
+def test_the_broken_function_of_the_lesson_has_its_own_hint():
+    refused("finish", lambda vae, z: vae.decode(z).sample.clamp(0, 1), "there are two mistakes")
+
+
+# ---------------------------------------------------------------- letters, the number, the stand-in
+
+
+def test_deleting_the_encoder_changes_no_number():
+    vae = tiny.vae().eval()
+    z = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        before = vae.decode(z).sample
+        del vae.encoder, vae.quant_conv
+        assert torch.equal(vae.decode(z).sample, before) and bank.WITHOUT_ENCODER.right == "B"
+
+
+def test_only_noise_and_text_can_be_exchanged():
+    """What each step needs, and what it gives; the pair of the right letter shares nothing."""
+    needs = {"noise": set(), "tokens": set(), "encode": {"tokens"}, "guide": {"noise", "encode"}, "step": {"guide"}}
+    needs |= {"scale": {"step"}, "decode": {"scale"}}
+    pairs = {"A": ("noise", "encode"), "B": ("tokens", "encode"), "C": ("guide", "step"), "D": ("scale", "decode")}
+    free = [letter for letter, (a, b) in pairs.items() if a not in needs[b] and b not in needs[a]]
+    assert free == [bank.ANY_ORDER.right] == ["A"]
+
+
+def test_the_latent_of_a_wide_image():
+    image, latent = torch.zeros(1, 3, 512, 768), torch.zeros(1, 4, 512 // 8, 768 // 8)
+    assert latent.numel() == bank.LATENT_NUMBERS.right and image.numel() / latent.numel() == 48
+    for words, number in bank.LATENT_NUMBERS.wrong:
+        assert verdict("latent_numbers", number) == (False, f"Not yet: {words}")
+    assert verdict("latent_numbers", 24_576).right and "times" in verdict("latent_numbers", 25_000_000).words
+
+
+@pytest.mark.parametrize("question", [bank.WITHOUT_ENCODER, bank.ANY_ORDER], ids=lambda q: q.name)
+def test_each_letter_has_a_sentence_of_its_own(question):
+    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [question.right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 40 for v in said.values())
+
+
+def test_each_result_of_the_stand_in_depends_on_every_input():
+    pipe = stand_in()
+    ids = pipe.tokenizer(["", "a cat"], padding="max_length", return_tensors="pt").input_ids
+    c = pipe.text_encoder(ids)[0]
+    z = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    v = pipe.unet(z, 500, c).sample
+    for other in ((z + 0.1, 500, c), (z, 400, c), (z, 500, c.flip(0))):
+        assert (pipe.unet(*other).sample - v).abs().max() > 0.01
+    assert v.shape == z.shape and (c[0] - c[1]).abs().max() > 0.1
+    assert pipe.vae.decode(z).sample.abs().max() > 1, "the decoder overshoots, so that limits count"
+    with pytest.raises(RuntimeError, match="a text for each latent"):
+        pipe.unet(z[:1], 500, c)
+
+
+def test_the_names_are_this_lessons_own():
+    assert "guide" not in {e.name for e in bank.EXERCISES} and EXERCISES["guide"] not in bank.EXERCISES
