@@ -98,6 +98,16 @@ def test_what_a_teacher_changed_in_the_course_stays(tmp_path, command):
     assert [path.read_text() for path in changed] == ["# the teacher's own"] * 2
 
 
+def test_a_source_that_was_not_rendered_yet_gets_nbgraders_metadata_too(tmp_path):
+    cells = [{"cell_type": "code", "metadata": {"tags": ["exercise"]}, "source": "my_a = 1"}]
+    cells += [{"cell_type": "code", "metadata": {}, "source": text} for text in ('ed.check("a")', "x = 1")]
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
+    found = [
+        cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in json.loads(assign.graded(tmp_path / "a.ipynb"))["cells"]
+    ]
+    assert found == ["a", "check-a", None]
+
+
 def test_only_the_named_files_are_copied(tmp_path):
     for name in ("a.ipynb", "b.csv", "c.png"):
         (tmp_path / "from" / name).parent.mkdir(exist_ok=True)
