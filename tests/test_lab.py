@@ -218,7 +218,7 @@ def test_a_cell_that_was_run_too_early_says_so(kernel):
 @pytest.mark.parametrize("body", ["exit()", "quit()", "__import__('os')._exit(1)", "raise KeyboardInterrupt"])
 def test_an_answer_that_ends_python_leaves_the_kernel_and_its_variables(kernel, body):
     kernel("kept = 7; import edu_diffusion as ed")
-    told = kernel(f"def mine(x_0, eps, abar_t):\n    {body}\ned.check('q_sample', mine)")
+    told = kernel(f"def mine(x_0, eps, abar_t):\n    {body}\nprint(ed.check('q_sample', mine))")
     assert told["stdout"].startswith("Not yet: it ") and told["status"] == "ok"
     assert kernel("print(kept)")["stdout"] == "7\n"
 
