@@ -51,9 +51,9 @@ WITHOUT_SKIPS = Choice(
     "without_skips",
     "C",
     {
-        "A": "the number of weights stays the same, but what reaches the output does not. The two losses differ by a large factor.",
-        "B": "there is room for all 64 numbers in the smallest feature maps, so it could work in principle. In the same time it "
-        "hardly gets below the loss of always answering 0.",
+        "A": "the number of weights is the same, but not what reaches the output. The two losses differ by a large factor.",
+        "B": "there is room for all 64 numbers in the smallest feature maps, and the loss does fall. But after as many steps it "
+        "is several times as large, and the lower row shows no digits at all.",
         "C": "the output is noise, and each of its 64 numbers has to arrive at its own place. Through the skips that is easy; "
         "all the way down and up again it has to be learned by every layer.",
         "D": "blur would come from a network that knows roughly where the ink is. The lower row does not even show that: it is "
