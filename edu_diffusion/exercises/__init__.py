@@ -11,6 +11,7 @@ the notebook. It has ten seconds.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import EduError
 from . import (
@@ -71,7 +72,7 @@ MODULES = {
 }
 LESSONS = {lesson: [e.name for e in module.EXERCISES] for lesson, module in MODULES.items()}
 EXERCISES = {e.name: e for module in MODULES.values() for e in module.EXERCISES}
-RIGHT = set()  # the names of what this kernel has seen answered right
+RIGHT: set[str] = set()  # the names of what this kernel has seen answered right
 NOT_GIVEN = object()
 
 
@@ -101,7 +102,7 @@ def check(name: str, mine: object = NOT_GIVEN) -> Box:
     return Box(judgement, *progress(name))
 
 
-def use(name: str, mine: object = NOT_GIVEN) -> Callable:
+def use(name: str, mine: Any = NOT_GIVEN) -> Callable:
     """Return the learner's function if it is right, else ours, and print which of them it is.
 
     name: of an Exercise; a Choice or Number raises EduError. mine: the function; without it, the notebook's my_<name>.

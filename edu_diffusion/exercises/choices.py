@@ -1,6 +1,6 @@
 """Answers that are not functions: a letter for a multiple-choice question or prediction, and a number."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .exercise import Verdict
 
@@ -43,7 +43,7 @@ def chosen(question: Choice, mine: object) -> Verdict:
     return Verdict(False, f"Not {letter}: {question.words[letter]}")
 
 
-def counted(question: Number, mine: object) -> Verdict:
+def counted(question: Number, mine: Any) -> Verdict:
     """Return the Verdict on a number; None is no answer yet."""
     if mine is None or mine == "":
         return Verdict(None, f"Nothing to check yet: give my_{question.name} a number.")

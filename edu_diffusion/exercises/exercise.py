@@ -70,10 +70,7 @@ def unwritten(mine):
     try:
         return STUB in inspect.getsource(code)
     except (OSError, TypeError):  # there is no source: the function was made without a file
-        return code.co_code == unwritten.empty.__code__.co_code and set(code.co_consts) <= {None}
-
-
-unwritten.empty = lambda: None
+        return code.co_code == (lambda: None).__code__.co_code and set(code.co_consts) <= {None}
 
 
 def answers(function, cases):

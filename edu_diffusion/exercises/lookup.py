@@ -5,17 +5,18 @@ import linecache
 import re
 import sys
 import types
+from typing import Any
 
 MISSING = object()
 
 
-def notebook() -> object | None:
+def notebook() -> Any:
     """The running IPython shell, or None in plain Python."""
     module = sys.modules.get("IPython")
     return module.get_ipython() if module else None
 
 
-def answer(name: str, shell: object | None = None) -> tuple[object, str | None]:
+def answer(name: str, shell: Any = None) -> tuple[Any, str | None]:
     """Return (the object called my_<name> in the notebook, None), or (None, what went wrong as a sentence).
 
     shell: an IPython shell; None is the running one. Outside a notebook the sentence says to pass the answer itself.

@@ -9,7 +9,7 @@ from ..errors import EduError
 from .sentences import few
 
 MASK = "attn_mask"  # a mask that some checkpoints keep: minus infinity is meant
-_seen = set()  # (path, size, time of change) of files without such numbers
+_seen: set[tuple] = set()  # (path, size, time of change) of files without such numbers
 
 
 def check(path, file):
