@@ -226,7 +226,7 @@ def test_an_incomplete_folder_is_refused(copy, lost):
 @pytest.mark.parametrize(
     "file, changes, words",
     [
-        ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}, "a StableDiffusionXLPipeline"),  # *
+        ("model_index.json", {"_class_name": "StableDiffusionXLPipeline"}, "not a complete Stable Diffusion XL folder"),
         ("model_index.json", {"unet": ["diffusers", "UNet2DModel"]}, "expected a UNet2DConditionModel"),
         ("model_index.json", {"tokenizer": "CLIPTokenizer"}, "its tokenizer is None"),
         ("model_index.json", {"safety_checker": ["evil", "Thing"]}, "code from elsewhere, ['evil', 'Thing']"),

@@ -20,7 +20,7 @@ from torch.testing import assert_close
 import edu_diffusion
 from edu_diffusion import figures, trace
 from edu_diffusion.errors import EduError
-from edu_diffusion.figures.map import LESSONS
+from edu_diffusion.exercises import LESSONS
 from edu_diffusion.figures.pipeline import CONTROL
 from edu_diffusion.figures.run_map import grid, run_map, token_strip
 from edu_diffusion.figures.run_map import tensor as drawn
