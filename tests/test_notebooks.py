@@ -73,10 +73,13 @@ def faults_of_outputs(notebook):
         yield f"the cells were not run once each, in order: {counts}"
     if not outputs(notebook):
         yield "there are no outputs"
+    compared = {cell.id for cell in code_cells(notebook) if cell.source.startswith("# NBVAL_CHECK_OUTPUT")}
     for name, output in outputs(notebook):
         data = output.get("data", {})
         if output.output_type == "error" or output.get("name") == "stderr":
             yield f"{name} shows an error or a warning"
+        if name in compared and ("image/png" in data or "data:image" in data.get("text/html", "")):
+            yield f"{name} compares a picture, which differs from machine to machine"
         if any(kind.startswith("image/") for kind in data) and not described(data.get("text/html", "")):
             yield f"{name} shows a picture without alt text"
         if any("widget" in kind for kind in data):
@@ -260,6 +263,7 @@ LONG = "\n".join(["x = 1"] * 15)
         (show(live={}), "widget's model"),
         (show(html="<script>1</script>"), "script"),
         (show(html='<p onclick="x">'), "script"),
+        (change(source="# NBVAL_CHECK_OUTPUT\n1 + 1"), "compares a picture"),
         (change(id="title"), "unique"),
         (change(id="A" * 30), "short and plain"),
         (change(metadata={"tags": ["hm"]}), "metadata"),
