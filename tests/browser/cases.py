@@ -72,6 +72,7 @@ CASES = [
         "mean of 12 steps",
         key="down",
     ),
+    Case("first", "widgets.FirstPicture(base)", None, (("Prompt", "a fox on a pink background"),), "seed"),
     Case("prompt", "widgets.PromptWidget(base, steps=3)", None, (("Seed", "up"), ("Prompt", "a red dog")), "Film"),
 ]
 
