@@ -53,9 +53,10 @@ def counted(question: Number, mine: Any) -> Verdict:
         return Verdict(False, f"Not yet: my_{question.name} must be a number; this is a {type(mine).__name__}.")
     if near(value, question.right, question.tolerance):
         return Verdict(True, f"Right: {question.praise}")
-    for words, wrong in question.wrong:
-        if near(value, wrong, question.tolerance):
-            return Verdict(False, f"Not yet: {words}")
+    known = [pair for pair in question.wrong if near(value, pair[1], question.tolerance)]
+    if known:
+        words, _ = min(known, key=lambda pair: abs(value - pair[1]))
+        return Verdict(False, f"Not yet: {words}")
     return Verdict(False, f"Not yet: {off(value, question.right)}")
 
 
