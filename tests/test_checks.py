@@ -8,10 +8,11 @@ import torch
 
 from edu_diffusion import exercises, steps
 from edu_diffusion.errors import EduError
-from edu_diffusion.exercises import EXERCISES, Exercise, check, verdict
+from edu_diffusion.exercises import EXERCISES, Choice, Exercise, Number, check, verdict
 from edu_diffusion.train.ddpm import noise_loss
 
 FUNCTIONS = {name: e for name, e in EXERCISES.items() if isinstance(e, Exercise)}
+CHOICES, NUMBERS = ([e.name for e in EXERCISES.values() if isinstance(e, kind)] for kind in (Choice, Number))
 MISTAKES = [(e.name, words, wrong) for e in FUNCTIONS.values() for words, wrong in e.wrong]
 
 
@@ -24,6 +25,21 @@ def test_the_reference_is_right(name):
 @pytest.mark.parametrize("name, words, wrong", MISTAKES, ids=[m[0] for m in MISTAKES])
 def test_every_known_mistake_gets_its_own_hint(name, words, wrong):
     assert verdict(name, wrong) == (False, f"Not yet: {words}")
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_each_letter_has_a_sentence_of_its_own(name):
+    said = {letter: verdict(name, letter) for letter in "ABCD"}
+    assert [letter for letter, v in said.items() if v.right] == [EXERCISES[name].right]
+    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
+    assert verdict(name, "").right is None and sorted(EXERCISES[name].words) == list("ABCD")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_known_wrong_number_gets_its_hint(name):
+    for words, number in EXERCISES[name].wrong:
+        assert verdict(name, number) == (False, f"Not yet: {words}")
+    assert verdict(name, EXERCISES[name].right).right
 
 
 def test_the_references_are_what_lessons_and_recipes_run():

@@ -52,16 +52,7 @@ def test_the_number_of_parameters_is_that_of_the_layer():
     assert sum(p.numel() for p in layer.parameters()) == bank.C3_WEIGHTS.right
 
 
-@pytest.mark.parametrize("question", [bank.FIRST_GUESS, bank.PERFECT_DIGITS], ids=lambda q: q.name)
-def test_each_letter_has_a_sentence_of_its_own(question):
-    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
-    assert [letter for letter, v in said.items() if v.right] == [question.right]
-    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
-
-
-def test_each_wrong_number_has_a_hint_of_its_own():
-    for words, number in bank.C3_WEIGHTS.wrong:
-        assert verdict("c3_parameters", number) == (False, f"Not yet: {words}")
+def test_a_count_of_parameters_is_exact():
     assert verdict("c3_parameters", 2416).right
     assert not verdict("c3_parameters", 2417).right, "a count is exact"
 

@@ -113,9 +113,3 @@ def test_the_row_with_the_strongest_guidance_has_the_hardest_contrast():
 
 def test_the_pixel_of_the_transfer_question():
     assert guide(0.2, 0.5, EXERCISES["overshoot"].right) == pytest.approx(1.4)
-
-
-@pytest.mark.parametrize("name", ["trade_off", "amplified", "strongest_row"])
-def test_every_option_has_its_sentence(name):
-    said = [verdict(name, letter).words for letter in "abcd"]
-    assert len(set(said)) == 4 and sum(words.startswith("Right") for words in said) == 1

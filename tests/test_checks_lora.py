@@ -7,9 +7,8 @@ from edu_diffusion import steps
 from edu_diffusion.data import newstyle
 from edu_diffusion.exercises import lora as bank
 from edu_diffusion.exercises import verdict
-from edu_diffusion.exercises.choices import Choice, Number
+from edu_diffusion.exercises.choices import Number
 
-CHOICES = [q for q in bank.EXERCISES if isinstance(q, Choice)]
 NUMBERS = [q for q in bank.EXERCISES if isinstance(q, Number)]
 
 
@@ -38,21 +37,12 @@ def test_the_rank_of_two_adapters_is_that_of_the_sum_of_their_changes():
 
 
 @pytest.mark.parametrize("question", NUMBERS, ids=lambda q: q.name)
-def test_each_wrong_number_has_a_hint_of_its_own(question):
-    for words, number in question.wrong:
-        assert verdict(question.name, number) == (False, f"Not yet: {words}")
+def test_a_number_far_off_is_compared_by_its_ratio(question):
     assert len({words for words, _ in question.wrong}) == len(question.wrong)
     assert verdict(question.name, question.right).right and "times" in verdict(question.name, question.right * 3.3).words
 
 
 # ---------------------------------------------------------------- letters
-
-
-@pytest.mark.parametrize("question", CHOICES, ids=lambda q: q.name)
-def test_each_letter_has_a_sentence_of_its_own(question):
-    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
-    assert [letter for letter, v in said.items() if v.right] == [question.right]
-    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
 
 
 def gradients(zero):

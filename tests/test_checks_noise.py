@@ -57,16 +57,7 @@ def test_the_variance_is_that_of_many_pixels():
     assert steps.q_sample(x_0, eps, 0.36).var().item() == pytest.approx(bank.PIXEL_VARIANCE.right, rel=0.01)
 
 
-@pytest.mark.parametrize("question", [bank.HALF_TIME, bank.FLAT_CURVE, bank.FILE_SIZE], ids=lambda q: q.name)
-def test_each_letter_has_a_sentence_of_its_own(question):
-    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
-    assert [letter for letter, v in said.items() if v.right] == [question.right]
-    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
-
-
-def test_each_wrong_number_has_a_hint_of_its_own():
-    for words, number in bank.PIXEL_VARIANCE.wrong:
-        assert verdict("pixel_variance", number) == (False, f"Not yet: {words}")
+def test_a_variance_may_be_calculated():
     assert verdict("pixel_variance", 0.73).right and verdict("pixel_variance", 0.6**2 / 4 + 1 - 0.36).right
     assert "times" in verdict("pixel_variance", 3).words
 

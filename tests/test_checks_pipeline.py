@@ -188,16 +188,7 @@ def test_only_noise_and_text_can_be_exchanged():
 def test_the_latent_of_a_wide_image():
     image, latent = torch.zeros(1, 3, 512, 768), torch.zeros(1, 4, 512 // 8, 768 // 8)
     assert latent.numel() == bank.LATENT_NUMBERS.right and image.numel() / latent.numel() == 48
-    for words, number in bank.LATENT_NUMBERS.wrong:
-        assert verdict("latent_numbers", number) == (False, f"Not yet: {words}")
     assert verdict("latent_numbers", 24_576).right and "times" in verdict("latent_numbers", 25_000_000).words
-
-
-@pytest.mark.parametrize("question", [bank.WITHOUT_ENCODER, bank.ANY_ORDER], ids=lambda q: q.name)
-def test_each_letter_has_a_sentence_of_its_own(question):
-    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
-    assert [letter for letter, v in said.items() if v.right] == [question.right]
-    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 40 for v in said.values())
 
 
 def test_each_result_of_the_stand_in_depends_on_every_input():

@@ -221,17 +221,5 @@ def test_variances_of_old_and_fresh_noise_add_up():
     assert 1 / 1.67 == pytest.approx(0.6, abs=0.002), "sigma_s^2 / sigma_t of the text"
 
 
-QUESTIONS = [samplers.ADDS_NOISE, samplers.ONE_JUMP, samplers.HEUN_ERROR, samplers.FEW_CALLS]
-
-
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.name)
-def test_each_letter_has_a_sentence_of_its_own(question):
-    said = {letter: verdict(question.name, letter) for letter in "ABCD"}
-    assert [letter for letter, v in said.items() if v.right] == [question.right]
-    assert len({v.words for v in said.values()}) == 4 and all(len(v.words) > 60 for v in said.values())
-
-
-def test_each_wrong_number_has_a_hint():
-    for words, number in samplers.FRESH_NOISE.wrong:
-        assert verdict("fresh_noise", number) == (False, f"Not yet: {words}")
+def test_the_noise_may_be_calculated():
     assert verdict("fresh_noise", (1 - 0.36) ** 0.5).right
