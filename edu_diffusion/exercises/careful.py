@@ -1,7 +1,7 @@
 """Run a learner's function so that nothing it does harms the notebook, and every way to go wrong ends in a hint.
 
-It may run for ever, call exit, raise anything, recurse, fill the memory, flood the screen, change a library or draw random
-numbers. Only what ends Python from outside, such as os.kill or a crash in compiled code, cannot be caught.
+It may run for ever, call exit, raise anything, recurse, fill the memory, flood the screen or change a library (random
+numbers: see exercise.judged). Only what ends Python from outside, such as os.kill or a crash in compiled code, cannot be caught.
 """
 
 import builtins
@@ -32,7 +32,7 @@ def results(mine, cases):
         raise Fault(f"this is {article(mine)}, not a function; give its name without brackets.")
     end = time.monotonic() + LIMIT
     with contextlib.ExitStack() as guards:
-        for guard in (unchanged_libraries(), own_random_numbers(), brief_output(), within_memory(), without_exit(mine)):
+        for guard in (unchanged_libraries(), brief_output(), within_memory(), without_exit(mine)):
             guards.enter_context(guard)
         pressed = guards.enter_context(noticing_ctrl_c())
         return [called(mine, case, end, pressed) for case in cases]
@@ -154,11 +154,6 @@ def brief_output():
     """Show only the beginning of what is printed."""
     with contextlib.redirect_stdout(Brief(sys.stdout)), contextlib.redirect_stderr(Brief(sys.stderr)):
         yield
-
-
-def own_random_numbers():
-    """Leave the random numbers of the cells below as they would be without the check."""
-    return torch.random.fork_rng(devices=[])
 
 
 # ---------------------------------------------------------------- the libraries
