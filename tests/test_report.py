@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import edu_diffusion as ed
-from edu_diffusion.cli import answers, grader, lessons, main, own_run, report, report_files, sandbox, versions
+from edu_diffusion.cli import answers, grader, lessons, main, own_run, replies, report, report_files, sandbox, versions
 from edu_diffusion.errors import EduError
 from edu_diffusion.exercises import EXERCISES, MODULES, Choice, Exercise, Number, other_cases
 from edu_diffusion.exercises.compare import agree
@@ -203,7 +203,7 @@ def test_where_there_is_no_fork_each_answer_has_a_process_from_the_start(asked, 
 
 def test_lines_of_one_place_that_come_twice_count_as_none():
     twice = b'{"id": 0, "results": []}\n{"id": 0, "fault": "a"}\nnonsense\n[1]\n{"id": 1, "fault": "b"}\n'
-    assert grader.lines(twice) == {1: {"fault": "b"}}
+    assert replies.lines(twice) == {1: {"fault": "b"}}
 
 
 @pytest.mark.parametrize(
@@ -222,25 +222,25 @@ def test_lines_of_one_place_that_come_twice_count_as_none():
     ],
 )
 def test_a_forged_reply_is_no_answer(reply):
-    assert grader.compared(EXERCISES["q_sample"], reply, 1, False).right is False
+    assert replies.compared(EXERCISES["q_sample"], reply, 1, False).right is False
 
 
 def test_too_few_right_results_are_no_answer():
     exercise = EXERCISES["q_sample"]
     wanted = results(exercise.reference, other_cases.other_cases(exercise.cases, 5)())
     full = [{"shape": list(x.shape), "complex": False, "numbers": x.flatten().tolist()} for x in wanted]
-    assert grader.compared(exercise, {"results": full, "reached": [[], []]}, 5, False).right is True
-    assert grader.compared(exercise, {"results": full[:1], "reached": [[]]}, 5, False).right is False
-    assert grader.compared(exercise, {"results": full, "reached": [[], []]}, 6, False).right is False
+    assert replies.compared(exercise, {"results": full, "reached": [[], []]}, 5, False).right is True
+    assert replies.compared(exercise, {"results": full[:1], "reached": [[]]}, 5, False).right is False
+    assert replies.compared(exercise, {"results": full, "reached": [[], []]}, 6, False).right is False
 
 
 def test_a_result_without_gradients_is_wrong_where_training_needs_them():
     exercise = EXERCISES["noise_loss"]
     wanted = results(exercise.reference, other_cases.other_cases(exercise.cases, 5)())
     full = [{"shape": list(x.shape), "complex": False, "numbers": x.flatten().tolist()} for x in wanted]
-    assert grader.compared(exercise, {"results": full, "reached": [[0], [0]]}, 5, False).right is True
-    assert "gradient" in grader.compared(exercise, {"results": full, "reached": [[], []]}, 5, False).words
-    assert grader.compared(exercise, {"results": full, "reached": "cut off"}, 5, False).words == "Not yet: cut off"
+    assert replies.compared(exercise, {"results": full, "reached": [[0], [0]]}, 5, False).right is True
+    assert "gradient" in replies.compared(exercise, {"results": full, "reached": [[], []]}, 5, False).words
+    assert replies.compared(exercise, {"results": full, "reached": "cut off"}, 5, False).words == "Not yet: cut off"
 
 
 # ---------------------------------------------------------------- what a process gets to see

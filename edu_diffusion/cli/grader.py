@@ -1,6 +1,6 @@
 """Judge learners' answers without trusting them: each runs in a small process of its own, and only numbers come back.
 
-The right results, the comparison and the hint are made here, from the exercises' own declarations, with other cases than the
+The right results, the comparison and the hint are made in this process (replies.py), from the exercises' own declarations, with other cases than the
 lesson shows. See sandbox.py for what an answer cannot import or read there, confined.py and audit.py for what it cannot do.
 
 It is a guard against tricks, not a security boundary. It does not protect against compiled code that opens files by itself
@@ -10,7 +10,6 @@ many processes of an answer that gets round the audit hook. Judge the work of st
 
 import ast
 import json
-import math
 import os
 import subprocess
 import sys
@@ -22,11 +21,10 @@ from typing import NamedTuple
 
 from edu_diffusion.data import files
 
-from . import answers, sandbox
+from . import answers, replies, sandbox
 
 PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # of the environment
 FORK = hasattr(os, "fork")  # Windows has none
-LONGEST = 700  # characters of a hint
 BROKEN = "the cell is no Python: {0}."
 
 
@@ -55,8 +53,8 @@ def judged(given, limits=LIMITS):
     found = {place: verdict for place, answer in enumerate(given) if (verdict := at_once(answer))}
     groups = [Group(answers, limits) for answers in grouped([pair for pair in enumerate(given) if pair[0] not in found])]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for group, replies in zip(groups, pool.map(Group.replies, groups)):
-            found |= {place: compared(group.exercise, replies.get(place), *group.varied(place)) for place in group.answers}
+        for group, sent in zip(groups, pool.map(Group.replies, groups)):
+            found |= {place: replies.compared(group.exercise, sent.get(place), *group.varied(place)) for place in group.answers}
     return [found[place] for place in range(len(given))]
 
 
@@ -128,7 +126,7 @@ class Group:
             empty.mkdir()
             sandbox.package(copy, self.function, self.others().values())
             seconds = self.limits.start + self.limits.wall * len(self.answers)
-            return lines(started(self.job(str(copy), str(empty)), seconds))
+            return replies.lines(started(self.job(str(copy), str(empty)), seconds))
 
     def others(self):
         """Return {name in the lesson: our function} for ed.use(...), without the one that is asked for."""
@@ -199,94 +197,3 @@ def started(job, seconds):
     except subprocess.TimeoutExpired as over:
         return over.stdout or b""
     return ended.stdout
-
-
-def lines(text):
-    """Return {place: reply} from the lines of JSON; a place with two lines has none, since one of them is forged."""
-    found, twice = {}, set()
-    for line in text.splitlines():
-        try:
-            reply = json.loads(line)
-            place = reply.pop("id")
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            continue
-        twice |= {place} & set(found)
-        found[place] = reply
-    return {place: reply for place, reply in found.items() if place not in twice}
-
-
-# ---------------------------------------------------------------- the comparison
-
-
-def compared(exercise, reply, seed, vary):
-    """Return the Verdict on what an answer sent back."""
-    from edu_diffusion.exercises import Exercise, Verdict, verdict
-
-    if not isinstance(reply, dict) or "fault" in reply:
-        fault = str(reply["fault"]) if isinstance(reply, dict) else "it ended Python, or took too long."
-        return Verdict(False, f"Not yet: {fault[:LONGEST]}")
-    if not isinstance(exercise, Exercise):
-        value = reply.get("value")
-        return verdict(exercise.name, value if type(value) in (str, int, float) else None)
-    return compared_function(exercise, reply, seed, vary)
-
-
-def compared_function(exercise, reply, seed, vary):
-    from edu_diffusion.exercises import Verdict
-    from edu_diffusion.exercises.careful import Fault
-    from edu_diffusion.exercises.compare import agree
-    from edu_diffusion.exercises.exercise import answers as results
-    from edu_diffusion.exercises.exercise import hint
-    from edu_diffusion.exercises.other_cases import other_cases
-
-    other = exercise._replace(cases=other_cases(exercise.cases, seed, vary))
-    wanted = results(other.reference, other.cases())
-    try:
-        found = tensors(reply.get("results"), len(wanted))
-        if not agree(found, wanted):
-            return Verdict(False, f"Not yet: {hint(other, found, wanted)[:LONGEST]}")
-        check_gradients(other, reply.get("reached"))
-    except Fault as fault:
-        return Verdict(False, f"Not yet: {fault}")
-    return Verdict(True, f"Right: {exercise.praise}")
-
-
-def tensors(entries, count):
-    """Return the results in a reply as tensors. Raises Fault for a reply of another form, or with another number of results."""
-    import torch
-
-    from edu_diffusion.exercises.careful import Fault
-
-    if not isinstance(entries, list) or len(entries) != count or not all(map(is_entry, entries)):
-        raise Fault("what it sent back is no list of results.")
-    made = [torch.tensor(entry["numbers"], dtype=torch.float32).reshape(entry["shape"]) for entry in entries]
-    return [x.to(torch.complex64) if entry["complex"] else x for x, entry in zip(made, entries)]
-
-
-def is_entry(entry):
-    """Whether an entry has a shape, a flag, and as many plain numbers as the shape says."""
-    if not isinstance(entry, dict) or set(entry) != {"shape", "complex", "numbers"}:
-        return False
-    shape, numbers = entry["shape"], entry["numbers"]
-    whole = isinstance(shape, list) and all(type(n) is int and 0 <= n < 10**6 for n in shape)
-    plain = isinstance(numbers, list) and all(type(n) in (int, float) for n in numbers)
-    return bool(whole and plain and math.prod(shape) == len(numbers) and type(entry["complex"]) is bool)
-
-
-def check_gradients(exercise, reached):
-    """Raise Fault unless gradients flow back wherever they do from the reference's results."""
-    import inspect
-
-    from edu_diffusion.exercises import gradients
-    from edu_diffusion.exercises.careful import Fault
-
-    wanted = [gradients.reached(exercise.reference(*case), case) for case in exercise.cases()]
-    if not any(wanted):
-        return
-    if isinstance(reached, str):
-        raise Fault(reached[:LONGEST])
-    names = list(inspect.signature(exercise.reference).parameters)
-    own = [set(places) for places in reached] if isinstance(reached, list) else [set()] * len(wanted)
-    missing = [names[place] for places, found in zip(wanted, own) for place in sorted(places - found)]
-    if missing:
-        raise Fault(f"the numbers are right, but no gradient flows back to {missing[0]}; leave out .item(), .detach() and no_grad.")
