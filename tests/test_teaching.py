@@ -77,6 +77,7 @@ def test_room_for_code_is_larger():
         ]
     }
     lesson["cells"][1]["source"] = "def my_f(x):\n    return x"
+    lesson["cells"].insert(1, {"cell_type": "code", "source": "ed.arrange('f')", "metadata": {}})  # lines to arrange stand between
     ((text, code),) = worksheet.questions(lesson)
     assert code and "write" in worksheet.room(code) and "write" not in worksheet.room(False)
     assert "<code>x_0</code> or <strong>B</strong>" in worksheet.to_html(text)

@@ -1,7 +1,8 @@
 """Judge learners' answers without trusting them: each runs in a small process of its own, and only numbers come back.
 
 The right results, the comparison and the hint are made in this process (replies.py), from the exercises' own declarations, with
-other cases than the lesson shows. See sandbox.py for what an answer cannot import or read there, confined.py and audit.py for what it cannot do.
+other cases than the lesson shows. See sandbox.py for what an answer cannot import or read there, confined.py and audit.py for
+what it cannot do.
 
 It is a guard against tricks, not a security boundary. It does not protect against compiled code that opens files by itself
 (torch.from_file), against one who breaks out of Python, against an answer that somebody else wrote, and, as root, not against
