@@ -72,7 +72,7 @@ def test_an_unknown_lesson_is_a_sentence(monkeypatch, capsys):
 def test_room_for_code_is_larger():
     lesson = {
         "cells": [
-            {"cell_type": "markdown", "source": "# 1\n$x_0$ or **B**?"},
+            {"cell_type": "markdown", "source": "It was B.\n# 1\n$x_0$ or **B**?"},
             {"cell_type": "code", "metadata": {"tags": ["exercise"]}},
         ]
     }
@@ -80,4 +80,7 @@ def test_room_for_code_is_larger():
     lesson["cells"].insert(1, {"cell_type": "code", "source": "ed.arrange('f')", "metadata": {}})  # lines to arrange stand between
     ((text, code),) = worksheet.questions(lesson)
     assert code and "write" in worksheet.room(code) and "write" not in worksheet.room(False)
-    assert "<code>x_0</code> or <strong>B</strong>" in worksheet.to_html(text)
+    assert "It was B" not in text
+    drawn = worksheet.to_html(text)
+    assert '<img alt="x_0"' in drawn and "svg+xml;base64," in drawn and " or <strong>B</strong>" in drawn
+    assert worksheet.formula(r"\nonsense{x}") == r"`\nonsense{x}`"

@@ -3,7 +3,9 @@
 A question is the text above the cell that asks it, up to the heading; pictures and code stay on the screen or the projector.
 """
 
+import base64
 import html
+import io
 import json
 import re
 from pathlib import Path
@@ -17,6 +19,14 @@ STYLE = """body{font:12pt/1.4 serif;max-width:44em;margin:1em auto;color:#000;ba
 section{break-inside:avoid;border-top:1px solid #000;padding:.4em 0} code{font:11pt monospace}
 .room{border:1px solid #000;min-height:3em;margin:.4em 0} .write{min-height:9em} ul{list-style:none;padding-left:1em}"""
 
+SPELLINGS = (  # LaTeX that matplotlib knows in another spelling only, or not at all where it changes no more than a size
+    (r"\\mathcal (\w)", r"\\mathcal{\1}"),
+    (r"\\[lr]Vert", r"\\Vert "),
+    (r"\\t?frac(\d)(\d)", r"\\frac{\1}{\2}"),
+    (r"\\big|\\!", ""),
+    (r"\\text\{", r"\\mathrm{"),
+)
+
 
 def run(args, rest=()):
     """Write the page, and say where."""
@@ -26,9 +36,9 @@ def run(args, rest=()):
         raise EduError(f"there is no lesson {args.lesson!r}; there are {', '.join(p.stem for p in sorted(folder.glob('*.ipynb')))}")
     notebook = json.loads(path.read_text(encoding="utf-8"))
     target = Path(args.out or f"{path.stem}.html")
-    asked = questions(notebook)
-    files.write_bytes(target, page(title(notebook), asked).encode())
-    print(f"{target}: {len(asked)} questions")
+    found = questions(notebook)
+    files.write_bytes(target, page(title(notebook), found).encode())
+    print(f"{target}: {len(found)} questions")
 
 
 def title(notebook):
@@ -40,15 +50,20 @@ def questions(notebook):
     found, above = [], []
     for cell in notebook["cells"]:
         if versions.is_question(cell):
-            found.append((above[-1] if above else "", "def my_" in versions.text(cell)))
+            found.append((asked(above[-1]) if above else "", "def my_" in versions.text(cell)))
         elif cell.get("cell_type") == "markdown":
             above.append(versions.text(cell))
     return found
 
 
-def page(name, asked):
+def asked(text):
+    """The part of a text cell from its last heading on: what stands before speaks of the question before."""
+    return text[max((found.start() for found in re.finditer(r"^#+ ", text, re.MULTILINE)), default=0) :]
+
+
+def page(name, questions):
     """Return the worksheet as HTML, without scripts."""
-    sections = "".join(f"<section>{to_html(text)}{room(code)}</section>" for text, code in asked)
+    sections = "".join(f"<section>{to_html(text)}{room(code)}</section>" for text, code in questions)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(name)}</title><style>{STYLE}</style>'
         f"<h1>{html.escape(name)}</h1><p>Pseudonym: ____________________ Date: ____________</p>{sections}</html>\n"
@@ -62,8 +77,24 @@ def room(code):
 
 
 def to_html(text):
-    """Return Markdown as HTML; formulas stay as they are written, in a code font."""
+    """Return Markdown as HTML with typeset formulas."""
     import mistune
 
-    formulas = re.sub(r"\$\$?([^$]+)\$\$?", lambda m: f"`{' '.join(m[1].split())}`", text)
-    return mistune.html(formulas)
+    return mistune.html(re.sub(r"\$\$?([^$]+)\$\$?", lambda found: formula(" ".join(found[1].split())), text))
+
+
+def formula(tex):
+    """Return a formula as an image with its source as alt text; what matplotlib cannot typeset stays as it is, in a code font."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import math_to_image
+
+    drawn, plain, font = io.BytesIO(), tex, FontProperties(size=15, math_fontfamily="stix")
+    for pattern, other in SPELLINGS:
+        plain = re.sub(pattern, other, plain)
+    try:
+        depth = math_to_image(f"${plain}$", drawn, prop=font, dpi=72, format="svg")
+    except ValueError:
+        return f"`{tex}`"
+    source = base64.b64encode(drawn.getvalue()).decode()
+    look = f"vertical-align:-{depth:.1f}pt;height:auto"
+    return f'<img alt="{html.escape(tex, quote=True)}" style="{look}" src="data:image/svg+xml;base64,{source}">'
