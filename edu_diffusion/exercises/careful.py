@@ -30,11 +30,11 @@ def results(mine, cases):
     """Return what a learner's function returns for each list of arguments. Raises Fault where it does not return."""
     if not callable(mine):
         raise Fault(f"this is {article(mine)}, not a function; give its name without brackets.")
-    end = time.monotonic() + LIMIT
     with contextlib.ExitStack() as guards:
         for guard in (unchanged_libraries(), brief_output(), within_memory(), without_exit(mine)):
             guards.enter_context(guard)
         pressed = guards.enter_context(noticing_ctrl_c())
+        end = time.monotonic() + LIMIT  # the learner's time: setting up the guards does not count
         return [called(mine, case, end, pressed) for case in cases]
 
 
