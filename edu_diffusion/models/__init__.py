@@ -23,6 +23,7 @@ hypernetwork.py  hypernetworks: build, load, save
 control.py       ControlNets: build, load, save
 quantize.py      a U-Net whose weights are stored in fewer bits
 planning.py      how much memory a picture takes, predicted without allocating it
+activations.py   the activations of one part, counted on fake tensors
 fit.py           what would make it fit, at what cost; out of memory as one sentence
 live.py          count the bytes of all tensors that are alive
 published.py     the configurations of Stable Diffusion 1.5, 2 and XL
