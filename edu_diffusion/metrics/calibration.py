@@ -7,7 +7,7 @@ prompt, through the VAE and read by the same judge, give the floor: finite sampl
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,15 +36,18 @@ def calibration_scores(
     seeds: int = 300,
     n_steps: int = 20,
     batch: int | None = None,
+    images: Callable[[list[dict], int], torch.Tensor] | None = None,
 ) -> dict[str, dict]:
     """Distance of the generated from the true distribution: {name: score}, means over prompts, intervals by prompt.
 
-    rows: prompts; None is the first PROMPTS open ones of the core. seeds: images per prompt. calibration: the mean over a
+    rows: prompts; None is the first PROMPTS open ones of the core. seeds: images per prompt. images: a function (rows, seed)
+    that draws them; None is `draw` with guidance, n_steps and batch. calibration: the mean over a
     prompt's unspecified attributes; _floor: of real scenes; _excess: the difference, paired by prompt; and the same
     for each attribute separately, such as calibration_colour.
     """
     rows = open_prompts() if rows is None else rows
-    found = [of_prompt(pipe, judge, row, seeds, i, guidance=guidance, n_steps=n_steps, batch=batch) for i, row in enumerate(rows)]
+    images = images or functools.partial(draw, pipe, guidance=guidance, n_steps=n_steps, batch=batch)
+    found = [of_prompt(pipe, judge, row, seeds, i, images) for i, row in enumerate(rows)]
     return table(found)
 
 
@@ -53,10 +56,10 @@ def open_prompts(limit: int | None = None) -> list[dict]:
     return [row for row in prompts("core", "open") if possible(row)][: limit or PROMPTS]
 
 
-def of_prompt(pipe, judge, row, seeds, number=0, **how):
+def of_prompt(pipe, judge, row, seeds, number, images):
     """{attribute: (distance of generated images, distance of real ones)} for every attribute that one prompt leaves unspecified."""
-    truth, sets = expected(row), (draw(pipe, [row] * seeds, 10_000 * (number + 1), **how), real(pipe, row, seeds, number))
-    seen = [histograms(read(judge, images)) for images in sets]
+    truth, sets = expected(row), (images([row] * seeds, 10_000 * (number + 1)), real(pipe, row, seeds, number))
+    seen = [histograms(read(judge, pictures)) for pictures in sets]
     return {part: tuple(distance(truth[part], other[part]) for other in seen) for part in unsaid(row)}
 
 

@@ -28,6 +28,7 @@ from .control import Control, condition_embedding, control_edit, control_forward
 from .denoise import ddim_step, ddim_timesteps, eps_from_v, eps_from_x0, predict_x0, to_eps, to_x0, x0_from_v
 from .edit import blend, expand_canvas, from_strength, img2img, inpaint, invert, latent_mask, paste
 from .exact import dataset_x0, mixture_posterior, mixture_x0
+from .few_steps import consistency_scalings, hinge_discriminator, hinge_student, lcm_step, tcd_step
 from .flow import flow_euler_step, flow_sample
 from .guidance import GUIDANCE, STEPS, guidance_at, guide
 from .hypernetwork import HyperProcessor, hyper, hyper_attend, with_hypernetwork
@@ -70,6 +71,8 @@ __all__ = [
     "ddpm_step", "euler_step", "euler_ancestral_step", "heun_step", "dpmpp_2m_step",
     # sampling
     "SampleState", "sample",
+    # few_steps
+    "consistency_scalings", "lcm_step", "tcd_step", "hinge_discriminator", "hinge_student",
     # flow
     "flow_sample", "flow_euler_step",
     # exact

@@ -29,6 +29,7 @@ RECIPES = _Recipes(
     inversion=".inversion",
     finetune=".finetune",
     lora=".lora",
+    few_steps=".few_steps",
     hyper=".hypernetwork",
     control=".control",
 )
