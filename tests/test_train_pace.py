@@ -118,9 +118,10 @@ def test_an_unknown_arithmetic_is_refused():
         next(loop.fit(torch.nn.Linear(1, 1), lambda step: None, steps=1, arithmetic="fp4"))
 
 
-def clock(monkeypatch, **seconds):
-    """Let a pass take so many seconds in each arithmetic; the list of what was timed."""
+def clock(monkeypatch, units=("AVX512",), **seconds):
+    """Let a pass take so many seconds in each arithmetic, on a CPU with these units for bf16; the list of what was timed."""
     asked = []
+    monkeypatch.setattr(pace, "bf16_units", lambda: units)
     monkeypatch.setattr(
         pace, "forward_backward", lambda weights, loss: asked.append(weights.arithmetic) or seconds[weights.arithmetic]
     )
@@ -133,6 +134,14 @@ def test_the_quicker_arithmetic_is_taken_when_it_is_worth_it(bf16, verdict, monk
     assert pace.quickest(torch.nn.Linear(1, 1), None, seconds=0) == verdict
     assert asked == ["autocast", "bf16"] * 2, "one turn to warm up, and one that counts"
     assert pace.quickest(torch.nn.Linear(1, 1, device="meta"), None) == "autocast", "only a CPU is asked"
+
+
+def test_emulated_bf16_is_not_even_tried(monkeypatch):
+    asked = clock(monkeypatch, units=(), autocast=1.0, bf16=0.1, channels_last=0.5)
+    line = torch.nn.Linear(1, 1)
+    assert pace.quickest(line, None, seconds=0) == "autocast" and not asked
+    assert pace.quickest(line, None, ("bf16", "channels_last"), seconds=0) == "channels_last"
+    assert set(asked) == {"autocast", "channels_last"}
 
 
 def test_a_probe_leaves_the_model_and_the_randomness_as_they_were():

@@ -1,5 +1,7 @@
 """The device to compute on, and its precision."""
 
+import os
+
 import torch
 
 from ..errors import EduError
@@ -26,6 +28,23 @@ def hardware(device: str | torch.device | None = None) -> str:
 
 def autocast(device: torch.device) -> torch.autocast:
     """bf16 arithmetic inside the block where it is faster on the hardware, no effect elsewhere."""
-    has = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)  # most laptops from before 2022 lack it
-    helps = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and has()
+    helps = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and "AMX" in bf16_units()
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)
+
+
+def bf16_units() -> tuple[str, ...]:
+    """The CPU's units for bf16 that may be used: "AVX512" for vectors, "AMX" for matrices.
+
+    Both or none may be there. Without any, bf16 is emulated: a training step takes 16 times as long as in float32. With
+    vectors alone it takes half as long again, and only with AMX less (tests/benchmarks/bf16.py prints the ratio).
+    ATEN_CPU_CAPABILITY and ONEDNN_MAX_CPU_ISA limit PyTorch to older units, to try out an older computer; then none is used.
+    """
+    there = {"AVX512": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
+    newest = "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return tuple(unit for unit, has in there.items() if newest and allowed(unit) and getattr(torch.cpu, has, bool)())
+
+
+def allowed(unit):
+    """Whether oneDNN, PyTorch's library for layers, may use a unit for bf16; it has two names for the same setting."""
+    most = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT").upper()
+    return most in ("DEFAULT", "ALL") or "AMX" in most or (unit == "AVX512" and most == "AVX512_CORE_BF16")

@@ -13,6 +13,7 @@ import torch
 
 from ..errors import EduError
 from ..models import autocast
+from ..models.device import bf16_units
 
 ARITHMETIC = ("autocast", "channels_last", "bf16", "bf16_channels_last")
 ROUNDED = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)  # what autocast computes in bf16
@@ -74,9 +75,11 @@ def quickest(model, loss, others=("bf16",), seconds=1.0):
     """The arithmetic with the fastest forward and backward pass of loss(); "autocast" unless another is QUICKER.
 
     All take turns until `seconds` are over; the first turn warms up, and the shortest of the later times counts.
-    Measured on CPUs only. The module is left unchanged.
+    Measured on CPUs only, and bf16 only where the CPU has units for it: emulated, one pass may take half a minute. The
+    module is left unchanged.
     """
-    if next(model.parameters()).device.type != "cpu":
+    others = [name for name in others if "bf16" not in name or bf16_units()]
+    if next(model.parameters()).device.type != "cpu" or not others:
         return "autocast"
     end = time.monotonic() + seconds
     best = {}
