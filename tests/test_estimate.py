@@ -94,5 +94,7 @@ def test_the_speed_is_measured():
 
 
 def parsed(**more):
-    names = dict.fromkeys(("prompt", "source", "seed", "steps", "guidance", "negative", "model", "device", "out", "school"))
+    names = dict.fromkeys(
+        ("prompt", "source", "seed", "steps", "guidance", "negative", "model", "device", "out", "school", "size", "config")
+    )
     return argparse.Namespace(**{**names, "prompt": "a cat", "scale": 1, **more})

@@ -200,18 +200,19 @@ ALONE = {
     "words": (lambda file: {"<cat>": torch.ones(2, 32)}, "is a textual inversion"),
     "AUTOMATIC1111's words": (lambda file: {"emb_params": torch.ones(2, 32)}, "is a textual inversion"),
     "hypernetwork": (lambda file: {"32.k.linear.0.weight": torch.ones(2, 2)}, "is a hypernetwork"),
-    "SDXL": (
-        lambda file: {"conditioner.embedders.0.x": torch.ones(2), "model.diffusion_model.x": torch.ones(2)},
-        "is a Stable Diffusion XL",
+    "half of an SDXL": (
+        lambda file: {"conditioner.embedders.0.transformer.x": torch.ones(2), "model.diffusion_model.x": torch.ones(2)},
+        "is a U-Net and a text encoder alone",
     ),
-    "SD 2": (
+    "SDXL's refiner": (
         lambda file: {
-            "cond_stage_model.model.x": torch.ones(2),
+            "conditioner.embedders.0.model.x": torch.ones(2),
             "first_stage_model.x": torch.ones(2),
             "model.diffusion_model.x": torch.ones(2),
         },
-        "is a Stable Diffusion 2",
+        "is the refiner of Stable Diffusion XL",
     ),
+    "half of an SD 2": (lambda file: {"cond_stage_model.model.x": torch.ones(2)}, "is a text encoder alone"),
 }
 
 

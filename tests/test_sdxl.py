@@ -173,7 +173,7 @@ def inputs(pipe, B=2):
     generator = torch.Generator().manual_seed(0)
     unet = pipe.unet.config
     z_t, c = torch.randn(B, 4, 8, 8, generator=generator), torch.randn(B, 5, unet.cross_attention_dim, generator=generator)
-    pooled, ids = torch.randn(B, 40, generator=generator), torch.tensor([[64.0, 64, 0, 0, 64, 64], [80, 60, 2, 3, 64, 64]])
+    pooled, ids = torch.randn(B, 80, generator=generator), torch.tensor([[64.0, 64, 0, 0, 64, 64], [80, 60, 2, 3, 64, 64]])
     return z_t, c, {"text_embeds": pooled, "time_ids": ids[:B]}
 
 
@@ -190,7 +190,7 @@ def test_the_readable_unet_of_every_topology(pipe):
     assert_close(steps.unet_forward(pipe.unet, z_t, 321, c, added=added if xl else None), want)
 
 
-@pytest.mark.parametrize("added", [None, {}, {"text_embeds": torch.zeros(2, 40)}, {"text_embeds": torch.zeros(2, 41)}])
+@pytest.mark.parametrize("added", [None, {}, {"text_embeds": torch.zeros(2, 80)}, {"text_embeds": torch.zeros(2, 81)}])
 def test_missing_conditioning_is_a_sentence(xl, added):
     z_t, c, _ = inputs(xl)
     with pytest.raises(ValueError, match=r"added\['\w+'\] has the shape .*; for Stable Diffusion XL it must be \(2, "):

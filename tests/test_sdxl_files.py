@@ -79,10 +79,10 @@ def edited(root, name, **changes):
         ("vae/config.json", {"latent_channels": 16}, "the U-Net has in_channels = 4, but .* need 16"),
         (
             "text_encoder_2/config.json",
-            {"projection_dim": 41},
-            "the U-Net has projection_class_embeddings_input_dim = 88, but .* need 89",
+            {"projection_dim": 81},
+            "the U-Net has projection_class_embeddings_input_dim = 128, but .* need 129",
         ),
-        ("unet/config.json", {"cross_attention_dim": 71}, "the U-Net has cross_attention_dim = 71"),
+        ("unet/config.json", {"cross_attention_dim": 127}, "the U-Net has cross_attention_dim = 127"),
         ("unet/config.json", {"block_out_channels": [10**9] * 3}, "block_out_channels is"),
     ],
 )

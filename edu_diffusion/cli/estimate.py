@@ -9,7 +9,10 @@ from pathlib import Path
 
 from edu_diffusion.errors import EduError
 
+from . import size
+
 LARGE = 300_000_000  # bytes of weights: below, a picture takes seconds, and nothing is said
+PIXELS = 256 * 256  # of a picture: below, a small model takes seconds
 COPIES = 3  # of an enlarged image: itself, with its rows marked for PNG, and compressed
 REACHED = 0.5  # of a matrix product's speed, by a whole U-Net
 
@@ -26,7 +29,8 @@ def before(settings, scale, device=None):
         root = path_of(source)
     except EduError:
         return
-    if stored(root) >= LARGE:
+    height, width = settings.get("size", (0, 0))
+    if stored(root) >= LARGE or height * width > PIXELS:
         refuse(root, settings, scale, device)
 
 
@@ -40,7 +44,7 @@ def refuse(source, settings, scale, device=None):
     from edu_diffusion.models import advice, plan
 
     room, gpu = free(device), device_of(device) != "cpu"
-    chosen = {"steps": settings["steps"], "guidance": settings["guidance"] != 1}
+    chosen = {"steps": settings["steps"], "guidance": settings["guidance"] != 1, "size": settings.get("size")}
     now = plan(source, **chosen)
     if now.peak > room:
         raise EduError(advice(source, room, gpu, **chosen))
@@ -61,14 +65,14 @@ def fit(what, taken, room, instead):
 
 
 def sentences(pipe, settings, scale):
-    """Yield what a large model will take; refuse what does not fit. Nothing for a small one, whose picture takes seconds."""
-    height = width = pipe.unet.config.sample_size * pipe.vae_scale_factor
+    """Yield what a large model or picture will take; refuse what does not fit. Nothing where it takes seconds."""
+    height, width = settings.get("size") or size.own(pipe)
     enlarged(height, width, scale)
-    if sum(p.nbytes for p in pipe.unet.parameters()) < LARGE:
+    if sum(p.nbytes for p in pipe.unet.parameters()) < LARGE and height * width <= PIXELS:
         return
     from edu_diffusion.models import plan
 
-    now = plan(pipe, steps=settings["steps"], guidance=settings["guidance"] != 1)
+    now = plan(pipe, (height, width), steps=settings["steps"], guidance=settings["guidance"] != 1)
     needed = now.phases[now.phase]  # the weights are there already
     fit(f"{now.words} takes, besides the weights,", needed, free(pipe.device), "float16, or a smaller model")
     seconds = now.flops / (REACHED * speed(pipe.device, pipe.unet.dtype))

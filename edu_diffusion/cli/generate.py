@@ -8,9 +8,9 @@ from pathlib import Path
 from edu_diffusion.data import arguments, school
 from edu_diffusion.errors import EduError
 
-from . import estimate, infotext, unfollowed
+from . import estimate, infotext, size, unfollowed
 
-NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model")
+NAMES = ("prompt", "negative", "seed", "steps", "guidance", "model", "size")
 
 
 def run(args, rest=()):
@@ -29,12 +29,15 @@ def make(args):
 
     settings = defaults() | given
     estimate.before(settings, args.scale, args.device)
-    pipe = models.load(settings["model"], args.device)
+    pipe = models.load(settings["model"], args.device, **({"config": args.config} if args.config else {}))
     settings, expected = settings | {"hash": infotext.weights_hash(pipe)}, settings.get("hash")
-    for sentence in (*foreign(pipe, given), *notices(pipe, settings, expected), *estimate.sentences(pipe, settings, args.scale)):
-        print(sentence)
+    settings["size"] = size.chosen(pipe, settings, args.size, expected == settings["hash"])
+    told = foreign(pipe, given, settings["size"]), notices(pipe, settings, expected), estimate.sentences(pipe, settings, args.scale)
+    for sentence in (sentence for several in told for sentence in several):
+        print(sentence, flush=True)
     begin = time.perf_counter()
-    with memory_guard(pipe, gpu=pipe.device.type != "cpu", steps=settings["steps"], guidance=settings["guidance"] != 1):
+    planned = {"steps": settings["steps"], "guidance": settings["guidance"] != 1, "size": settings["size"]}
+    with memory_guard(pipe, gpu=pipe.device.type != "cpu", **planned):
         pixels = draw(pipe, settings)
     seconds = time.perf_counter() - begin
     with contextlib.nullcontext(args.out) if args.out else infotext.reserved() as path:
@@ -53,6 +56,8 @@ def gather(args):
     """Merge the settings: those stored in the PNG file, then those from the command line."""
     stored = infotext.read(args.source) if args.source else {}
     given = {name: getattr(args, name) for name in NAMES if getattr(args, name) is not None}
+    if "size" in given:
+        given["size"] = size.pair(given["size"])
     if "prompt" not in stored | given:
         raise EduError('generate needs a prompt, such as: generate "a cat face on a blue background"')
     if stored.get("model", "base") != "base" and "model" not in given:
@@ -97,10 +102,17 @@ def check_places(args):
     infotext.probe(out or Path("picture.png"))
 
 
-def foreign(pipe, stored):
-    """Yield a sentence for each thing that another program's picture says and that is not followed here."""
-    edge = pipe.unet.config.sample_size * pipe.vae_scale_factor
-    yield from unfollowed.sentences(stored, (edge, edge))
+def foreign(pipe, stored, drawn=None):
+    """Yield a sentence for each thing that another program's picture says and that is not followed here.
+
+    drawn: the size of the new picture, (height, width); None is the model's own.
+    """
+    yield from unfollowed.sentences(stored, (drawn or size.own(pipe))[::-1])
+    if "size" in stored and not stored.get("said") and stored["size"] != drawn and drawn:
+        yield (
+            f"The picture has {size.words(stored['size'])} pixels, and this model draws {size.words(drawn)}; "
+            "--size asks for another size."
+        )
 
 
 def notices(pipe, settings, expected):
@@ -124,6 +136,7 @@ def draw(pipe, settings):
     from edu_diffusion import steps
 
     wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
+    wanted["z_T"] = size.noise(pipe, settings["seed"], settings["size"])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The prompt ", UserWarning)
         return steps.to_uint8(steps.draw(pipe, settings["prompt"], **wanted))[0].numpy()

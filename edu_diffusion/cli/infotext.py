@@ -19,6 +19,8 @@ from edu_diffusion import __version__
 from edu_diffusion.data import files, pngchunks
 from edu_diffusion.errors import EduError
 
+from . import size
+
 KEY = "parameters"
 NEGATIVE = "Negative prompt: "
 OURS = "edu_diffusion"  # how the version begins that our own pictures name
@@ -35,14 +37,14 @@ SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # moves the cursor o
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the line break
 
 
-def describe(settings, size):
-    """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. size: (width, height)."""
+def describe(settings, sides):
+    """Return the text for the chunk. settings: prompt, negative, and those in FIELDS. sides: (width, height)."""
     values = {
         "Steps": settings["steps"],
         "Sampler": "DDIM",
         "CFG scale": float(settings["guidance"]),
         "Seed": settings["seed"],
-        "Size": f"{size[0]}x{size[1]}",
+        "Size": f"{sides[0]}x{sides[1]}",
         "Model": settings["model"],
         "Model hash": settings["hash"],
         "Version": f"{OURS} {__version__}",
@@ -159,9 +161,17 @@ def read(path):
         )
     settings, said = parse(text), split(text)[1]
     if ours(said):
-        return settings | {"said": {}}
+        return settings | own_size(said) | {"said": {}}
     settings.pop("hash", None)  # computed in another way: it differs even for the same weights
     return settings | {"said": said}
+
+
+def own_size(said):
+    """The size of one of our own pictures, which is drawn in that size again."""
+    try:
+        return {"size": size.pair(said["Size"])} if "Size" in said else {}
+    except EduError:
+        return {}
 
 
 def weights_hash(pipe):

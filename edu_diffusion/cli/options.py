@@ -21,7 +21,9 @@ def generate_options(command):
     )
     add("--negative", metavar="PROMPT", help="negative prompt: what to avoid")
     add("--model", help="a model's name, folder or .safetensors file (default base)")
+    add("--config", metavar="MODEL", help="for a .safetensors file without its configuration: a folder of the same kind")
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    add("--size", metavar="WxH", help="pixels, multiples of 8, such as 512 or 768x512 (default: what the model was made for)")
     add("--scale", type=int, default=1, help="enlarge: each pixel becomes a square of N x N (default 1)")
     add("--school", action="store_true", help="for a class: refuse prompts with a word of datasets/emoji/school.csv")
     add("--out", type=Path, metavar="PNG", help="the file to write (default picture.png, or the next free name)")
@@ -35,9 +37,10 @@ def train_options(command):
     add("--device", help="cpu, cuda or mps (default: the fastest there is)")
     add(
         "--kind",
-        choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing"),
+        choices=("canny", "segmentation", "depth", "pose", "subject", "style", "thing", "guidance", "consistency", "adversarial"),
         help="for control: the kind of condition, canny (default), segmentation, depth or pose; for inversion: what the new "
-        "word stands for, the subject (default), the style, or a core concept (thing)",
+        "word stands for, the subject (default), the style, or a core concept (thing); for few_steps: what is distilled, guidance, "
+        "consistency (default), or consistency with an adversarial loss",
     )
     begin = command.add_mutually_exclusive_group()
     begin.add_argument("--resume", action="store_true", help="continue the training run in the folder; fail if there is none")

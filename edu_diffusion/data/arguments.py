@@ -16,6 +16,8 @@ SEEDS = 2**63  # torch takes seeds below it
 STEPS = 1, 1000  # sampling steps: the timesteps of the training schedule
 GUIDANCE = 0, 30  # beyond it pictures are noise; `steps` takes any finite number
 SCALE = 1, 64  # enlargement of a picture that is written
+SIDE = 8, 8192  # pixels of one side of a picture: multiples of 8, as every published VAE needs
+SIZE_ADVICE = "a multiple of 8 from 8 to 8192, such as 512, or two as in 768x512 (width x height)"
 
 
 def check_batch(n: int, seed: int = 0) -> tuple[int, int]:
@@ -31,7 +33,10 @@ def check_batch(n: int, seed: int = 0) -> tuple[int, int]:
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise EduError for steps, seed, guidance or scale of a picture that are out of range; those not given are right."""
+    """Raise EduError for steps, seed, guidance, scale or size of a picture that are out of range; those not given are right.
+
+    size: (height, width) in pixels.
+    """
     steps, seed, guidance, scale = (settings.get(name, 1) for name in ("steps", "seed", "guidance", "scale"))
     if not whole(steps) or not within(steps, STEPS):
         raise EduError(f"steps must be 1 to 1000, not {steps}; 20 is a good start")
@@ -41,6 +46,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise EduError(f"guidance must be 0 to 30, not {guidance}; 1 is no guidance, more follows the prompt more closely")
     if not whole(scale) or not within(scale, SCALE):
         raise EduError(f"scale must be 1 to 64, not {scale}; 8 gives an image of 512 x 512")
+    height, width = settings.get("size", (8, 8))
+    if not all(whole(side) and within(side, SIDE) and side % SIDE[0] == 0 for side in (height, width)):
+        raise EduError(f"size must be {SIZE_ADVICE}, not {width}x{height}")
 
 
 def is_seed(value: Any) -> bool:

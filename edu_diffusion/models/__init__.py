@@ -11,6 +11,8 @@ kinds.py         what a file is, by the names of its tensors
 sentences.py     one sentence for whatever a library raises
 single_file.py   one .safetensors file with the original key names: read and write
 original.py      those names
+openclip.py      those of OpenCLIP's text encoders, in Stable Diffusion 2 and XL
+places.py        where in such a file each tensor of the library's models is
 conversion.py    between folder and file, in full and half precision; from a pickle that imports nothing strange
 merge.py         the U-Nets of several pipelines, by a rule
 canary.py        a pickle whose code runs, and the readers that refuse it
@@ -26,12 +28,15 @@ planning.py      how much memory a picture takes, predicted without allocating i
 activations.py   the activations of one part, counted on fake tensors
 fit.py           what would make it fit, at what cost; out of memory as one sentence
 live.py          count the bytes of all tensors that are alive
-published.py     the configurations of Stable Diffusion 1.5, 2 and XL
+published.py     the configurations of Stable Diffusion 1.5, 2, XL and XL Turbo
+random_weights.py  pipelines of their topology, with small widths and random weights
+architectures.py what tells one model from another: parameters of each part, sizes, conventions
 sdxl.py          Stable Diffusion XL from a folder
 device.py        cuda, mps or cpu
 silence.py       keep the libraries from printing what this package reports itself
 """
 
+from .architectures import Architecture, architecture
 from .build import PARTS, TOKENS, WIDTH, assemble, build_clip, build_scheduler, build_tokenizer, build_unet, build_vae
 from .canary import pickle_readers
 from .checkpoint import load, save, to_single_file
@@ -46,8 +51,9 @@ from .locate import path_of
 from .lora import load_lora
 from .merge import merged
 from .planning import Plan, plan
-from .published import PUBLISHED
+from .published import PUBLISHED, SCHEDULERS
 from .quantize import load_quantized, quantize_unet, quantized_bytes, save_quantized
+from .random_weights import narrow
 from .silence import quiet
 from .vocabulary import grow_text_model, grow_tokenizer
 
@@ -78,10 +84,14 @@ __all__ = [
     "precision",
     "Live",
     "Option",
+    "Architecture",
     "PUBLISHED",
     "Plan",
+    "SCHEDULERS",
     "advice",
+    "architecture",
     "memory_guard",
+    "narrow",
     "options",
     "plan",
     "build_hyper",

@@ -2,16 +2,18 @@
 
 import re
 
-THREE = {"model.diffusion_model.": "U-Net", "first_stage_model.": "VAE", "cond_stage_model.": "text encoder"}
+THREE = {
+    "U-Net": r"model\.diffusion_model\.",
+    "VAE": r"first_stage_model\.",
+    "text encoder": r"(cond_stage_model|conditioner\.embedders\.\d+)\.",
+}
 WHOLE = "a file for load() holds U-Net, VAE and text encoder"
 ADAPTER = re.compile(r"^(lora_unet|lora_te\d?|lycoris)_|\.(lora_A|lora_B|lora_embedding_A)\.|[._]lora\.(down|up)\."
                      r"|\.(lora_linear_layer|lora_down|lora_up|lora_mid|hada_|lokr_|oft_|dora_scale|lora_magnitude_vector)")
 ADVICE = "load the folder or file that it belongs to"
 KINDS = {  # what it is, and what to do with it: the beginning of one of its names
-    "a Stable Diffusion XL checkpoint in one file: load the folder of that model":
-        r"conditioner\.embedders\.",
-    "a Stable Diffusion 2 checkpoint, whose text encoder has OpenCLIP's names: load the folder of that model":
-        r"cond_stage_model\.model\.",
+    "the refiner of Stable Diffusion XL, which has one text encoder and is not supported: load the base model":
+        r"conditioner\.embedders\.0\.model\.",
     "a ControlNet alone: give load_control() the folder that it belongs to":
         r"control_model\.|controlnet_cond_embedding\.|input_hint_block\.",
     "a hypernetwork: give it to load_hyper()": r"\d+\.[kv]\.linear\.\d+\.",
@@ -27,7 +29,7 @@ def alone(found):
 
     found: {name: shape} of its tensors.
     """
-    own = [what for start, what in THREE.items() if begins(found, re.escape(start))]
+    own = [what for what, start in THREE.items() if begins(found, start)]
     if len(own) < 3 and any(ADAPTER.search(name) for name in found):
         return "a LoRA or another adapter: give it to load_lora()"
     if is_words(found):

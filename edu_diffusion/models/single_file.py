@@ -4,6 +4,8 @@
     first_stage_model.decoder.up.0.block.0.conv1.weight               the VAE
     cond_stage_model.transformer.text_model.final_layer_norm.weight   the text encoder
 
+Stable Diffusion 2's text encoder, and the second one of XL, have OpenCLIP's names; see openclip.py. They are read, not written.
+
 The original kept configuration and tokenizer elsewhere; here they are in the file's metadata, so that one
 file is complete. A tool that reads only the key names assumes Stable Diffusion 1.5's configuration, for example
 32 groups in every normalisation; the tiny VAE has 16.
@@ -18,10 +20,11 @@ import torch
 
 from ..data import files
 from ..errors import EduError
-from . import validate
+from . import sdxl, validate
 from .build import PARTS, assemble
 from .kinds import alone
 from .original import as_kept, canonical, known, original_names
+from .places import places_of, used, wanted
 from .sentences import in_words
 from .silence import pipeline_class, quiet
 from .weights import header, metadata, opened, readable, refuse_infinite, shapes
@@ -80,7 +83,7 @@ def tidy(pipe, folder):
 def read(path, dtype, root=None):
     """The pipeline in a file; root: a folder to take the configuration from, else the file's own is used.
 
-    Raises EduError unless the file holds the tensors of the three parts and nothing unknown.
+    Raises EduError unless the file holds the tensors of all parts and nothing unknown.
     """
     if path.suffix != ".safetensors":
         why = validate.why_not(path) if path.suffix in validate.PICKLES else "not a .safetensors file, but must be one"
@@ -89,36 +92,43 @@ def read(path, dtype, root=None):
     if what := alone(found):
         raise EduError(f"{path} is {what}.")
     with contextlib.nullcontext(root) if root else own_settings(path) as folder, in_words(path):
-        validate.tensors(path, expected(folder, found), known(found))
+        xl = same_kind(path, found, folder)
+        blanks = sdxl.blanks(folder, dict.fromkeys(sdxl.PARTS, found)) if xl else validate.configuration(folder, found)
+        held = known(found)
+        places = {part: places_of(part, blank, held, xl) for part, blank in blanks.items()}
+        validate.tensors(path, wanted(places), used(held, blanks))
         with quiet(), readable(path) as whole:
-            return pipeline_class().from_single_file(
-                str(whole),
-                config=str(folder),
-                dtype=dtype,
-                local_files_only=True,
-                text_encoder=text_encoder(whole, folder).to(dtype),
-            )
+            encoders = {part: text_encoder(whole, folder, part, places[part]).to(dtype) for part in sdxl.ENCODERS if part in blanks}
+            kind, more = (sdxl.pipeline_class(), {"add_watermarker": False}) if xl else (pipeline_class(), {})
+            more |= {"config": str(folder), "dtype": dtype, "local_files_only": True}
+            pipe = kind.from_single_file(str(whole), **encoders, **more)
+    if xl:
+        validate.words(path, pipe.tokenizer_2, pipe.text_encoder_2.config)
+    return pipe
 
 
-def expected(folder, held):
-    """{original name: shape} of the configuration in a folder. held: {name: shape} of the weights."""
-    wanted = {}
-    for part, blank in validate.configuration(folder, held).items():
-        state = blank.state_dict()
-        wanted |= {original: tuple(as_kept(original, state[name]).shape) for name, original in original_names(part, blank).items()}
-    return wanted
+def same_kind(path, found, folder):
+    """Whether a file is a Stable Diffusion XL. Raises EduError if the configuration in a folder is of the other kind."""
+    xl = any(name.startswith("conditioner.") for name in found)
+    if xl != sdxl.is_folder(folder):
+        kinds = ("a Stable Diffusion XL", "a Stable Diffusion 1 or 2")
+        what, other = kinds if xl else kinds[::-1]
+        raise EduError(
+            f"{path} is {what}, and the configuration in {folder} that of {other}: pass config= with one of the same kind."
+        )
+    return xl
 
 
-def text_encoder(path, folder):
-    """The text encoder in a file; the library does not know all the names that its tensors can have."""
-    from transformers import CLIPTextConfig, CLIPTextModel
+def text_encoder(path, folder, part, places):
+    """A text encoder in a file; the library does not know all the names that its tensors can have."""
+    import transformers
 
     with torch.random.fork_rng(devices=[]):  # it begins with random weights
-        model = CLIPTextModel(CLIPTextConfig.from_pretrained(pathlib.Path(folder) / "text_encoder"))
-    names = {original: name for name, original in original_names("text_encoder", model).items()}
+        config = transformers.CLIPTextConfig.from_pretrained(pathlib.Path(folder) / part)
+        model = getattr(transformers, sdxl.ENCODERS[part])(config)
     with opened(path) as file:
-        own = [name for name in file.keys() if canonical(name) in names]  # noqa: SIM118
-        model.load_state_dict({names[canonical(name)]: file.get_tensor(name) for name in own})
+        own = {canonical(name): name for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict({name: place.take(file.get_tensor(own[place.name])) for name, place in places.items()})
     return model.eval()
 
 

@@ -106,15 +106,16 @@ def final(pipe, states):
     return decode(pipe, last.z_s).float()
 
 
-def initial_noise(pipe, seeds):
+def initial_noise(pipe, seeds, size=None):
     """Sample the noise that each picture starts from, on the CPU: a seed gives the same noise on every device.
 
     z_T ~ N(0, 1)
 
-    seeds: B whole numbers from 0. Returns (B, 4, h, w) on the pipeline's device, in its text encoder's dtype.
+    seeds: B whole numbers from 0. size: of the latent, (h, w); None is the size that the U-Net was made for.
+    Returns (B, 4, h, w) on the pipeline's device, in its text encoder's dtype.
     Source: Ho et al. 2020, algorithm 2, line 1. Twin: diffusers.StableDiffusionPipeline.prepare_latents.
     """
-    return next(noise_stream(pipe, seeds))
+    return next(noise_stream(pipe, seeds, size))
 
 
 def timesteps(pipe, steps, step=None):
