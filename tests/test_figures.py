@@ -94,6 +94,17 @@ def test_pixel_art_is_enlarged_exactly(scale):
         assert np.abs(found.astype(int) - expected).max() <= 1
 
 
+def test_a_picture_keeps_its_form_and_a_label_all_of_its_words():
+    wide, words = torch.rand(3, 3, 16, 32) * 2 - 1, "a big smiling face with heart-eyes in the middle on a red background"
+    one, two, three = (
+        pixels(figures.contact_sheet(wide, [words, "b", label], columns=2, scale=4)) for label in ("c", words, words * 2)
+    )
+    found = one[style.GAP : style.GAP + 64, style.GAP : style.GAP + 128]
+    assert np.abs(found.astype(int) - style.rgb(wide[0]).repeat(4, 0).repeat(4, 1)).max() <= 1
+    assert one.shape[1] == 2 * 128 + 3 * style.GAP and one.shape[0] < two.shape[0] < three.shape[0]
+    assert one.shape[0] - 2 * 64 - 3 * style.GAP == 6 * 17, "five lines in the first row, one in the second"
+
+
 def test_the_film_shows_noise_above_and_the_guess_below():
     black, white = -torch.ones(2, 3, 64, 64), torch.ones(2, 3, 64, 64)
     screen = pixels(figures.film_strip(black, white, ["a", "b"], result=torch.zeros(3, 64, 64)))
@@ -132,6 +143,7 @@ def test_maps_on_one_scale_or_on_their_own():
     "call, words",
     [
         (lambda: figures.row(X[:2], ["one"]), "2 pictures and 1 labels"),
+        (lambda: figures.contact_sheet(X[:2], ["one"]), "2 pictures and 1 labels"),
         (lambda: figures.film_strip(X[:2], X[:1], ["a", "b"]), "the same length"),
         (lambda: figures.nearest(X[0], X[:2], ["one"]), "2 reference pictures and 1 labels"),
         (lambda: figures.nearest(X[0], X[:0], []), "0 reference pictures"),

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from .hints import Array, Arrays
 from .rendering import Picture, picture
-from .style import GAP, QUIET, SMALL, canvas, rgb, show, write
+from .style import GAP, QUIET, SMALL, canvas, place, rgb, show, write
 
 __all__ = ["contact_sheet", "film_strip", "row"]
+
+LINE = 17  # pixels from one line of a label to the next
 
 
 def row(images: Arrays, labels: Sequence[str], alt: str | None = None, scale: int = 2) -> Picture:
@@ -15,17 +17,7 @@ def row(images: Arrays, labels: Sequence[str], alt: str | None = None, scale: in
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. scale: the edge of a pixel. Returns a Picture.
     """
-    if len(images) != len(labels):
-        raise ValueError(f"There are {len(images)} pictures and {len(labels)} labels; give one for each.")
-    edge = images[0].shape[-1] * scale
-    words = [textwrap.wrap(label, max(edge // 8, 8)) for label in labels]
-    high = max(map(len, words))
-    fig = canvas(len(images) * (edge + GAP) + GAP, edge + GAP * 2 + 17 * high)
-    for i, (image, lines) in enumerate(zip(images, words)):
-        x = GAP + i * (edge + GAP)
-        show(fig, rgb(image), x, GAP, edge)
-        write(fig, x + edge / 2, edge + GAP + 4, "\n".join(lines), SMALL, va="top")
-    return picture(fig, alt or f"{len(images)} pictures: " + "; ".join(labels))
+    return picture(sheet(images, labels, len(images), scale), alt or f"{len(images)} pictures: " + "; ".join(labels))
 
 
 def film_strip(
@@ -70,15 +62,26 @@ def film_strip(
 
 
 def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2, alt: str | None = None) -> Picture:
-    """Show many pictures in rows, each with its label below: all of them, without any selection.
+    """Show many pictures in rows, each with its whole label below: all of them, without any selection.
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. alt: what is to be noticed; None names the labels. Returns a Picture.
     """
-    edge, words = images[0].shape[-1] * scale, 52
-    lines = -(-len(images) // columns)
-    fig = canvas(columns * (edge + GAP) + GAP, lines * (edge + words) + GAP)
-    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-        x, y = GAP + i % columns * (edge + GAP), GAP + i // columns * (edge + words)
-        show(fig, rgb(image), x, y, edge)
-        write(fig, x + edge / 2, y + edge + 4, "\n".join(textwrap.wrap(label, 26)[:3]), 7.5, va="top")
-    return picture(fig, alt or f"Contact sheet of {len(images)} pictures with their prompts: " + "; ".join(labels))
+    told = f"Contact sheet of {len(images)} pictures with their prompts: "
+    return picture(sheet(images, labels, columns, scale), alt or told + "; ".join(labels))
+
+
+def sheet(images, labels, columns, scale):
+    """Return the figure of both: rows of pictures, each row as high as its longest label needs."""
+    if len(images) != len(labels):
+        raise ValueError(f"There are {len(images)} pictures and {len(labels)} labels; give one for each.")
+    high, wide = (edge * scale for edge in images[0].shape[-2:])
+    words = [textwrap.wrap(label, max(wide // 8, 8)) for label in labels]
+    rows = [range(i, min(i + columns, len(words))) for i in range(0, len(words), columns)]
+    space = [high + GAP + LINE * max(len(words[i]) for i in row) for row in rows]
+    fig = canvas(min(columns, len(words)) * (wide + GAP) + GAP, GAP + sum(space))
+    for r, row in enumerate(rows):
+        for c, i in enumerate(row):
+            x, y = GAP + c * (wide + GAP), GAP + sum(space[:r])
+            place(fig, images[i], x, y, wide, high)
+            write(fig, x + wide / 2, y + high + 4, "\n".join(words[i]), SMALL, va="top")
+    return fig

@@ -65,7 +65,7 @@ def timeline(moments: Sequence[Moment], timesteps: Sequence[int], i: int, swap: 
 
 
 def told(moment):
-    return f"predicted x_0 and final picture differ by {distance(moment.clean, moment.result):.2f} on average"
+    return f"predicted x_0 and final picture differ by {distance(moment.clean, moment.result):.2f}"
 
 
 def apart(moments, swap):
