@@ -71,6 +71,7 @@ FACE = {
     "ControlExplorer": "widgets",
     "EditExplorer": "widgets",
     "Explore": "widgets",
+    "FewStepsExplorer": "widgets",
     "FirstPicture": "widgets",
     "GuidanceExplorer": "widgets",
     "LatentExplorer": "widgets",

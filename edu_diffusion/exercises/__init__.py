@@ -20,6 +20,7 @@ from . import (
     control,
     denoise,
     edit,
+    few_steps,
     guidance,
     lookup,
     lora,
@@ -69,6 +70,7 @@ MODULES = {
     "12_personalize": personalize,
     "13_style": style,
     "14_compared": compared,
+    "15_few_steps": few_steps,
 }
 LESSONS = {lesson: [e.name for e in module.EXERCISES] for lesson, module in MODULES.items()}
 EXERCISES = {e.name: e for module in MODULES.values() for e in module.EXERCISES}

@@ -13,6 +13,7 @@ from .digit_images import digits
 from .edit import dial, edited
 from .effects import effect
 from .features import block_bars, feature_maps
+from .few_steps import fast_and_good, quick_row
 from .film import contact_sheet, film_strip, row
 from .guidance_panels import guidance
 from .histograms import histogram
@@ -70,6 +71,8 @@ __all__ = [
     "edited",  # lesson 09
     "controlled",
     "convergence",  # lesson 11
+    "fast_and_good",
+    "quick_row",  # lesson 15
     "adapted",
     "change_bars",
     "compared",

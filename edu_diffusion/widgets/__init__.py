@@ -6,6 +6,7 @@ from .concept_test import ConceptTest
 from .control import ControlExplorer
 from .edit import EditExplorer
 from .explore import Explore
+from .few_steps import FewStepsExplorer
 from .first import FirstPicture
 from .guidance import GuidanceExplorer
 from .live import watch
@@ -30,6 +31,7 @@ __all__ = [
     "EditExplorer",
     "Pad",
     "Explore",
+    "FewStepsExplorer",
     "FirstPicture",
     "GuidanceExplorer",
     "LatentExplorer",

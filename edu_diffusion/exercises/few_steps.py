@@ -1,0 +1,306 @@
+"""Questions of lesson 15: what one evaluation gives, what a consistency function learns, and how few steps are sampled."""
+
+import torch
+
+from ..steps import eps_from_x0, hinge_discriminator, predict_x0, q_sample, velocity
+from .choices import Choice, Number
+from .exercise import Exercise
+from .gradients import tracked
+
+
+def velocity_to(z_0, z_t, abar_t):
+    """The velocity at z_t with which the predicted clean latent is z_0."""
+    return velocity(z_0, eps_from_x0(z_0, z_t, abar_t), abar_t)
+
+
+def answer_again(z, timesteps, abar, answer, noises):
+    """Answer, add new noise up to the next timestep, answer again; the last answer is the result."""
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = q_sample(answer(z, t), noise, abar[s])
+    return answer(z, timesteps[-1])
+
+
+def points():
+    """Arguments (z_0, z_t, abar_t): a noisy point and a clean one, of two sizes."""
+    rng = torch.Generator().manual_seed(51)
+    sizes = ((2, 4, 3, 5), (3, 4, 2, 2))
+    return [(*torch.randn(2, *size, generator=rng), torch.tensor(abar_t)) for size, abar_t in zip(sizes, (0.2, 0.7))]
+
+
+def answered(z, t):
+    """Stands in for a distilled network: a formula that depends on the latent and on the timestep."""
+    return torch.tanh(z * (1 + t / 1000)) - 0.0003 * t
+
+
+def runs():
+    """Arguments (z, timesteps, abar, answer, noises): a run of four evaluations and one of three."""
+    rng, abar = torch.Generator().manual_seed(52), torch.linspace(1, 0.03, 1000) ** 2
+    chosen = (([999, 759, 499, 259], (2, 4, 3, 5)), ([899, 599, 299], (1, 4, 2, 2)))
+    return [
+        (torch.randn(size, generator=rng), t, abar, answered, list(torch.randn(len(t) - 1, *size, generator=rng)))
+        for t, size in chosen
+    ]
+
+
+def scores():
+    """Arguments (real, fake): scores on both sides of both limits; in the second case most are where they should be."""
+    rng = torch.Generator().manual_seed(53)
+    ours = ((6, 9), 0.0), ((2, 5), 2.0)
+    return [tracked(*(1.5 * torch.randn(size, generator=rng) + sign * far for sign in (1, -1))) for size, far in ours]
+
+
+def looped(change):
+    """A mistake in the loop: change(z, z_0, abar_t, abar_s, noise, first noise) is the next latent."""
+
+    def mistake(z, timesteps, abar, answer, noises):
+        for t, s, noise in zip(timesteps, timesteps[1:], noises):
+            z = change(z, answer(z, t), abar[t], abar[s], noise, noises[0])
+        return answer(z, timesteps[-1])
+
+    return mistake
+
+
+def once(z, timesteps, abar, answer, noises):
+    return answer(z, timesteps[0])
+
+
+def never_evaluated_again(z, timesteps, abar, answer, noises):
+    z_0 = answer(z, timesteps[0])
+    for s, noise in zip(timesteps[1:], noises):
+        z = q_sample(z_0, noise, abar[s])
+    return answer(z, timesteps[-1])
+
+
+def at_the_next_level(z, timesteps, abar, answer, noises):
+    for s, noise in zip(timesteps[1:], noises):
+        z = q_sample(answer(z, s), noise, abar[s])
+    return answer(z, timesteps[-1])
+
+
+def with_the_number(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = q_sample(answer(z, t), noise, s / len(abar))
+    return answer(z, timesteps[-1])
+
+
+FIRST_ANSWER = Choice(
+    "first_answer",
+    "C",
+    {
+        "A": "the step goes all the way: the predicted clean image is the result. There is no grain in these images; there is "
+        "hardly any detail either.",
+        "B": "to draw one sharp image the network would have to decide on one drawing, size and place, and the noise says almost "
+        "nothing about these. No single drawing can be recognised in the lower row.",
+        "C": "many images fit the prompt. The answer with the smallest mean squared error is the mean of all that are possible, "
+        "and a mean of many drawings is a blur. Only large areas, such as the background, can be guessed from the noise.",
+        "D": "a person draws the outline first. The network predicts all pixels at once, and outlines are what it knows least: "
+        "look at the edges in the lower row.",
+    },
+    prediction=True,
+)
+
+EVALUATIONS = Number(
+    "evaluations",
+    38,
+    (
+        ("these are the steps. Heun evaluates the model twice in a step, and guidance doubles every evaluation.", 10),
+        ("this is Heun without guidance: each evaluation needs a prediction with the prompt, and one without it.", 19),
+        ("Heun's second evaluations, or those for guidance, are missing: both double.", 20),
+        ("nearly: in its last step Heun has no second evaluation, since no noise is left there.", 40),
+        ("in its last step Heun saves an evaluation *with* guidance, which is two calls.", 39),
+        ("with guidance a step of Heun takes four calls; take off the second evaluation of the last step.", 30),
+    ),
+    "10 steps of Heun take 19 evaluations, and guidance takes two calls for each of them. What counts is not the number of steps.",
+    tolerance=0.001,
+)
+
+VELOCITY_TO = Exercise(
+    "velocity_to",
+    velocity_to,
+    points,
+    (
+        ("you have solved for the noise; the network of our model predicts v.", eps_from_x0),
+        ("divide by what multiplies v: sqrt(1 - abar_t).", lambda z_0, z_t, abar_t: abar_t**0.5 * z_t - z_0),
+        (
+            "you have divided by 1 - abar_t; v is multiplied by its square root.",
+            lambda z_0, z_t, abar_t: (abar_t**0.5 * z_t - z_0) / (1 - abar_t),
+        ),
+        (
+            "the sign is reversed: bring v to one side and z_0 to the other.",
+            lambda z_0, z_t, abar_t: (z_0 - abar_t**0.5 * z_t) / (1 - abar_t) ** 0.5,
+        ),
+        ("z_t is multiplied by the square root of abar_t.", lambda z_0, z_t, abar_t: (abar_t * z_t - z_0) / (1 - abar_t) ** 0.5),
+        (
+            "z_t is multiplied by sqrt(abar_t) in the formula; the factor is missing.",
+            lambda z_0, z_t, abar_t: (z_t - z_0) / (1 - abar_t) ** 0.5,
+        ),
+        (
+            "this is the formula itself, with z_0 in the place of v; solve it for v. (As velocity(z_0, z_t) it takes z_t "
+            "for the noise.)",
+            lambda z_0, z_t, abar_t: abar_t**0.5 * z_t - (1 - abar_t) ** 0.5 * z_0,
+        ),
+        (
+            "multiplying by sqrt(1 - abar_t) does not undo a multiplication by it; divide.",
+            lambda z_0, z_t, abar_t: (abar_t**0.5 * z_t - z_0) * (1 - abar_t) ** 0.5,
+        ),
+        (
+            "brackets are missing: the whole difference is divided.",
+            lambda z_0, z_t, abar_t: abar_t**0.5 * z_t - z_0 / (1 - abar_t) ** 0.5,
+        ),
+        ("the two square roots are swapped.", lambda z_0, z_t, abar_t: ((1 - abar_t) ** 0.5 * z_t - z_0) / abar_t**0.5),
+    ),
+    "with this target, one prediction of the network leads straight to z_0.",
+)
+
+NO_BOUNDARY = Choice(
+    "no_boundary",
+    "B",
+    {
+        "A": "nothing in this loss says where the trajectories end. It falls to nearly zero, and all points lie in one place.",
+        "B": "a constant satisfies the loss perfectly: neighbouring points give the same answer, since all points do. What is "
+        "missing is the condition at the end of the trajectory, where the answer must be the point itself.",
+        "C": "the mean of all points is what a single step of the teacher gives, and that is a small cloud. Here even that is "
+        "gone: the loss never compares with any data.",
+        "D": "the loss falls by itself to nearly zero, far below the other one. A small loss is no proof that anything was "
+        "learned.",
+    },
+    prediction=True,
+)
+
+ANSWER_AGAIN = Exercise(
+    "answer_again",
+    answer_again,
+    runs,
+    (
+        ("this is the first answer alone; add noise to it, and let the model answer again.", once),
+        (
+            "the model is evaluated at the first timestep only; evaluate it in every step, with the latent of that step.",
+            never_evaluated_again,
+        ),
+        ("the model gets the wrong timestep: when it is evaluated, z has the noise of t, not yet that of s.", at_the_next_level),
+        (
+            "this adds the noise of t, where the step began; the next latent belongs to the timestep s.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(z_0, noise, abar_t)),
+        ),
+        (
+            "no noise is added: the model then gets a clean latent together with the timestep of a noisy one.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: z_0),
+        ),
+        (
+            "this is DDIM's step: it goes on with the noise that is in z. Here the noise is new.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(z_0, eps_from_x0(z_0, z, abar_t), abar_s)),
+        ),
+        (
+            "every step adds the same noise, the first; take the noise of the step.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(z_0, first, abar_s)),
+        ),
+        (
+            "the noise is added to the noisy z; add it to the answer.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(z, noise, abar_s)),
+        ),
+        (
+            "the noise is added at full strength; mix it with the answer as q_sample does.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: z_0 + noise),
+        ),
+        (
+            "signal and noise are swapped: q_sample takes the clean latent first.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(noise, z_0, abar_s)),
+        ),
+        (
+            "answer gives the clean latent already; do not take it for the noise.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(predict_x0(z, z_0, abar_t), noise, abar_s)),
+        ),
+        ("q_sample takes the signal level abar[s], not the timestep itself.", with_the_number),
+    ),
+    "your loop samples a distilled model; the library's name for it is LCMScheduler.",
+    lines=(
+        "def my_answer_again(z, timesteps, abar, answer, noises):",
+        "    for t, s, noise in zip(timesteps, timesteps[1:], noises):",
+        "        z_0 = answer(z, t)",
+        "        z = q_sample(z_0, noise, abar[s])",
+        "    return answer(z, timesteps[-1])",
+    ),
+)
+
+FORGOTTEN = Choice(
+    "forgotten",
+    "B",
+    {
+        "A": "the pipeline does not know about the LoRA. With another scale than 1 it evaluates the U-Net with and without the "
+        "prompt, and extrapolates: the lower row is not the upper one.",
+        "B": "the student learned from guided images, so guidance is in its answers. The pipeline then guides once more, with a "
+        "scale made for another model, and pays two evaluations for each step.",
+        "C": "twice as long is right. But guidance is in the student's answers already; look at the colours of the lower row.",
+        "D": "a blur is what too little decision looks like. These images are the opposite: contrast and colours are exaggerated.",
+    },
+    prediction=True,
+)
+
+HINGE = Exercise(
+    "hinge",
+    hinge_discriminator,
+    scores,
+    (
+        (
+            "this is the loss of real images alone; that of the generated ones is missing.",
+            lambda real, fake: torch.relu(1 - real).mean(),
+        ),
+        (
+            "this is the loss of generated images alone; that of the real ones is missing.",
+            lambda real, fake: torch.relu(1 + fake).mean(),
+        ),
+        (
+            "nothing may be won beyond the limit: a term below zero counts as zero. torch.relu does that.",
+            lambda real, fake: (1 - real).mean() + (1 + fake).mean(),
+        ),
+        (
+            "the zero is a lower limit for each score; take the mean last.",
+            lambda real, fake: torch.relu(1 - real.mean()) + torch.relu(1 + fake.mean()),
+        ),
+        (
+            "real and generated are swapped: this discriminator would call the generated images real.",
+            lambda real, fake: torch.relu(1 + real).mean() + torch.relu(1 - fake).mean(),
+        ),
+        (
+            "both get the same target: generated images should score below -1.",
+            lambda real, fake: torch.relu(1 - real).mean() + torch.relu(1 - fake).mean(),
+        ),
+        ("the limits are at zero here; they are 1 and -1.", lambda real, fake: torch.relu(-real).mean() + torch.relu(fake).mean()),
+        (
+            "take the means, not the sums: the loss must not grow with the number of places.",
+            lambda real, fake: torch.relu(1 - real).sum() + torch.relu(1 + fake).sum(),
+        ),
+        (
+            "the distance counts as it is, not squared.",
+            lambda real, fake: torch.relu(1 - real).square().mean() + torch.relu(1 + fake).square().mean(),
+        ),
+        ("this is half of it: add both means.", lambda real, fake: (torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()) / 2),
+        ("the two terms are added, not subtracted.", lambda real, fake: torch.relu(1 - real).mean() - torch.relu(1 + fake).mean()),
+        (
+            "a score on the right side of the limit costs nothing; here it is rewarded for being far beyond, and one on the"
+            " wrong side is free. Look at the sign inside relu.",
+            lambda real, fake: torch.relu(real - 1).mean() + torch.relu(-1 - fake).mean(),
+        ),
+    ),
+    "a discriminator trained with it learns from the images that it gets wrong or nearly wrong, and from no others.",
+)
+
+NEW_NOISE = Number(
+    "new_noise",
+    0.75,
+    (
+        ("this is the variance of the new noise; divide it by that of all the noise at s.", 0.375),
+        ("this is the share of the old noise, which is what remains of that at r.", 0.25),
+        ("this is the variance of the old noise at s.", 0.125),
+        ("this is the share for LCM, which jumps to the clean latent. Here the jump stops at r.", 1.0),
+        ("this is the variance of all the noise at s.", 0.5),
+        ("this is the noise left at r, before the signal is scaled down to s.", 0.2),
+        ("this is how much the signal level falls from r to s; the noise that is added has the variance 1 - abar_s / abar_r.", 0.3),
+        ("0.3 of 0.5 would be right if the latent at r were not scaled; it is multiplied by sqrt(abar_s / abar_r) first.", 0.6),
+        ("this is the variance that is left of the latent at r; the rest is new noise.", 0.625),
+        ("the noise at s has the variance 1 - abar_s = 0.5; share in it, not in the standard deviation.", 0.375**0.5),
+    ),
+    "the latent at r is multiplied by sqrt(0.625), so 0.125 of the old variance is left and 0.375 is new: three quarters of 0.5.",
+)
+
+EXERCISES = [FIRST_ANSWER, EVALUATIONS, VELOCITY_TO, NO_BOUNDARY, ANSWER_AGAIN, FORGOTTEN, HINGE, NEW_NOISE]
