@@ -25,7 +25,9 @@ def test_the_number_is_right_and_a_thousand_is_not(question):
 
 
 def test_the_steps_are_those_of_the_loop():
-    assert len(steps.edit.from_strength(list(range(20)), 0.4)) == bank.STEPS_RUN.right
+    run = lambda strength: len(steps.edit.from_strength(list(range(20)), strength))
+    smallest = bank.STEPS_RUN.right
+    assert run(smallest) == run(0.39) == 7 and run(smallest - 1e-6) == 6 and run(0.4) == 8
 
 
 def test_the_thinnest_stroke_marks_a_cell_wherever_it_is_and_a_thinner_one_does_not():
@@ -103,7 +105,7 @@ def test_the_start_is_that_of_img2img():
         ("noisy_start", lambda z_0, eps, abars, s: z_0 + eps, "your result is"),
         ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, abars[s]), "stopped"),
         ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, abars.mean()), "your result is"),
-        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, s), "your result is"),
+        ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, s), "no signal level"),
         ("noisy_start", lambda z_0, eps, abars, s: steps.q_sample(eps, z_0, abars[len(abars) - int(len(abars) * s)]), "swapped"),
         ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask), "cannot be combined"),
         ("mask_size", lambda known, drawn, mask: known, "known itself"),

@@ -132,7 +132,7 @@ def test_other_spellings_are_right(name, mine):
         ("lora_merge", lambda W, A, B, alpha, weight: W, "W itself"),
         ("lora_merge", lambda W, A, B, alpha, weight: W + A @ B, "cannot be combined"),
         ("lora_merge", lambda W, A, B, alpha, weight: bank.merge(W, A, B, alpha, weight).T, "transposed"),
-        ("lora_merge", lambda W, A, B, alpha, weight: W + weight**2 * alpha / len(A) * B @ A, "differ"),
+        ("lora_merge", lambda W, A, B, alpha, weight: W + weight**2 * alpha / len(A) * B @ A, "the square of weight"),
         ("lora_merge", lambda W, A, B, alpha, weight: W.add_(B @ A), "changes what it is given"),
     ],
 )

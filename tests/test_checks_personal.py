@@ -116,7 +116,7 @@ def without_no_grad(table, optimiser, loss, row, steps):
         ("only_row", lambda table, optimiser, loss, row, steps: table.weigth, "has no .weigth"),
         ("only_row", lambda *given: 2 * personalize.only_row(*given), "constant factor"),
         ("prior_loss", lambda own, prior, weight: own.square().mean() * (1 + weight), "differ"),
-        ("prior_loss", lambda own, prior, weight: own.square() + weight * prior.square(), "shape"),
+        ("prior_loss", lambda own, prior, weight: own.square() + weight * prior.square(), "cannot be combined"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight).item(), "no gradient"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior.detach(), weight), "no gradient"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight**3), "differ"),

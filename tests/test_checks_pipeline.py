@@ -125,7 +125,7 @@ def test_the_lines_in_order_are_right_and_two_of_them_exchanged_are_not():
     "name, mine",
     [
         ("start_noise", lambda pipe, seeds: steps.initial_noise(pipe, seeds)),
-        ("start_noise", lambda pipe, seeds: torch.stack([bank.noise((4, 16, 16), seed) for seed in seeds])),
+        ("start_noise", lambda pipe, seeds: torch.stack([bank.start_noise(pipe, [seed])[0] for seed in seeds])),
         ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor, return_dict=False)[0].clip(-1, 1)),
         ("finish", lambda vae, z: torch.clamp(vae.decode(1 / vae.config["scaling_factor"] * z).sample, min=-1, max=1)),
         ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative] * len(c_prompts) + [c_prompts])),
@@ -141,7 +141,13 @@ def test_other_spellings_are_right(name, mine):
     "name, mine, fitting",
     [
         ("start_noise", lambda pipe, seeds: torch.randn(len(seeds), 4, 16, 16), "a different result each time"),
-        ("start_noise", lambda pipe, seeds: torch.zeros(len(seeds), 4, 16, 16), "differ"),
+        ("start_noise", lambda pipe, seeds: torch.zeros(len(seeds), 4, 16, 16), "yours is 0 and"),
+        (
+            "start_noise",
+            lambda pipe, seeds: torch.cat([bank.noise((1, 4, 16, 16), seed) for seed in seeds]),
+            "must be (1, 9, 8, 8)",
+        ),
+        ("finish", lambda vae, z: (vae.decode(z).sample / vae.config.scaling_factor).clamp(-1, 1), "the pixels are divided here"),
         ("start_noise", lambda pipe, seeds: [bank.noise((1, 4, 16, 16), seed) for seed in seeds], "returns a list"),
         ("start_noise", lambda pipe, seeds: 2 * bank.start_noise(pipe, seeds), "always 2 times"),
         ("start_noise", lambda pipe, seeds: bank.start_noise(pipe, seeds[::-1]), "not in the right places"),
@@ -151,7 +157,11 @@ def test_other_spellings_are_right(name, mine):
         ("finish", lambda vae, z: vae.decode(z - vae.config.scaling_factor).sample.clamp(-1, 1), "differ"),
         ("finish", lambda vae, z: vae.decode(z / vae.scaling_factor).sample.clamp(-1, 1), "has no .scaling_factor"),
         ("prompt_batch", lambda c_negative, c_prompts: c_prompts, "shape"),
-        ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), -c_prompts]), "differ"),
+        (
+            "prompt_batch",
+            lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), -c_prompts]),
+            "-c_prompts in place",
+        ),
         ("prompt_batch", lambda c_negative, c_prompts: bank.prompt_batch(c_negative, c_prompts).mean(1), "shape"),
         ("prompt_batch", lambda c_negative, c_prompts: torch.cat(c_negative, c_prompts), "TypeError"),
     ],

@@ -3,13 +3,17 @@
 import pytest
 import torch
 
-from edu_diffusion.exercises import diagnose, explain
+from edu_diffusion.exercises import Exercise, diagnose, explain
+from edu_diffusion.exercises.exercise import answers, hint
+from edu_diffusion.exercises.substitute import substituted
 
 RNG = torch.Generator().manual_seed(0)
 X, Y = torch.randn(2, 3, 4, 4, generator=RNG)
 CASES = [(X, Y, 0.5), (X, Y, 0.8)]
 NAMES = ["x", "y", "g"]
 LIST, THREE = [1, 2], 3
+WEIGHTS = torch.ones(2, requires_grad=True)
+LOSS = WEIGHTS.square().sum()
 WANTED = [g * x - y for x, y, g in CASES]
 
 
@@ -32,10 +36,33 @@ def told(function):
         (lambda x, y, g: g * x - y + 1, "off by +1"),
         (lambda x, y, g: torch.where(x == x[0, 0, 1], 9.0, g * x - y), r"first at [0, 0, 1] where yours is 9"),
         (lambda x, y, g: g * x - y if g < 0.7 else x, "right in 1 of 2 cases; this is case 2 (the one with g = 0.8)"),
-        (lambda x, y, g: (g * x - y)[0], "shape (4, 4); it must be (3, 4, 4)."),
+        (lambda x, y, g: (g * x - y)[0], "(4, 4); it must be (3, 4, 4): dimension 0, of size 3, is missing."),
         (lambda x, y, g: (g * x - y).flatten(), "a dimension is missing or in another place"),
         (lambda x, y, g: (g * x - y).mean(), "is a mean or a sum taken over everything"),
         (lambda x, y, g: x / 0, "NaN or infinite"),
+        (lambda x, y, g: (g * x - y).masked_fill(x == x[0, 0, 1], -torch.inf).softmax(-1).log() * 0, "NaN or infinite"),
+        (lambda x, y, g: torch.cat([x[:1].log() * 0 + torch.nan, (g * x - y)[1:]]), "some rows of the result are NaN as a whole"),
+        (lambda x, y, g: (g * x - y)[:2], "dimension 0 has 2 in place of 3"),
+        (lambda x, y, g: (g * x - y)[None, ..., None], "the numbers are as many"),
+        (lambda x, y, g: (g * x - y)[None].repeat(2, 1, 1, 1), "dimension 0, of size 2, is one too many"),
+        (lambda x, y, g: g**2 * x - y, "The weight of x is the square of the expected one"),
+        (lambda x, y, g: g * x + y, "The weight of y is the expected one with the wrong sign"),
+        (lambda x, y, g: -x + g * y, "The weights of x and y are exchanged"),
+        (lambda x, y, g: x / g - y, "The weight of x is 1 divided by the expected one"),
+        (lambda x, y, g: torch.where(x > y, g * x - y, 0.0), "of 48 places, where yours is 0"),
+        (
+            lambda x, y, g: torch.cat([(g * x - y)[:2], y[2:].exp()]),
+            "along dimension 0 your result is right at 0 to 1 and wrong at 2",
+        ),
+        (lambda x, y, g: torch.cat([(g * x - y)[:2], 3 * (g * x - y)[2:]]), "where it is 3 times the expected one"),
+        (lambda x, y, g: torch.cat([(g * x - y)[:2], 0 * x[2:]]), "where all of it is 0"),
+        (lambda x, y, g: g * x - y + y.mean(1, keepdim=True), "along dimension 1 the difference"),
+        (
+            lambda x, y, g: (g * x - y) * y.std((1, 2), keepdim=True),
+            "along dimensions 1 and 2 your result is always the same multiple",
+        ),
+        (lambda x, y, g: (g * x - y) * (2 + y[..., :1]) + y[..., 1:2], "along dimension 2 the pattern is right"),
+        (lambda x, y, g: x.clone() if g < 0.7 else y, "but not in all cases"),
     ],
 )
 def test_the_numbers_tell_what_is_wrong(mine, words):
@@ -45,6 +72,58 @@ def test_the_numbers_tell_what_is_wrong(mine, words):
 def test_a_square_root_is_noticed():
     right = torch.tensor([1.0, 4.0, 9.0])
     assert "the square root" in diagnose.difference([right.sqrt()], [right], [()], [])
+
+
+def test_a_multiple_of_an_argument_on_top_is_noticed():
+    right = X.exp()
+    assert "and -2 times x" in diagnose.difference([right - 2 * X], [right], [(X, 3)], NAMES)
+
+
+def scaled(x, y, g, h=1):
+    return x.sin() * y.cos() ** 2 + g * h
+
+
+SCALED = Exercise(
+    "scaled", scaled, lambda: [[X.clone(), Y.clone(), g] for g in (0.5, 0.8)], ((("known"), lambda x, y, g: g * x),), ""
+)
+
+
+@pytest.mark.parametrize(
+    "mine, words",
+    [
+        (lambda x, y, g: scaled(y, x, g), "with x and y exchanged"),
+        (lambda x, y, g: scaled(x, y, 0), "with g = 0: is it left out"),
+        (lambda x, y, g: scaled(x, y, 1), "with g = 1: is it left out"),
+        (lambda x, y, g: scaled(x, y, g**2), "with the square of g"),
+        (lambda x, y, g: scaled(x, y, g**0.5), "with the root of g"),
+        (lambda x, y, g: scaled(x, y, 1 - g), "with 1 - g in place of g"),
+        (lambda x, y, g: scaled(x, y, 1 / g), "with 1 / g in place of g"),
+        (lambda x, y, g: scaled(x, y, -g), "with -g in place of g"),
+        (lambda x, y, g: scaled(x, y, 2 * g), "with twice g"),
+        (lambda x, y, g: scaled(x, y, g / 2), "with half of g"),
+        (lambda x, y, g: scaled(-x, y, g), "with -x in place of x"),
+        (lambda x, y, g: scaled(x, 0 * y, g), "with zeros in place of y"),
+        (lambda x, y, g: scaled(x, y[:1], g), "with the first y in place of each"),
+        (lambda x, y, g: scaled(x.flip(0), y, g), "with x in reverse order"),
+        (lambda x, y, g: scaled(x, y, g**3), "off by"),
+        (lambda x, y, g: g * x * 1.002, "known"),
+        (lambda x, y, g: g * x * 1.02, "expected"),
+    ],
+)
+def test_another_argument_would_explain_it(mine, words):
+    assert words in hint(SCALED, answers(mine, SCALED.cases()), answers(scaled, SCALED.cases()))
+
+
+def test_a_reference_that_fails_with_other_arguments_explains_nothing():
+    def root(x, y, g):
+        if g not in (0.5, 0.8) or not torch.equal(x, X) or not torch.equal(y, Y):
+            raise ArithmeticError
+        return x * y
+
+    found = [x.exp() for x, _, _ in CASES]
+    assert substituted(found, SCALED._replace(reference=root), NAMES) is None
+    endless = SCALED._replace(reference=lambda x, y, g: x / (g - g.__class__(g)) if g in (0.5, 0.8) else x / 0)
+    assert substituted(found, endless, NAMES) is None
 
 
 def fail(function):
@@ -58,7 +137,7 @@ def fail(function):
     [
         (lambda: torch.ones(2, 3) - torch.ones(2), "keepdim=True"),
         (lambda: torch.ones(2, 3) @ torch.ones(2, 3), "cannot multiply 2x3 and 2x3"),
-        (lambda: torch.ones(1, 2, 3) @ torch.ones(1, 2, 3), "the right matrix must be [1, 3]"),
+        (lambda: torch.ones(1, 2, 3) @ torch.ones(1, 2, 3), "the right one must be [1, 3]"),
         (lambda: torch.ones(2, 3).mean(2), "there is no dimension 2"),
         (lambda: torch.ones(2)[2], "beyond the 2 entries"),
         (lambda: [1, 2][2], "fewer entries"),
@@ -76,6 +155,20 @@ def fail(function):
         (lambda: torch.ones(1).men(), "has no .men"),
         (lambda: torch.ones(6).view(4, 2), "6 numbers do not fit"),
         (lambda: torch.cat([torch.ones(1), torch.ones(1, 1)]), "cannot be joined"),
+        (lambda: torch.cat([torch.ones(1, 2), torch.ones(3, 3)], 1), "along dimension 1 must agree in all others"),
+        (lambda: torch.ones(2, 3).expand(4, 3), "cannot become 4"),
+        (lambda: torch.stack([torch.ones(2), torch.ones(3)]), "these are [2] and [3]"),
+        (lambda: WEIGHTS[:1].add_(1), "torch.no_grad()"),
+        (lambda: torch.ones(1).sum().backward(), ".item()"),
+        (lambda: [LOSS.backward() for _ in range(2)], "called twice"),
+        (lambda: torch.ones(2)[0, 0], "only 1 dimensions"),
+        (lambda: (lambda a, b: a)(*(x for x, y in [(1,)])), "2 names stand on the left of the =, and there are only 1"),
+        (lambda: (lambda a: a)(*(x for x, y in [(1, 2, 3)])), "and there are more parts"),
+        (lambda: torch.cat(torch.ones(1), torch.ones(1)), "torch.cat([a, b])"),
+        (lambda: torch.cat([torch.tensor(1.0), torch.tensor(1.0)]), "use torch.stack"),
+        (lambda: THREE[0], "has no parts"),
+        (lambda: torch.embedding(torch.ones(2, 2), torch.tensor([5])), "a row that it does not have"),
+        (lambda: torch.tensor([[1, 2], [3]]), "need padding"),
     ],
 )
 def test_common_errors_in_words(function, words):

@@ -106,6 +106,10 @@ EXERCISES = [
                 lambda before, after: torch.stack([(after - before).mean(), spread(before)]),
             ),
             (
+                "these are the two ends of the interval; return its middle, and how far it reaches to each side.",
+                lambda before, after: (after - before).mean() + spread(after - before) * torch.tensor([-1.0, 1.0]),
+            ),
+            (
                 "return two numbers, the mean and the half-width of its interval; torch.stack puts them together.",
                 lambda before, after: (after - before).mean(),
             ),

@@ -165,7 +165,7 @@ AVERAGED_TRAINING = Exercise(
     trainings,
     (
         (
-            "neither line is what its formula says: the learning rate still grows without end, and the average still keeps "
+            "neither line does what is described: the learning rate still grows without end, and the average still keeps "
             "only the share 1 - decay of itself.",
             with_other(rate=growing, blend=swapped),
         ),
@@ -178,7 +178,7 @@ AVERAGED_TRAINING = Exercise(
             with_other(blend=swapped),
         ),
         (
-            "in the first step the learning rate is 0: steps are counted from 0 here, so the formula has k + 1.",
+            "in the first step the learning rate is 0: `step` counts from 0, so the first step is number 1: step + 1.",
             with_other(rate=lambda step, warmup: min(1, step / warmup)),
         ),
         ("the warm-up is gone: every step has the full learning rate.", with_other(rate=lambda step, warmup: 1)),

@@ -3,13 +3,20 @@
 import torch
 
 from .compare import ABSOLUTE, RELATIVE, equal
+from .parts import along, excess, partly
+from .relations import related
+from .substitute import substituted
 
 
-def difference(found, wanted, cases, names):
-    """Return a hint from the first result that differs: found and wanted, the arguments of each case, the arguments' names."""
+def difference(found, wanted, cases, names, exercise=None):
+    """Return a hint from the first result that differs: found and wanted, the arguments of each case, the arguments' names.
+
+    exercise: its reference is tried with other arguments; None for no such trial.
+    """
     k = next(i for i, (mine, right) in enumerate(zip(found, wanted)) if not equal(mine, right))
     mine, right, given = found[k], wanted[k], dict(zip(names, cases[k]))
-    words = form(mine, right) or pattern(mine, right, given, list(zip(found, wanted)))
+    other = lambda: exercise and substituted(found, exercise, names)
+    words = form(mine, right) or pattern(mine, right, given, list(zip(found, wanted)), cases, other)
     return f"{words}{elsewhere(found, wanted, k, given)}"
 
 
@@ -19,38 +26,70 @@ def form(mine, right):
         return shapes(mine, right)
     if mine.is_complex():
         return "the numbers are complex; is a root taken of something negative?"
-    if not mine.isfinite().all():
-        return "some numbers of the result are NaN or infinite; is something divided by zero?"
-    return None
+    return None if mine.isfinite().all() else endless(mine, right)
+
+
+def endless(mine, right):
+    """What numbers that are NaN or infinite reveal."""
+    rows = mine.isnan().flatten(0, -2).all(-1) if mine.ndim > 1 else mine.isnan().all()[None]
+    if mine.ndim > 1 and rows.any() and not rows.all() and mine.isnan().sum() == rows.sum() * mine.shape[-1]:
+        return "some rows of the result are NaN as a whole: does a softmax get only -inf there, or is a root taken of less than 0?"
+    return "some numbers of the result are NaN or infinite; is something divided by 0, or a root or logarithm taken of less than 0?"
 
 
 def shapes(mine, right):
+    """What the wrong shape of a result reveals."""
     words = f"the result has the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}"
+    if mine.ndim > 1 and mine.shape != right.shape and near(mine.transpose(-1, -2), right):
+        return f"{words}: it is transposed."
     if mine.numel() == right.numel() and mine.numel() > 1:
         return f"{words}: the numbers are as many, so a dimension is missing or in another place."
     if mine.numel() == 1:
         return f"{words}: is a mean or a sum taken over everything?"
-    return f"{words}."
+    return f"{words}{sizes(list(mine.shape), list(right.shape))}."
 
 
-def pattern(mine, right, given, pairs):
+def sizes(mine, right):
+    """In which dimension a shape is wrong, after a colon; nothing where that is not clear."""
+    gone = [d for d in range(len(right)) if right[:d] + right[d + 1 :] == mine]
+    more = [d for d in range(len(mine)) if mine[:d] + mine[d + 1 :] == right]
+    if gone or more:
+        d = (gone or more)[0]
+        return (
+            f": dimension {d}, of size {right[d]}, is missing" if gone else f": dimension {d}, of size {mine[d]}, is one too many"
+        )
+    wrong = [d for d in range(len(right)) if len(mine) == len(right) and mine[d] != right[d]]
+    return f": dimension {wrong[0]} has {mine[wrong[0]]} in place of {right[wrong[0]]}" if len(wrong) == 1 else ""
+
+
+def pattern(mine, right, given, pairs, cases, other):
     """The first pattern that explains a wrong result of the right shape."""
     return (
-        argument(mine, given)
+        argument(mine, given, [dict(zip(given, case)) for case in cases], pairs)
         or ratio(mine, right, pairs)
         or power(mine, right)
         or places(mine, right)
+        or other()
         or weights(mine, right, given)
         or offset(mine, right)
-        or first(mine, right)
+        or excess(mine, right, given)
+        or part(mine, right)
     )
 
 
-def argument(mine, given):
-    """Is it one of the arguments, unchanged?"""
+def part(mine, right):
+    """Which part of it is right; else what holds along a dimension, and where it differs first."""
+    where = partly(mine, right)
+    return f"{where}{first(mine, right)}" if where else along(mine, right) or first(mine, right)
+
+
+def argument(mine, given, every, pairs):
+    """Is it one of the arguments, unchanged, in this case or in all?"""
     for name, value in given.items():
-        if torch.is_tensor(value) and value.is_floating_point() and value.shape == mine.shape and near(mine, value.detach()):
-            return f"the result is {name} itself, unchanged."
+        if torch.is_tensor(value) and value.is_floating_point() and near(mine, value.detach()):
+            if all(torch.is_tensor(x := case[name]) and near(found, x.detach()) for case, (found, _) in zip(every, pairs)):
+                return f"the result is {name} itself, unchanged."
+            return f"here the result is {name} itself, unchanged, but not in all cases: does your code fit other sizes or numbers?"
     return None
 
 
@@ -110,7 +149,7 @@ def weights(mine, right, given):
     if not all(near(columns @ w, y.flatten()) for w, y in zip(both, (mine, right))):
         return None
     yours, expected = (" + ".join(f"{w:.3f} {name}" for w, name in zip(ws.tolist(), terms)) for ws in both)
-    return f"your result is {yours}; expected is {expected}."
+    return f"your result is {yours}; expected is {expected}.{related(*(ws.tolist() for ws in both), terms)}"
 
 
 def offset(mine, right):
@@ -126,8 +165,13 @@ def first(mine, right):
     wrong = (mine - right).abs() > ABSOLUTE + RELATIVE * right.abs()
     at = wrong.nonzero()[0].tolist()
     where = f"at {at} " if at else ""
+    share = (
+        "" if wrong.all() else f"in {int(wrong.sum())} of {wrong.numel()} places{', where yours is 0' * (not mine[wrong].any())}, "
+    )
     yours, expected = mine[tuple(at)].item(), right[tuple(at)].item()
-    return f"the numbers differ from the expected ones, first {where}where yours is {yours:.4g} and {expected:.4g} is expected."
+    return (
+        f"the numbers differ from the expected ones, {share}first {where}where yours is {yours:.4g} and {expected:.4g} is expected."
+    )
 
 
 def elsewhere(found, wanted, k, given):

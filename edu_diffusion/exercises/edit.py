@@ -12,7 +12,7 @@ def starts():
     rng = torch.Generator().manual_seed(71)
     z_0, eps = torch.randn(2, 1, 4, 3, 5, generator=rng)
     abars = torch.tensor([0.01, 0.05, 0.12, 0.2, 0.31, 0.44, 0.58, 0.73, 0.86, 0.95])
-    return [(z_0, eps, abars, 0.3), (z_0, eps, abars, 0.8), (z_0, eps, abars[::2], 1.0)]
+    return [(z_0, eps, abars, 0.3), (z_0, eps, abars, 0.8), (z_0, eps, abars[::2], 0.75)]
 
 
 def noisy_start(z_0, eps, abars, strength):
@@ -103,16 +103,20 @@ WHICH_INPAINTED = Choice(
 
 STEPS_RUN = Number(
     "steps_run",
-    8,
+    7 / 20,
     (
-        ("these steps are left out, because the image is clean enough for what comes after them.", 12),
-        ("all steps would be run at strength 1.", 20),
-        ("this is the strength itself; the question is how many steps that is.", 0.4),
-        ("of 50 steps it would be so many; here there are 20.", 20 * 2.5),
-        ("nearly: the number is 20 times the strength, and the first step counts as well.", 7),
-        ("nearly: the number is 20 times the strength, and no step is added.", 9),
+        ("this is the number of steps; the strength is a fraction, from 0 to 1.", 7),
+        ("this is in percent; the strength is a fraction, from 0 to 1.", 35),
+        ("this share of the steps is left out, because the image is clean enough for what comes after them.", 13 / 20),
+        ("with this strength 8 of the 20 steps are run.", 0.4),
+        ("with this strength only 6 of the 20 steps are run.", 0.3),
+        (
+            "here 7 steps are run as well, but a smaller strength does it, too: what is rounded down need not be rounded at all.",
+            0.39,
+        ),
+        ("the fraction is upside down: the strength is the share of the steps that is run.", 20 / 7),
     ),
-    "0.4 · 20 = 8. So a weak change also takes less time.",
+    "7 / 20. Below 0.4 the number stays 7, since it is rounded down. A weak change also takes less time.",
     tolerance=1e-6,
 )
 
@@ -159,6 +163,14 @@ EXERCISES = [
                 "the strength is not the share of the noise's variance: it says how many steps are run, and abars how noisy they "
                 "are.",
                 lambda z_0, eps, abars, s: (1 - s) ** 0.5 * z_0 + s**0.5 * eps,
+            ),
+            (
+                "the strength is no signal level: it says how many steps are run, and abars holds the levels.",
+                lambda z_0, eps, abars, s: q_sample(z_0, eps, s),
+            ),
+            (
+                "the number of steps is rounded down, with int.",
+                lambda z_0, eps, abars, s: at(z_0, eps, abars, len(abars) - round(len(abars) * s)),
             ),
             (
                 "the square roots are missing: abar is a share of the variance.",

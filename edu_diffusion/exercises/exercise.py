@@ -5,6 +5,7 @@ right results are computed first, the learner's function then runs under the gua
 compared afterwards, number by number in plain Python: nothing that it changes can make a wrong answer right.
 """
 
+import contextlib
 import inspect
 from typing import Callable, NamedTuple
 
@@ -131,13 +132,22 @@ def remark(exercise, mine):
     return "" if found and agree(found, answers(exercise.reference, exercise.finer())) else f" {exercise.note}"
 
 
-def hint(exercise, found, wanted):
-    """Return the hint for the first known mistake with these numbers; else what the numbers themselves reveal."""
+def mistakes(exercise):
+    """(hint, results) of each known mistake that runs in every case."""
     for words, wrong in exercise.wrong:
-        try:
-            if agree(found, answers(wrong, exercise.cases())):
+        with contextlib.suppress(RuntimeError, IndexError):
+            yield words, answers(wrong, exercise.cases())
+
+
+def hint(exercise, found, wanted):
+    """Return the hint for the first known mistake with these numbers; else what the numbers themselves reveal.
+
+    A mistake may be written in another way and round more: where none agrees exactly, one that nearly does is it.
+    """
+    known = list(mistakes(exercise))
+    for slack in (1, 50):
+        for words, made in known:
+            if agree(found, made, slack):
                 return words
-        except (RuntimeError, IndexError):  # a mistake that does not run in every case
-            continue
     names = list(inspect.signature(exercise.reference).parameters)
-    return difference(found, wanted, exercise.cases(), names)
+    return difference(found, wanted, exercise.cases(), names, exercise)

@@ -8,18 +8,18 @@ MEANINGS = (
     (
         r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
         "two tensors with {0} and {1} numbers along dimension {2} cannot be combined; does a mean or sum need "
-        "keepdim=True, or does "
-        "one of them need another dimension, as in x[:, None]?",
+        "keepdim=True, does one of "
+        "them need another dimension, as in x[:, None], or is a product in the wrong order?",
     ),
     (
         r"(?:shapes cannot be multiplied \(|size mismatch.*?)(\d+x\d+) and (\d+x\d+)",
-        "`@` cannot multiply {0} and {1}: the last dimension of the left must equal the last but one of the right; transpose one "
-        "of them with .transpose(-1, -2).",
+        "`@` cannot multiply {0} and {1}: the last dimension of the left must equal the last but one of the right; is the order of "
+        "the two right, or must one be transposed with .transpose(-1, -2)?",
     ),
     (
         r"Expected size for first two dimensions of batch2 tensor to be: (\[.*?\]) but got: (\[.*?\])",
-        "`@` cannot multiply these: the right matrix must be {0} in its first two dimensions and is {1}; transpose one of them "
-        "with .transpose(-1, -2).",
+        "`@` cannot multiply these: the right one must be {0} in its first two dimensions and is {1}; do both come from the same "
+        "number of items, or must one be transposed with .transpose(-1, -2)?",
     ),
     (
         r"Dimension out of range \(expected to be in range of (\[.*?\]), but got (-?\d+)\)",
@@ -28,6 +28,14 @@ MEANINGS = (
     (
         r"index (-?\d+) is out of bounds for dimension (\d+) with size (\d+)",
         "index {0} is beyond the {2} entries of dimension {1}; the last one has the index {2} - 1.",
+    ),
+    (
+        r"index out of range in self",
+        "an embedding or a table is asked for a row that it does not have; a number among the labels is negative or too large.",
+    ),
+    (
+        r"expected sequence of length (\d+) at dim 1 \(got (\d+)\)",
+        "rows of {0} and {1} numbers make no table; texts of different lengths need padding.",
     ),
     (r"list index out of range", "a list has fewer entries than the index; the first one has the index 0."),
     (
@@ -72,6 +80,43 @@ MEANINGS = (
         r"a bytes-like object is required, not '(\w+)'",
         "a {0} stands where bytes are needed; text.encode() returns the bytes of a text.",
     ),
+    (
+        r"Sizes of tensors must match except in dimension (\d+).*?Expected size (\d+) but got size (\d+)",
+        "tensors that are joined along dimension {0} must agree in all others, and {1} is not {2}; repeat the smaller one with "
+        ".expand, or join them along another dimension.",
+    ),
+    (
+        r"The expanded size of the tensor \((\d+)\) must match the existing size \((\d+)\) at non-singleton dimension (\d+)",
+        "dimension {2} has {1} entries and cannot become {0}; only a dimension of size 1 can be repeated by .expand.",
+    ),
+    (
+        r"stack expects each tensor to be equal size, but got (\[.*?\]) at entry \d+ and (\[.*?\])",
+        "torch.stack joins tensors of one shape, and these are {0} and {1}; torch.cat joins along a dimension that may differ.",
+    ),
+    (
+        r"leaf [Vv]ariable that requires grad",
+        "a weight is changed where PyTorch records for gradients; write `with torch.no_grad():` around that line.",
+    ),
+    (
+        r"does not require grad and does not have a grad_fn",
+        "no gradient can be computed of this number; was it made with .item(), .detach() or torch.tensor?",
+    ),
+    (r"backward through the graph a second time", "backward() was called twice for one loss; compute the loss anew in every step."),
+    (
+        r"too many indices for tensor of dimension (\d+)",
+        "the tensor has only {0} dimensions, and more are indexed; print its shape.",
+    ),
+    (
+        r"not enough values to unpack \(expected (\d+), got (\d+)\)",
+        "{0} names stand on the left of the =, and there are only {1} parts on the right.",
+    ),
+    (r"too many values to unpack \(expected (\d+)", "{0} names stand on the left of the =, and there are more parts on the right."),
+    (
+        r"(\w+)\(\): argument 'tensors' .*must be tuple of Tensors, not (\w+)",
+        "torch.{0} takes a list of tensors, and this is a {1}; write torch.{0}([a, b]).",
+    ),
+    (r"zero-dimensional tensor .* cannot be concatenated", "single numbers have no dimension to be joined along; use torch.stack."),
+    (r"'(\w+)' object is not (subscriptable|iterable)", "a {0} has no parts; look at what the variable holds."),
     (
         r"Tensors must have same number of dimensions: got (\d+) and (\d+)",
         "tensors with {0} and {1} dimensions cannot be joined; add a dimension to one, as in x[None].",

@@ -116,6 +116,7 @@ EXERCISES = [
                 dropped(lambda u: u > 1 - SHARE),
             ),
             ("this drops half of the labels; 10 % are below 0.1.", dropped(lambda u: u < 0.5)),
+            ("this drops nine labels in ten; 10 % are below 0.1.", dropped(lambda u: u < 0.9)),
             (
                 "this decides once, for the whole batch; every image has its own number in u.",
                 dropped(lambda u: (u[0] < SHARE).expand(len(u))),
@@ -210,7 +211,7 @@ EXERCISES = [
                 joined(lambda both: (both[::2], both[1::2])),
             ),
             (
-                "both predictions are made with the label, so that guidance has no effect.",
+                "guidance has no effect: either both predictions are made with the label, or only that one is returned.",
                 joined(halves, lambda labels, no_label: (labels, labels)),
             ),
             (

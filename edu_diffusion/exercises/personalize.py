@@ -17,8 +17,8 @@ def wrong_answers():
     """Arguments (own, prior, weight): the errors of a network's predictions for the subject and for its class."""
     rng = torch.Generator().manual_seed(14)
     return [
-        (*tracked(torch.randn(3, 4, 4, 4, generator=rng) + 0.3, torch.randn(3, 4, 4, 4, generator=rng) * 0.5 - 0.4), weight)
-        for weight in (0.5, 2.0)
+        (*tracked(torch.randn(3, 4, 4, 4, generator=rng) + 0.3, torch.randn(n, 4, 4, 4, generator=rng) * 0.5 - 0.4), weight)
+        for n, weight in ((2, 0.5), (5, 2.0))
     ]
 
 
@@ -130,6 +130,16 @@ def before_only(table, optimiser, loss, row, steps):
     return trained(table, optimiser, loss, steps, after=after)
 
 
+def after_only(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    @torch.no_grad()
+    def after():
+        table.weight[row + 1 :] = old[row + 1 :]
+
+    return trained(table, optimiser, loss, steps, after=after)
+
+
 def never_reset(table, optimiser, loss, row, steps):
     old = table.weight.detach().clone()
     for step in range(steps):
@@ -226,6 +236,22 @@ PRIOR_LOSS = Exercise(
             lambda own, prior, weight: torch.cat([own, prior]).square().mean(),
         ),
         (
+            "one mean over both counts the kind with more images more, and squares the weight; take two separate means, then add.",
+            lambda own, prior, weight: torch.cat([own, weight * prior]).square().mean(),
+        ),
+        (
+            "the weight belongs to the term of the class alone; with weight 0 the subject must be left.",
+            lambda own, prior, weight: weight * (own.square().mean() + prior.square().mean()),
+        ),
+        (
+            "a mean does not grow with the number of images already; leave the numbers of images out.",
+            lambda own, prior, weight: own.square().mean() + weight * len(prior) / len(own) * prior.square().mean(),
+        ),
+        (
+            "the subject always counts fully; here it loses what the class gains: doubling the weight must change nothing else.",
+            lambda own, prior, weight: (1 - weight) * own.square().mean() + weight * prior.square().mean(),
+        ),
+        (
             "square first, then multiply by the weight: this squares the weight, too.",
             lambda own, prior, weight: own.square().mean() + (weight * prior).square().mean(),
         ),
@@ -281,6 +307,7 @@ ONLY_ROW = Exercise(
         ("it is the other way round: here your row stays and all others are trained.", the_row_itself),
         ("nothing is trained here: your row must move.", all_back),
         ("the rows before yours stay, but those after it move.", before_only),
+        ("the rows after yours stay, but those before it move.", after_only),
         ("the gradients add up from step to step: reset them with optimiser.zero_grad() at the start of each step.", never_reset),
     ),
     "the new word learns, and all other words stay exactly as they are.",

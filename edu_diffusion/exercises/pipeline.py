@@ -18,8 +18,8 @@ def start_noise(pipe, seeds):
 
 
 def seeds():
-    """Arguments (pipe, seeds)."""
-    return [(stand_in(), [3, 0, 7]), (stand_in(), [5])]
+    """Arguments (pipe, seeds): U-Nets with latents of different shapes."""
+    return [(stand_in(), [3, 0, 7]), (stand_in(channels=9, size=8), [5])]
 
 
 def noise(shape, seed):
@@ -181,6 +181,10 @@ EXERCISES = [
             (
                 "pixels go from -1 to 1 here, not from 0 to 1.",
                 lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.clamp(0, 1),
+            ),
+            (
+                "the pixels are divided here; it is the latent that must be brought to the VAE's scale, before it is decoded.",
+                lambda vae, z: (vae.decode(z).sample / vae.config.scaling_factor).clamp(-1, 1),
             ),
             ("pixels go from -1 to 1 here; converting them for a file comes later.", lambda vae, z: finish(vae, z) / 2 + 0.5),
             (

@@ -90,10 +90,10 @@ class Unet(Part):
 
 
 class Vae(Part):
-    """A decoder that enlarges three of the channels four times, and overshoots."""
+    """A decoder that enlarges three of the channels four times, brightens, and overshoots."""
 
     def decode(self, z, return_dict=True, **_):
-        return Output("sample", 1.5 * z[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3))
+        return Output("sample", 0.2 + 1.5 * z[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3))
 
 
 class Scheduler(Part):
@@ -116,12 +116,15 @@ class Scheduler(Part):
         return Output("prev_sample", steps.ddim_step(z, steps.eps_from_v(out, z, abar_t), abar_t, abar_s))
 
 
-def stand_in(scaling_factor: float = 0.5) -> SimpleNamespace:
-    """Return an object with the parts of a pipeline: tokenizer, text_encoder, unet, vae, scheduler."""
+def stand_in(scaling_factor: float = 0.5, channels: int = 4, size: int = SIZE) -> SimpleNamespace:
+    """Return an object with the parts of a pipeline: tokenizer, text_encoder, unet, vae, scheduler.
+
+    channels, size: what the U-Net's configuration says of its latents; it runs with 4 channels of 16 x 16 only.
+    """
     return SimpleNamespace(
         tokenizer=Tokenizer(),
         text_encoder=TextEncoder(),
-        unet=Unet(in_channels=4, sample_size=SIZE),
+        unet=Unet(in_channels=channels, sample_size=size),
         vae=Vae(scaling_factor=scaling_factor),
         scheduler=Scheduler(),
         device=torch.device("cpu"),

@@ -185,6 +185,10 @@ EXERCISES = [
                 lambda x, reference: mixed(x, reference, (1, 2)),
             ),
             (
+                "mean and standard deviation are taken over the pictures; each picture has its own, over its tokens: dimension 1.",
+                lambda x, reference: mixed(x, reference, 0),
+            ),
+            (
                 "mean and standard deviation are taken over tokens and pictures together; use dimension 1 only.",
                 lambda x, reference: mixed(x, reference, (0, 1)),
             ),

@@ -58,6 +58,10 @@ def undecoded(pipe, prompt, z, n, g):
     return ends[-1]
 
 
+def backwards(z, v, abar_t, abar_s):
+    return ddim_step(z, eps_from_v(v, z, abar_t), abar_s, abar_t)
+
+
 TEXT_TO_IMAGE = Exercise(
     "text_to_image",
     lambda pipe, prompt, z, n, g: text_to_image(pipe, prompt, z, n, g),
@@ -74,6 +78,10 @@ TEXT_TO_IMAGE = Exercise(
         (
             "guidance changes nothing: either both texts are the prompt, or only the prediction with the prompt is used.",
             changed(prompts=lambda prompt: [prompt, prompt]),
+        ),
+        (
+            "the step goes backwards: it starts at abar_t and leads to abar_s, in this order of the arguments.",
+            changed(step=backwards),
         ),
         (
             "guidance starts at the wrong prediction: for g = 1 the result must be the one with the prompt.",
