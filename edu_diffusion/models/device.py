@@ -35,8 +35,8 @@ def autocast(device: torch.device) -> torch.autocast:
 def bf16_units() -> tuple[str, ...]:
     """The CPU's units for bf16 that may be used: "AVX512" for vectors, "AMX" for matrices.
 
-    Both or none may be there. Without any, bf16 is emulated: a training step takes 16 times as long as in float32. With
-    vectors alone it takes half as long again, and only with AMX less (tests/benchmarks/bf16.py prints the ratio).
+    Without any, bf16 is emulated, and a training step takes ten times as long as in float32 or longer. With vectors alone it
+    takes 1.3 to 1.5 times as long, and only with matrices less (tests/benchmarks/bf16.py prints the ratio).
     ATEN_CPU_CAPABILITY and ONEDNN_MAX_CPU_ISA limit PyTorch to older units, to try out an older computer; then none is used.
     """
     there = {"AVX512": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
