@@ -76,6 +76,7 @@ FACE = {
     "GuidanceExplorer": "widgets",
     "LatentExplorer": "widgets",
     "LoraExplorer": "widgets",
+    "MergeExplorer": "widgets",
     "Pad": "widgets",
     "PipelineMap": "widgets",
     "PromptWidget": "widgets",

@@ -376,6 +376,7 @@ def test_the_canary_appears_for_pickle_alone(tmp_path, monkeypatch, protocol):
     assert len(said) == 3 and all("refused" in text or "do not open it" in text for text in said.values())
     assert protocol == 4 or "open was not an allowed global" in said["torch.load(weights_only=True)"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pkl"]
+    assert "a.pkl would import" in said["data.pickles.verdict"] and str(tmp_path) not in str(said)
 
 
 def test_a_pickle_without_code_creates_no_canary(tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import EduError
 from . import (
+    checkpoints,
     clip,
     compared,
     control,
@@ -71,6 +72,7 @@ MODULES = {
     "13_style": style,
     "14_compared": compared,
     "15_few_steps": few_steps,
+    "17_checkpoints": checkpoints,
 }
 LESSONS = {lesson: [e.name for e in module.EXERCISES] for lesson, module in MODULES.items()}
 EXERCISES = {e.name: e for module in MODULES.values() for e in module.EXERCISES}

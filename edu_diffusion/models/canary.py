@@ -35,12 +35,13 @@ def pickle_readers(path: str | os.PathLike) -> dict[str, str]:
     """
     path = pathlib.Path(path).resolve()
     harmless(path)
-    return {
+    said = {
         "pickle.load": run(path),
         "data.pickles.verdict": pickles.verdict(path),
         "torch.load(weights_only=True)": refusal(lambda: torch.load(path, weights_only=True)),
         "models.load": refusal(lambda: load(path, "cpu")),
     }
+    return {reader: sentence.replace(str(path), path.name) for reader, sentence in said.items()}
 
 
 def harmless(path):

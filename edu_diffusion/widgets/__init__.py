@@ -11,6 +11,7 @@ from .first import FirstPicture
 from .guidance import GuidanceExplorer
 from .live import watch
 from .lora import LoraExplorer
+from .merge import MergeExplorer
 from .pad import Pad
 from .pipeline_map.widget import PipelineMap
 from .prompt import PromptWidget
@@ -40,6 +41,7 @@ __all__ = [
     "watch",
     "PipelineMap",
     "LoraExplorer",
+    "MergeExplorer",
     "ScheduleExplorer",
     "Slider",
 ]

@@ -1,0 +1,388 @@
+"""Questions of lesson 17: what is in a file, which files to open, a training that goes on, and merged models."""
+
+import json
+
+import torch
+
+from .choices import Choice, Number
+from .exercise import Exercise
+
+# ---------------------------------------------------------------- a file, byte by byte
+
+
+def read_tensor(content, name):
+    """The tensor called `name` in a .safetensors file whose tensors are all in half precision. content: the file's bytes."""
+    length = int.from_bytes(content[:8], "little")
+    entry = json.loads(content[8 : 8 + length])[name]
+    start, end = entry["data_offsets"]
+    data = content[8 + length + start : 8 + length + end]
+    return torch.frombuffer(bytearray(data), dtype=torch.float16).reshape(entry["shape"])
+
+
+def read_as(begin=lambda length: 8 + length, dtype=torch.float16, shape=list, first=False):
+    """read_tensor with a mistake: where the tensors begin, of which kind they are, their shape, or always the first one."""
+
+    def mistaken(content, name):
+        length = int.from_bytes(content[:8], "little")
+        entry = json.loads(content[8 : 8 + length])[name]
+        start, end = entry["data_offsets"]
+        start, end = (0, end - start) if first else (start, end)
+        data = content[begin(length) + start : begin(length) + end]
+        return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape(entry["shape"]))
+
+    return mistaken
+
+
+def in_one_file(tensors, metadata):
+    """The bytes of a .safetensors file. tensors: {name: tensor}, in the order of their bytes; the header has them reversed."""
+    place, header = 0, {}
+    for name, value in tensors.items():
+        end = place + value.numel() * value.element_size()
+        header[name] = {"dtype": "F16", "shape": list(value.shape), "data_offsets": [place, end]}
+        place = end
+    text = json.dumps({"__metadata__": metadata, **dict(reversed(header.items()))}).encode() + b" " * 16  # spaces are allowed
+    return len(text).to_bytes(8, "little") + text + b"".join(t.numpy().tobytes() for t in tensors.values())
+
+
+def stored():
+    """Arguments (content, name): two files, one with a long header; a tensor that is not asked for is the last in each, so that
+    whoever begins too late still finds bytes.
+    """
+    rng = torch.Generator().manual_seed(18)
+    draw = lambda *shape: torch.randn(shape, generator=rng).half()
+    one = in_one_file({"conv.weight": draw(2, 3), "conv.bias": draw(3), "last": draw(64)}, {"format": "pt"})
+    two = in_one_file(
+        {"norm.weight": draw(4), "proj.weight": draw(4, 4), "last": draw(64)}, {"format": "pt", "about": "a model " * 40}
+    )
+    return [(one, "conv.bias"), (one, "conv.weight"), (two, "proj.weight"), (two, "norm.weight")]
+
+
+HEADER_LENGTH = Number(
+    "header_length",
+    0xA0 + 256 * 0x91,
+    (
+        ("this takes the bytes in the other order; the first byte is the lowest, so it counts once.", 256 * 0xA0 + 0x91),
+        ("the bytes are added up here; each is worth 256 times the one before it.", 0xA0 + 0x91),
+        ("this is the second byte's share alone; add the first byte.", 256 * 0x91),
+        ("this is the first byte alone; the second one counts 256 times.", 0xA0),
+        ("this is the second byte alone; it counts 256 times, and the first one is added.", 0x91),
+        ("a byte has 256 values and not 255, so the second one counts 256 times.", 0xA0 + 255 * 0x91),
+        ("a byte is worth 256 times the one before it; 100 would be right for two decimal digits.", 0xA0 + 100 * 0x91),
+        ("one hexadecimal digit is worth 16, but a byte has two of them: 16 times 16.", 0xA0 + 16 * 0x91),
+        ("the eight bytes of the number itself do not count as part of the header.", 8 + 0xA0 + 256 * 0x91),
+        ("this reads all eight bytes with the highest first; here the lowest is first.", 0xA091 * 256**6),
+    ),
+    "160 + 145 · 256 = 37,280. The header is that many bytes of text, and the first tensor begins after it.",
+    tolerance=1e-6,
+)
+
+READ_TENSOR = Exercise(
+    "read_tensor",
+    read_tensor,
+    stored,
+    (
+        (
+            "the offsets count from the end of the header, and this takes them from the beginning of the file.",
+            read_as(begin=lambda length: 0),
+        ),
+        (
+            "this begins 8 bytes too early: before the tensors come the header and also the 8 bytes with its length.",
+            read_as(begin=lambda length: length),
+        ),
+        ("the tensors begin after the header; this skips only the 8 bytes before it.", read_as(begin=lambda length: 8)),
+        ("this begins 8 bytes too late: the length field is skipped twice.", read_as(begin=lambda length: 16 + length)),
+        ("this begins one byte too early.", read_as(begin=lambda length: 7 + length)),
+        ("this begins one byte too late.", read_as(begin=lambda length: 9 + length)),
+        (
+            "every name gives the numbers at the beginning of the tensors; where a tensor begins stands in its data_offsets.",
+            read_as(first=True),
+        ),
+        ("the shape is missing: the numbers are right, in one long row.", read_as(shape=lambda shape: [-1])),
+        ("the shape is reversed.", read_as(shape=lambda shape: shape[::-1])),
+        ("F16 is torch.float16. torch.bfloat16 splits the same 16 bits in another way.", read_as(dtype=torch.bfloat16)),
+        ("the bytes are read as whole numbers; F16 is torch.float16.", read_as(dtype=torch.int16)),
+    ),
+    "it reads any tensor of such a file, without any library that knows the format.",
+    lines=(
+        "def my_read_tensor(content, name):",
+        "    import json",
+        '    length = int.from_bytes(content[:8], "little")',
+        "    entry = json.loads(content[8 : 8 + length])[name]",
+        '    start, end = entry["data_offsets"]',
+        "    data = content[8 + length + start : 8 + length + end]",
+        "    numbers = torch.frombuffer(bytearray(data), dtype=torch.float16)",
+        '    return numbers.reshape(entry["shape"])',
+    ),
+)
+
+# ---------------------------------------------------------------- a pickle
+
+CANARY = Choice(
+    "canary",
+    "C",
+    {
+        "A": "the first line of the table says that a file appeared. The call of open() is not in our program, it is an "
+        "instruction in the file, and loading a pickle means carrying out its instructions.",
+        "B": "torch.load with weights_only=True does read pickles, but by an interpreter of its own, which imports only names "
+        "on its list. Its line says that it refused.",
+        "C": "pickle.load carries out whatever the file says. Two of the others compare the names with a list of what weights need "
+        "before anything is imported, and ed.load refuses every pickle.",
+        "D": "only one line of the table speaks of a file that appeared. A reader is free to look at the instructions before it "
+        "carries out any, and three of the four do.",
+    },
+    prediction=True,
+)
+
+ALLOWED = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch.FloatStorage", "torch.HalfStorage"}
+FORBIDDEN = ("os.", "posix.", "subprocess.", "eval", "exec", "system", "open", "socket", "shutil")
+SPAWN = "multiprocessing.util.spawnv_passfds"
+
+
+def may_open(names, allowed):
+    """Whether a file that imports these names may be opened: all of them are on the list."""
+    return all(name in allowed for name in names)
+
+
+def files():
+    """Arguments (names, allowed): what files would import."""
+    good = sorted(ALLOWED)
+    found = [
+        good,
+        good[:2],
+        [*good, "builtins.eval"],
+        ["io.open", *good],
+        [*good[:2], SPAWN, *good[2:]],
+        [SPAWN],
+        [],
+        ["torch.hub.load", *good],
+        [*good, "evil._rebuild_tensor_v2"],
+        ["torch"],
+    ]
+    return [(list(names), set(ALLOWED)) for names in found]
+
+
+MAY_OPEN = Exercise(
+    "may_open",
+    may_open,
+    files,
+    (
+        (
+            "one allowed name is enough here, and a file with code has allowed names, too: every name must be on the list.",
+            lambda names, allowed: not names or any(name in allowed for name in names),
+        ),
+        (
+            "one allowed name is enough here, and a file with code has allowed names, too: every name must be on the list; a file "
+            "that imports nothing is refused, although it can do nothing.",
+            lambda names, allowed: any(name in allowed for name in names),
+        ),
+        (
+            "this is a list of what is forbidden. It passes multiprocessing.util.spawnv_passfds, which starts a program, and the "
+            "next file will have a name that is on no such list. Compare with `allowed`.",
+            lambda names, allowed: not any(word in name for name in names for word in FORBIDDEN),
+        ),
+        ("it is the other way round: the result must be True for a file that may be opened.", lambda n, a: not may_open(n, a)),
+        (
+            "a module is not enough: torch.hub.load begins with torch as well, and it downloads code and runs it.",
+            lambda names, allowed: all(name.split(".")[0] in {a.split(".")[0] for a in allowed} for name in names),
+        ),
+        (
+            "the last part of a name is not enough: a function of the same name in another module may do anything.",
+            lambda names, allowed: all(name.split(".")[-1] in {a.split(".")[-1] for a in allowed} for name in names),
+        ),
+        (
+            "a part of an allowed name passes here, such as torch alone; compare whole names.",
+            lambda names, allowed: all(name in " ".join(allowed) for name in names),
+        ),
+        ("a file need not import all that is allowed; it may just import nothing else.", lambda n, a: set(n) == a),
+        (
+            "this asks whether the file imports all that is allowed; it may also import less, and never more.",
+            lambda n, a: a <= set(n),
+        ),
+        ("only the first name is looked at.", lambda names, allowed: all(name in allowed for name in names[:1])),
+        ("only the last name is looked at.", lambda names, allowed: all(name in allowed for name in names[-1:])),
+        (
+            "a file that imports nothing is refused; it can do nothing, so it may be opened.",
+            lambda n, a: bool(n) and may_open(n, a),
+        ),
+        ("every file is refused.", lambda names, allowed: False),
+        ("every file passes.", lambda names, allowed: True),
+    ),
+    "a file passes only if every name is on the list, whatever somebody may think of next.",
+)
+
+# ---------------------------------------------------------------- the hash, and the state of a training
+
+MODEL_HASH = Choice(
+    "model_hash",
+    "B",
+    {
+        "A": "the name is not in the file, it is in the folder: the bytes are the same, and so is the hash.",
+        "B": "the hash is computed from the bytes of the file, and from nothing else. A word of metadata or another precision are "
+        "other bytes, even if every image stays the same.",
+        "C": "the metadata are a part of the file's header, so they are bytes like all others: that hash is another one.",
+        "D": "the images are indeed the same, but the hash does not look at images or weights, only at bytes.",
+    },
+    prediction=True,
+)
+
+CHECKPOINT_SIZE = Number(
+    "checkpoint_size",
+    860e6 * 4 * 4 / 1e9,
+    (
+        ("this is the finished model, one number of 2 bytes for each weight.", 1.72),
+        ("this is one of the four parts in full precision; a number takes 4 bytes, and there are four parts.", 3.44),
+        ("these are four parts in half precision; the training stores 4 bytes for each number.", 6.88),
+        ("this is three parts; the table has four.", 10.32),
+        ("the unit is wrong: a gigabyte is 1,000 megabytes.", 13760),
+        ("the unit is wrong: a gigabyte is 1,000,000,000 bytes.", 13.76e9),
+        ("these are the weights, in thousand millions; each has four numbers here, of 4 bytes each.", 0.86),
+        ("4 bytes are 32 bits; in this result every number takes 8 bytes.", 27.52),
+        ("this adds the finished model; the question asks for the training checkpoint alone.", 15.48),
+        ("this is how many times larger it is; the question asks for gigabytes.", 8),
+    ),
+    "860 million weights, four numbers for each, 4 bytes for each number: 13.76 GB, eight times the finished model.",
+    tolerance=0.005,
+)
+
+RESUMED = Choice(
+    "resumed",
+    "A",
+    {
+        "A": "the step decides the data, the noise and the learning rate, and the file holds everything else that the next step "
+        "depends on. So there is no difference at all, not even in the last bit.",
+        "B": "nothing is rounded: the state is stored in full precision, as it was in memory. The largest difference is exactly 0.",
+        "C": "this would be so if the random numbers went on from wherever they were. Here each step makes its own generator from "
+        "its number, so step 30 draws the same noise in any process.",
+        "D": "the averages of Adam are in the file as well, see the table. Without them the first steps would indeed differ.",
+    },
+    prediction=True,
+)
+
+# ---------------------------------------------------------------- merging
+
+MERGED = Choice(
+    "merged",
+    "D",
+    {
+        "A": "that is what one would like. At 0.5 both curves are far below the parent that is good at it.",
+        "B": "half of the weights is not half of the abilities: a network is not linear. At 0.5 both curves are below half of what "
+        "the better parent reaches.",
+        "C": "neither parent wins at 0.5: both curves are far below the parent that is good at it. Near the ends one "
+        "ability is kept and the other lost.",
+        "D": "the drawings at 0.5 are neither in the old styles nor in the new one. A merge is a compromise, and which weight is "
+        "best is found only by measuring both abilities.",
+    },
+    prediction=True,
+)
+
+
+def add_difference(a, b, c, weight):
+    """Give model a what b learned since it was c: a + weight (b - c)."""
+    return a + weight * (b - c)
+
+
+def three():
+    """Arguments (a, b, c, weight)."""
+    rng = torch.Generator().manual_seed(18)
+    draw = lambda *shape: [torch.randn(shape, generator=rng) for _ in range(3)]
+    return [(*draw(3, 4), 0.7), (*draw(5), 1.0), (*draw(2, 2, 2), 0.3)]
+
+
+ADD_DIFFERENCE = Exercise(
+    "add_difference",
+    add_difference,
+    three,
+    (
+        (
+            "the sign is wrong, so the ability is taken away: what B learned is B minus what it began as.",
+            lambda a, b, c, weight: a + weight * (c - b),
+        ),
+        ("this adds the whole of B; what it learned is only its difference from C.", lambda a, b, c, weight: a + weight * b),
+        ("the weight is missing: with weight 0 the result must be A.", lambda a, b, c, weight: a + b - c),
+        (
+            "this is a weighted sum of A and the difference; A stays whole, and the difference is added to it.",
+            lambda a, b, c, weight: (1 - weight) * a + weight * (b - c),
+        ),
+        (
+            "this is the weighted sum of A and B; B was fine-tuned from C, so take its difference from C.",
+            lambda a, b, c, weight: (1 - weight) * a + weight * b,
+        ),
+        ("the weight belongs to the difference alone; A stays whole.", lambda a, b, c, weight: weight * (a + b - c)),
+        ("this is the difference alone; it is to be added to A.", lambda a, b, c, weight: weight * (b - c)),
+        ("this adds the difference to the model that B began as; add it to A.", lambda a, b, c, weight: c + weight * (b - c)),
+        ("brackets are missing: the weight multiplies the whole difference.", lambda a, b, c, weight: a + weight * b - c),
+        ("A and B have changed places: A stays whole, and B's difference is added.", lambda a, b, c, weight: b + weight * (a - c)),
+    ),
+    "it adds to A only what B has learned, as strongly as the weight says.",
+)
+
+
+def unmerge(m, a, weight):
+    """The parent b of the weighted sum m = (1 - weight) a + weight b."""
+    return (m - (1 - weight) * a) / weight
+
+
+def sums():
+    """Arguments (m, a, weight): merged tensors, one parent, the other parent's weight."""
+    rng = torch.Generator().manual_seed(19)
+    found = []
+    for shape, weight in (((3, 4), 0.25), ((5,), 0.7), ((2, 3, 2), 0.4)):
+        a, b = (torch.randn(shape, generator=rng) for _ in range(2))
+        found.append(((1 - weight) * a + weight * b, a, weight))
+    return found
+
+
+UNMERGE = Exercise(
+    "unmerge",
+    unmerge,
+    sums,
+    (
+        ("the share of A is gone, but what remains is weight times B, and not yet B.", lambda m, a, weight: m - (1 - weight) * a),
+        ("the whole of A is subtracted, but only 1 - weight of it is in the sum.", lambda m, a, weight: (m - a) / weight),
+        (
+            "this is the difference of the merged model from A; solve the equation of the weighted sum for B.",
+            lambda m, a, weight: m - a,
+        ),
+        ("the weights are exchanged: `weight` is B's, and A has the rest.", lambda m, a, weight: (m - weight * a) / (1 - weight)),
+        ("A's share of the sum is 1 - weight.", lambda m, a, weight: (m - weight * a) / weight),
+        ("divide everything by the weight, A's share as well.", lambda m, a, weight: m / weight - (1 - weight) * a),
+        ("this ignores A: its share must be subtracted first.", lambda m, a, weight: m / weight),
+        (
+            "multiplied in place of divided: to undo the multiplication by the weight, divide.",
+            lambda m, a, weight: (m - (1 - weight) * a) * weight,
+        ),
+        ("this is right for a weight of 0.5 only.", lambda m, a, weight: 2 * m - a),
+        ("A's share is added; it has to be subtracted.", lambda m, a, weight: (m + (1 - weight) * a) / weight),
+        ("this merges once more; the question is how to take a merge apart.", lambda m, a, weight: (1 - weight) * a + weight * m),
+        ("divide by B's weight, not by A's.", lambda m, a, weight: (m - (1 - weight) * a) / (1 - weight)),
+    ),
+    "from a merged file, one parent and the weight you get the other parent: a merge hides nothing.",
+)
+
+APART = Choice(
+    "apart",
+    "C",
+    {
+        "A": "that would be so if both networks did the same thing at the same place. The middle row is noisier than those at "
+        "the top and the bottom.",
+        "B": "the weights are averaged, not the images: the mean of two digits would look smooth, and the middle row is grainy.",
+        "C": "each network learned the digits, but not in the same channels: channel 5 of one has nothing to do with channel 5 of "
+        "the other. Two models that were fine-tuned from the same one still agree on this, so they can be merged.",
+        "D": "at 0.5 no parent has more weight than the other. Near the ends, at 0.25 and 0.75, the nearer one does win.",
+    },
+    prediction=True,
+)
+
+EXERCISES = [
+    HEADER_LENGTH,
+    READ_TENSOR,
+    CANARY,
+    MAY_OPEN,
+    MODEL_HASH,
+    CHECKPOINT_SIZE,
+    RESUMED,
+    MERGED,
+    ADD_DIFFERENCE,
+    UNMERGE,
+    APART,
+]
