@@ -145,7 +145,7 @@ def test_other_spellings_are_right(name, mine):
         (
             "start_noise",
             lambda pipe, seeds: torch.cat([bank.noise((1, 4, 16, 16), seed) for seed in seeds]),
-            "must be (1, 9, 8, 8)",
+            "right for one U-Net only",
         ),
         ("finish", lambda vae, z: (vae.decode(z).sample / vae.config.scaling_factor).clamp(-1, 1), "the pixels are divided here"),
         ("start_noise", lambda pipe, seeds: [bank.noise((1, 4, 16, 16), seed) for seed in seeds], "returns a list"),

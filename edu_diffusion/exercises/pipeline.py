@@ -12,9 +12,13 @@ __all__ = ["EXERCISES"]
 
 def start_noise(pipe, seeds):
     """Noise for a batch of images, each from a generator of its own."""
-    size = pipe.unet.config.sample_size
-    shape = (1, pipe.unet.config.in_channels, size, size)
-    return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    return torch.cat([noise((1, *latent(pipe)), seed) for seed in seeds])
+
+
+def latent(pipe):
+    """The shape (channels, height, width) of one latent."""
+    config = pipe.unet.config
+    return config.in_channels, config.sample_size, config.sample_size
 
 
 def seeds():
@@ -106,16 +110,20 @@ EXERCISES = [
             (
                 "all images come from one generator, so the noise of the second one depends on the first seed; give each image a "
                 "generator of its own.",
-                lambda pipe, seeds: noise((len(seeds), 4, 16, 16), seeds[0]),
+                lambda pipe, seeds: noise((len(seeds), *latent(pipe)), seeds[0]),
             ),
             (
-                "there is one image too few dimensions: each noise has the shape (1, channels, height, width), so that torch.cat "
+                "these numbers are right for one U-Net only; take the shape from pipe.unet.config.",
+                each(lambda pipe, seed: noise((1, 4, 16, 16), seed)),
+            ),
+            (
+                "there is one dimension too few: each noise has the shape (1, channels, height, width), so that torch.cat "
                 "can join them.",
-                each(lambda pipe, seed: noise((4, 16, 16), seed)),
+                each(lambda pipe, seed: noise(latent(pipe), seed)),
             ),
             (
                 "torch.stack adds a dimension; noises of shape (1, channels, height, width) are joined with torch.cat.",
-                lambda pipe, seeds: torch.stack([noise((1, 4, 16, 16), seed) for seed in seeds]),
+                lambda pipe, seeds: torch.stack([noise((1, *latent(pipe)), seed) for seed in seeds]),
             ),
             (
                 "this has the size of the image. The U-Net works on latents: pipe.unet.config knows how many channels and "
@@ -124,11 +132,11 @@ EXERCISES = [
             ),
             (
                 "a latent has as many channels as the U-Net takes in, in_channels, not 3.",
-                each(lambda pipe, seed: noise((1, 3, 16, 16), seed)),
+                each(lambda pipe, seed: noise((1, 3, *latent(pipe)[1:]), seed)),
             ),
             (
                 "these numbers lie between 0 and 1: torch.rand is uniform. The noise is Gaussian, torch.randn.",
-                each(lambda pipe, seed: torch.rand((1, 4, 16, 16), generator=torch.Generator().manual_seed(seed))),
+                each(lambda pipe, seed: torch.rand((1, *latent(pipe)), generator=torch.Generator().manual_seed(seed))),
             ),
             (
                 "the seeds are counted from 0 here; use those that are given.",
