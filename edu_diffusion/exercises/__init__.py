@@ -28,6 +28,7 @@ from . import (
     noise,
     personalize,
     pipeline,
+    real_models,
     samplers,
     start,
     style,
@@ -73,6 +74,7 @@ MODULES = {
     "14_compared": compared,
     "15_few_steps": few_steps,
     "17_checkpoints": checkpoints,
+    "18_real_models": real_models,
 }
 LESSONS = {lesson: [e.name for e in module.EXERCISES] for lesson, module in MODULES.items()}
 EXERCISES = {e.name: e for module in MODULES.values() for e in module.EXERCISES}

@@ -3,6 +3,7 @@
 They use only numpy, matplotlib and Pillow, never pyplot. Every function returns a Picture, except `source`, which shows code.
 """
 
+from .anatomy import architectures
 from .attention import attention_overlay
 from .checkpoint import checkpoint_layout
 from .clip import caption_growth, caption_neighbours, similarity_map, swapped_word
@@ -34,6 +35,7 @@ from .vae import Coded, edited_latent, reconstructions, ways
 
 __all__ = [
     "Picture",
+    "architectures",
     "attention_overlay",
     "block_bars",
     "channels",

@@ -33,11 +33,11 @@ PARTS = {
         steps.embed, "pipe.text_encoder(", "05_clip", "text encoder", "text_encoder"),
     "text_encoder_2": Part(
         "The second text encoder", "Reads the same prompt; its vectors are put beside the first one's.",
-        steps.embed_xl, "answers.append(encoder(", "05_clip", "text encoder", "text_encoder_2"),
+        steps.embed_xl, "answers.append(encoder(", "18_real_models", "pooled embedding", "text_encoder_2"),
     "add_embedding": Part(
         "The prompt's summary and the sizes", "One vector for the whole prompt, the picture's size and its crop: added to "
         "the time embedding.",
-        steps.added_embedding, "mlp.linear_2(", "06_unet", "time embedding", "unet.add_embedding"),
+        steps.added_embedding, "mlp.linear_2(", "18_real_models", "size conditioning", "unet.add_embedding"),
     "noise": Part(
         "Pure noise", "Normally distributed random numbers, the start of every picture. The seed determines them.",
         noise_stream, "torch.randn(", "01_noise", "noise"),

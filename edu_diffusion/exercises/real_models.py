@@ -1,0 +1,219 @@
+"""Questions of lesson 18: published models, the conventions that code must follow, files, hashes and licences."""
+
+import torch
+
+from .choices import Choice
+from .exercise import Exercise
+
+__all__ = ["EXERCISES"]
+
+
+def clean_latent(out, z_t, abar_t, kind):
+    if kind == "v_prediction":
+        return abar_t**0.5 * z_t - (1 - abar_t) ** 0.5 * out
+    return (z_t - (1 - abar_t) ** 0.5 * out) / abar_t**0.5
+
+
+def outputs():
+    """Arguments (out, z_t, abar_t, kind): both kinds, at two noise levels."""
+    rng = torch.Generator().manual_seed(18)
+    x = lambda: torch.randn(2, 4, 3, 5, generator=rng)
+    return [(x(), x(), abar, kind) for kind in ("epsilon", "v_prediction") for abar in (0.9, 0.2)]
+
+
+def kinds(noise, velocity):
+    """A function of the same arguments that computes one of two formulas."""
+    return lambda out, z, a, kind: velocity(out, z, a) if kind == "v_prediction" else noise(out, z, a)
+
+
+def from_noise(out, z, a):
+    return clean_latent(out, z, a, "epsilon")
+
+
+def from_v(out, z, a):
+    return clean_latent(out, z, a, "v_prediction")
+
+
+CLEAN_LATENT = Exercise(
+    "clean_latent",
+    clean_latent,
+    outputs,
+    (
+        (
+            "this treats every output as noise, as code for SD 1.5 does; `kind` says what the output is.",
+            kinds(from_noise, from_noise),
+        ),
+        ('this treats every output as v; for `kind` "epsilon" it is the noise.', kinds(from_v, from_v)),
+        ("the two kinds are swapped.", kinds(from_v, from_noise)),
+        (
+            "for v, this is the noise, not the clean latent: eliminate the other unknown.",
+            kinds(from_noise, lambda out, z, a: a**0.5 * out + (1 - a) ** 0.5 * z),
+        ),
+        (
+            "for v, the sign is wrong: put your z_0 into the two equations and see.",
+            kinds(from_noise, lambda o, z, a: a**0.5 * z + (1 - a) ** 0.5 * o),
+        ),
+        ("for v, the square roots are missing.", kinds(from_noise, lambda o, z, a: a * z - (1 - a) * o)),
+        (
+            "for v, the two factors are swapped: which of them belongs to z_t?",
+            kinds(from_noise, lambda o, z, a: (1 - a) ** 0.5 * z - a**0.5 * o),
+        ),
+        (
+            "for v, something is divided too often: the squares of the two factors add up to 1, so nothing is left to divide by.",
+            kinds(from_noise, lambda o, z, a: from_v(o, z, a) / a**0.5),
+        ),
+        ("for v, this is minus the clean latent.", kinds(from_noise, lambda o, z, a: -from_v(o, z, a))),
+        (
+            "for noise, divide by sqrt(abar_t): the noisy latent holds the clean one only in that proportion.",
+            kinds(lambda o, z, a: z - (1 - a) ** 0.5 * o, from_v),
+        ),
+        ("for noise, the square roots are missing.", kinds(lambda o, z, a: (z - (1 - a) * o) / a, from_v)),
+        ("for noise, it must be subtracted, not added.", kinds(lambda o, z, a: (z + (1 - a) ** 0.5 * o) / a**0.5, from_v)),
+    ),
+    "it reads what the model predicts, so the same loop runs with every one of these models.",
+)
+
+
+def told_sizes(height, width, side):
+    scale = side / min(height, width)
+    top, left = ((round(scale * n) - side) // 2 for n in (height, width))
+    return torch.tensor([height, width, top, left, side, side])
+
+
+def training_images():
+    """Arguments (height, width, side): wide, high, square and small images, which fit in whole pixels."""
+    return [(600, 900, 512), (1200, 800, 512), (256, 256, 1024), (300, 400, 600), (640, 480, 768)]
+
+
+def sizes(make):
+    """A mistake in six numbers: make(h, w, side, top, left), with the right top and left."""
+
+    def wrong(height, width, side):
+        top, left = told_sizes(height, width, side)[2:4].tolist()
+        return torch.tensor(make(height, width, side, top, left))
+
+    return wrong
+
+
+def cut(height, width, side, scale, half=2):
+    """(top, left) of a crop after another enlargement, or not from the middle."""
+    return [(round(scale * n) - side) // half for n in (height, width)]
+
+
+def scaled(h, w, side):
+    return [round(side / min(h, w) * n) for n in (h, w)]
+
+
+TOLD_SIZES = Exercise(
+    "told_sizes",
+    told_sizes,
+    training_images,
+    (
+        (
+            "top and left are measured in the image before it was scaled. Scale first, so that its shorter side has `side` pixels.",
+            sizes(lambda h, w, s, t, x: [h, w, *((n - min(h, w)) // 2 for n in (h, w)), s, s]),
+        ),
+        (
+            "the square is cut from the middle, so only half of what is left over lies above it, or to its left.",
+            sizes(lambda h, w, s, t, x: [h, w, 2 * t, 2 * x, s, s]),
+        ),
+        (
+            "the crop is missing: (0, 0) says that nothing was cut away above or on the left.",
+            sizes(lambda h, w, s, t, x: [h, w, 0, 0, s, s]),
+        ),
+        ("heights come before widths: here each pair is the other way round.", sizes(lambda h, w, s, t, x: [w, h, x, t, s, s])),
+        ("top and left are swapped: the vertical number comes first.", sizes(lambda h, w, s, t, x: [h, w, x, t, s, s])),
+        ("the first pair is the size before scaling, with the height first.", sizes(lambda h, w, s, t, x: [w, h, t, x, s, s])),
+        (
+            "the first two numbers are the size that the image had *before* it was scaled: they say how sharp it can be.",
+            sizes(lambda h, w, s, t, x: [*scaled(h, w, s), t, x, s, s]),
+        ),
+        (
+            "the last two numbers are the size of what the model sees in training, the square.",
+            sizes(lambda h, w, s, t, x: [h, w, t, x, *scaled(h, w, s)]),
+        ),
+        ("the last two numbers must be the size of the square.", sizes(lambda h, w, s, t, x: [h, w, t, x, h, w])),
+        ("the size of the square comes last, that of the original image first.", sizes(lambda h, w, s, t, x: [s, s, t, x, h, w])),
+        ("the size of the square comes last, after top and left.", sizes(lambda h, w, s, t, x: [h, w, s, s, t, x])),
+        (
+            "the image is scaled by its *shorter* side; by the longer one, the square would reach beyond it.",
+            sizes(lambda h, w, s, t, x: [h, w, *cut(h, w, s, s / max(h, w)), s, s]),
+        ),
+        (
+            "subtract the size of the square before halving: top and left are where it begins, not the image's centre.",
+            sizes(lambda h, w, s, t, x: [h, w, *(n // 2 for n in scaled(h, w, s)), s, s]),
+        ),
+        (
+            "these six numbers ask for an uncropped image, as in generating; here they must describe a training image.",
+            sizes(lambda h, w, s, t, x: [s, s, 0, 0, s, s]),
+        ),
+    ),
+    "this is what the model is told about an image in training.",
+)
+
+EXERCISES = [
+    Choice(
+        "no_error",
+        "C",
+        {
+            "A": "no error: the shapes all fit, and a wrong number is a number like any other. Such a fault is hard to find.",
+            "B": "the loop takes v for noise at every step, and the errors add up: glaring colours, and speckles everywhere.",
+            "C": "the shapes all fit, so nothing is reported. The image is glaring and full of speckles, and yet one can guess "
+            "at the cat: v contains the noise, too, so the direction is partly right.",
+            "D": "the prompt still reaches the U-Net, and the two ears can be seen; but v is taken for noise at every step.",
+        },
+        prediction=True,
+    ),
+    CLEAN_LATENT,
+    Choice(
+        "new_parameters",
+        "B",
+        {
+            "A": "the finest level has fewer parameters than in 1.5: it has no attention any more. More pixels cost time, but no "
+            "parameters, since a convolution uses the same weights everywhere.",
+            "B": "ten transformer layers stand in each block of the coarsest level, where 1.5 has one; there are few positions, so "
+            "these layers are cheap to evaluate for what they hold.",
+            "C": "that layer has 5 million parameters: many for one layer, and next to nothing of 1.7 billion.",
+            "D": "the convolutions have even fewer parameters than in 1.5, since one level is left out; nearly all that is new is "
+            "attention at the coarsest level.",
+        },
+        prediction=True,
+    ),
+    TOLD_SIZES,
+    Choice(
+        "file_sizes",
+        "B",
+        {
+            "A": "a file for text to image needs the VAE, and the VAE has 84 million parameters, only 2 % of all.",
+            "B": "4.27 GB are four bytes for each parameter of SD 1.5, and 6.94 GB two for each of SDXL: float32 and float16.",
+            "C": "weights look like random numbers and can hardly be compressed without loss; and a .safetensors file is not "
+            "compressed at all.",
+            "D": "SDXL's own pipeline has a text encoder more, so its file has to hold more of them, not fewer.",
+        },
+    ),
+    Choice(
+        "same_hash",
+        "D",
+        {
+            "A": "a hash says nothing about what is in a file: a harmful file has a hash, too. Formats that hold no code protect "
+            "you, such as .safetensors.",
+            "B": "the hash depends on the bytes alone; whoever uploaded the file, the page shows the hash of what was uploaded.",
+            "C": "the same numbers in another precision or another order are other bytes, so the hash differs; and a matching hash "
+            "does not measure quality.",
+            "D": "byte for byte the same file. Whether to trust the page that shows the hash, you must judge yourself.",
+        },
+    ),
+    Choice(
+        "may_sell",
+        "C",
+        {
+            "A": "what can be downloaded is not free for every use. The licence decides, and this card names one that nobody can "
+            "judge by its name.",
+            "B": "SDXL's licence asks that its restrictions are passed on, and lets the author of a fine-tuned model add others. "
+            "The card at hand counts.",
+            "C": "`other` means that the terms stand behind the link: read them, and ask the author where they are not clear. "
+            '"Intended use: research" is a warning.',
+            "D": "an empty list means that nobody said what the model was trained on. It proves nothing about the images.",
+        },
+    ),
+]
