@@ -25,6 +25,7 @@ def test_the_alt_text_says_what_fits():
     assert "Available are 3 GB." in alt and "float32 5 GB (4 weights, 1 activations), which does not fit" in alt
     assert "float16, tiling 2.2 GB (2 weights, 0.2 activations), which fits" in alt
     assert "fit" not in figures.memory_bars(NEEDS).alt
+    assert "a bar for each of 3 ways to draw" in alt and "each of 3 phases:" in figures.memory_bars(NEEDS, what="phases").alt
 
 
 def test_the_bars_are_as_long_as_their_bytes():

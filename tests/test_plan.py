@@ -53,6 +53,12 @@ def test_the_shipped_base():
     assert plan.peak == pytest.approx(models.plan("base", batch=4, steps=4).peak, rel=1e-3)
 
 
+def test_a_dtype_by_its_name():
+    assert models.plan("base", dtype="float16") == models.plan("base", dtype=torch.float16)
+    with pytest.raises(EduError, match="dtype is 'float8'; it must be"):
+        models.plan("base", dtype="float8")
+
+
 def test_without_guidance_the_unet_needs_half(pipes):
     plan, both = (models.plan(pipes["1.5"], guidance=g, size=128, steps=1) for g in (False, True))
     assert activations(plan) == pytest.approx(tracked(pipes["1.5"], count=1, size=(128, 128), guidance=1), rel=0.1)

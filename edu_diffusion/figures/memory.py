@@ -13,6 +13,7 @@ ROW = 30  # pixels: the height of a bar's row
 TOP = 56  # the space above, for the legend
 WIDE = 420  # the width of the bars
 GAP = 12  # on both sides of a name
+OVER = {"zorder": 3, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}  # a number hides the line behind it
 
 
 class Need(NamedTuple):
@@ -23,11 +24,11 @@ class Need(NamedTuple):
     activations: float
 
 
-def memory_bars(needs: Sequence[Need], budget: float | None = None, unit: str = "GB") -> Picture:
+def memory_bars(needs: Sequence[Need], budget: float | None = None, unit: str = "GB", what: str = "ways to draw") -> Picture:
     """Show a bar for each way to draw: its weights, then its activations, at the worst moment; and the budget as a line.
 
     needs: at least one, from top to bottom; names, then bytes. budget: bytes that there are, or None. unit: "GB" or "MB".
-    Returns a Picture. Raises ValueError for no needs, negative bytes or another unit.
+    what: what the bars are, for the alt text. Returns a Picture. Raises ValueError for no needs, negative bytes or another unit.
     """
     scale = {"GB": 1e9, "MB": 1e6}.get(unit)
     needs = [Need(*need) for need in needs]
@@ -41,7 +42,7 @@ def memory_bars(needs: Sequence[Need], budget: float | None = None, unit: str = 
         write(fig, left - GAP, TOP + ROW * (i + 0.5), need.name, SMALL, ha="right")
     legend(fig, left, budget is not None)
     bars(panel(fig, left, TOP, WIDE, ROW * len(needs)), needs, budget, scale, unit)
-    return picture(fig, told(needs, budget, scale, unit))
+    return picture(fig, told(needs, budget, scale, unit, what))
 
 
 def legend(fig, left, line):
@@ -64,12 +65,12 @@ def bars(axes, needs, budget, scale, unit):
     for i, need in enumerate(needs):
         weights, activations = need.weights / scale, need.activations / scale
         axes.barh([i, i], [weights, activations], left=[0, weights], height=0.7, color=[BLUE, ORANGE], edgecolor=LIGHT)
-        axes.text(weights + activations + 0.01 * most, i, f"{weights + activations:.3g}", fontsize=SMALL, va="center")
+        axes.text(weights + activations + 0.01 * most, i, f"{weights + activations:.3g}", fontsize=SMALL, va="center", **OVER)
     if budget is not None:
         axes.axvline(budget / scale, color=INK, linestyle="--", linewidth=1.5)
 
 
-def told(needs, budget, scale, unit):
+def told(needs, budget, scale, unit, what):
     """Describe every bar in words, and which fit."""
     rows = [
         f"{name} {(weights + more) / scale:.3g} {unit} ({weights / scale:.3g} weights, {more / scale:.3g} activations)"
@@ -77,4 +78,4 @@ def told(needs, budget, scale, unit):
         for name, weights, more in needs
     ]
     there = "" if budget is None else f" Available are {budget / scale:.3g} {unit}."
-    return f"Predicted memory, a bar for each of {len(needs)} ways to draw:{there} {'; '.join(rows)}."
+    return f"Predicted memory, a bar for each of {len(needs)} {what}:{there} {'; '.join(rows)}."

@@ -27,6 +27,7 @@ quantize.py      a U-Net whose weights are stored in fewer bits
 planning.py      how much memory a picture takes, predicted without allocating it
 activations.py   the activations of one part, counted on fake tensors
 fit.py           what would make it fit, at what cost; out of memory as one sentence
+limit.py         less memory for a while, to try out what happens then
 live.py          count the bytes of all tensors that are alive
 published.py     the configurations of Stable Diffusion 1.5, 2, XL and XL Turbo
 random_weights.py  pipelines of their topology, with small widths and random weights
@@ -46,6 +47,7 @@ from .conversion import convert, precision
 from .device import autocast, hardware, pick_device
 from .fit import Option, advice, memory_guard, options
 from .hypernetwork import build_hyper, load_hyper, save_hyper
+from .limit import memory_limit
 from .live import Live
 from .locate import path_of
 from .lora import load_lora
@@ -91,6 +93,7 @@ __all__ = [
     "advice",
     "architecture",
     "memory_guard",
+    "memory_limit",
     "narrow",
     "options",
     "plan",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LATENTS = 6  # new latents in each State of the sampling loop, all of which `draw` keeps until the last
 OFFLOADS = (None, "model", "sequential")
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in DTYPES}
 LARGEST = 8192  # pixels
 
 
@@ -51,7 +52,7 @@ def plan(
     source: "DiffusionPipeline | Config | str | os.PathLike" = "base",
     size: int | tuple[int, int] | None = None,
     batch: int = 1,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     offload: str | None = None,
     slicing: bool = False,
     tiling: bool = False,
@@ -64,13 +65,14 @@ def plan(
 
     source: a pipeline; the name of a shipped checkpoint; a folder, of which only the configuration is read; "sd15", "sd2"
     or "sdxl"; or {part: configuration}. size: pixels, one number or (height, width); None is what the U-Net was made for.
-    batch: pictures at once. dtype: float32, float16 or bfloat16; None is the pipeline's own, else float32.
+    batch: pictures at once. dtype: float32, float16 or bfloat16, or its name; None is the pipeline's own, else float32.
     offload: None, "model" (only the part that works is on the GPU) or "sequential" (only the layer that works).
     slicing: the VAE decodes one picture after the other; tiling: it decodes a picture in tiles. guidance: whether the
     U-Net is run with and without the prompt. steps: of the sampling loop.
     Raises EduError for anything else.
     """
     config = configuration(source)
+    dtype = NAMES.get(dtype, dtype) if isinstance(dtype, str) else dtype
     dtype = dtype or (getattr(source, "dtype", None) if not isinstance(source, Mapping) else None) or torch.float32
     height, width = pixels(config, size)
     checked(batch, dtype, offload, steps)

@@ -12,9 +12,11 @@ from .guidance import GuidanceExplorer
 from .live import watch
 from .lora import LoraExplorer
 from .merge import MergeExplorer
+from .memory import MemoryExplorer
 from .pad import Pad
 from .pipeline_map.widget import PipelineMap
 from .prompt import PromptWidget
+from .quantization import QuantizationExplorer
 from .schedules import ScheduleExplorer
 from .side_by_side import SideBySide
 from .slider import Slider
@@ -36,6 +38,8 @@ __all__ = [
     "FirstPicture",
     "GuidanceExplorer",
     "LatentExplorer",
+    "MemoryExplorer",
+    "QuantizationExplorer",
     "PromptWidget",
     "TimelineExplorer",
     "watch",
