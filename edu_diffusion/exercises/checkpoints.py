@@ -99,7 +99,7 @@ READ_TENSOR = Exercise(
         ),
         ("the shape is missing: the numbers are right, in one long row.", read_as(shape=lambda shape: [-1])),
         ("the shape is reversed.", read_as(shape=lambda shape: shape[::-1])),
-        ("F16 is torch.float16. torch.bfloat16 splits the same 16 bits in another way.", read_as(dtype=torch.bfloat16)),
+        ("the kind F16 is torch.float16. torch.bfloat16 splits the same 16 bits in another way.", read_as(dtype=torch.bfloat16)),
         ("the bytes are read as whole numbers; F16 is torch.float16.", read_as(dtype=torch.int16)),
     ),
     "it reads any tensor of such a file, without any library that knows the format.",
@@ -311,7 +311,10 @@ ADD_DIFFERENCE = Exercise(
         ("this is the difference alone; it is to be added to A.", lambda a, b, c, weight: weight * (b - c)),
         ("this adds the difference to the model that B began as; add it to A.", lambda a, b, c, weight: c + weight * (b - c)),
         ("brackets are missing: the weight multiplies the whole difference.", lambda a, b, c, weight: a + weight * b - c),
-        ("A and B have changed places: A stays whole, and B's difference is added.", lambda a, b, c, weight: b + weight * (a - c)),
+        (
+            "the roles of A and B are exchanged: A stays whole, and B's difference is added.",
+            lambda a, b, c, weight: b + weight * (a - c),
+        ),
     ),
     "it adds to A only what B has learned, as strongly as the weight says.",
 )
@@ -344,7 +347,7 @@ UNMERGE = Exercise(
             lambda m, a, weight: m - a,
         ),
         ("the weights are exchanged: `weight` is B's, and A has the rest.", lambda m, a, weight: (m - weight * a) / (1 - weight)),
-        ("A's share of the sum is 1 - weight.", lambda m, a, weight: (m - weight * a) / weight),
+        ("of the sum, A has the share 1 - weight.", lambda m, a, weight: (m - weight * a) / weight),
         ("divide everything by the weight, A's share as well.", lambda m, a, weight: m / weight - (1 - weight) * a),
         ("this ignores A: its share must be subtracted first.", lambda m, a, weight: m / weight),
         (
@@ -352,7 +355,7 @@ UNMERGE = Exercise(
             lambda m, a, weight: (m - (1 - weight) * a) * weight,
         ),
         ("this is right for a weight of 0.5 only.", lambda m, a, weight: 2 * m - a),
-        ("A's share is added; it has to be subtracted.", lambda m, a, weight: (m + (1 - weight) * a) / weight),
+        ("the share of A is added; it has to be subtracted.", lambda m, a, weight: (m + (1 - weight) * a) / weight),
         ("this merges once more; the question is how to take a merge apart.", lambda m, a, weight: (1 - weight) * a + weight * m),
         ("divide by B's weight, not by A's.", lambda m, a, weight: (m - (1 - weight) * a) / (1 - weight)),
     ),

@@ -10,8 +10,8 @@ is the base and 1 the LoRA's style. Beyond 1 the sum extrapolates. Prints for ev
     concept     of the same prompts: the nearest sprite is that concept,
 
 each with its 95 % interval, and as paired differences, in percentage points, from the parent that is good at it: accuracy from
-the base, style from the base with the LoRA. With --tuned, a pipeline that was fine-tuned from the base, the LoRA's difference is
-also added to that one, by steps.add_difference. The same prompts and seeds everywhere.
+the base, style from the base with the LoRA. With --tuned, a pipeline that was fine-tuned from the base, it is judged, too,
+and the LoRA's difference is added to that one, by steps.add_difference. The same prompts and seeds everywhere.
 """
 
 import argparse
@@ -75,6 +75,7 @@ def main(arguments=None):
         line(f"sum, {weight}", judged(merged, judge, args.limit, args.seeds), parents)
     if args.tuned:
         tuned = models.load(args.tuned, "cpu")
+        line("fine-tuned", judged(tuned, judge, args.limit, args.seeds), parents)
         for weight in args.weights:
             merged = models.merged(steps.add_difference, tuned, lora, base, weight=weight)
             line(f"difference, {weight}", judged(merged, judge, args.limit, args.seeds), parents)
