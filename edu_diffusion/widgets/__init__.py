@@ -11,8 +11,8 @@ from .first import FirstPicture
 from .guidance import GuidanceExplorer
 from .live import watch
 from .lora import LoraExplorer
-from .merge import MergeExplorer
 from .memory import MemoryExplorer
+from .merge import MergeExplorer
 from .pad import Pad
 from .pipeline_map.widget import PipelineMap
 from .prompt import PromptWidget
