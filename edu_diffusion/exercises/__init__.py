@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import EduError
 from . import (
+    bits,
     checkpoints,
     clip,
     compared,
@@ -72,6 +73,7 @@ MODULES = {
     "12_personalize": personalize,
     "13_style": style,
     "14_compared": compared,
+    "16_memory_and_bits": bits,
     "15_few_steps": few_steps,
     "17_checkpoints": checkpoints,
     "18_real_models": real_models,

@@ -24,7 +24,7 @@ from edu_diffusion import metrics, models, steps
 from edu_diffusion.data import scenes
 
 TIMESTEPS = (50, 200, 400, 600, 800, 950)
-ENDS = ("conv_in", "conv_out", "time_embedding")
+ENDS = ("conv_in", "conv_out")
 ROW = steps.FORMATS["int4"]._replace(name="int4 per channel", group=None)
 
 # name: [(format, what stays as it is), ...], applied one after the other
@@ -97,10 +97,13 @@ def halved(unet):
     }
 
 
-def torchao(unet, config):
-    """(U-Net, bytes): linear layers; its tensors are saved as a pickle."""
+def torchao(unet, setting):
+    """(U-Net, bytes); its tensors are saved as a pickle. setting: (configuration, its dtype or None, convolutions too)."""
+    config, dtype, convolutions = setting
     quantization = importlib.import_module("torchao.quantization")
-    quantization.quantize_(unet, getattr(quantization, config)())
+    made = getattr(quantization, config)(*([getattr(torch, dtype)] if dtype else []))
+    kinds = (nn.Linear, nn.Conv2d) if convolutions else nn.Linear
+    quantization.quantize_(unet, made, filter_fn=lambda part, name: isinstance(part, kinds))
     tensors = {name: value if "torchao" in type(value).__module__ else value.half() for name, value in unet.state_dict().items()}
     return unet, file_size(tensors, torch.save)
 
@@ -117,8 +120,11 @@ def sdnq(unet, dtype):
 THEIRS = {
     "bitsandbytes nf4 (linear)": (bitsandbytes, "nf4"),
     "bitsandbytes fp4 (linear)": (bitsandbytes, "fp4"),
-    "torchao int8 (linear)": (torchao, "Int8WeightOnlyConfig"),
-    "torchao fp8 (linear)": (torchao, "Float8WeightOnlyConfig"),
+    "torchao int8 (linear)": (torchao, ("Int8WeightOnlyConfig", None, False)),
+    "torchao fp8 (linear)": (torchao, ("Float8WeightOnlyConfig", None, False)),
+    "torchao int8": (torchao, ("Int8WeightOnlyConfig", None, True)),
+    "torchao int4": (torchao, ("IntxWeightOnlyConfig", "int4", True)),
+    "torchao int2": (torchao, ("IntxWeightOnlyConfig", "int2", True)),
     "sdnq int8": (sdnq, "int8"),
     "sdnq uint4": (sdnq, "uint4"),
     "sdnq float4_e2m1fn": (sdnq, "float4_e2m1fn"),
@@ -209,7 +215,7 @@ def main(arguments=None):
     rows = metrics.chosen("core", told.limit) if told.limit else []
     v, right = outputs(full, cases), hits(pipe, full, judge, rows) if rows else None
     line("format", ("codes", "scales", "kept", "all"), "error of v", f"right, lost points (n = {len(rows)})" if rows else "")
-    share = f"{100 * right.float().mean():.1f} % right" if rows else ""
+    share = f"{number(metrics.score(right), 100, 1)} % right" if rows else ""
     line("full precision", ("", "", "", models.quantized_bytes(full)["kept"]), "0", share)
     for name, sizes, unet in each(full, told.only):
         drop = number(metrics.paired(hits(pipe, unet, judge, rows), right), 100, 1) if rows else ""

@@ -1,0 +1,190 @@
+"""Questions of lesson 16: weights in 8 bits, two codes in a byte, what fewer bits cost, and what should keep all of them."""
+
+import torch
+
+from . import memory
+from .choices import Choice, Number
+from .exercise import Exercise
+
+
+def int8_rows(W):
+    """Round each row to 255 even levels, of which the outermost is the largest weight of the row."""
+    s = scale(W)
+    return s * (W / s).round()
+
+
+def scale(W):
+    return W.abs().amax(1, keepdim=True) / 127
+
+
+def scaled(W, s):
+    return s * (W / s).round()
+
+
+def matrices():
+    """Arguments (W,): rows of different sizes, whose largest weight is negative as often as positive."""
+    rng = torch.Generator().manual_seed(16)
+    sizes = lambda n: torch.linspace(0.5, 3, n)[:, None]
+    return [(torch.randn(rows, columns, generator=rng) * sizes(rows),) for rows, columns in ((6, 6), (4, 9))]
+
+
+def unpack4(packed):
+    """Take two codes out of each byte, the first one from its upper half."""
+    return torch.stack([packed // 16, packed % 16], 1).flatten()
+
+
+def packets():
+    """Arguments (packed,): bytes, some with a large upper half, some with a large lower half."""
+    rng = torch.Generator().manual_seed(17)
+    return [(torch.randint(256, (n,), generator=rng, dtype=torch.uint8),) for n in (5, 8)]
+
+
+def both(high, low):
+    return torch.stack([high, low], 1).flatten()
+
+
+INT8_ROWS = Exercise(
+    "int8_rows",
+    int8_rows,
+    matrices,
+    (
+        (
+            "all rows share one scale here; each row has its own, so that a row of small weights is not lost beside a large one.",
+            lambda W: scaled(W, W.abs().max() / 127),
+        ),
+        (
+            "each column has a scale here; it is each row that shares one: take the maximum along dimension 1, and keep it.",
+            lambda W: scaled(W, W.abs().amax(0, keepdim=True) / 127),
+        ),
+        (
+            "the sign is not ignored: in some rows the largest weight is negative, and it must be reached as well.",
+            lambda W: scaled(W, W.amax(1, keepdim=True) / 127),
+        ),
+        ("the codes end at 127, not at 128.", lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 128)),
+        (
+            "the codes reach 127 on both sides of zero, so that from zero to the largest weight there are 127 steps.",
+            lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 255),
+        ),
+        (
+            "this spreads the codes from the smallest to the largest weight; here zero is in the middle, and the largest weight "
+            "without its sign decides.",
+            lambda W: scaled(W, (W.amax(1, keepdim=True) - W.amin(1, keepdim=True)) / 254),
+        ),
+        ("nothing is rounded: the codes must be whole numbers.", lambda W: W * 1),
+        ("the codes are cut off; take the nearest whole number.", lambda W: scale(W) * (W / scale(W)).trunc()),
+        ("the codes are always rounded down; take the nearest whole number.", lambda W: scale(W) * (W / scale(W)).floor()),
+        ("these are the codes q; the layer computes with s q.", lambda W: (W / scale(W)).round()),
+        (
+            "the scale is upside down: it is the distance between two levels, a small number.",
+            lambda W: scaled(W, 127 / W.abs().amax(1, keepdim=True)),
+        ),
+        (
+            "the scale comes from the mean of the row; the largest weight would then have a code far above 127.",
+            lambda W: scaled(W, W.abs().mean(1, keepdim=True) / 127),
+        ),
+        ("these are the scales, one for each row.", scale),
+        ("these are codes before rounding: round them, then multiply by the scale.", lambda W: W / scale(W)),
+        ("the weights themselves are rounded here; round W divided by the scale.", lambda W: W.round()),
+        ("7 is the largest code of int4; int8 goes up to 127.", lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 7)),
+    ),
+    "each weight is now one of at most 255 levels of its row, and half a step away from the truth at most.",
+)
+
+UNPACK4 = Exercise(
+    "unpack4",
+    unpack4,
+    packets,
+    (
+        (
+            "first come all upper halves here, then all lower ones; the two codes of a byte must stay neighbours.",
+            lambda packed: torch.cat([packed // 16, packed % 16]),
+        ),
+        (
+            "the two codes of each byte are exchanged: the first is in the upper half.",
+            lambda packed: both(packed % 16, packed // 16),
+        ),
+        ("only the first code of each byte is here; there are twice as many codes as bytes.", lambda packed: packed // 16),
+        ("only the second code of each byte is here; there are twice as many codes as bytes.", lambda packed: packed % 16),
+        ("the second code still has the first one in it: take only what is below 16.", lambda packed: both(packed // 16, packed)),
+        (
+            "the first code must be a whole number: divide without remainder.",
+            lambda packed: both(packed / 16, (packed % 16).float()),
+        ),
+        ("these are decimal digits; a code has 16 possible values, not 10.", lambda packed: both(packed // 10, packed % 10)),
+        ("a code has 4 bits, and so 16 possible values, not 8.", lambda packed: both(packed // 8, packed % 8)),
+        (
+            "the first code is 16 times too large: its bits must be moved down.",
+            lambda packed: both(packed - packed % 16, packed % 16),
+        ),
+        (
+            "moving the bits up does not isolate the lower half: these second codes are 16 times too large.",
+            lambda packed: both(packed // 16, packed << 4),
+        ),
+        ("these are single bits; a code is four of them.", lambda packed: packed[:, None] >> torch.arange(8).flip(0) & 1),
+    ),
+    "the bytes are codes again. This runs each time a layer is used, so that in memory the weights stay small.",
+)
+
+OUTLIER = Choice(
+    "outlier",
+    "C",
+    {
+        "A": "the 255 levels are spread evenly from -12.7 to 12.7. Between -0.1 and 0.1 there are only three of them.",
+        "B": "nothing is clipped: the scale is made for the largest weight, and that one is exact. The others pay for it.",
+        "C": "the scale is 12.7 / 127 = 0.1. For each of the other weights the nearest level is -0.1, 0 or 0.1. With a scale for "
+        "every 16 weights, the damage stays in the one group that holds the large weight.",
+        "D": "an even scale has the same largest error everywhere, half a step. For a weight of 12.7 this is nothing; for one of "
+        "0.05 it is all of it.",
+    },
+    prediction=True,
+)
+
+HALF_BITS = Choice(
+    "half_bits",
+    "C",
+    {
+        "A": "half the bits are far fewer than half the levels: every bit less halves them. Look at the ratio in the last line.",
+        "B": "four bits are lost, and each of them doubles the step: that is 2 x 2 x 2 x 2, not 4.",
+        "C": "each bit less makes the steps twice as wide: four bits make it about 2 x 2 x 2 x 2 = 16. (Exactly 127 / 7 = 18 for "
+        "these codes.) The error in the U-Net's output grows just as much: from below 2 % to more than a quarter.",
+        "D": "256 is the number of codes in int8. What counts is how much wider the steps become, and int4 still has 15 levels.",
+    },
+    prediction=True,
+)
+
+KEEP_FULL = Choice(
+    "keep_full",
+    "B",
+    {
+        "A": "the middle block is indeed the narrowest place, but a million weights that are each a little wrong average out: with "
+        "it in full precision the error stays as it was.",
+        "B": "0.07 % of the weights carry a large part of the error. Each has four inputs or outputs only, the channels of the "
+        "latent, so that little averages out; and what `conv_out` gets wrong is in the result directly. Most recipes keep "
+        "such layers.",
+        "C": "the prompt enters there, but errors in these many weights average out. Its bar is as long as the first one.",
+        "D": "the number of weights is a poor guide: these are 20 % of all, and the error stays nearly the same. A few thousand "
+        "others, in the last bar, matter far more.",
+    },
+    prediction=True,
+)
+
+XL_BYTES = Number(
+    "xl_bytes",
+    2567e6 * (4 + 16 / 64) / 8 / 1e9,
+    (
+        ("these are the codes alone; each group of 64 weights has a scale as well.", 2.567 * 4 / 8),
+        ("a scale in half precision has 16 bits, not 32.", 2.567 * (4 + 32 / 64) / 8),
+        ("a scale in half precision has 16 bits, not 8.", 2.567 * (4 + 8 / 64) / 8),
+        ("these are gigabits; a byte has 8 bits.", 2.567 * 4.25),
+        ("this is one byte for each weight; a code has half of that.", 2.567),
+        ("this is half precision, 16 bits for each weight.", 2 * 2.567),
+        ("this is single precision, 32 bits for each weight.", 4 * 2.567),
+        ("this gives every weight a scale of its own; 64 weights share one.", 2.567 * 20 / 8),
+        ("the question asks for gigabytes, 1,000 megabytes each.", 2567 * 4.25 / 8),
+        ("the question asks for gigabytes, a billion bytes each.", 2567e6 * 4.25 / 8),
+        ("these are the scales alone; the codes come on top.", 2.567 * 16 / 64 / 8),
+    ),
+    "16 bits for 64 weights are a quarter of a bit each, 4.25 bits together: 1.36 GB in place of 5.13 GB in half precision.",
+)
+
+EXERCISES = [INT8_ROWS, OUTLIER, UNPACK4, HALF_BITS, KEEP_FULL, *memory.EXERCISES, XL_BYTES]
