@@ -108,7 +108,7 @@ def test_random_pieces_come_back():
 def test_the_file_gives_them_back_as_well(tmp_path, prompt, negative):
     settings = SETTINGS | {"prompt": prompt, "negative": negative}
     infotext.write(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), settings)
-    assert infotext.read(tmp_path / "a.png") == settings | {"said": {}}
+    assert infotext.read(tmp_path / "a.png") == settings | {"said": {}, "size": (8, 8)}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_the_file_gives_them_back_as_well(tmp_path, prompt, negative):
 def test_any_name_of_a_model_leaves_the_rest_readable(tmp_path, model):
     infotext.write(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), SETTINGS | {"prompt": "x", "negative": "y", "model": model})
     expected = " ".join(model.replace("\udc80", "?").split())
-    assert infotext.read(tmp_path / "a.png") == SETTINGS | {"prompt": "x", "negative": "y", "model": expected, "said": {}}
+    kept = {"prompt": "x", "negative": "y", "model": expected, "said": {}, "size": (8, 8)}
+    assert infotext.read(tmp_path / "a.png") == SETTINGS | kept
 
 
 @pytest.mark.parametrize(
