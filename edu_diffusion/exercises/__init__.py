@@ -73,8 +73,8 @@ MODULES = {
     "12_personalize": personalize,
     "13_style": style,
     "14_compared": compared,
-    "16_memory_and_bits": bits,
     "15_few_steps": few_steps,
+    "16_memory_and_bits": bits,
     "17_checkpoints": checkpoints,
     "18_real_models": real_models,
 }
