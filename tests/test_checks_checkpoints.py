@@ -240,6 +240,12 @@ def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
     refused(name, mine, fitting)
 
 
+def test_a_header_that_is_read_eight_bytes_short_is_refused():
+    """Spaces at its end must not hide that the 8 bytes before it were forgotten."""
+    short = lambda content: json.loads(content[8 : int.from_bytes(content[:8], "little")])
+    refused("read_tensor", lambda content, name: torch.zeros(short(content)[name]["shape"]), "JSONDecodeError")
+
+
 def test_a_deny_list_is_told_what_it_passes():
     right, words = verdict("may_open", lambda names, allowed: not any(word in n for n in names for word in bank.FORBIDDEN))
     assert right is False and "spawnv_passfds" in words

@@ -40,7 +40,9 @@ def in_one_file(tensors, metadata):
         end = place + value.numel() * value.element_size()
         header[name] = {"dtype": "F16", "shape": list(value.shape), "data_offsets": [place, end]}
         place = end
-    text = json.dumps({"__metadata__": metadata, **dict(reversed(header.items()))}).encode() + b" " * 16  # spaces are allowed
+    text = (
+        json.dumps({"__metadata__": metadata, **dict(reversed(header.items()))}).encode() + b" " * 7
+    )  # allowed; `}` and seven spaces are no NaN
     return len(text).to_bytes(8, "little") + text + b"".join(t.numpy().tobytes() for t in tensors.values())
 
 
