@@ -13,6 +13,8 @@ COLORS = {"text_encoder": BLUE, "text_encoder_2": PINK, "unet": ORANGE, "vae": G
 NAMES = {"text_encoder": "text encoder", "text_encoder_2": "text encoder 2", "unet": "U-Net", "vae": "VAE"}
 LABELS = 160  # pixels: the width of the column of labels
 WIDE = 176  # the width of a model's column
+LEGEND = 430  # the width that the names of all parts take
+MARGIN = 12
 BAR = 230  # the height of the longest bar
 TOP = 64  # the space above, for the legend and the names
 ROW = 26
@@ -28,7 +30,7 @@ def architectures(models: Mapping[str, Any]) -> Picture:
         raise ValueError(f"There are {len(models)} models; one to six can be shown side by side.")
     facts = {name: described(one) for name, one in models.items()}
     rows = list(next(iter(facts.values())))
-    fig = canvas(LABELS + WIDE * len(models), TOP + BAR + 34 + ROW * len(rows) + 10)
+    fig = canvas(max(LABELS + WIDE * len(models), LEGEND), TOP + BAR + 34 + ROW * len(rows) + 10)
     legend(fig, models)
     most = max(sum(one.parameters.values()) for one in models.values())
     for i, (name, one) in enumerate(models.items()):
@@ -42,7 +44,7 @@ def architectures(models: Mapping[str, Any]) -> Picture:
 
 def legend(fig, models):
     """Write what the colours mean."""
-    x = LABELS
+    x = MARGIN
     for part in [part for part in COLORS if any(part in one.parameters for one in models.values())]:
         fill(fig, x, 12, 14, 14, COLORS[part])
         write(fig, x + 20, 19, NAMES[part], SMALL, ha="left")
