@@ -108,6 +108,15 @@ def test_facts_of_published_models():
     assert xl.latent == (4, 128, 128) and turbo.parameters == xl.parameters
 
 
+@pytest.mark.parametrize("name", ["sdxl", "turbo"])
+def test_the_published_parts_of_xl_fit_together(name):
+    """The width of what is added follows from the second text encoder and six sizes."""
+    config = models.PUBLISHED[name]
+    unet, second = config["unet"], config["text_encoder_2"]
+    assert unet["projection_class_embeddings_input_dim"] == second["projection_dim"] + 6 * unet["addition_time_embed_dim"]
+    assert unet["cross_attention_dim"] == config["text_encoder"]["hidden_size"] + second["hidden_size"]
+
+
 def test_a_pipeline_a_name_and_a_folder_say_the_same(tmp_path):
     named = models.architecture("base")
     pipe = models.load("base", "cpu")
