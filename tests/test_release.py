@@ -21,7 +21,7 @@ from edu_diffusion.install import environment
 from edu_diffusion.models import vocabulary
 from edu_diffusion.train.loop import Progress
 
-STAGES = ["judge", "clip", "base", "canny", "segmentation", "lora", "inversion", "compare"]
+STAGES = ["judge", "clip", "base", "canny", "segmentation", "lora", "inversion", "few_steps", "compare"]
 SHIPPED = STAGES[:-1]
 
 
@@ -121,6 +121,8 @@ def test_everything_in_its_order_and_by_steps(world):
         ("control", 2000),
         ("lora", 2400),
         ("inversion", 300),
+        ("few_steps", 2800),
+        ("few_steps", 900),
         ("compare", 60.0),
     ]
     first, second = (settings for name, _, settings in world.calls if name == "latent")
@@ -134,7 +136,11 @@ def test_everything_in_its_order_and_by_steps(world):
         ("control", "--adapter"),
         ("lora", "--adapter"),
         ("inversion", "--adapter"),
+        ("few_steps", "--adapter"),
     ]
+    one, other = (settings for name, _, settings in world.calls if name == "few_steps")
+    assert other["start"] == world.root / "out" / "few_steps" / "1" / "model"
+    assert one["lr"] > other["lr"] and other["seed"] == 2 and "seed" not in one
     assert all(world.shipped(name) == 1 for name in SHIPPED)
     assert (world.root / "checkpoints" / "compared.json").read_text() == "new"
 

@@ -48,6 +48,12 @@ FLOORS = {  # stage: (score, its value or an end of its 95 % interval, compariso
     ],
     "lora": [("style", "value", AT_LEAST, 0.8), ("concept_shown_change", "low", AT_LEAST, -0.1)],
     "inversion": [("subject_gain", "low", MORE, 0)],
+    "few_steps": [
+        ("excess_ratio_lora_tcd06_4", "value", AT_MOST, 1.3),
+        ("excess_over_lora_tcd06_4", "high", LESS, 0),
+        ("excess_over_lora_lcm_1", "high", LESS, 0),
+        ("concept_change_lora_tcd06_4", "value", AT_LEAST, -0.02),
+    ],
 }
 
 

@@ -5,6 +5,7 @@ judge open       variety, calibration, image quality, number of steps, guidance
 judge clip       retrieval: do captions and pictures find each other?        checkpoints/clip
 judge edit       how strength, masks and inversion change an image
 judge lora       what an adapter gained and what it cost; likewise hyper, aligned, control, dreambooth, inversion
+judge few_steps  few calls of the U-Net: the library's samplers and the distilled LoRA, side by side
 """
 
 import argparse
@@ -15,7 +16,7 @@ from . import cards, judge_adapters, scores
 
 CALIBRATION = 300  # seeds per open prompt
 MEASURES = ("calibration", "variety", "steps", "quality", "choice", "plain", "effect", "habits")  # of judge open
-ADAPTERS = ("edit", "lora", "hyper", "aligned", "control", "dreambooth", "inversion")
+ADAPTERS = ("edit", "lora", "hyper", "aligned", "control", "dreambooth", "inversion", "few_steps")
 
 
 def run(args, rest=()):

@@ -1,6 +1,6 @@
 """The verb `judge` for what is trained on top of the base model: how each kind of adapter is evaluated.
 
-judge lora --adapter FOLDER      scores of a LoRA; likewise hyper, aligned, control, dreambooth, inversion
+judge lora --adapter FOLDER      scores of a LoRA; likewise hyper, aligned, control, dreambooth, inversion, few_steps
 """
 
 from edu_diffusion.errors import EduError
@@ -58,6 +58,14 @@ def inversion(base, folder, network, seeds, limit):
         )
 
 
+def few_steps(base, folder, network, seeds, limit):
+    from edu_diffusion import metrics, models
+
+    models.load_lora(base, folder, "few_steps")
+    found = metrics.few_step_scores(base, network, limit=limit, seeds=seeds)
+    return found | metrics.few_steps.closer(base, network) | metrics.few_step_calibrations(base, network, limit and limit // 10)
+
+
 JUDGED = {
     "edit": edit,
     "lora": lora,
@@ -66,6 +74,7 @@ JUDGED = {
     "control": control,
     "dreambooth": dreambooth,
     "inversion": inversion,
+    "few_steps": few_steps,
 }
 TRAINLESS = ("edit", "aligned")  # methods that train nothing, so there is no adapter folder
 

@@ -6,7 +6,13 @@ from pathlib import Path
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-ADAPTERS = {"canny": "control", "segmentation": "control", "lora": "lora", "inversion": "inversion"}  # checkpoint: recipe
+ADAPTERS = {  # checkpoint: recipe
+    "canny": "control",
+    "segmentation": "control",
+    "lora": "lora",
+    "inversion": "inversion",
+    "few_steps": "few_steps",
+}
 
 
 def shipped(name):

@@ -33,10 +33,13 @@ STAGES = {
     "segmentation": Stage("control", 2000, 1e-3, 16, {"kind": "segmentation"}),
     "lora": Stage("lora", 2400, 1.5e-3, 16),
     "inversion": Stage("inversion", 300, 1e-2, 16),
+    "few_steps": Stage("few_steps", 2800, 1.5e-3, 32),
     "compare": Stage("", 0, 0, 0),  # the table of all methods, limited by seconds: it compares them at equal training time
 }
 LONGEST = 6000  # steps of one training run of the base: at most 100 minutes on two cores; each run saves a complete pipeline
-ON_BASE = ("canny", "segmentation", "lora", "inversion", "compare")  # trained on top of the base: a new base makes them outdated
+# the second run of few_steps, on other trajectories: the first one remembers its own
+FRESH = {"steps": 900, "lr": 1e-3, "pool": 160, "seed": 2}
+ON_BASE = ("canny", "segmentation", "lora", "inversion", "few_steps", "compare")  # trained on top of the base: a new base makes them outdated
 
 
 def train(name, run, steps, device=None, processes=1):
@@ -47,6 +50,8 @@ def train(name, run, steps, device=None, processes=1):
         on_this_base(run)
     if name == "base":
         return train_base(run, steps, processes=processes, **settings)
+    if name == "few_steps":
+        return train_few_steps(run, steps, **settings)
     train_one(stage.recipe, run, steps, **settings)
     if name == "clip":
         flatten(run / "model")
@@ -75,6 +80,16 @@ def train_base(run, steps, seed, processes=1, **settings):
         model = folders[-1] / "model"
     together = {f"latent_{key}": value for key, value in how_long(folders).items()} | {"latent_runs": len(folders)}
     gather(model, run / "model", of_the_past(run / "start") | card(model) | together)
+
+
+def train_few_steps(run, steps, **settings):
+    """Train on one pool of trajectories, then go on from there with new ones."""
+    first, second = run / "1", run / "2"
+    train_one("few_steps", first, steps, **settings)
+    fresh = settings | FRESH | {"start": first / "model"}
+    train_one("few_steps", second, min(steps, fresh.pop("steps")), **fresh)
+    together = {f"first_{key}": value for key, value in how_long([first]).items()}
+    gather(second / "model", run / "model", card(second / "model") | together)
 
 
 def pieces(steps):

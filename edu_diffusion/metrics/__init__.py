@@ -14,6 +14,7 @@ text_to_image.py   all scores of a pipeline on the frozen prompts, each beside i
 frechet.py         Frechet distance on the classifier's features, and its excess over that of real images
 calibration.py     over many seeds of an open prompt, the histogram of what is unsaid against the world's own
 variety.py         how different the images of one prompt are
+few_steps.py       few calls of the U-Net: the library's samplers and a distilled LoRA, side by side
 steps.py           how far sets of images are from real ones, by the number of denoising steps
 quality.py         decibels inside the sprite, unevenness of the background, distance of its colour from the palette
 guidance.py        which default guidance, and what it does to accuracy, variety and habits
@@ -28,6 +29,7 @@ subject.py         whether one thing was learned (DreamBooth, textual inversion)
 from .accuracy import background, read, right, right_by_nearest
 from .calibration import calibration_scores, open_prompts, single
 from .control import scores as control_scores
+from .few_steps import few_step_calibrations, few_step_scores
 from .frechet import excess, frechet_distance
 from .guidance import choose, effect, habits, plain_call
 from .judge import Judge, load_judge, save_judge
@@ -62,6 +64,8 @@ __all__ = [
     "effect",
     "evaluate",
     "excess",
+    "few_step_calibrations",
+    "few_step_scores",
     "fixed",
     "frechet_distance",
     "habits",

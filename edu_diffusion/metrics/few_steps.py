@@ -10,6 +10,7 @@ calibration   distance of what open prompts leave unsaid from the world's own di
 """
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,17 +37,22 @@ SAMPLERS = {
     "TCD": "TCDScheduler",
 }
 TRAINING_FREE = ("DDIM", "Heun", "DPM++ 2M", "UniPC")
-DISTILLED = ("LCM", "TCD")
+ETA = 0.6  # how much of TCD's noise is new: of 0, 0.3, 0.6 and 1 the best, see TRAINING.md
+DISTILLED = (("LCM", 0.0), ("TCD", 0.0), ("TCD", ETA))  # sampler, eta
 TIE = 1e-3  # a smaller excess is not told from zero: avoids dividing by it
 
 
 class Way(NamedTuple):
-    """How images are drawn: with which sampler, guidance, and number of calls of the U-Net; lora: with the LoRA."""
+    """How images are drawn: with which sampler, guidance, and number of calls of the U-Net.
+
+    lora: with the LoRA. eta: of TCD, from 0, no new noise, to 1, all of it new as in LCM.
+    """
 
     sampler: str
     guidance: float
     calls: int
     lora: bool = False
+    eta: float = 0.0
 
     def steps(self) -> int:
         """The number of steps that takes at most this many calls, at least one step."""
@@ -54,19 +60,26 @@ class Way(NamedTuple):
         return (each + 1) // 2 if self.sampler == "Heun" else each
 
     def name(self) -> str:
-        """For metrics.json, such as "lora_lcm_4"."""
-        own = self.sampler.lower().replace("++ ", "pp_")
+        """For metrics.json, such as "lora_lcm_4", or "lora_tcd06_4" with eta 0.6."""
+        own = self.sampler.lower().replace("++ ", "pp_") + (f"{10 * self.eta:02.0f}" if self.eta else "")
         return f"{'lora_' if self.lora else ''}{own}_{self.calls}" + ("" if self.guidance == 1 else "_guided")
 
 
 REFERENCE = Way("DDIM", GUIDANCE, 100)
 CALLS = (1, 2, 4, 8)
+CALIBRATED = (
+    Way("DDIM", 1.0, 20),
+    Way("DDIM", GUIDANCE, 40),
+    Way("DDIM", 1.0, 4),
+    Way("TCD", 1.0, 4, True, ETA),
+    Way("LCM", 1.0, 1, True),
+)
 
 
 def ways(calls: Sequence[int] = CALLS, guidance: float = GUIDANCE) -> list[Way]:
     """All ways that are compared: every training-free sampler without and with guidance, and the LoRA's samplers."""
     plain = [Way(sampler, g, n) for n in calls for sampler in TRAINING_FREE for g in (1.0, guidance)]
-    lora = [Way(sampler, 1.0, n, True) for n in calls for sampler in DISTILLED]
+    lora = [Way(sampler, 1.0, n, True, eta) for n in calls for sampler, eta in DISTILLED]
     return [REFERENCE, *(way for way in plain if way.steps() >= 1), *lora]
 
 
@@ -90,17 +103,14 @@ def drawing(pipe: "StableDiffusionPipeline", way: Way) -> Iterator[None]:
 
 @torch.no_grad()
 def draw(pipe: "StableDiffusionPipeline", rows: Sequence[dict], way: Way, seed: int = 0, batch: int = 40) -> torch.Tensor:
-    """Images of the prompts, (B, 3, 64, 64), by the library's own call of the pipeline; image i uses seed + i.
-
-    TCD draws as the plain call does, with eta = 0: without new noise.
-    """
+    """Images of the prompts, (B, 3, 64, 64), by the library's own call of the pipeline; image i uses seed + i."""
     found = []
     with drawing(pipe, way):
         for i in range(0, len(rows), batch):
             few = [r["prompt"] for r in rows[i : i + batch]]
             rng = [torch.Generator().manual_seed(seed + i + k) for k in range(len(few))]
             how = {"num_inference_steps": way.steps(), "guidance_scale": way.guidance, "generator": rng, "output_type": "pt"}
-            found.append(pipe(few, **how).images * 2 - 1)
+            found.append(pipe(few, eta=way.eta, **how).images * 2 - 1)
     return torch.cat(found).float().cpu()
 
 
@@ -151,14 +161,22 @@ def against_free(values, n):
     return found
 
 
-def calibrations(
-    pipe: "StableDiffusionPipeline", judge: Judge, among: Sequence[Way], seeds: int = 60, limit: int | None = None
+def closer(pipe: "StableDiffusionPipeline", judge: Judge, calls: int = 4, n: int = 1000) -> dict[str, dict]:
+    """excess_over_* with as many calls as here, from more images: 400 do not tell a small difference from none."""
+    among = [way for way in ways([calls]) if way.calls == calls]
+    one, other = (scenes.batch(n, seed, "core") for seed in (31, 32))
+    rows = [{"prompt": caption} for caption in other.captions]
+    drawn = {way: features(judge, draw(pipe, rows, way, 5000)) for way in among}
+    return against_free(excesses(features(judge, one.images), drawn, features(judge, other.images)), n)
+
+
+def few_step_calibrations(
+    pipe: "StableDiffusionPipeline", judge: Judge, limit: int | None = None, among: Sequence[Way] = CALIBRATED, seeds: int = 60
 ) -> dict[str, dict]:
-    """The calibration of several ways on open prompts, with floor and excess: {name: score}."""
+    """The calibration of several ways on open prompts, with floor and excess: {name: score}. limit: number of prompts."""
     rows, found = calibration.open_prompts(limit), {}
     for way in among:
-        one = calibration.calibration_scores(
-            pipe, judge, rows=rows, seeds=seeds, images=lambda r, seed, way=way: draw(pipe, r, way, seed)
-        )
+        images = functools.partial(lambda way, rows, seed: draw(pipe, rows, way, seed), way)
+        one = calibration.calibration_scores(pipe, judge, rows=rows, seeds=seeds, images=images)
         found |= {f"{part}_{way.name()}": one[part] for part in ("calibration", "calibration_floor", "calibration_excess")}
     return found

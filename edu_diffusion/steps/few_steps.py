@@ -3,7 +3,7 @@
 import torch
 
 from .denoise import ddim_step, predict_x0
-from .noise import per_picture, q_sample
+from .noise import q_sample
 
 __all__ = ["consistency_scalings", "hinge_discriminator", "hinge_student", "lcm_step", "tcd_step"]
 
