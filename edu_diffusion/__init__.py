@@ -63,6 +63,7 @@ FACE = {
     "train_judge": "train.judge",
     "train_latent": "train.latent",
     "train_lenet": "train.lenet",
+    "train_few_steps": "train.few_steps",
     "train_lora": "train.lora",
     "train_vae": "train.vae",
     "AttentionExplorer": "widgets",

@@ -46,7 +46,8 @@ try:
 except EduError as error:
     print(error)
 print(now() == (resource.RLIM_INFINITY, resource.RLIM_INFINITY), tuple(steps.draw(pipe, "a cat", steps=1).shape))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2e6)
+most = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # ru_maxrss counts the parent's, too
+print(int(most.split()[1]) < 2e6)
 """
     sentence, after, little = run(START + code)
     assert sentence.startswith("There is not enough memory: 1 picture of 4096 x 4096") and "float16 would take" in sentence

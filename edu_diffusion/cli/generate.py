@@ -136,7 +136,7 @@ def draw(pipe, settings):
     from edu_diffusion import steps
 
     wanted = {name: settings[name] for name in ("negative", "seed", "steps", "guidance")}
-    wanted["z_T"] = size.noise(pipe, settings["seed"], settings["size"])
+    wanted["z_T"] = size.noise(pipe, settings["seed"], settings.get("size"))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The prompt ", UserWarning)
         return steps.to_uint8(steps.draw(pipe, settings["prompt"], **wanted))[0].numpy()

@@ -10,7 +10,20 @@ from pathlib import Path
 
 from edu_diffusion.data import files
 
-MACHINERY = ("careful", "compare", "diagnose", "exercise", "explain", "gradients", "limits", "other_cases", "stand_in")
+MACHINERY = (
+    "careful",
+    "compare",
+    "diagnose",
+    "exercise",
+    "explain",
+    "gradients",
+    "limits",
+    "other_cases",
+    "parts",
+    "relations",
+    "stand_in",
+    "substitute",
+)
 ASKED = "write {0} yourself: it is what this question asks for"
 INIT = '''"""What is left of the exercises where an answer is judged."""
 

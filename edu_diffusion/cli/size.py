@@ -35,9 +35,9 @@ def chosen(pipe, settings, asked, same_weights):
 
 
 def noise(pipe, seed, size):
-    """The noise to start from, or None where it is what the loop takes by itself."""
+    """The noise to start from, or None where it is what the loop takes by itself: in the size of the model, or for size None."""
     from edu_diffusion import steps
 
-    if size == own(pipe):
+    if size is None or size == own(pipe):
         return None
     return steps.initial_noise(pipe, [seed], [n // pipe.vae_scale_factor for n in size])

@@ -39,7 +39,8 @@ STAGES = {
 LONGEST = 6000  # steps of one training run of the base: at most 100 minutes on two cores; each run saves a complete pipeline
 # the second run of few_steps, on other trajectories: the first one remembers its own
 FRESH = {"steps": 900, "lr": 1e-3, "pool": 160, "seed": 2}
-ON_BASE = ("canny", "segmentation", "lora", "inversion", "few_steps", "compare")  # trained on top of the base: a new base makes them outdated
+# trained on top of the base: a new base makes them outdated
+ON_BASE = ("canny", "segmentation", "lora", "inversion", "few_steps", "compare")
 
 
 def train(name, run, steps, device=None, processes=1):

@@ -160,7 +160,8 @@ def files():
         [*good, "evil._rebuild_tensor_v2"],
         ["torch"],
     ]
-    return [(list(names), set(ALLOWED)) for names in found]
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
+    return [(list(found[i]), set(ALLOWED)) for i in order]
 
 
 MAY_OPEN = Exercise(

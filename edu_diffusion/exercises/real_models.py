@@ -82,7 +82,9 @@ def told_sizes(height, width, side):
 
 def training_images():
     """Arguments (height, width, side): wide, high, square and small images, which fit in whole pixels."""
-    return [(600, 900, 512), (1200, 800, 512), (256, 256, 1024), (300, 400, 600), (640, 480, 768)]
+    found = [(600, 900, 512), (1200, 800, 512), (256, 256, 1024), (300, 400, 600), (640, 480, 768)]
+    times = torch.randint(1, 9, (len(found),), generator=torch.Generator().manual_seed(0)).tolist()
+    return [(height * n, width * n, side * n) for n, (height, width, side) in zip(times, found)]
 
 
 def sizes(make):

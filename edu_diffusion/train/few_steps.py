@@ -89,7 +89,8 @@ def train_few_steps(
     both = torch.nn.ModuleList([unet, adversary]) if adversary else unet
     yield from adapt(base, both, loss, minutes=minutes, steps=steps, lr=lr, ema=0.995, run=run)
     if run is not None:
-        facts = {"kind": kind, "rank": rank, "seed": seed, "lr": lr, "guidance": guidance, "teacher_steps": teacher_steps, "weight": weight}
+        facts = {"kind": kind, "rank": rank, "seed": seed, "lr": lr, "guidance": guidance}
+        facts |= {"teacher_steps": teacher_steps, "weight": weight}
         save_lora(base.pipe, pathlib.Path(run) / "model", facts | {"trained": trained(unet)} | about(run))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ..trace import modules
 from .hints import Module
 
-__all__ = ["TIME", "block_names", "down_and_up", "shape_words", "short", "skip_names"]
+__all__ = ["TIME", "block_names", "changes", "down_and_up", "shape_words", "short", "skip_names"]
 
 TIME = "time_embedding"
 
@@ -35,3 +35,12 @@ def short(name: str) -> str:
 def shape_words(shape: Iterable[int]) -> str:
     """Return a shape in words: 64 x 16 x 16."""
     return " x ".join(map(str, shape))
+
+
+def changes(before, after):
+    """Return the relative change ||after - before|| / ||before|| of every block's output in its first call.
+
+    before, after: Traces of the same blocks. Returns {name: change}: down, mid, up.
+    """
+    pairs = {n: (before.call(n).output.float(), after.call(n).output.float()) for n in sorted(before)}
+    return {name: ((b - a).norm() / a.norm()).item() for name, (a, b) in pairs.items()}

@@ -6,7 +6,7 @@ from typing import Any
 from ..figures import adapted
 from ..steps import GUIDANCE, decode, generate
 from ..trace import Trace, record
-from .blocks import block_names, short
+from .blocks import block_names, changes, short
 from .cache import Cache, networks
 from .controls import dragged, seeds, words
 from .explore import Explore
@@ -83,12 +83,3 @@ class LoraExplorer(Explore):
                 loop = generate(self.pipe, prompt, seed=seed, **self._settings)
                 states = yield from all_states(loop, self._settings["steps"])
             return decode(self.pipe, states[-1].z_s)[0].float().cpu(), trace
-
-
-def changes(before, after):
-    """Return the relative change ||after - before|| / ||before|| of every block's output in its first call.
-
-    before, after: Traces of the same blocks. Returns {name: change}: down, mid, up.
-    """
-    pairs = {n: (before.call(n).output.float(), after.call(n).output.float()) for n in sorted(before)}
-    return {name: ((b - a).norm() / a.norm()).item() for name, (a, b) in pairs.items()}

@@ -8,14 +8,13 @@ from ..figures import adapted
 from ..steps import FORMATS, GUIDANCE, decode, generate
 from ..steps.quantize import dequantize_weight, quantize_weight
 from ..trace import Trace, record
-from .blocks import block_names, short
+from .blocks import block_names, changes, short
 from .cache import Cache, networks
 from .cached_runs import StandIn
 from .controls import choice, seeds, words
 from .explore import Explore
 from .hints import Drawing, Messages, Module, Pipeline, Tensor
 from .images import small
-from .lora import changes
 from .messages import cut
 from .progress import all_states
 
