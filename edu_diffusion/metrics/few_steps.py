@@ -131,7 +131,8 @@ def few_step_scores(
     among = list(among or ways())
     one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
     rows, full = [{"prompt": caption} for caption in other.captions], prompts(tier, "full")[:limit]
-    drawn, hits, found = {}, {}, {}
+    found: dict[str, dict] = {}
+    drawn, hits = {}, {}
     for way in among:
         drawn[way] = features(judge, draw(pipe, rows, way, 5000))
         pictures = torch.cat([draw(pipe, full, way, seed) for seed in seeds])
@@ -174,7 +175,8 @@ def few_step_calibrations(
     pipe: "StableDiffusionPipeline", judge: Judge, limit: int | None = None, among: Sequence[Way] = CALIBRATED, seeds: int = 60
 ) -> dict[str, dict]:
     """The calibration of several ways on open prompts, with floor and excess: {name: score}. limit: number of prompts."""
-    rows, found = calibration.open_prompts(limit), {}
+    rows = calibration.open_prompts(limit)
+    found: dict[str, dict] = {}
     for way in among:
         images = functools.partial(lambda way, rows, seed: draw(pipe, rows, way, seed), way)
         one = calibration.calibration_scores(pipe, judge, rows=rows, seeds=seeds, images=images)

@@ -7,7 +7,7 @@ Python and the libraries, is not in the prediction; tests/benchmarks/memory.py p
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 
@@ -77,7 +77,7 @@ def plan(
     height, width = pixels(config, size)
     checked(batch, dtype, offload, steps)
     key, rows = json.dumps(config, sort_keys=True), batch * (2 if guidance else 1)
-    share = dtype.itemsize / 4  # activations are measured in float32; in half precision each number takes half the bytes
+    share = cast(torch.dtype, dtype).itemsize / 4  # activations are measured in float32; in half precision each number takes half the bytes
     text, unet = measured(key, "text_encoder", batch), measured(key, "unet", rows, height, width)
     edges = [tiles(config, n) if tiling else [n] for n in (height, width)]  # of each tile, in pixels
     vae = measured(key, "vae", 1 if slicing else batch, *(edge[0] for edge in edges))
