@@ -77,7 +77,8 @@ def plan(
     height, width = pixels(config, size)
     checked(batch, dtype, offload, steps)
     key, rows = json.dumps(config, sort_keys=True), batch * (2 if guidance else 1)
-    share = cast(torch.dtype, dtype).itemsize / 4  # activations are measured in float32; in half precision each number takes half the bytes
+    # activations are measured in float32; in half precision each number takes half the bytes
+    share = cast(torch.dtype, dtype).itemsize / 4
     text, unet = measured(key, "text_encoder", batch), measured(key, "unet", rows, height, width)
     edges = [tiles(config, n) if tiling else [n] for n in (height, width)]  # of each tile, in pixels
     vae = measured(key, "vae", 1 if slicing else batch, *(edge[0] for edge in edges))
