@@ -12,7 +12,7 @@ from safetensors.torch import load, load_file, save_file
 
 from edu_diffusion import models, steps
 from edu_diffusion.data import checksums, layout, pickles
-from edu_diffusion.exercises import arrange, verdict
+from edu_diffusion.exercises import arrange, merging, verdict
 from edu_diffusion.exercises import checkpoints as bank
 from edu_diffusion.train import ddpm, loop, state
 
@@ -115,7 +115,7 @@ def test_in_the_middle_both_parents_lose_more_than_half(parents):
         right = metrics.right(judge, metrics.draw(pipe, ordinary), ordinary)["all"]
         scores.append((int(right.sum()), int((seen["style"] & seen["concept"]).sum())))
     assert scores[1][0] < scores[0][0] / 2 and scores[1][1] < scores[2][1] / 2, scores
-    assert bank.MERGED.right == "D"
+    assert merging.MERGED.right == "D"
 
 
 def test_a_merge_is_taken_apart(parents):
@@ -123,12 +123,12 @@ def test_a_merge_is_taken_apart(parents):
     merged = steps.weighted_sum(a, b, 0.7)
     name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"
     assert not torch.allclose(a[name], b[name], atol=1e-3)
-    assert torch.allclose(bank.unmerge(merged[name], a[name], 0.7), b[name], atol=1e-6)
+    assert torch.allclose(merging.unmerge(merged[name], a[name], 0.7), b[name], atol=1e-6)
 
 
 def test_the_rule_is_the_one_of_the_package():
-    for a, b, c, weight in bank.three():
-        assert torch.equal(steps.add_difference({"w": a}, {"w": b}, {"w": c}, weight)["w"], bank.add_difference(a, b, c, weight))
+    for a, b, c, weight in merging.three():
+        assert torch.equal(steps.add_difference({"w": a}, {"w": b}, {"w": c}, weight)["w"], merging.add_difference(a, b, c, weight))
 
 
 def test_two_networks_trained_apart_have_a_mean_that_predicts_worse_than_either(monkeypatch):
@@ -142,7 +142,7 @@ def test_two_networks_trained_apart_have_a_mean_that_predicts_worse_than_either(
     x_0, labels, eps, t = ddpm.examples(200, 5, 0)
     with torch.no_grad():
         losses = [ddpm.velocity_loss(ddpm.output(net, labels), x_0, eps, t, ddpm.LEVELS).item() for net in (*nets, mean)]
-    assert losses[2] > max(losses[:2]) and bank.APART.right == "C", losses
+    assert losses[2] > max(losses[:2]) and merging.APART.right == "C", losses
 
 
 # ---------------------------------------------------------------- functions

@@ -51,20 +51,15 @@ def test_an_image_does_not_depend_on_its_batch(pipe):
     assert torch.allclose(together, one, atol=1e-3)
 
 
-def blurred(n):
-    """Images of real scenes, the more blurred the fewer calls."""
-
-    def draw(pipe, rows, way, seed):
-        images, size = scenes.batch(len(rows), 99).images, {1: 16, 4: 4, 100: 2}[way.calls] // (2 if way.lora else 1)
-        small = torch.nn.functional.avg_pool2d(images, size)
-        return torch.nn.functional.interpolate(small, scale_factor=size)
-
-    return draw
+def blurred(pipe, rows, way, seed):
+    """In the place of draw: images of real scenes, the more blurred the fewer calls."""
+    images, size = scenes.batch(len(rows), 99).images, {1: 16, 4: 4, 100: 2}[way.calls] // (2 if way.lora else 1)
+    small = torch.nn.functional.avg_pool2d(images, size)
+    return torch.nn.functional.interpolate(small, scale_factor=size)
 
 
 def test_the_scores_compare_like_with_like(monkeypatch):
-    monkeypatch.setattr(few_steps, "draw", blurred(0))
-    monkeypatch.setattr(few_steps, "RESAMPLES", 8, raising=False)
+    monkeypatch.setattr(few_steps, "draw", blurred)
     free, worse = [Way("DDIM", 1.0, n) for n in (1, 4)], Way("UniPC", 1.0, 4)
     lora = [Way("LCM", 1.0, n, True) for n in (1, 4)]
     found = metrics.few_step_scores(None, metrics.load_judge("cpu"), [REFERENCE, *free, worse, *lora], n=300, limit=12)

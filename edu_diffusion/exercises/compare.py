@@ -3,6 +3,7 @@
 import torch
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
+NEARLY = 5  # times the rounding that a right answer may have, for what a wrong one reveals
 
 
 def agree(found, wanted, slack=1.0):
@@ -17,6 +18,7 @@ def equal(a, b, slack=1.0):
 
 
 def close(a, b, slack=1.0):
+    """Whether two numbers are equal up to rounding; of two tensors, where."""
     return abs(a - b) <= slack * (ABSOLUTE + RELATIVE * abs(b))
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from ..data import scenes
 from ..data.world import prompts
 from . import calibration
 from .accuracy import right
-from .frechet import excesses, features, interval
+from .frechet import interval
 from .judge import Judge
 from .sampling import GUIDANCE
 from .statistics import paired, score
+from .steps import against_real
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -129,18 +129,20 @@ def few_step_scores(
     excess_over_*: minus the best training-free one's with as many calls; concept_change_*: minus the REFERENCE's, paired.
     """
     among = list(among or ways())
-    one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
-    rows, full = [{"prompt": caption} for caption in other.captions], prompts(tier, "full")[:limit]
+    full, hits = prompts(tier, "full")[:limit], {}
     found: dict[str, dict] = {}
-    drawn, hits = {}, {}
     for way in among:
-        drawn[way] = features(judge, draw(pipe, rows, way, 5000))
         pictures = torch.cat([draw(pipe, full, way, seed) for seed in seeds])
         hits[way] = right(judge, pictures, full * len(seeds))
         found |= {f"{part}_{way.name()}": score(hits[way][part]) for part in ("concept", "all")}
-    values = excesses(features(judge, one.images), drawn, features(judge, other.images))
+    values = of_ways(pipe, judge, among, n, tier)
     found |= {f"excess_{way.name()}": interval(value, n) for way, value in values.items()}
     return found | against_reference(values, hits, n) | against_free(values, n)
+
+
+def of_ways(pipe, judge, among, n, tier="core"):
+    """The excesses of several ways: {way: (1 + resamples,)}."""
+    return against_real(judge, {way: functools.partial(draw, pipe, way=way, seed=5000) for way in among}, n, tier)
 
 
 def against_reference(values, hits, n):
@@ -165,10 +167,7 @@ def against_free(values, n):
 def closer(pipe: "StableDiffusionPipeline", judge: Judge, calls: int = 4, n: int = 1000) -> dict[str, dict]:
     """excess_over_* with as many calls as here, from more images: 400 do not tell a small difference from none."""
     among = [way for way in ways([calls]) if way.calls == calls]
-    one, other = (scenes.batch(n, seed, "core") for seed in (31, 32))
-    rows = [{"prompt": caption} for caption in other.captions]
-    drawn = {way: features(judge, draw(pipe, rows, way, 5000)) for way in among}
-    return against_free(excesses(features(judge, one.images), drawn, features(judge, other.images)), n)
+    return against_free(of_ways(pipe, judge, among, n), n)
 
 
 def few_step_calibrations(

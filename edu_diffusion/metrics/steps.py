@@ -1,5 +1,6 @@
 """The effect of the number of denoising steps: Fréchet distance between generated and real images."""
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,20 @@ def by_steps(
     steps_1, steps_4, ...: the excess at this number of steps, with a bootstrap interval over images; steps_1_over_20: its
     ratio to that at 20 steps.
     """
-    one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
-    rows, least = [{"prompt": caption} for caption in other.captions], features(judge, other.images)
-    drawn = {k: features(judge, draw(pipe, rows, 5000, guidance, k, batch)) for k in counts}
-    found = excesses(features(judge, one.images), drawn, least, resamples)
+    ways = {k: functools.partial(draw, pipe, seed=5000, guidance=guidance, n_steps=k, batch=batch) for k in counts}
+    found = against_real(judge, ways, n, tier, resamples)
     return {f"steps_{k}": interval(values, n) for k, values in found.items()} | ratios(found, n)
+
+
+def against_real(judge, ways, n, tier="core", resamples=RESAMPLES):
+    """The excesses of images drawn in several ways for the same n open captions: {name: (1 + resamples,)}, see excesses.
+
+    ways: {name: function rows -> images}.
+    """
+    one, other = (scenes.batch(n, seed, tier) for seed in (31, 32))
+    rows = [{"prompt": caption} for caption in other.captions]
+    drawn = {name: features(judge, way(rows)) for name, way in ways.items()}
+    return excesses(features(judge, one.images), drawn, features(judge, other.images), resamples)
 
 
 def ratios(found, n):

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import torch
 
 from .live import Live
+from .parts import made
+from .sdxl import ENCODERS
 from .silence import quiet
 
-ENCODERS = ("text_encoder", "text_encoder_2")
-NOT_BUILT = ("model_type", "architectures", "transformers_version", "dtype", "torch_dtype")  # of a text encoder's config.json
 LOCK = threading.RLock()
 MODE: list[Any] = []  # the one FakeTensorMode: fake tensors of two do not mix
 
@@ -44,16 +44,9 @@ def fake() -> Iterator[None]:
 @functools.lru_cache(maxsize=8)
 def built(key, part):
     """A part of a configuration, built from fake tensors in float32. key: the configuration as JSON."""
-    import diffusers
-    import transformers
-
     config = json.loads(key)[part]
     with fake(), quiet(), torch.random.fork_rng(devices=[]):
-        if part in ENCODERS:
-            kind = transformers.CLIPTextModel if part == "text_encoder" else transformers.CLIPTextModelWithProjection
-            return kind(transformers.CLIPTextConfig(**{k: v for k, v in config.items() if k not in NOT_BUILT})).eval()
-        kind = diffusers.UNet2DConditionModel if part == "unet" else diffusers.AutoencoderKL
-        return kind.from_config(config).eval()
+        return made(part, config).eval()
 
 
 @functools.lru_cache(maxsize=64)

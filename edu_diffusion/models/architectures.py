@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from .locate import path_of
-from .planning import ENCODERS, configuration, pixels
+from .parts import made
+from .planning import configuration, pixels
 from .published import SCHEDULERS
+from .sdxl import ENCODERS
 from .settings import read_json
 from .silence import quiet
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
-
-NOT_BUILT = ("model_type", "architectures", "transformers_version", "dtype", "torch_dtype")  # of a text encoder's config.json
 
 
 class Architecture(NamedTuple):
@@ -79,12 +79,5 @@ def parameters(part, config):
 
 def blank(part: str, config: dict) -> torch.nn.Module:
     """A part built from its configuration on the "meta" device: its tensors have shapes, but neither numbers nor memory."""
-    import diffusers
-    import transformers
-
     with torch.device("meta"), quiet():
-        if part in ENCODERS:
-            kind = transformers.CLIPTextModel if part == "text_encoder" else transformers.CLIPTextModelWithProjection
-            return kind(transformers.CLIPTextConfig(**{k: v for k, v in config.items() if k not in NOT_BUILT}))
-        kind = diffusers.UNet2DConditionModel if part == "unet" else diffusers.AutoencoderKL
-        return kind.from_config(config)
+        return made(part, config)

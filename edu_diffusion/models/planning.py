@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 
 from ..errors import EduError
-from .activations import ENCODERS, counts, measured, tensors
+from .activations import counts, measured, tensors
 from .locate import path_of
 from .published import PUBLISHED, Config
+from .sdxl import ENCODERS
 from .settings import read_json
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import torch
 
 from ..errors import EduError
 from .locate import path_of
+from .parts import made
 from .published import PUBLISHED, SCHEDULERS
 from .silence import quiet
 
@@ -49,8 +50,7 @@ def assembled(name, size, words):
     import diffusers
 
     config, kinds = configuration(name, size, words), dict(SCHEDULERS[name])
-    parts: dict[str, Any] = {part: encoder(part, one) for part, one in config.items() if part.startswith("text_encoder")}
-    parts |= {"vae": diffusers.AutoencoderKL(**config["vae"]), "unet": diffusers.UNet2DConditionModel(**config["unet"])}
+    parts: dict[str, Any] = {part: made(part, one) for part, one in config.items()}
     parts["scheduler"] = getattr(diffusers, kinds.pop("_class_name"))(**kinds)
     more = {"tokenizer": words}
     if "text_encoder_2" in config:
@@ -77,8 +77,8 @@ def configuration(name, size, words):
     small = {"norm_num_groups": GROUPS}
     return {
         **texts,
-        "unet": {**wide["unet"], **unet, **small, "sample_size": size // 8},
         "vae": {**wide["vae"], "block_out_channels": VAE_WIDTHS, **small, "sample_size": size},
+        "unet": {**wide["unet"], **unet, **small, "sample_size": size // 8},
     }
 
 
@@ -88,14 +88,6 @@ def text(config, words):
     ids = {name: getattr(words, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     sizes = {"hidden_size": width, "intermediate_size": 4 * width, "projection_dim": width}
     return {**config, **sizes, **ids, "vocab_size": len(words), "max_position_embeddings": words.model_max_length}
-
-
-def encoder(part, config):
-    """A text encoder; the second one has a projection."""
-    import transformers
-
-    kind = transformers.CLIPTextModel if part == "text_encoder" else transformers.CLIPTextModelWithProjection
-    return kind(transformers.CLIPTextConfig(**config))
 
 
 def base_tokenizer():

@@ -8,6 +8,8 @@ place looks (Sauer et al. 2024, latent adversarial diffusion distillation; for p
 import torch
 
 from .. import steps
+from ..steps.unet import time_embedding
+from .lora import without_lora
 from .losses import sample_timesteps
 
 NOISIEST = 0.6  # of the schedule: above it, little of a latent is left to be told apart
@@ -41,14 +43,14 @@ class Adversary(torch.nn.Module):
         return lambda z_0: (steps.q_sample(z_0, eps, self.base[0].abar[t]), t)
 
     def features(self, z_t, t, c):
-        """The outputs of the down blocks of the teacher's U-Net: a list of (B, C, h, w)."""
-        unet = self.base[0].pipe.unet
-        unet.disable_adapters()
-        temb, h, found = unet.time_embedding(unet.time_proj(t)), unet.conv_in(z_t), []
-        for block in unet.down_blocks:
-            h, inner = block(h, temb, encoder_hidden_states=c) if hasattr(block, "attentions") else block(h, temb)
-            found.append(inner[-2] if getattr(block, "downsamplers", None) else inner[-1])
-        unet.enable_adapters()
+        """The outputs of the levels of the teacher's U-Net before they are halved: a list of (B, C, h, w)."""
+        unet, found = self.base[0].pipe.unet, []
+        with without_lora(unet):
+            temb, h = time_embedding(unet, t, z_t), unet.conv_in(z_t)
+            for block in unet.down_blocks:
+                skips: list[torch.Tensor] = []
+                h = steps.down_block(block, h, temb, c, skips)
+                found.append(skips[len(block.resnets) - 1])
         return found
 
     def scores(self, features, weights=None):

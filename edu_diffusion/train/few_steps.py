@@ -27,7 +27,7 @@ from ..errors import EduError
 from .adversary import Adversary
 from .frozen import Frozen, adapt, trained
 from .loop import Progress, generator
-from .lora import save_lora, with_lora
+from .lora import save_lora, with_lora, without_lora
 from .recipe import recipe
 from .state import about
 
@@ -107,15 +107,13 @@ def checked(kind, rank, pool, teacher_steps):
 def trajectories(base, examples, batch, seed, number, guidance, n):
     """Let the teacher, which is the pipeline without the LoRA, draw the captions of one batch."""
     scene = examples(batch, seed * 1_000_003 + number)
-    base.pipe.unet.disable_adapters()
-    with torch.autocast(base.device.type, enabled=False):
+    with without_lora(base.pipe.unet), torch.autocast(base.device.type, enabled=False):
         states = list(
             readable.generate(
                 base.pipe, list(scene.captions), seed=batch * number, steps=n, guidance=guidance, step=readable.dpmpp_2m_step
             )
         )
         c, real = base.text(scene.captions), base.latents(scene.images)
-    base.pipe.unet.enable_adapters()
     t, z = torch.tensor([s.t for s in states], device=base.device), torch.stack([s.z_t for s in states])
     v = torch.stack([readable.velocity(s.z_0, s.eps, base.abar[s.t]) for s in states])
     return Trajectories(t, z, v, states[-1].z_s, c, real)

@@ -6,6 +6,7 @@ here the convolutions matter too, since a drawing style is a matter of lines (th
 The file format is the library's: `pipe.load_lora_weights(folder)`.
 """
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -82,6 +83,16 @@ def with_lora(unet, rank, alpha, where="all", seed=0):
     torch.manual_seed(seed)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=layers(unet, where)))
     return unet
+
+
+@contextlib.contextmanager
+def without_lora(unet: torch.nn.Module) -> Iterator[None]:
+    """The U-Net as it was before with_lora, inside the block."""
+    unet.disable_adapters()
+    try:
+        yield
+    finally:
+        unet.enable_adapters()
 
 
 def layers(unet, where="all"):
