@@ -28,6 +28,8 @@ message instead of a traceback.
 
 import importlib
 
+from . import errors
+
 __version__ = "0.1.0"
 
 ROOMS = ("steps", "data", "models", "train", "metrics", "compare", "figures", "widgets", "exercises", "trace")
@@ -92,6 +94,13 @@ FACE = {
 PROMPTED = ("draw", "generate", "embed")  # for a school class these check their prompts, see data/school.py
 
 __all__ = ["__version__"] + sorted(FACE) + list(ROOMS)
+
+
+def _reader(code):
+    return importlib.import_module(".cli.languages", __name__).read(code)
+
+
+errors.reader = _reader  # the sentences of another language are read when the first one is said
 
 
 def __getattr__(name):

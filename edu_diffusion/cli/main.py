@@ -12,12 +12,14 @@ import traceback
 from edu_diffusion import __version__
 from edu_diffusion.install import environment as install
 
+from . import languages
 from .options import (
     compare_options,
     convert_options,
     doctor_options,
     generate_options,
     kit_options,
+    language_option,
     release_options,
     train_options,
     wall_options,
@@ -40,6 +42,7 @@ def main(arguments=None):
         warn_if_too_new(sys.version_info)
         install.ensure(arguments, test=args.verb == "test")
         os.environ.update({**install.QUIET, **os.environ})
+        languages.switch(getattr(args, "language", None))
         return args.run(args, rest) or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more: end without a word
@@ -108,6 +111,7 @@ def parser():
     lab_ = verb("lab", "open the lessons in JupyterLab; further options go to JupyterLab")
     lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
     lab_.add_argument("--projector", action="store_true", help="large letters and pictures, with settings of their own")
+    lab_.add_argument("--class", dest="learners", type=int, metavar="N", help="serve N learners, each apart from all others")
     lab_.add_argument("--school", action="store_true", help="for a class: refuse prompts with a word of datasets/emoji/school.csv")
     verb("test", "run all tests and all lessons; further options go to pytest")
     generate_options(verb("generate", "generate an image from a prompt"))
@@ -135,6 +139,8 @@ def parser():
     report_.add_argument("folder", metavar="DIR", help="with one folder, or one notebook, for each pseudonym")
     render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
+    for speaking in (lab_, concepts_, worksheet_, assign_, report_, render_):
+        language_option(speaking)
     return top
 
 

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 
+def language_option(command):
+    command.add_argument("--language", metavar="CODE", help="speak another language, such as de; a wrong one lists them")
+
+
 def generate_options(command):
     add = command.add_argument
     add("prompt", nargs="?", metavar="PROMPT", help='what to generate, such as "a cat face on a blue background"')

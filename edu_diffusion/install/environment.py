@@ -34,6 +34,7 @@ MODULES = (
     "ipywidgets",
     "anywidget",
     "jupyterlab",
+    "babel",
     "packaging",
     "psutil",
 )
