@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 
+from edu_diffusion import errors
 from edu_diffusion.cli import audit
+from edu_diffusion.errors import said
 
 LONGEST = 4_000_000  # bytes of one reply
 NUMBERS = 100_000  # in all results of one answer
-SILENT = "it ended Python, or used more memory or time than there is."
 
 
 def main():
@@ -32,6 +33,7 @@ def main():
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     forget(job["hidden"])
+    errors.TRANSLATIONS[""] = job["sentences"]  # there is no language's file in the copy
     space = imported(job["imports"], {"__name__": "__main__"})
     alone = judged_in_a_fork if job["fork"] else judged_here
     for answer in job["answers"]:
@@ -112,7 +114,11 @@ def reply(text):
         found = json.loads(text) if len(text) <= LONGEST else {}
     except (ValueError, RecursionError):
         found = {}
-    return found if isinstance(found, dict) and found else {"fault": SILENT}
+    return (
+        found
+        if isinstance(found, dict) and found
+        else {"fault": said("it ended Python, or used more memory or time than there is.")}
+    )
 
 
 def judged_here(job, space, channel):
@@ -134,7 +140,7 @@ def confined(job, space, own):
     except machinery.Fault as fault:
         return {"fault": str(fault)[:1000]}
     except BaseException as error:  # it happened outside the answer's own calls, and is its doing all the same
-        return {"fault": f"it stopped with {type(error).__name__}: {str(error)[:300]}"}
+        return {"fault": said("it stopped with {}: {}", type(error).__name__, str(error)[:300])}
 
 
 def load(job):
@@ -180,7 +186,7 @@ def run(job, space, machinery, cases):
     careful = importlib.import_module("edu_diffusion.exercises.careful")
     error = careful.results(lambda: cell(job["source"], space), [()])[0]
     if job["name"] not in space:
-        raise careful.Fault(careful.explained(error) if error else f"there is no {job['name']} in this cell.")
+        raise careful.Fault(careful.explained(error) if error else said("there is no {} in this cell.", job["name"]))
     if cases is None:
         return {"value": spoken(space[job["name"]])}
     given, returned, found = machinery.learners(space[job["name"]], cases)
@@ -216,7 +222,7 @@ def spoken(value):
 def numbers(found, fault):
     """Return tensors as shapes and lists of plain numbers."""
     if sum(tensor.numel() for tensor in found) > NUMBERS:
-        raise fault("it returns far too many numbers.")
+        raise fault(said("it returns far too many numbers."))
     return [{"shape": list(x.shape), "complex": x.is_complex(), "numbers": x.flatten().real.tolist()} for x in found]
 
 

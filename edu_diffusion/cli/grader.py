@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edu_diffusion.data import files
+from edu_diffusion.errors import said, translations
 
 from . import answers, replies, sandbox
 
 PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # of the environment
 FORK = hasattr(os, "fork")  # Windows has none
-BROKEN = "the cell is no Python: {0}."
 
 
 class Limits(NamedTuple):
@@ -75,11 +75,11 @@ def at_once(answer):
     exercise = EXERCISES[answer.question.name]
     own = f"my_{exercise.name}"
     if not answer.source:
-        return Verdict(None, f"{own} is not written yet.")
+        return Verdict(None, said("{} is not written yet.", own))
     try:
         ast.parse(answers.plain(answer.source))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return Verdict(False, f"Not yet: {BROKEN.format(str(error)[:100])}")
+        return Verdict(False, said("Not yet: {}", said("the cell is no Python: {}.", str(error)[:100])))
     if isinstance(exercise, Exercise):
         return None
     value = answers.constant(answer.source, own)
@@ -150,9 +150,19 @@ class Group:
             "hidden": str(files.PACKAGE),
             "name": f"my_{self.exercise.name}",
             "fork": FORK,
+            "sentences": machinery(),
             **self.limits._asdict(),
             "answers": [{"id": place, "source": sources[place], "seed": self.varied(place)[0]} for place in sources],
         }
+
+
+def machinery():
+    """Return {English sentence: translation} of what an answer's process says: none of the hints, which would give answers away."""
+    from edu_diffusion.exercises import EXERCISES
+    from edu_diffusion.exercises.sentences import sentences
+
+    hints = {sentence for exercise in EXERCISES.values() for sentence in sentences(exercise)}
+    return {sentence: words for sentence, words in translations().items() if sentence not in hints}
 
 
 def source(exercise, answer):

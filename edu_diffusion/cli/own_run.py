@@ -11,7 +11,7 @@ import random
 import zlib
 from typing import NamedTuple
 
-from edu_diffusion.errors import EduError
+from edu_diffusion.errors import EduError, said
 
 LETTERS = "ABCD"
 RANGES = ((20, 60), (110, 170), (260, 340), (520, 640))  # timesteps, far enough apart for sizes that differ clearly
@@ -37,12 +37,13 @@ def own_run(pseudonym: str, answer: str | None = None) -> object:
 
     run = computed(pseudonym)
     if not answer:
-        print(ASKED)
+        print(said(ASKED))
         return figures.row(run.images, list(LETTERS))
     letter = answer.strip().upper() if isinstance(answer, str) else answer
     if letter not in list(LETTERS):
-        raise EduError(f"answer with one letter, A, B, C or D; this is {answer!r:.40}.")
-    print(f"Right: {letter} is the largest." if letter == run.right else f"Not {letter}: {run.right} is the largest.")
+        raise EduError(said("answer with one letter, A, B, C or D; this is {!r:.40}.", answer))
+    right = letter == run.right
+    print(said("Right: {} is the largest.", letter) if right else said("Not {}: {} is the largest.", letter, run.right))
     labels = [f"{name}: {size / 1000:.1f} kB, t = {t}" for name, t, size in zip(LETTERS, run.timesteps, run.sizes)]
     return figures.row(run.images, labels)
 
@@ -68,5 +69,5 @@ def computed(pseudonym):
 def seed_of(pseudonym):
     """The seed of a pseudonym. Raises EduError for none."""
     if not isinstance(pseudonym, str) or not pseudonym.strip():
-        raise EduError("give your pseudonym as a text between quotes, such as the name of your folder.")
+        raise EduError(said("give your pseudonym as a text between quotes, such as the name of your folder."))
     return zlib.crc32(pseudonym.strip().lower().encode())

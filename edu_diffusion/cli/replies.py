@@ -3,6 +3,8 @@
 import json
 import math
 
+from edu_diffusion.errors import said
+
 LONGEST = 700  # characters of a hint
 
 
@@ -25,8 +27,8 @@ def compared(exercise, reply, seed, vary):
     from edu_diffusion.exercises import Exercise, Verdict, verdict
 
     if not isinstance(reply, dict) or "fault" in reply:
-        fault = str(reply["fault"]) if isinstance(reply, dict) else "it ended Python, or took too long."
-        return Verdict(False, f"Not yet: {fault[:LONGEST]}")
+        fault = str(reply["fault"]) if isinstance(reply, dict) else said("it ended Python, or took too long.")
+        return Verdict(False, said("Not yet: {}", fault[:LONGEST]))
     if not isinstance(exercise, Exercise):
         value = reply.get("value")
         return verdict(exercise.name, value if type(value) in (str, int, float) else None)
@@ -46,11 +48,11 @@ def compared_function(exercise, reply, seed, vary):
     try:
         found = tensors(reply.get("results"), len(wanted))
         if not agree(found, wanted):
-            return Verdict(False, f"Not yet: {hint(other, found, wanted)[:LONGEST]}")
+            return Verdict(False, said("Not yet: {}", hint(other, found, wanted)[:LONGEST]))
         check_gradients(other, reply.get("reached"))
     except Fault as fault:
-        return Verdict(False, f"Not yet: {fault}")
-    return Verdict(True, f"Right: {exercise.praise}")
+        return Verdict(False, said("Not yet: {}", fault))
+    return Verdict(True, said("Right: {}", said(exercise.praise)))
 
 
 def tensors(entries, count):
@@ -60,7 +62,7 @@ def tensors(entries, count):
     from edu_diffusion.exercises.careful import Fault
 
     if not isinstance(entries, list) or len(entries) != count or not all(map(is_entry, entries)):
-        raise Fault("what it sent back is no list of results.")
+        raise Fault(said("what it sent back is no list of results."))
     made = [torch.tensor(entry["numbers"], dtype=torch.float32).reshape(entry["shape"]) for entry in entries]
     return [x.to(torch.complex64) if entry["complex"] else x for x, entry in zip(made, entries)]
 
@@ -91,4 +93,6 @@ def check_gradients(exercise, reached):
     own = [set(places) for places in reached] if isinstance(reached, list) else [set()] * len(wanted)
     missing = [names[place] for places, found in zip(wanted, own) for place in sorted(places - found)]
     if missing:
-        raise Fault(f"the numbers are right, but no gradient flows back to {missing[0]}; leave out .item(), .detach() and no_grad.")
+        raise Fault(
+            said("the numbers are right, but no gradient flows back to {}; leave out .item(), .detach() and no_grad.", missing[0])
+        )

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from edu_diffusion.data import files
+from edu_diffusion.errors import said
 
 MACHINERY = (
     "careful",
@@ -38,7 +39,9 @@ def package(target, exercise, others=()):
 
     exercise: an Exercise, or None for a letter or a number. others: our functions that the answers may use all the same.
     """
-    ignored = shutil.ignore_patterns("checkpoints", "datasets", "notebooks", "exercises", "cli", "*.js", "__pycache__", "*.ipynb")
+    ignored = shutil.ignore_patterns(
+        "checkpoints", "datasets", "notebooks", "exercises", "cli", "languages", "*.js", "__pycache__", "*.ipynb"
+    )
     copy = Path(target) / "edu_diffusion"
     shutil.copytree(files.PACKAGE, copy, ignore=ignored)
     for folder, names in (("cli", ("__init__", "confined", "audit")), ("exercises", MACHINERY)):
@@ -66,7 +69,8 @@ def without(copy, function):
 
 def stub(node):
     """Return a function that only raises, with the arguments and the name of another one."""
-    error = ast.parse(f"raise NotImplementedError({ASKED.format(node.name)!r})").body
+    asked = said(ASKED, node.name)
+    error = ast.parse(f"raise NotImplementedError({asked!r})").body
     return ast.unparse(ast.FunctionDef(node.name, node.args, error, [], lineno=0))
 
 

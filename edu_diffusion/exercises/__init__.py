@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import EduError
+from ..errors import EduError, said
 from . import (
     bits,
     checkpoints,
@@ -116,14 +116,16 @@ def use(name: str, mine: Any = NOT_GIVEN) -> Callable:
     name: of an Exercise; a Choice or Number raises EduError. mine: the function; without it, the notebook's my_<name>.
     """
     if not isinstance(known(name), Exercise):
-        raise EduError(f"{name} is no function; `use` takes the name of a function to write.")
+        raise EduError(said("{} is no function; `use` takes the name of a function to write.", name))
     found, _ = lookup.answer(name) if mine is NOT_GIVEN else (mine, None)
     judgement = verdict(name, found)
     if judgement.right:
-        print(f"From here on your my_{name} is used.")
+        print(said("From here on your my_{} is used.", name))
         return found
-    state = "is not written yet" if judgement.right is None else "is not right yet"
-    print(f"From here on our own function is used: my_{name} {state}.")
+    if judgement.right is None:
+        print(said("From here on our own function is used: my_{} is not written yet.", name))
+    else:
+        print(said("From here on our own function is used: my_{} is not right yet.", name))
     return known(name).reference
 
 
@@ -138,13 +140,13 @@ def arrange(name: str, order: str = "") -> Lines | Callable:
 def known(name):
     """The exercise of a name. Raises EduError where there is none."""
     if name not in EXERCISES:
-        raise EduError(f"There is no exercise {name!r}; the exercises are {', '.join(EXERCISES)}.")
+        raise EduError(said("There is no exercise {!r}; the exercises are {}.", name, ", ".join(EXERCISES)))
     return EXERCISES[name]
 
 
 def spoken(trouble):
     """The Verdict of an answer that was not found; it is not answered yet, or its cell failed."""
-    return Verdict(None if trouble.startswith("Nothing") else False, trouble)
+    return Verdict(False if isinstance(trouble, lookup.Failed) else None, trouble)
 
 
 def progress(name):

@@ -2,6 +2,7 @@
 
 import html
 
+from ..errors import said
 from .exercise import Verdict
 
 # right -> (icon, its name, background, border): dark text on a light ground, contrast above 7 : 1, and never colour alone
@@ -25,7 +26,7 @@ class Box:
 
     def progress(self) -> str:
         """Such as "2 of 4 answered in this lesson"; empty where nothing is counted."""
-        return f"{self.done} of {self.of} right in this lesson" if self.of else ""
+        return said("{} of {} right in this lesson", self.done, self.of) if self.of else ""
 
     def __repr__(self) -> str:
         return f"{self.verdict.words}{f'  ({self.progress()})' if self.of else ''}"
@@ -35,7 +36,7 @@ class Box:
         box = f"background:{ground};border-left:6px solid {border};color:#111;padding:.6em .9em;margin:.3em 0;font-size:1rem"
         return (
             f'<div role="status" aria-live="polite" style="{box}">'
-            f'<span role="img" aria-label="{name}" style="color:{border};font-weight:bold">{icon}</span> '
+            f'<span role="img" aria-label="{html.escape(said(name))}" style="color:{border};font-weight:bold">{icon}</span> '
             f"{html.escape(self.verdict.words)}"
             f'<div style="color:#444;font-size:.85rem">{self.progress()}</div></div>'
         )

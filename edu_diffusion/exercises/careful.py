@@ -14,6 +14,7 @@ import types
 
 import torch
 
+from ..errors import said
 from .explain import meaning
 from .limits import TooLong, limited, noticing_ctrl_c, within_memory
 
@@ -29,7 +30,7 @@ class Fault(Exception):
 def results(mine, cases):
     """Return what a learner's function returns for each list of arguments. Raises Fault where it does not return."""
     if not callable(mine):
-        raise Fault(f"this is {article(mine)}, not a function; give its name without brackets.")
+        raise Fault(said("this is {}, not a function; give its name without brackets.", article(mine)))
     with contextlib.ExitStack() as guards:
         for guard in (unchanged_libraries(), brief_output(), within_memory(), without_exit(mine)):
             guards.enter_context(guard)
@@ -44,7 +45,8 @@ def called(mine, given, end, pressed):
         with torch.inference_mode(False), torch.enable_grad():  # as in training, whatever the cell around it switched off
             return limited(lambda: kept(mine(*given)), end)
     except TooLong as stopped:
-        raise Fault(f"it did not finish within {LIMIT:g} seconds; is there a loop that never ends?{stopped}") from None
+        late = said("it did not finish within {:g} seconds; is there a loop that never ends?", LIMIT)
+        raise Fault(f"{late}{stopped}") from None
     except BaseException as error:  # whatever it is, the learner must see it
         if pressed and isinstance(error, KeyboardInterrupt):
             raise
@@ -60,12 +62,12 @@ def arguments(mine):
 def explained(error, names=()):
     """The hint for an exception: its first line, and what it means where it is a common one."""
     if isinstance(error, SystemExit):
-        return "it calls exit, which ends Python; a function ends with `return`."
+        return said("it calls exit, which ends Python; a function ends with `return`.")
     if isinstance(error, RecursionError):
-        return "it calls itself without end; the formula needs no recursion."
+        return said("it calls itself without end; the formula needs no recursion.")
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is; does something grow in a loop?"
-    return f"it stopped with {type(error).__name__}: {first_line(error)}{in_words(error, names)}"
+        return said("it needs more memory than there is; does something grow in a loop?")
+    return said("it stopped with {}: {}", type(error).__name__, first_line(error)) + in_words(error, names)
 
 
 def in_words(error, names):
@@ -74,7 +76,7 @@ def in_words(error, names):
         words = meaning(error, names)
     except Exception:
         return ""
-    return f" That means: {words}" if words else ""
+    return said(" That means: {}", words) if words else ""
 
 
 def first_line(error, longest=300):
@@ -82,7 +84,7 @@ def first_line(error, longest=300):
     try:
         line = (str(error).strip().splitlines() or [""])[0]
     except Exception:
-        return "(an error without words)"
+        return said("(an error without words)")
     return line if len(line) <= longest else f"{line[:longest]}..."
 
 
@@ -97,7 +99,7 @@ def kept(result):
 
 def article(thing):
     name = type(thing).__name__
-    return f"an {name}" if name[0] in "aeio" else f"a {name}"
+    return said("an {}", name) if name[0] in "aeio" else said("a {}", name)
 
 
 # ---------------------------------------------------------------- what it must not do to the notebook
@@ -142,7 +144,7 @@ class Brief(io.TextIOBase):
             self.target.write(text[: self.left])
             self.left -= len(text)
             if self.left <= 0:
-                self.target.write("\n... (the rest of what your function prints is left out)\n")
+                self.target.write(said("\n... (the rest of what your function prints is left out)\n"))
         return len(text)
 
     def flush(self):
@@ -174,7 +176,7 @@ def unchanged_libraries():
     finally:
         changed = [restored(space, name, names) for space, names in before for name in touched(space, names)]
     if changed:
-        raise Fault(f"it replaces {changed[0]}; leave the libraries as they are.")
+        raise Fault(said("it replaces {}; leave the libraries as they are.", changed[0]))
 
 
 def touched(space, names):

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..errors import said
 from .exercise import Verdict
 
 LETTERS = "ABCD"
@@ -35,29 +36,29 @@ def chosen(question: Choice, mine: object) -> Verdict:
     letter = mine.strip().strip(".)").upper() if isinstance(mine, str) else mine
     options = sorted(question.words)
     if letter in (None, ""):
-        return Verdict(None, f"Nothing to check yet: put {listed(options)} between the quotes of my_{question.name}.")
+        return Verdict(None, said("Nothing to check yet: put {} between the quotes of my_{}.", listed(options), question.name))
     if letter not in question.words:
-        return Verdict(False, f"Not yet: answer with one letter, {listed(options)}; this is {mine!r:.40}.")
+        return Verdict(False, said("Not yet: answer with one letter, {}; this is {!r:.40}.", listed(options), mine))
     if letter == question.right:
-        return Verdict(True, f"Right: {question.words[letter]}")
-    return Verdict(False, f"Not {letter}: {question.words[letter]}")
+        return Verdict(True, said("Right: {}", said(question.words[letter])))
+    return Verdict(False, said("Not {letter}: {words}", letter=letter, words=said(question.words[letter])))
 
 
 def counted(question: Number, mine: Any) -> Verdict:
     """Return the Verdict on a number; None is no answer yet."""
     if mine is None or mine == "":
-        return Verdict(None, f"Nothing to check yet: give my_{question.name} a number.")
+        return Verdict(None, said("Nothing to check yet: give my_{} a number.", question.name))
     try:
         value = float(mine)
     except (TypeError, ValueError, RuntimeError):
-        return Verdict(False, f"Not yet: my_{question.name} must be a number; this is a {type(mine).__name__}.")
+        return Verdict(False, said("Not yet: my_{} must be a number; this is a {}.", question.name, type(mine).__name__))
     if near(value, question.right, question.tolerance):
-        return Verdict(True, f"Right: {question.praise}")
+        return Verdict(True, said("Right: {}", said(question.praise)))
     known = [pair for pair in question.wrong if near(value, pair[1], question.tolerance)]
     if known:
         words, _ = min(known, key=lambda pair: abs(value - pair[1]))
-        return Verdict(False, f"Not yet: {words}")
-    return Verdict(False, f"Not yet: {off(value, question.right)}")
+        return Verdict(False, said("Not yet: {}", said(words)))
+    return Verdict(False, said("Not yet: {}", off(value, question.right)))
 
 
 def near(value, right, tolerance):
@@ -67,13 +68,14 @@ def near(value, right, tolerance):
 def off(value, right):
     """How far a number is from the right one, without saying it."""
     if value != value or abs(value) == float("inf"):
-        return "this is not a number."
+        return said("this is not a number.")
     if right and value and value / right > 0:
         times = value / right
-        how = f"{times:.3g} times as large as it should be" if times > 1 else f"{1 / times:.3g} times too small"
-        return f"{value:g} is {how}."
-    return f"{value:g} has the wrong sign." if right and value else f"{value:g} is not it."
+        if times > 1:
+            return said("{value:g} is {times:.3g} times as large as it should be.", value=value, times=times)
+        return said("{value:g} is {times:.3g} times too small.", value=value, times=1 / times)
+    return said("{:g} has the wrong sign.", value) if right and value else said("{:g} is not it.", value)
 
 
 def listed(letters):
-    return ", ".join(letters[:-1]) + f" or {letters[-1]}"
+    return said("{} or {}", ", ".join(letters[:-1]), letters[-1])

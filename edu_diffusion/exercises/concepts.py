@@ -5,7 +5,7 @@ The items need no computer: `python3 -m edu_diffusion concepts --paper FILE` pri
 
 from typing import NamedTuple
 
-from ..errors import EduError
+from ..errors import EduError, said
 
 
 class Item(NamedTuple):
@@ -163,7 +163,9 @@ def read(answers: str) -> list[str]:
     entries = [sign.upper() for sign in answers if not sign.isspace()]
     letters = [sign if sign.isalpha() else "" for sign in entries]
     if len(entries) != len(CONCEPTS) or any(letter not in ("", "A", "B", "C", "D") for letter in letters):
-        raise EduError(f"the concept test has {len(CONCEPTS)} answers, A to D, or - for one left out; this is {answers!r:.60}.")
+        raise EduError(
+            said("the concept test has {} answers, A to D, or - for one left out; this is {!r:.60}.", len(CONCEPTS), answers)
+        )
     return letters
 
 

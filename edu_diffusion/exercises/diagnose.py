@@ -2,6 +2,7 @@
 
 import torch
 
+from ..errors import said
 from .compare import NEARLY, close, equal
 from .parts import along, excess, partly
 from .relations import related
@@ -25,7 +26,7 @@ def form(mine, right):
     if mine.shape != right.shape:
         return shapes(mine, right)
     if mine.is_complex():
-        return "the numbers are complex; is a root taken of something negative?"
+        return said("the numbers are complex; is a root taken of something negative?")
     return None if mine.isfinite().all() else endless(mine, right)
 
 
@@ -33,19 +34,23 @@ def endless(mine, right):
     """What numbers that are NaN or infinite reveal."""
     rows = mine.isnan().flatten(0, -2).all(-1) if mine.ndim > 1 else mine.isnan().all()[None]
     if mine.ndim > 1 and rows.any() and not rows.all() and mine.isnan().sum() == rows.sum() * mine.shape[-1]:
-        return "some rows of the result are NaN as a whole: does a softmax get only -inf there, or is a root taken of less than 0?"
-    return "some numbers of the result are NaN or infinite; is something divided by 0, or a root or logarithm taken of less than 0?"
+        return said(
+            "some rows of the result are NaN as a whole: does a softmax get only -inf there, or is a root taken of less than 0?"
+        )
+    return said(
+        "some numbers of the result are NaN or infinite; is something divided by 0, or a root or logarithm taken of less than 0?"
+    )
 
 
 def shapes(mine, right):
     """What the wrong shape of a result reveals."""
-    words = f"the result has the shape {tuple(mine.shape)}; it must be {tuple(right.shape)}"
+    words = said("the result has the shape {}; it must be {}", tuple(mine.shape), tuple(right.shape))
     if mine.ndim > 1 and mine.shape != right.shape and near(mine.transpose(-1, -2), right):
-        return f"{words}: it is transposed."
+        return said("{}: it is transposed.", words)
     if mine.numel() == right.numel() and mine.numel() > 1:
-        return f"{words}: the numbers are as many, so a dimension is missing or in another place."
+        return said("{}: the numbers are as many, so a dimension is missing or in another place.", words)
     if mine.numel() == 1:
-        return f"{words}: is a mean or a sum taken over everything?"
+        return said("{}: is a mean or a sum taken over everything?", words)
     return f"{words}{sizes(list(mine.shape), list(right.shape))}."
 
 
@@ -53,13 +58,14 @@ def sizes(mine, right):
     """In which dimension a shape is wrong, after a colon; nothing where that is not clear."""
     gone = [d for d in range(len(right)) if right[:d] + right[d + 1 :] == mine]
     more = [d for d in range(len(mine)) if mine[:d] + mine[d + 1 :] == right]
-    if gone or more:
-        d = (gone or more)[0]
-        return (
-            f": dimension {d}, of size {right[d]}, is missing" if gone else f": dimension {d}, of size {mine[d]}, is one too many"
-        )
+    if gone:
+        return said(": dimension {}, of size {}, is missing", gone[0], right[gone[0]])
+    if more:
+        return said(": dimension {}, of size {}, is one too many", more[0], mine[more[0]])
     wrong = [d for d in range(len(right)) if len(mine) == len(right) and mine[d] != right[d]]
-    return f": dimension {wrong[0]} has {mine[wrong[0]]} in place of {right[wrong[0]]}" if len(wrong) == 1 else ""
+    if len(wrong) != 1:
+        return ""
+    return said(": dimension {} has {} in place of {}", wrong[0], mine[wrong[0]], right[wrong[0]])
 
 
 def pattern(mine, right, given, pairs, cases, other):
@@ -88,8 +94,10 @@ def argument(mine, given, every, pairs):
     for name, value in given.items():
         if torch.is_tensor(value) and value.is_floating_point() and near(mine, value.detach()):
             if all(torch.is_tensor(x := case[name]) and near(found, x.detach()) for case, (found, _) in zip(every, pairs)):
-                return f"the result is {name} itself, unchanged."
-            return f"here the result is {name} itself, unchanged, but not in all cases: does your code fit other sizes or numbers?"
+                return said("the result is {} itself, unchanged.", name)
+            return said(
+                "here the result is {} itself, unchanged, but not in all cases: does your code fit other sizes or numbers?", name
+            )
     return None
 
 
@@ -100,15 +108,17 @@ def ratio(mine, right, pairs):
     if here is None or abs(here - 1) < 1e-3:
         return None
     if all(f is not None and abs(f - here) < 1e-3 * abs(here) for f in factors):
-        return sign(here) or f"your result is always {here:.4g} times the expected one: a constant factor is wrong or missing."
+        return sign(here) or said(
+            "your result is always {:.4g} times the expected one: a constant factor is wrong or missing.", here
+        )
     if right.numel() > 1 and all(f is not None for f in factors):  # any two single numbers have a ratio
-        listed = " and ".join(f"{f:.4g}" for f in factors[:3])
-        return f"your result is {listed} times the expected one: a factor that depends on the arguments is wrong or missing."
+        listed = said(" and ").join(f"{f:.4g}" for f in factors[:3])
+        return said("your result is {} times the expected one: a factor that depends on the arguments is wrong or missing.", listed)
     return None
 
 
 def sign(factor):
-    return "your result has the opposite sign of the expected one." if abs(factor + 1) < 1e-3 else None
+    return said("your result has the opposite sign of the expected one.") if abs(factor + 1) < 1e-3 else None
 
 
 def factor(mine, right):
@@ -122,9 +132,9 @@ def factor(mine, right):
 def power(mine, right):
     """Is it the square or the square root of the expected result?"""
     if near(mine, right.square()):
-        return "your result is the square of the expected one."
+        return said("your result is the square of the expected one.")
     if (right >= 0).all() and near(mine, right.sqrt()):
-        return "your result is the square root of the expected one."
+        return said("your result is the square root of the expected one.")
     return None
 
 
@@ -133,9 +143,9 @@ def places(mine, right):
     if right.numel() < 2:
         return None
     if right.ndim > 1 and right.shape[-1] == right.shape[-2] and near(mine, right.transpose(-1, -2)):
-        return "your result is transposed: its last two dimensions are exchanged."
+        return said("your result is transposed: its last two dimensions are exchanged.")
     if near(mine.flatten().sort().values, right.flatten().sort().values):
-        return "the numbers are right, but not in the right places: look at the order, or at the dimension you work along."
+        return said("the numbers are right, but not in the right places: look at the order, or at the dimension you work along.")
     return None
 
 
@@ -149,14 +159,14 @@ def weights(mine, right, given):
     if not all(near(columns @ w, y.flatten()) for w, y in zip(both, (mine, right))):
         return None
     yours, expected = (" + ".join(f"{w:.3f} {name}" for w, name in zip(ws.tolist(), terms)) for ws in both)
-    return f"your result is {yours}; expected is {expected}.{related(*(ws.tolist() for ws in both), terms)}"
+    return said("your result is {}; expected is {}.", yours, expected) + related(*(ws.tolist() for ws in both), terms)
 
 
 def offset(mine, right):
     """Does it differ from the expected result by a constant?"""
     gap = (mine - right).mean()
     if right.numel() > 1 and near(mine - gap, right):
-        return f"every number is off by {gap:+.4g}: something is added, or missing."
+        return said("every number is off by {:+.4g}: something is added, or missing.", gap)
     return None
 
 
@@ -164,24 +174,25 @@ def first(mine, right):
     """Where does it differ first, and by how much?"""
     wrong = ~close(mine, right)
     at = wrong.nonzero()[0].tolist()
-    where = f"at {at} " if at else ""
-    share = (
-        "" if wrong.all() else f"in {int(wrong.sum())} of {wrong.numel()} places{', where yours is 0' * (not mine[wrong].any())}, "
-    )
-    yours, expected = mine[tuple(at)].item(), right[tuple(at)].item()
-    return (
-        f"the numbers differ from the expected ones, {share}first {where}where yours is {yours:.4g} and {expected:.4g} is expected."
+    counts = int(wrong.sum()), wrong.numel()
+    share = said("in {} of {} places, ", *counts) if mine[wrong].any() else said("in {} of {} places, where yours is 0, ", *counts)
+    return said(
+        "the numbers differ from the expected ones, {share}first {where}where yours is {yours:.4g} and {expected:.4g} is expected.",
+        share="" if wrong.all() else share,
+        where=said("at {} ", at) if at else "",
+        yours=mine[tuple(at)].item(),
+        expected=right[tuple(at)].item(),
     )
 
 
 def elsewhere(found, wanted, k, given):
     """In which of several cases the result differs, where it is right in another one; else with which text."""
     right = sum(map(equal, found, wanted))
-    said = ", ".join(f"{name} = {short(value)}" for name, value in given.items() if short(value))
+    named = ", ".join(f"{name} = {short(value)}" for name, value in given.items() if short(value))
     if not right:
-        return f" This is with {said}." if any(isinstance(value, str) for value in given.values()) else ""
-    case = f" (the one with {said})" if said else ""
-    return f" It is right in {right} of {len(found)} cases; this is case {k + 1}{case}."
+        return said(" This is with {}.", named) if any(isinstance(value, str) for value in given.values()) else ""
+    case = said(" (the one with {})", named) if named else ""
+    return said(" It is right in {} of {} cases; this is case {}{}.", right, len(found), k + 1, case)
 
 
 def short(value):

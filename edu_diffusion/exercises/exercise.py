@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple
 
 import torch
 
+from ..errors import said
 from .careful import ORDINARY, Fault, article, results
 from .compare import agree, same
 from .diagnose import difference
@@ -51,16 +52,16 @@ class Verdict(NamedTuple):
 def judged(exercise, mine):
     """Return the Verdict on a function."""
     if mine is None or unwritten(mine):
-        return Verdict(None, f"Nothing to check yet: you have not written my_{exercise.name}.")
+        return Verdict(None, said("Nothing to check yet: you have not written my_{}.", exercise.name))
     try:
         wanted = answers(exercise.reference, exercise.cases())
         given, returned, found = learners(mine, exercise.cases)
         if not agree(found, wanted):
-            return Verdict(False, f"Not yet: {hint(exercise, found, wanted)}")
+            return Verdict(False, said("Not yet: {}", hint(exercise, found, wanted)))
         check_gradients(exercise, given, returned)
-        return Verdict(True, f"Right: {exercise.praise}{remark(exercise, mine)}")
+        return Verdict(True, said("Right: {}", said(exercise.praise)) + remark(exercise, mine))
     except Fault as fault:
-        return Verdict(False, f"Not yet: {fault}")
+        return Verdict(False, said("Not yet: {}", fault))
 
 
 def unwritten(mine):
@@ -95,30 +96,30 @@ def check_unchanged(given, fresh):
     """Raise Fault when a tensor among the arguments has changed."""
     pairs = [(a, b) for case, other in zip(given, fresh) for a, b in zip(case, other) if torch.is_tensor(a)]
     if any(a.dtype != b.dtype or not same(a, b) for a, b in pairs):
-        raise Fault("it changes what it is given, perhaps by += or by an operation that ends in _; make new tensors.")
+        raise Fault(said("it changes what it is given, perhaps by += or by an operation that ends in _; make new tensors."))
 
 
 def tensor(first, second):
     """Return a result as a plain tensor. Raises Fault for anything else, or if the second call gave a different result."""
     if first is None:
-        raise Fault("it returns nothing; does it end with `return`?")
+        raise Fault(said("it returns nothing; does it end with `return`?"))
     if isinstance(first, list | tuple):
-        raise Fault(f"it returns {article(first)}; it must return one tensor, made for example with torch.stack.")
+        raise Fault(said("it returns {}; it must return one tensor, made for example with torch.stack.", article(first)))
     first, second = plain(first), plain(second)
     if not same(first, second):
-        raise Fault("it gives a different result each time; use the noise that it is given, do not draw new noise.")
+        raise Fault(said("it gives a different result each time; use the noise that it is given, do not draw new noise."))
     return first
 
 
 def plain(result):
     """Return one result as a tensor of ordinary numbers. Raises Fault if it is none."""
     if torch.is_tensor(result) and type(result) not in ORDINARY:
-        raise Fault(f"it returns {article(result)}; it must return an ordinary tensor.")
+        raise Fault(said("it returns {}; it must return an ordinary tensor.", article(result)))
     try:
         found = torch.as_tensor(result).detach().cpu().to_dense()
         return found if found.is_complex() else found.float()
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
-        raise Fault(f"it returns {article(result)}; it must return a tensor of numbers.") from None
+        raise Fault(said("it returns {}; it must return a tensor of numbers.", article(result))) from None
 
 
 def remark(exercise, mine):
@@ -129,7 +130,7 @@ def remark(exercise, mine):
         *_, found = learners(mine, exercise.finer)
     except Fault:
         found = []
-    return "" if found and agree(found, answers(exercise.reference, exercise.finer())) else f" {exercise.note}"
+    return "" if found and agree(found, answers(exercise.reference, exercise.finer())) else f" {said(exercise.note)}"
 
 
 def mistakes(exercise):
@@ -148,6 +149,6 @@ def hint(exercise, found, wanted):
     for slack in (1, 50):
         for words, made in known:
             if agree(found, made, slack):
-                return words
+                return said(words)
     names = list(inspect.signature(exercise.reference).parameters)
     return difference(found, wanted, exercise.cases(), names, exercise)

@@ -3,6 +3,8 @@
 import difflib
 import re
 
+from ..errors import said
+
 # pattern of an exception's text -> what to tell the learner; {0}, {1} are what the pattern's brackets found
 MEANINGS = (
     (
@@ -135,7 +137,7 @@ def meaning(error, names=()):
 def found(text):
     for pattern, words in MEANINGS:
         if match := re.search(pattern, text):
-            return words.format(*(part for part in match.groups() if part is not None))
+            return said(words, *(part for part in match.groups() if part is not None))
     return None
 
 
@@ -143,5 +145,5 @@ def unknown(name, names):
     """What to say of a name that means nothing."""
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
-        return f"{name} is not defined; do you mean {close[0]}?"
+        return said("{} is not defined; do you mean {}?", name, close[0])
     return None

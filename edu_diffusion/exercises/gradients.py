@@ -4,6 +4,7 @@ import inspect
 
 import torch
 
+from ..errors import said
 from .careful import Fault
 
 
@@ -20,12 +21,16 @@ def check_gradients(exercise, given, returned):
             continue
         if not torch.is_tensor(result) or not result.requires_grad:
             raise Fault(
-                "the numbers are right, but no gradient flows back from them, so nothing could be trained: "
-                "leave out .item(), .detach() and no_grad."
+                said(
+                    "the numbers are right, but no gradient flows back from them, so nothing could be trained: "
+                    "leave out .item(), .detach() and no_grad."
+                )
             )
         for i in sorted(wanted - reached(result, own)):
             name = list(inspect.signature(exercise.reference).parameters)[i]
-            raise Fault(f"the numbers are right, but no gradient flows back to {name}; leave out .detach() and no_grad there.")
+            raise Fault(
+                said("the numbers are right, but no gradient flows back to {}; leave out .detach() and no_grad there.", name)
+            )
 
 
 def reached(result, given):
@@ -37,8 +42,10 @@ def reached(result, given):
         found = torch.autograd.grad(result.sum(), list(sources.values()), allow_unused=True)
     except RuntimeError:
         raise Fault(
-            "the numbers are right, but no gradient can be computed: something is changed in place that the gradient "
-            "needs, perhaps by += or by an operation that ends in _."
+            said(
+                "the numbers are right, but no gradient can be computed: something is changed in place that the gradient "
+                "needs, perhaps by += or by an operation that ends in _."
+            )
         ) from None
     return {i for i, gradient in zip(sources, found) if gradient is not None}
 

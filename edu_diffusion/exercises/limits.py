@@ -9,13 +9,14 @@ import time
 
 import torch
 
+from ..errors import said
+
 try:
     import resource
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 AGAIN = 0.05  # seconds after which the alarm rings again, for a function that catches everything
-STILL = " It is still running; stop it with Kernel > Restart Kernel."
 LEAST = 2 * 10**9  # bytes; threads that start in the meantime need room of their own
 
 
@@ -94,10 +95,14 @@ def by_thread(work, seconds):
         ended.wait(seconds)
     finally:
         interrupt(thread, ended)
-    result, error = found[0] if found else (None, TooLong(STILL))
+    result, error = found[0] if found else (None, still_running())
     if error is not None:
         raise error
     return result
+
+
+def still_running():
+    return TooLong(said(" It is still running; stop it with Kernel > Restart Kernel."))
 
 
 def interrupt(thread, ended, tries=20):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from .. import steps
-from ..errors import EduError
+from ..errors import EduError, said
 from .exercise import Exercise
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -28,7 +28,8 @@ class Lines:
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<li><code>{html.escape(line)}</code></li>" for line in self.lines)
-        return f'<ol type="A" aria-label="The lines of {self.name}, shuffled" style="font-size:1rem">{rows}</ol>'
+        label = html.escape(said("The lines of {}, shuffled", self.name))
+        return f'<ol type="A" aria-label="{label}" style="font-size:1rem">{rows}</ol>'
 
 
 def arranged(exercise: Exercise, order: str = "") -> Lines | Callable:
@@ -38,14 +39,14 @@ def arranged(exercise: Exercise, order: str = "") -> Lines | Callable:
     each used once, or lines that make no function in this order.
     """
     if not exercise.lines:
-        raise EduError(f"{exercise.name} has no lines to arrange; write it as a function.")
+        raise EduError(said("{} has no lines to arrange; write it as a function.", exercise.name))
     first, *body = exercise.lines
     shown = shuffled(body, exercise.name)
     letters = [letter for letter in order.upper() if letter.isalnum()]
     if not letters:
         return Lines(exercise.name, shown)
     if sorted(letters) != list(LETTERS[: len(body)]):
-        raise EduError(f"use each of the letters {LETTERS[0]} to {LETTERS[len(body) - 1]} once; this is {order!r:.40}.")
+        raise EduError(said("use each of the letters A to {} once; this is {!r:.40}.", LETTERS[len(body) - 1], order))
     return made(exercise.name, first, [shown[LETTERS.index(letter)] for letter in letters])
 
 
@@ -64,5 +65,5 @@ def made(name, first, body):
     try:
         exec(compile(text, f"arranged {name}", "exec"), space)  # our own lines only, in the learner's order
     except SyntaxError:
-        raise EduError("in this order the lines make no function: a line that is indented stands where it cannot.") from None
+        raise EduError(said("in this order the lines make no function: a line that is indented stands where it cannot.")) from None
     return space[first.removeprefix("def ").split("(")[0]]

@@ -7,7 +7,13 @@ import sys
 import types
 from typing import Any
 
+from ..errors import said
+
 MISSING = object()
+
+
+class Failed(str):
+    """The sentence about a cell that failed; any other one is about an answer that is not there yet."""
 
 
 def notebook() -> Any:
@@ -23,13 +29,15 @@ def answer(name: str, shell: Any = None) -> tuple[Any, str | None]:
     """
     shell, own = shell or notebook(), f"my_{name}"
     if shell is None:
-        return None, f'Nothing to check yet: outside a notebook, pass your answer itself, as in check("{name}", {own}).'
+        return None, said('Nothing to check yet: outside a notebook, pass your answer itself, as in check("{}", {}).', name, own)
     mine = shell.user_ns.get(own, MISSING)
     cell = newest(own, shell.user_ns.get("In", ())[:-1])
     if cell is not None and failed(cell, mine):
-        return None, f"Not yet: the cell that defines {own} stopped with an error; read its last line and correct that first."
+        return None, Failed(
+            said("Not yet: the cell that defines {} stopped with an error; read its last line and correct that first.", own)
+        )
     if mine is MISSING:
-        return None, f"Nothing to check yet: there is no {own}{other(own, shell.user_ns)}"
+        return None, said("Nothing to check yet: there is no {}{}", own, other(own, shell.user_ns))
     return mine, None
 
 
@@ -56,5 +64,5 @@ def other(own, names):
     close = difflib.get_close_matches(own, {*written, *(n for n in names if n.startswith("my_"))}, n=1, cutoff=0.5)
     bare = [own.removeprefix("my_")] if own.removeprefix("my_") in written else []
     if bare or close:
-        return f"; you have defined {(bare or close)[0]}: call it {own}."
-    return ": run the cell above in which you write it."
+        return said("; you have defined {}: call it {}.", (bare or close)[0], own)
+    return said(": run the cell above in which you write it.")

@@ -4,6 +4,7 @@ import functools
 
 import torch
 
+from ..errors import said
 from . import compare
 
 close = functools.partial(compare.close, slack=compare.NEARLY)  # where two tensors of one shape nearly agree
@@ -15,7 +16,13 @@ def partly(mine, right):
         good = close(mine, right).movedim(d, 0).flatten(1).all(1) if right.ndim > 1 else close(mine, right)
         if good.any() and not good.all():
             wrong = [x.movedim(d, 0)[~good] for x in (mine, right)]
-            return f"along dimension {d} your result is right at {ranges(good)} and wrong at {ranges(~good)}{kind(*wrong)}; "
+            return said(
+                "along dimension {d} your result is right at {right} and wrong at {wrong}{kind}; ",
+                d=d,
+                right=ranges(good),
+                wrong=ranges(~good),
+                kind=kind(*wrong),
+            )
     return None
 
 
@@ -24,17 +31,17 @@ def ranges(flags):
     at = flags.nonzero()[:, 0].tolist()
     starts = [i for i in at if i - 1 not in at]
     ends = [i for i in at if i + 1 not in at]
-    said = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends)]
-    return " and ".join(said) if len(said) < 4 else ", ".join(said[:3]) + ", ..."
+    runs = [f"{a}" if a == b else said("{} to {}", a, b) for a, b in zip(starts, ends)]
+    return said(" and ").join(runs) if len(runs) < 4 else ", ".join(runs[:3]) + ", ..."
 
 
 def kind(mine, right):
     """What the numbers of the wrong part have to do with the expected ones, after a comma."""
     if not mine.any():
-        return ", where all of it is 0"
+        return said(", where all of it is 0")
     best = ((mine * right).sum() / right.square().sum()).item() if right.any() else 0
     several = right.numel() > 1 and close(mine, best * right).all()
-    return f", where it is {best:.4g} times the expected one" if several else ""
+    return said(", where it is {:.4g} times the expected one", best) if several else ""
 
 
 def along(mine, right):
@@ -42,7 +49,9 @@ def along(mine, right):
     for words, holds in ALONG:
         dims = [d for d in range(right.ndim) if right.shape[d] > 2 and holds(mine.movedim(d, -1), right.movedim(d, -1))]
         if dims and right.ndim > 1:
-            return f"along dimension{'s' * (len(dims) > 1)} {' and '.join(map(str, dims))} {words}"
+            if len(dims) == 1:
+                return said("along dimension {} {}", dims[0], said(words))
+            return said("along dimensions {} {}", said(" and ").join(map(str, dims)), said(words))
     return None
 
 
@@ -88,5 +97,7 @@ def excess(mine, right, given):
             value = value.detach().float()
             times = (gap * value).sum() / value.square().sum()
             if times.abs() > 1e-3 and close(gap, times * value).all():
-                return f"your result is the expected one and {times:+.3g} times {name}: it is added too often, or not often enough."
+                return said(
+                    "your result is the expected one and {:+.3g} times {}: it is added too often, or not often enough.", times, name
+                )
     return None

@@ -1,5 +1,7 @@
 """What the weights of a wrong sum have to do with the expected ones: a root, a sign, an exchange."""
 
+from ..errors import said
+
 KINDS = (  # what a weight w is where r is expected -> 0 where that is so
     ("the expected one with the wrong sign.", lambda w, r: w + r),
     ("the square of the expected one: is a root missing?", lambda w, r: abs(w) - r * r),
@@ -16,10 +18,12 @@ def related(yours, expected, names):
     if len(pairs) == 2 and zero(sum(w for w, _ in pairs.values()) - sum(r for _, r in pairs.values())):
         (w, _), (_, r) = pairs.values()
         if zero(w - r):
-            return f" The weights of {' and '.join(pairs)} are exchanged."
+            return said(" The weights of {} are exchanged.", said(" and ").join(pairs))
     for words, gap in KINDS:
         if pairs and all(zero(gap(w, r)) for w, r in pairs.values()):
-            return f" Each wrong weight is {words}" if len(pairs) > 1 else f" The weight of {next(iter(pairs))} is {words}"
+            if len(pairs) > 1:
+                return said(" Each wrong weight is {}", said(words))
+            return said(" The weight of {} is {}", next(iter(pairs)), said(words))
     return ""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .. import steps
+from ..errors import said
 
 __all__ = ["stand_in"]
 
@@ -72,7 +73,9 @@ class TextEncoder(Part):
 
     def __call__(self, ids, attention_mask=None, **_):
         if ids.shape[1] != TOKENS:
-            raise RuntimeError(f"the text encoder reads {TOKENS} tokens, and gets {ids.shape[1]}: pad them to the full length.")
+            raise RuntimeError(
+                said("the text encoder reads {} tokens, and gets {}: pad them to the full length.", TOKENS, ids.shape[1])
+            )
         place = torch.arange(TOKENS)[:, None] * 0.3 + torch.arange(WIDTH)
         return Output("last_hidden_state", torch.sin(ids[:, :, None] * 0.7 + place))
 
@@ -83,8 +86,10 @@ class Unet(Part):
     def __call__(self, sample, timestep, encoder_hidden_states=None, return_dict=True, **_):
         z, t, c = sample, torch.as_tensor(timestep), encoder_hidden_states
         if z.shape[1:] != (4, SIZE, SIZE) or c is None or len(c) != len(z):
-            texts = "no text" if c is None else f"{len(c)} texts"
-            raise RuntimeError(f"the U-Net gets latents of shape {tuple(z.shape)} and {texts}; it needs a text for each latent.")
+            texts = said("no text") if c is None else said("{} texts", len(c))
+            raise RuntimeError(
+                said("the U-Net gets latents of shape {} and {}; it needs a text for each latent.", tuple(z.shape), texts)
+            )
         text = c.mean(1).unflatten(1, (4, -1)).sum(-1)[:, :, None, None]
         return Output("sample", torch.tanh(z * (0.4 + text)) + 0.5 * text - 0.3 * z + t / 2000)
 

@@ -4,6 +4,7 @@ import itertools
 
 import torch
 
+from ..errors import said
 from .compare import equal
 
 NUMBERS = (  # what a number may have been taken for -> the words, and the value in its place
@@ -40,7 +41,7 @@ def replaced(exercise, names):
         for pairs, fits in ((NUMBERS, is_number), (TENSORS, is_tensor)):
             for words, change in pairs if all(fits(case[i]) for case in exercise.cases()) else ():
                 cases = [[*case[:i], change(case[i]), *case[i + 1 :]] for case in exercise.cases()]
-                yield f"your result is what comes out with {words.format(name)}", cases
+                yield said("your result is what comes out with {}", said(words, name)), cases
 
 
 def exchanged(exercise, names):
@@ -50,7 +51,7 @@ def exchanged(exercise, names):
             cases = [list(case) for case in exercise.cases()]
             for case in cases:
                 case[i], case[j] = case[j], case[i]
-            yield f"your result is what comes out with {a} and {b} exchanged.", cases
+            yield said("your result is what comes out with {} and {} exchanged.", a, b), cases
 
 
 def given(exercise, names):
