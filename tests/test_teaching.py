@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from edu_diffusion.cli import main, versions, worksheet
+from edu_diffusion.cli import main, typeset, versions, worksheet
 from edu_diffusion.data import files
 from edu_diffusion.install import environment
 
@@ -83,4 +83,4 @@ def test_room_for_code_is_larger():
     assert "It was B" not in text
     drawn = worksheet.to_html(text)
     assert '<img alt="x_0"' in drawn and "svg+xml;base64," in drawn and " or <strong>B</strong>" in drawn
-    assert worksheet.formula(r"\nonsense{x}") == r"`\nonsense{x}`"
+    assert typeset.formula(r"\nonsense{x}") == r"`\nonsense{x}`"

@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from edu_diffusion.data import files
+from . import html_page
 
 STYLE = """body{font:11pt/1.35 serif;max-width:46em;margin:1em auto;color:#000;background:#fff}
 li{margin:.6em 0;break-inside:avoid} ol ol{list-style:upper-alpha;margin:.2em 0}
@@ -16,20 +16,20 @@ def run(args, rest=()):
     from edu_diffusion import exercises
 
     path = Path(args.paper)
-    files.write_bytes(path, page(exercises.CONCEPTS).encode())
+    html_page.write(path, page(exercises.CONCEPTS))
     print(f"{path}: {len(exercises.CONCEPTS)} questions, and the key for the teacher on the last page")
 
 
 def page(items):
     """Return the test as HTML in black and white, without scripts."""
     questions = "".join(f"<li>{html.escape(item.text)}<ol>{options(item)}</ol></li>" for item in items)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Concept test</title><style>{STYLE}</style>'
+    body = (
         f"<h1>Concept test</h1><p>One answer each; leave out what you do not know. Pseudonym: ____________ before / after</p>"
         f"<ol>{questions}</ol><h2>Your answers</h2>{strip([''] * len(items))}"
         f'<div class="key"><h1>Key, for the teacher</h1>{strip([item.right for item in items])}'
-        f"<ol>{keys(items)}</ol></div></html>\n"
+        f"<ol>{keys(items)}</ol></div>"
     )
+    return html_page.frame("Concept test", STYLE, body)
 
 
 def options(item):

@@ -2,12 +2,13 @@
 
 import html
 
+from . import html_page
+
 STYLE = """body{font:11pt/1.4 "Segoe UI",Helvetica,Arial,sans-serif;color:#000;background:#fff}
 body{max-width:60em;margin:1.5em auto;padding:0 1em}
 table{border-collapse:collapse;margin:.6em 0} td,th{border:1px solid #777;padding:.2em .5em;text-align:left;vertical-align:top}
 h1{font-size:1.6em} h2{font-size:1.25em;margin-top:1.6em} h3{font-size:1em;margin:1.2em 0 .2em;break-after:avoid}
 td{overflow-wrap:anywhere} tr,li{break-inside:avoid} ul{margin:.2em 0}"""
-ALLOWED = "default-src 'none'; style-src 'unsafe-inline'"  # the page cannot load, send or run anything
 
 
 def page(learners, names, mistakes, gained, believed, notes, practice):
@@ -21,11 +22,7 @@ def page(learners, names, mistakes, gained, believed, notes, practice):
         section("Their sentences, to read", sentences(learners)),
         section("Left out", listed(notes)),
     ]
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Report</title>\n'
-        f'<meta name="viewport" content="width=device-width">\n<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}\n</main>\n</body>\n</html>\n"
-    )
+    return html_page.frame("Report", STYLE, f"<main>\n{''.join(parts)}\n</main>")
 
 
 def text(words):

@@ -3,6 +3,8 @@
 import base64
 import html
 
+from . import html_page
+
 STYLE = """
 body { margin: 2rem; background: #fff; color: #000; font: 1.6rem/1.4 "Segoe UI", Helvetica, Arial, sans-serif }
 h1 { font-size: 3rem; margin: 0 0 2rem }
@@ -12,19 +14,13 @@ figure { margin: 0; break-inside: avoid }
 img { display: block; width: 100%; height: auto; border: 2px solid #000; image-rendering: pixelated }
 figcaption { margin-top: .5rem; overflow-wrap: anywhere }
 """
-ALLOWED = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the page cannot load, send or run anything
 
 
 def page(pictures, title, numbered=False):
     """Return the HTML of a page. pictures: things with png (bytes), alt and caption; numbered: with their numbers, from 1."""
     items = "\n".join(item(picture, number if numbered else None) for number, picture in enumerate(pictures, 1))
     body = f"<ul>\n{items}\n</ul>" if items else "<p>There are no pictures yet.</p>"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width">\n<meta name="referrer" content="no-referrer">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return html_page.frame(title, STYLE, f"<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>")
 
 
 def item(picture, number=None):

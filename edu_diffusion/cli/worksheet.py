@@ -3,29 +3,19 @@
 A question is the text above the cell that asks it, up to the heading; pictures and code stay on the screen or the projector.
 """
 
-import base64
 import html
-import io
 import json
 import re
 from pathlib import Path
 
-from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-from . import lessons, versions
+from . import html_page, lessons, versions
+from .typeset import to_html
 
 STYLE = """body{font:12pt/1.4 serif;max-width:44em;margin:1em auto;color:#000;background:#fff}
 section{break-inside:avoid;border-top:1px solid #000;padding:.4em 0} code{font:11pt monospace}
 .room{border:1px solid #000;min-height:3em;margin:.4em 0} .write{min-height:9em} ul{list-style:none;padding-left:1em}"""
-
-SPELLINGS = (  # LaTeX that matplotlib knows in another spelling only, or not at all where it changes no more than a size
-    (r"\\mathcal (\w)", r"\\mathcal{\1}"),
-    (r"\\[lr]Vert", r"\\Vert "),
-    (r"\\t?frac(\d)(\d)", r"\\frac{\1}{\2}"),
-    (r"\\big|\\!", ""),
-    (r"\\text\{", r"\\mathrm{"),
-)
 
 
 def run(args, rest=()):
@@ -37,7 +27,7 @@ def run(args, rest=()):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     target = Path(args.out or f"{path.stem}.html")
     found = questions(notebook)
-    files.write_bytes(target, page(title(notebook), found).encode())
+    html_page.write(target, page(title(notebook), found))
     print(f"{target}: {len(found)} questions")
 
 
@@ -64,37 +54,11 @@ def asked(text):
 def page(name, questions):
     """Return the worksheet as HTML, without scripts."""
     sections = "".join(f"<section>{to_html(text)}{room(code)}</section>" for text, code in questions)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(name)}</title><style>{STYLE}</style>'
-        f"<h1>{html.escape(name)}</h1><p>Pseudonym: ____________________ Date: ____________</p>{sections}</html>\n"
-    )
+    head = f"<h1>{html.escape(name)}</h1><p>Pseudonym: ____________________ Date: ____________</p>"
+    return html_page.frame(name, STYLE, f"{head}{sections}")
 
 
 def room(code):
     """An empty box: a large one for code, a small one for a letter and its reason."""
     words = "Your lines:" if code else "Your answer, and why:"
     return f"{words}<div class='room{' write' if code else ''}'></div>"
-
-
-def to_html(text):
-    """Return Markdown as HTML with typeset formulas."""
-    import mistune
-
-    return mistune.html(re.sub(r"\$\$?([^$]+)\$\$?", lambda found: formula(" ".join(found[1].split())), text))
-
-
-def formula(tex):
-    """Return a formula as an image with its source as alt text; what matplotlib cannot typeset stays as it is, in a code font."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import math_to_image
-
-    drawn, plain, font = io.BytesIO(), tex, FontProperties(size=15, math_fontfamily="stix")
-    for pattern, other in SPELLINGS:
-        plain = re.sub(pattern, other, plain)
-    try:
-        depth = math_to_image(f"${plain}$", drawn, prop=font, dpi=72, format="svg")
-    except ValueError:
-        return f"`{tex}`"
-    source = base64.b64encode(drawn.getvalue()).decode()
-    look = f"vertical-align:-{depth:.1f}pt;height:auto"
-    return f'<img alt="{html.escape(tex, quote=True)}" style="{look}" src="data:image/svg+xml;base64,{source}">'
