@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import EduError
+from ..errors import EduError, said
 from . import foreign, phrases, school, subject, words
 from .world import world
 
@@ -46,12 +46,12 @@ def advice(prompt: str, negative: bool = False) -> list[str]:
 
     negative: whether it is a negative prompt, in which a colour may be meant for anything.
     """
-    said = syntax(prompt)
+    told = syntax(prompt)
     text = without_syntax(prompt)
     try:
-        return said + unknown(text, "negative prompt" if negative else "prompt") + ([] if negative else coloured(text))
+        return told + unknown(text, "negative prompt" if negative else "prompt") + ([] if negative else coloured(text))
     except EduError as error:  # a picture does not need the data set
-        return [*said, f"The prompt's words were not checked: {error}"]
+        return [*told, said("The prompt's words were not checked: {}", error)]
 
 
 def without_syntax(prompt: str) -> str:
@@ -76,7 +76,7 @@ def shortened(text: str) -> str:
 
 def listed(texts: Sequence[object], between: str = ", ") -> str:
     """The first few texts, and how many there are besides."""
-    more = f" and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
+    more = said(" and {} more", len(texts) - LISTED) if len(texts) > LISTED else ""
     return between.join(map(str, texts[:LISTED])) + more
 
 
@@ -87,7 +87,7 @@ def syntax(prompt: str) -> list[str]:
     if prompt.isupper():  # then BREAK is a word like any other
         prompt = prompt.lower()
     found = [(re.search(pattern, prompt), instead) for pattern, instead in SYNTAX.items()]
-    return [f'"{shortened(hit[0])}" is read as text: {instead.format(*hit.groups())}.' for hit, instead in found if hit]
+    return [said('"{}" is read as text: {}.', shortened(hit[0]), said(instead, *hit.groups())) for hit, instead in found if hit]
 
 
 # ---------------------------------------------------------------- unknown words
@@ -100,8 +100,10 @@ class Unknown(NamedTuple):
     language: str  # of the first offer, or ""
 
     def __str__(self) -> str:
-        first = f"{self.language} for " if self.language else ""
-        return f'"{shortened(self.text)}"' + (f" ({first}{', '.join(self.offers)}?)" if self.offers else "")
+        text, offers = shortened(self.text), ", ".join(self.offers)
+        if self.language and offers:
+            return said('"{}" ({} for {}?)', text, said(self.language), offers)
+        return f'"{text}"' + (f" ({offers}?)" if offers else "")
 
 
 def unknown(prompt: str, what: str = "prompt") -> list[str]:
@@ -113,13 +115,14 @@ def unknown(prompt: str, what: str = "prompt") -> list[str]:
 
 def _unknown_sentence(new, mostly, what):
     """new: the Unknown. mostly: whether there are more unknown words than known ones."""
-    these = f"the word{'s' * (len(new) > 1)} {listed(new)}"
+    these = said("the words {}", listed(new)) if len(new) > 1 else said("the word {}", listed(new))
     if not mostly or len(new) <= LISTED and all(item.offers for item in new):
-        return f"The base model was not trained on {these}."
+        return said("The base model was not trained on {}.", these)
     named = [item for item in new if item.language]
-    most = f"most words of this {what}" + (f", among them {listed(named)}" if named else "")
-    return (f"The base model was not trained on {these if len(new) < 3 else most}, "
-            f'but on short English captions of emoji scenes only, such as "{EXAMPLE}".')
+    most = said("most words of this prompt") if what == "prompt" else said("most words of this negative prompt")
+    most += said(", among them {}", listed(named)) if named else ""
+    return said('The base model was not trained on {}, but on short English captions of emoji scenes only, such as "{}".',
+                these if len(new) < 3 else most, EXAMPLE)
 
 
 def unknowns(prompt: str) -> list[Unknown]:
@@ -202,7 +205,7 @@ def closeness(word: str, other: str) -> float:
 @functools.cache
 def offered() -> set[str]:
     """The known words in the singular."""
-    return words_of("core", "wide") | phrases.vocabulary() | {word for said in world().said.values() for word in split(said)}
+    return words_of("core", "wide") | phrases.vocabulary() | {word for phrase in world().said.values() for word in split(phrase)}
 
 
 @functools.cache
@@ -224,8 +227,9 @@ def coloured(prompt: str) -> list[str]:
 
 def _colour_sentence(colour, thing, elsewhere):
     """What to write instead. elsewhere: whether the prompt names another background."""
-    instead = f'leave out "{colour}"' if elsewhere else f'write "{words.sentence(things()[thing], colour)}"'
-    return f'A colour names the background in this world, not the thing: for "{colour} {thing}", {instead}.'
+    right = words.sentence(things()[thing], colour)
+    instead = said('leave out "{}"', colour) if elsewhere else said('write "{}"', right)
+    return said('A colour names the background in this world, not the thing: for "{} {}", {}.', colour, thing, instead)
 
 
 def plain(colour: str) -> str:
@@ -261,6 +265,6 @@ def longest() -> int:
 def things() -> dict[str, str]:
     """Names, aliases, plurals and categories, in lower case -> the noun phrase: {"dog": "a dog", "dogs": "dogs", ...}."""
     names = list(itertools.chain(*named("core", "wide", "heldout")))
-    groups = {said.split(" ", 1)[1]: said for said in world().said.values() if said.startswith(("a ", "an ", "some "))}
+    groups = {phrase.split(" ", 1)[1]: phrase for phrase in world().said.values() if phrase.startswith(("a ", "an ", "some "))}
     found = {words.plural(name): words.plural(name) for name in names} | {name: words.noun_phrase(name) for name in names}
     return {" ".join(split(name)): phrase for name, phrase in (found | groups | {words.THING: "a thing"}).items()}

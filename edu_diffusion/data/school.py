@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import EduError
+from ..errors import EduError, said
 from . import words
 from .checksums import checked
 
@@ -44,7 +44,9 @@ def check(*prompts: str | Iterable[str]) -> None:
         found = refused(text)
         if found:
             word, reason = found
-            raise EduError(f'In this class "{word}" is not drawn ({reason}); choose something else, such as "{EXAMPLE}".')
+            raise EduError(
+                said('In this class "{}" is not drawn ({}); choose something else, such as "{}".', word, said(reason), EXAMPLE)
+            )
 
 
 def texts(prompts: Iterable[Any]) -> Iterable[str]:
@@ -64,19 +66,19 @@ def refused(text: str) -> tuple[str, str] | None:
     character = next((c for c in text if c in listed_characters()), None)
     if character:
         return character, listed_characters()[character]
-    said = split(text)
+    parts = split(text)
     start = 0
-    while start < len(said):
-        name = longest(said[start:])
+    while start < len(parts):
+        name = longest(parts[start:])
         if name in listed():
             return " ".join(name), listed()[name]
         start += max(1, len(name))
     return None
 
 
-def longest(said: list[str]) -> tuple[str, ...]:
+def longest(parts: list[str]) -> tuple[str, ...]:
     """The longest name, listed or allowed, with which these words begin; () if there is none."""
-    names = (tuple(said[:length]) for length in range(longest_name(), 0, -1))
+    names = (tuple(parts[:length]) for length in range(longest_name(), 0, -1))
     return next((name for name in names if name in listed() or name in allowed_names()), ())
 
 

@@ -4,6 +4,8 @@ import html
 import inspect
 from collections.abc import Callable
 
+from ..errors import said
+
 __all__ = ["Source", "source"]
 
 
@@ -14,7 +16,7 @@ class Source:
         self.text, self.closed = text, closed
 
     def __repr__(self) -> str:
-        return f"{self.closed}: press to see it" if self.closed else self.text
+        return said("{}: press to see it", self.closed) if self.closed else self.text
 
     def _repr_mimebundle_(self, **_):
         if not self.closed:
@@ -30,4 +32,4 @@ def source(function: Callable, closed: bool = False) -> Source:
     closed: show its name only, and the code when the name is pressed: for code that a learner should write first.
     """
     text = inspect.getsource(function).rstrip()
-    return Source(text, f"Our code of {function.__name__}" if closed else "")
+    return Source(text, said("Our code of {}", function.__name__) if closed else "")

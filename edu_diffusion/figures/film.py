@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from ..errors import said
 from .hints import Array, Arrays
 from .rendering import Picture, picture
 from .style import GAP, QUIET, SMALL, canvas, place, rgb, show, write
@@ -17,7 +18,7 @@ def row(images: Arrays, labels: Sequence[str], alt: str | None = None, scale: in
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. scale: the edge of a pixel. Returns a Picture.
     """
-    return picture(sheet(images, labels, len(images), scale), alt or f"{len(images)} pictures: " + "; ".join(labels))
+    return picture(sheet(images, labels, len(images), scale), alt or said("{} pictures: {}", len(images), "; ".join(labels)))
 
 
 def film_strip(
@@ -42,7 +43,7 @@ def film_strip(
     large = 0 if result is None else 2 * edge + GAP
     width = left + len(noisy) * (edge + GAP) + (large + GAP if large else 0)
     fig = canvas(width, top + 2 * (edge + GAP))
-    for r, (images, words) in enumerate([(noisy, "noisy x_t"), (clean, "predicted x_0")]):
+    for r, (images, words) in enumerate([(noisy, said("noisy x_t")), (clean, said("predicted x_0"))]):
         y = top + r * (edge + GAP)
         write(fig, left / 2, y + edge / 2, words, SMALL, rotation=90, color=QUIET)
         for i, image in enumerate(images):
@@ -51,14 +52,18 @@ def film_strip(
         write(fig, left + i * (edge + GAP) + edge / 2, top / 2, label)
     if large:
         x = left + len(noisy) * (edge + GAP) + GAP
-        write(fig, x + large / 2 - GAP, top / 2, "final picture")
+        write(fig, x + large / 2 - GAP, top / 2, said("final picture"))
         show(fig, rgb(result), x - GAP, top, large)
-    asked = (f' for "{prompt}"' if prompt else "") + (f", seed {seed}" if seed is not None else "")
-    return picture(
-        fig,
-        f"Film strip{asked}: {len(noisy)} denoising steps, {labels[0]} to {labels[-1]}, from noise to a "
+    asked = (said(' for "{}"', prompt) if prompt else "") + (said(", seed {}", seed) if seed is not None else "")
+    alt = said(
+        "Film strip{asked}: {count} denoising steps, {first} to {last}, from noise to a "
         "picture: above, the noisy x_t of each step; below, the x_0 that the model predicts from it.",
+        asked=asked,
+        count=len(noisy),
+        first=labels[0],
+        last=labels[-1],
     )
+    return picture(fig, alt)
 
 
 def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale: int = 2, alt: str | None = None) -> Picture:
@@ -66,8 +71,8 @@ def contact_sheet(images: Arrays, labels: Sequence[str], columns: int = 8, scale
 
     images: (B, 3, H, W) in [-1, 1]. labels: B strings. alt: what is to be noticed; None names the labels. Returns a Picture.
     """
-    told = f"Contact sheet of {len(images)} pictures with their prompts: "
-    return picture(sheet(images, labels, columns, scale), alt or told + "; ".join(labels))
+    alt = alt or said("Contact sheet of {} pictures with their prompts: {}", len(images), "; ".join(labels))
+    return picture(sheet(images, labels, columns, scale), alt)
 
 
 def sheet(images, labels, columns, scale):

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
+from ..errors import said
 from .digit_images import mosaic
 from .hints import Arrays
 from .rendering import Picture, picture
@@ -35,7 +36,7 @@ def training(
     done = now.seconds / whole if 0 < whole < float("inf") else 1.0
     fig = canvas(wide + (0 if images is None else 290), 320)
     bar(fig, LEFT, 22, wide - LEFT - 70, done)
-    words = f"step {now.step}, {now.seconds:.0f} s, loss {now.loss:.3f}"
+    words = said("step {}, {:.0f} s, loss {:.3f}", now.step, now.seconds, now.loss)
     write(fig, LEFT, 46, words, SMALL, ha="left", color=QUIET)
     axes = plot(fig, LEFT, 70, wide - LEFT - 70, 200)
     curves(axes, history, baseline, whole)
@@ -69,8 +70,8 @@ def curves(axes, history, baseline, whole):
         axes.text(0.02, value, words, transform=axes.get_yaxis_transform(), fontsize=SMALL, va="bottom")
     end = whole if whole < float("inf") else history[-1].seconds
     axes.set(xlim=(0, max(end, 1e-3)), ylim=(0, 1.15 * top))
-    axes.set_xlabel("seconds", fontsize=SMALL)
-    axes.set_ylabel("loss", fontsize=SMALL, color=BLUE)
+    axes.set_xlabel(said("seconds"), fontsize=SMALL)
+    axes.set_ylabel(said("loss"), fontsize=SMALL, color=BLUE)
 
 
 def second(axes, marks, named):
@@ -87,7 +88,13 @@ def second(axes, marks, named):
 
 def described(now, done, baseline, marks, named, images):
     """Return the alt text."""
-    than = f", against {baseline[0]:g} ({baseline[1]})" if baseline else ""
-    other = f"; {named} from {marks[0][1]:.3g} to {marks[-1][1]:.3g}" if marks else ""
-    seen = f"; on the right {len(images)} samples of the current model" if images is not None else ""
-    return f"Training run, {done:.0%} of its time passed: after {now.step} steps the loss is {now.loss:.3f}{than}{other}{seen}."
+    than = said(", against {:g} ({})", *baseline) if baseline else ""
+    other = said("; {} from {:.3g} to {:.3g}", named, marks[0][1], marks[-1][1]) if marks else ""
+    seen = said("; on the right {} samples of the current model", len(images)) if images is not None else ""
+    return said(
+        "Training run, {done:.0%} of its time passed: after {steps} steps the loss is {loss:.3f}{more}.",
+        done=done,
+        steps=now.step,
+        loss=now.loss,
+        more=than + other + seen,
+    )

@@ -2,6 +2,7 @@
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from ..errors import said
 from .rendering import Picture, picture
 from .style import BLUE, INK, LIGHT, ORANGE, PAPER, QUIET, SMALL, TEXT, canvas
 
@@ -46,18 +47,17 @@ def pipeline_map(*here: str) -> Picture:
         raise ValueError(f"The pipeline has no part {unknown[0]!r}; its parts are {', '.join(PARTS)}.")
     fig, axes = sheet(6 * WIDE, 3 * HIGH)
     for name, (x, y, words) in PARTS.items():
-        box(axes, (x + 0.5) * WIDE, (y + 0.5) * HIGH, words, name in here, name in ABSENT)
+        box(axes, (x + 0.5) * WIDE, (y + 0.5) * HIGH, said(words), name in here, name in ABSENT)
     for start, end in ARROWS:
         arrow(axes, start, end)
-    axes.text(2.5 * WIDE, 2.5 * HIGH, "repeated at\nevery step", fontsize=SMALL, color=QUIET, ha="right", va="center")
-    marked = f" You are here: {', '.join(here)}." if here else ""
-    return picture(
-        fig,
+    axes.text(2.5 * WIDE, 2.5 * HIGH, said("repeated at\nevery step"), fontsize=SMALL, color=QUIET, ha="right", va="center")
+    alt = said(
         "Map of the pipeline. The prompt goes through tokenizer and text encoder into the U-Net; "
         "so does a latent of pure noise. Guidance combines the U-Net's two predictions, the scheduler "
         "makes the latent one step cleaner, and this is repeated; at the end the VAE decoder turns the "
-        f"latent into the picture.{marked}",
+        "latent into the picture."
     )
+    return picture(fig, alt + (said(" You are here: {}.", ", ".join(here)) if here else ""))
 
 
 def sheet(width, height):

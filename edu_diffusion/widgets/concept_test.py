@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from ..data import files
+from ..errors import said
 from .messages import message_html
 
 __all__ = ["ConceptTest"]
@@ -30,7 +31,7 @@ class ConceptTest(ipywidgets.VBox):
         saved = answers(self.path(when), len(items))
         self.choices = [choice(item, letter) for item, letter in zip(items, saved)]
         self.message = ipywidgets.HTML()
-        button = ipywidgets.Button(description="Save my answers")
+        button = ipywidgets.Button(description=said("Save my answers"))
         button.on_click(lambda _: self.save())
         rows = [part for n, (item, c) in enumerate(zip(items, self.choices), 1) for part in (question(n, item), c)]
         super().__init__([*rows, button, self.message])
@@ -47,8 +48,8 @@ class ConceptTest(ipywidgets.VBox):
         """Save the answers and say so; after the lessons, say also what was right and what was gained."""
         files.write_bytes(self.path(self.when), f"{self.letters()}\n".encode())
         left = self.letters().count("-")
-        said = f"Saved in {self.path(self.when).name}." + (f" You left out {left}." if left else "")
-        self.message.value = message_html(said) + ("" if self.when == "before" else self.result())
+        done = said("Saved in {}.", self.path(self.when).name) + (said(" You left out {}.", left) if left else "")
+        self.message.value = message_html(done) + ("" if self.when == "before" else self.result())
 
     def result(self) -> str:
         """Each item after the lessons: right or not, and whether it was before, as an HTML list."""
@@ -58,12 +59,12 @@ class ConceptTest(ipywidgets.VBox):
 
 
 def question(number, item):
-    return ipywidgets.HTML(f"<p style='margin:.8em 0 0'><b>{number}.</b> {html.escape(item.text)}</p>")
+    return ipywidgets.HTML(f"<p style='margin:.8em 0 0'><b>{number}.</b> {html.escape(said(item.text))}</p>")
 
 
 def choice(item, letter):
     """The options of an item as radio buttons, one of them to leave it out."""
-    options = [(f"{key}  {text}", key) for key, text in item.options.items()] + [(NOT_SURE, "")]
+    options = [(f"{key}  {said(text)}", key) for key, text in item.options.items()] + [(said(NOT_SURE), "")]
     wide = ipywidgets.Layout(width="auto")
     return ipywidgets.RadioButtons(options=options, value=letter if letter in item.options else "", layout=wide)
 
@@ -77,6 +78,7 @@ def answers(path, count):
 def outcome(item, before, after):
     """What became of one item."""
     if after == item.right:
-        return "right" + ("" if before in (item.right, "-") else f", and not before (you chose {before})")
-    believed = item.misconceptions.get(after)
-    return "left out" if believed is None else f"not {after}: that would mean that {believed}; right is {item.right}"
+        return said("right") + ("" if before in (item.right, "-") else said(", and not before (you chose {})", before))
+    if after not in item.misconceptions:
+        return said("left out")
+    return said("not {}: that would mean that {}; right is {}", after, said(item.misconceptions[after]), item.right)

@@ -23,6 +23,7 @@ from IPython import get_ipython
 from ipywidgets import HTML, Button, HBox, Layout, VBox, Widget
 
 from ..data import school
+from ..errors import said
 from ..figures import Picture
 from .hints import Drawing
 from .keys import Keys
@@ -54,7 +55,7 @@ class Explore(VBox):
         self.picture: Picture | None = None
         self._screen = HTML()
         self._sentence = HTML()
-        self.stop = Button(description="Stop", layout=Layout(width="auto", display="none"))
+        self.stop = Button(description=said("Stop"), layout=Layout(width="auto", display="none"))
         self.stop.on_click(self._stop)
         self.button = self._draw_button(button) if button else None
         super().__init__(self._rows())
@@ -145,7 +146,7 @@ class Explore(VBox):
                 finished = self._show_all(self._drawn(values), number)
                 self._shown = values if finished else None
                 if self._number == self._stopped:
-                    self._say("Stopped.")
+                    self._say(said("Stopped."))
             except BaseException as error:
                 self._say(error_sentence(error), alert=True)
                 if not (browser and isinstance(error, ValueError)):

@@ -3,6 +3,7 @@
 import random
 
 from ..data import school
+from ..errors import said
 from ..figures import row
 from ..steps import STEPS, decode, generate
 from .controls import MOST_SEED, pressed, whole, words
@@ -28,12 +29,12 @@ class FirstPicture(Explore):
     """
 
     def __init__(self, pipe: Pipeline, prompt: str = "a dog", seed: int = 0) -> None:
-        text, first = words(prompt, "Prompt"), whole(seed, 0, LAST, "First seed")
+        text, first = words(prompt, said("Prompt")), whole(seed, 0, LAST, said("First seed"))
         first.layout.display = "none"  # the captions say it; "Again" changes it
         self._suggestions = Suggestions(text, pipe.tokenizer)  # it hears of a new prompt before the pictures are drawn
-        self.again = pressed("Again", "Draw the same prompt from four other seeds", self._other_seeds)
-        self.surprise = pressed("Surprise me", "Draw a prompt that the model knows", self._other_prompt)
-        super().__init__(lambda **values: four(pipe, **values), button="Draw", prompt=text, seed=first)
+        self.again = pressed(said("Again"), said("Draw the same prompt from four other seeds"), self._other_seeds)
+        self.surprise = pressed(said("Surprise me"), said("Draw a prompt that the model knows"), self._other_prompt)
+        super().__init__(lambda **values: four(pipe, **values), button=said("Draw"), prompt=text, seed=first)
 
     def _rows(self):
         """Return the rows: the controls with all three buttons, the suggestions, the message, the pictures."""
@@ -60,7 +61,7 @@ def four(pipe: Pipeline, prompt: str, seed: int = 0) -> Drawing:
     """Generate four pictures of a prompt; yield a message at each step, at the end the pictures as a Picture, and notices."""
     states = yield from all_states(generate(pipe, [prompt] * COUNT, seed=seed), STEPS)
     pictures = decode(pipe, states[-1].z_s).float().cpu()
-    labels = [f"seed {seed + i}" for i in range(COUNT)]
-    alt = f'Four pictures of the prompt "{prompt}" side by side, each from its own starting noise: {", ".join(labels)}.'
+    labels = [said("seed {}", seed + i) for i in range(COUNT)]
+    alt = said('Four pictures of the prompt "{}" side by side, each from its own starting noise: {}.', prompt, ", ".join(labels))
     yield row(pictures, labels, alt, scale=max(1, EDGE // pictures.shape[-1]))
     yield notices(pipe.tokenizer, prompt)

@@ -6,6 +6,7 @@ from typing import Any
 
 from IPython.display import display
 
+from ..errors import said
 from ..figures import Picture
 
 __all__ = ["watch"]
@@ -30,7 +31,7 @@ def watch(training: Iterable[Any], draw: Callable[[list], Picture], every: float
     except KeyboardInterrupt:
         if not history:
             raise
-        print(f"Stopped after {len(history)} steps; what has been learned so far is kept.")
+        print(said("Stopped after {} steps; what has been learned so far is kept.", len(history)))
     finally:
         stop = getattr(training, "close", None)  # closing a recipe saves its state
         stop and stop()

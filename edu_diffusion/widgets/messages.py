@@ -4,6 +4,7 @@ import html
 import re
 
 from ..data import advice
+from ..errors import said
 from .hints import Tokenizer
 
 __all__ = ["cut", "error_sentence", "message_html", "notices", "progress_bar"]
@@ -20,14 +21,14 @@ def message_html(sentence: str, alert: bool = False) -> str:
 
 def progress_bar(sentence: str) -> str:
     """Return the bar for a message such as "Step 3 of 20", hidden from screen readers, which read the message; or ""."""
-    found = re.search(r"(\d+) of (\d+)$", sentence)
+    found = re.search(rf"(\d+)(?: of |{re.escape(said(' of '))})(\d+)$", sentence)
     return ' <progress value="{}" max="{}" aria-hidden="true"></progress>'.format(*found.groups()) if found else ""
 
 
 def error_sentence(error: BaseException) -> str:
     """Return an error as one sentence."""
     if isinstance(error, KeyboardInterrupt):
-        return "Stopped."
+        return said("Stopped.")
     words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     return " ".join(words.split())
 
@@ -37,7 +38,8 @@ def cut(tokenizer: Tokenizer, prompt: str) -> str:
     count, most = len(tokenizer(prompt, verbose=False).input_ids) - 2, tokenizer.model_max_length - 2
     if count <= most:
         return ""
-    return f"The prompt has {count} tokens; only the first {most} are read; dropped: {advice.dropped(tokenizer, prompt)}."
+    lost = advice.dropped(tokenizer, prompt)
+    return said("The prompt has {} tokens; only the first {} are read; dropped: {}.", count, most, lost)
 
 
 def notices(tokenizer: Tokenizer, prompt: str) -> str:

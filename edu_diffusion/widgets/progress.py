@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable
 from typing import Any
 
+from ..errors import said
 from .hints import Messages, Value
 
 __all__ = ["all_states", "finished"]
@@ -16,7 +17,8 @@ def all_states(loop: Iterable[Value], count: int, name: str = "") -> Messages[li
     states = []
     for state in loop:
         states.append(state)
-        yield f"{name}: step {len(states)} of {count}" if name else f"Step {len(states)} of {count}"
+        done = len(states)
+        yield said("{}: step {} of {}", name, done, count) if name else said("Step {} of {}", done, count)
     return states
 
 

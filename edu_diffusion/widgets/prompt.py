@@ -1,5 +1,6 @@
 """Type a prompt and watch the noise become a picture; a word that the model does not know can be replaced by a press."""
 
+from ..errors import said
 from ..figures import film_strip
 from ..steps import GUIDANCE, STEPS, decode, generate
 from .controls import number, seeds, whole, words
@@ -26,15 +27,15 @@ class PromptWidget(Explore):
         steps: int = STEPS,
         guidance: float = GUIDANCE,
     ) -> None:
-        control = words(prompt, "Prompt")
+        control = words(prompt, said("Prompt"))
         self.suggestions = Suggestions(control, pipe.tokenizer)  # it hears of a new prompt before the picture is drawn
         super().__init__(
             lambda **values: film(pipe, **values),
-            button="Draw",
+            button=said("Draw"),
             prompt=control,
             seed=seeds(seed),
-            steps=whole(steps, 1, 100, "Steps"),
-            guidance=number(guidance, 0, 30, 0.5, "Guidance"),
+            steps=whole(steps, 1, 100, said("Steps")),
+            guidance=number(guidance, 0, 30, 0.5, said("Guidance")),
         )
 
     def _rows(self):

@@ -5,6 +5,7 @@ from functools import partial
 from ipywidgets import Button, HBox, Layout, Text
 
 from ..data import advice
+from ..errors import said
 from .hints import Tokenizer
 
 __all__ = ["Suggestions"]
@@ -32,7 +33,7 @@ class Suggestions(HBox):
 
     def _button(self, text, offer):
         short = advice.shortened(text)
-        hint = f'Write "{offer}" in place of "{short}"'
+        hint = said('Write "{}" in place of "{}"', offer, short)
         button = Button(description=f"{short} → {offer}", tooltip=hint, layout=Layout(width="auto"))
         button.on_click(partial(self._take, text, offer))
         return button
