@@ -86,11 +86,16 @@ def grade_id(cell):
 
 def is_written(source, question):
     """Whether a cell is more than the learner's copy of it: something was written, and the stub is gone from the function."""
-    if "".join(source.split()) in ("", "".join(question.stub.split())):
+    if bare(source) in ("", bare(question.stub)):
         return False
     parts = definitions(source, question.name)
     lines = plain(source).splitlines()[parts[-1].lineno - 1 : parts[-1].end_lineno] if parts else []
     return not any(versions.STUB in line for line in lines)
+
+
+def bare(source):
+    """Return a cell without its comments, which are in the learner's language; as it is, without spaces, where it is no Python."""
+    return "\n".join(map(ast.unparse, statements(source))) or "".join(source.split())
 
 
 def definitions(source, name):

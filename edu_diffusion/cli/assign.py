@@ -10,7 +10,7 @@ from pathlib import Path
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-from . import lessons, versions
+from . import languages, lessons, versions
 
 TERMS = "terms.csv"
 CONFIG = f'''"""The configuration of this course for nbgrader, written by edu_diffusion."""
@@ -31,7 +31,7 @@ def run(args, rest=()):
     source = lessons.source()
     wanted = chosen(source, args.lessons)
     write = course if args.nbgrader else handed_out
-    for sentence in write(source, Path(args.folder), wanted):
+    for sentence in filter(None, [*write(source, Path(args.folder), wanted), languages.told(source)]):
         print(sentence)
 
 
@@ -63,7 +63,10 @@ def course(source, folder, wanted):
     A source that was changed in the course stays; a newer one is then written beside it.
     """
     record = lessons.read_record(folder)
-    told = [lessons.place(folder, f"source/{stem}/{stem}.ipynb", graded(source / f"{stem}.ipynb"), record) for stem in wanted]
+    told = [
+        lessons.place(folder, f"source/{stem}/{stem}.ipynb", graded(languages.own(source / f"{stem}.ipynb")), record)
+        for stem in wanted
+    ]
     lessons.write(folder / lessons.RECORD, json.dumps(record, indent=1, sort_keys=True).encode())
     config = folder / "nbgrader_config.py"
     if not config.exists():

@@ -3,7 +3,9 @@
 import html
 from pathlib import Path
 
-from . import html_page
+from edu_diffusion.errors import said
+
+from . import html_page, languages
 
 STYLE = """body{font:11pt/1.35 serif;max-width:46em;margin:1em auto;color:#000;background:#fff}
 li{margin:.6em 0;break-inside:avoid} ol ol{list-style:upper-alpha;margin:.2em 0}
@@ -17,23 +19,24 @@ def run(args, rest=()):
 
     path = Path(args.paper)
     html_page.write(path, page(exercises.CONCEPTS))
-    print(f"{path}: {len(exercises.CONCEPTS)} questions, and the key for the teacher on the last page")
+    print(said("{}: {} questions, and the key for the teacher on the last page", path, len(exercises.CONCEPTS)))
 
 
 def page(items):
     """Return the test as HTML in black and white, without scripts."""
-    questions = "".join(f"<li>{html.escape(item.text)}<ol>{options(item)}</ol></li>" for item in items)
+    questions = "".join(f"<li>{html.escape(said(item.text))}<ol>{options(item)}</ol></li>" for item in items)
     body = (
-        f"<h1>Concept test</h1><p>One answer each; leave out what you do not know. Pseudonym: ____________ before / after</p>"
-        f"<ol>{questions}</ol><h2>Your answers</h2>{strip([''] * len(items))}"
-        f'<div class="key"><h1>Key, for the teacher</h1>{strip([item.right for item in items])}'
+        f"<h1>{said('Concept test')}</h1>"
+        f"<p>{said('One answer each; leave out what you do not know. Pseudonym: {} before / after', '_' * 12)}</p>"
+        f"<ol>{questions}</ol><h2>{said('Your answers')}</h2>{strip([''] * len(items))}"
+        f'<div class="key"><h1>{said("Key, for the teacher")}</h1>{strip([item.right for item in items])}'
         f"<ol>{keys(items)}</ol></div>"
     )
-    return html_page.frame("Concept test", STYLE, body)
+    return html_page.frame(said("Concept test"), STYLE, body, language=languages.chosen())
 
 
 def options(item):
-    return "".join(f"<li>{html.escape(text)}</li>" for text in item.options.values())
+    return "".join(f"<li>{html.escape(said(text))}</li>" for text in item.options.values())
 
 
 def strip(letters):
@@ -44,4 +47,6 @@ def strip(letters):
 
 def keys(items):
     """What the chooser of each wrong option believes."""
-    return "".join(f"<li>{html.escape('; '.join(f'{k}: {v}' for k, v in item.misconceptions.items()))}</li>" for item in items)
+    return "".join(
+        f"<li>{html.escape('; '.join(f'{k}: {said(v)}' for k, v in item.misconceptions.items()))}</li>" for item in items
+    )

@@ -12,11 +12,11 @@ OURS = '<meta name="generator" content="edu_diffusion">'
 ALLOWED = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the page cannot load, send or run anything
 
 
-def frame(title, style, body, script=""):
-    """Return the page with this body. script: the only JavaScript that a browser runs in it."""
+def frame(title, style, body, script="", language="en"):
+    """Return the page with this body. script: the only JavaScript that a browser runs in it. language: of its text, a code."""
     may_run = f"; script-src 'sha256-{digest(script)}'" if script else ""
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{OURS}\n<title>{html.escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n{OURS}\n<title>{html.escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<meta name="referrer" content="no-referrer">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}{may_run}">\n<style>{style}</style>\n</head>\n'
         f"<body>\n{body}\n{f'<script>{script}</script>' * bool(script)}</body>\n</html>\n"

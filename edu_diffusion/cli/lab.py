@@ -11,7 +11,7 @@ from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment as install
 from edu_diffusion.install.pip import SAFELY
 
-from . import lessons, projector
+from . import languages, lessons, projector
 
 FIRST = "00_start.ipynb"
 
@@ -22,7 +22,7 @@ def run(args, rest=()):
     folder = lessons.source()
     if not args.teacher:
         folder, original = install.home() / "work", folder
-        for sentence in lessons.copy(original, folder):
+        for sentence in filter(None, [*lessons.copy(original, folder), languages.told(original)]):
             print(sentence)
     for name in shadows(folder):
         print(f"{name} has the name of a library: `import {Path(name).stem}` means the library; rename yours to import it.")

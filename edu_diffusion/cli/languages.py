@@ -78,3 +78,11 @@ def told(notebooks):
     return said(
         "In your language: {lessons}; the other lessons are in English, their hints in your language.", lessons=", ".join(there)
     )
+
+
+def folder(notebooks):
+    """The folder with the lessons of the language that is spoken. Raises EduError where it has none."""
+    found = notebooks if chosen() == ENGLISH else notebooks / chosen()
+    if not found.is_dir():
+        raise EduError(f"there are no lessons in {found}; translated are those of {', '.join(folders(notebooks)) or 'no language'}")
+    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 
-from . import remedies, versions
+from . import languages, remedies, versions
 
 RECORD = ".lessons.json"
 TEACHERS = ("TEACHING.md", "plans")  # pages for the teacher, with model answers
@@ -46,12 +46,13 @@ def copy(folder, target, only=None):
 
 
 def lessons(folder):
-    """Yield (path, relative name) for every file of the lessons that is a learner's too."""
+    """Yield (path, relative name) for every file of the lessons that is a learner's too, in the language that is spoken."""
+    apart = {*TEACHERS, *languages.folders(Path(folder))}
     for path in sorted(Path(folder).rglob("*")):
         name = path.relative_to(folder)
-        hidden = name.parts[0] in TEACHERS or any(part.startswith((".", "__pycache__")) for part in name.parts)
+        hidden = name.parts[0] in apart or any(part.startswith((".", "__pycache__")) for part in name.parts)
         if path.is_file() and not hidden:
-            yield path, name.as_posix()
+            yield languages.own(path), name.as_posix()
 
 
 def copied(path, name, target, record):

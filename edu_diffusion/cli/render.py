@@ -18,7 +18,7 @@ from edu_diffusion.data import files
 from edu_diffusion.errors import EduError
 from edu_diffusion.install import environment
 
-from . import lessons, versions
+from . import languages, lessons, versions
 
 MOST_BYTES = 300_000
 FEW, MANY = 16, 64  # colours
@@ -30,8 +30,8 @@ LIVE = "application/vnd.jupyter.widget-view+json"
 
 
 def run(args, rest=()):
-    """Render the lessons named, or all of them."""
-    for path in chosen(args.lessons, lessons.source()):
+    """Render the lessons named, or all of them; with --language those of another language."""
+    for path in chosen(args.lessons, languages.folder(lessons.source())):
         print(f"{path.name} ...", flush=True)
         size = render(path)
         print(f"{path.name} {size / 1000:.0f} KB")

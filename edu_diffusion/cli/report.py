@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edu_diffusion.data import files
-from edu_diffusion.errors import EduError
+from edu_diffusion.errors import EduError, said
 
 from . import answers, grader, lessons, own_run, report_files, report_page
 
@@ -41,12 +41,12 @@ def run(args, rest=()):
     folder = opened(args.folder)
     asked = answers.questions(lessons.source(), EXERCISES)
     learners, notes, given = collected(folder, asked)
-    print(f"{len(learners)} learners, {len(given)} answers; each question takes some seconds for a whole class.")
+    print(said("{} learners, {} answers; each question takes some seconds for a whole class.", len(learners), len(given)))
     judge(learners, given)
     for sentence in notes:
         print(sentence)
     print(table(learners, list(asked)))
-    print(PRACTICE)
+    print(said(PRACTICE))
     for path in written(folder, learners, asked, notes):
         print(path)
 
@@ -90,7 +90,7 @@ def collected(folder, asked):
             try:
                 cells = answers.notebook_cells(path)
             except (lessons.Damaged, OSError) as damage:
-                notes.append(f"{path.relative_to(folder)} is left out: it is {damage}.")
+                notes.append(said("{} is left out: it is {}.", path.relative_to(folder), damage))
                 continue
             given += [(learner, answer) for answer in taken(learner, path, cells, asked, notes)]
             personal(learner, cells)
@@ -105,7 +105,9 @@ def taken(learner, path, cells, asked, notes):
     if lesson is None:
         return []
     if lesson in learner.verdicts:
-        notes.append(f"{learner.pseudonym}: {path.name} is left out, since there is another notebook of lesson {lesson}.")
+        notes.append(
+            said("{}: {} is left out, since there is another notebook of lesson {}.", learner.pseudonym, path.name, lesson)
+        )
         return []
     learner.verdicts[lesson] = {}
     questions = asked[lesson].values()
@@ -121,7 +123,8 @@ def personal(learner, cells):
             learner.sentences.append(" ".join(sentence.split())[:1000])
         if isinstance(letter, str) and letter.strip():
             right = own_run.computed(learner.pseudonym).right
-            learner.own_run = "right" if letter.strip().upper() == right else f"not {letter.strip()[:10]}, but {right}"
+            given = letter.strip()
+            learner.own_run = said("right") if given.upper() == right else said("not {}, but {}", given[:10], right)
 
 
 def concept_tests(folder, notes):
@@ -136,7 +139,7 @@ def concept_tests(folder, notes):
                 concepts.read(text)
                 found[when] = text
             except (EduError, OSError) as error:
-                notes.append(f"{folder.name}/{name} is left out: {error}")
+                notes.append(said("{} is left out: {}", f"{folder.name}/{name}", error))
     return found
 
 
@@ -152,7 +155,7 @@ def judge(learners, given):
 def table(learners, names):
     """Return the table pseudonym x lesson as text: right/asked, - where a lesson was not handed in."""
     names = [name for name in names if any(name in learner.verdicts for learner in learners.values())]
-    rows = [["pseudonym", *(name[:2] for name in names), "all"]]
+    rows = [[said("pseudonym"), *(name[:2] for name in names), said("all")]]
     for learner in learners.values():
         scores = [learner.score(name) for name in names]
         rows.append([learner.pseudonym, *map(fraction, scores), fraction(total(scores))])
@@ -192,7 +195,7 @@ def gains(learners):
     before, after = (list(zip(*map(concepts.score, side))) for side in zip(*pairs))
     changes = list(zip(*(concepts.gain(*pair) for pair in pairs)))
     return [
-        (item.text, len(pairs), sum(b), sum(a), change.count(1), change.count(-1))
+        (said(item.text), len(pairs), sum(b), sum(a), change.count(1), change.count(-1))
         for item, b, a, change in zip(concepts.CONCEPTS, before, after, changes)
     ]
 
@@ -202,7 +205,7 @@ def still_believed(learners):
     from edu_diffusion.exercises import concepts
 
     last = [one.tests.get("after") or one.tests["before"] for one in learners.values() if one.tests]
-    return collections.Counter(belief for letters in last for belief in concepts.believed(letters).values()).most_common(8)
+    return collections.Counter(said(belief) for letters in last for belief in concepts.believed(letters).values()).most_common(8)
 
 
 def written(folder, learners, asked, notes):
@@ -212,7 +215,7 @@ def written(folder, learners, asked, notes):
     most = [len(asked[name]) for name in names]
     summary = (commonest(learners), gains(learners), still_believed(learners))
     content = {
-        "report.html": report_page.page(list(learners.values()), names, *summary, notes, PRACTICE),
+        "report.html": report_page.page(list(learners.values()), names, *summary, notes, said(PRACTICE)),
         "report_moodle.csv": report_files.moodle(names, marks),
         "report_canvas.csv": report_files.canvas(names, most, marks),
     }

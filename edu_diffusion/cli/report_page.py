@@ -2,7 +2,9 @@
 
 import html
 
-from . import html_page
+from edu_diffusion.errors import said
+
+from . import html_page, languages
 
 STYLE = """body{font:11pt/1.4 "Segoe UI",Helvetica,Arial,sans-serif;color:#000;background:#fff}
 body{max-width:60em;margin:1.5em auto;padding:0 1em}
@@ -14,15 +16,17 @@ td{overflow-wrap:anywhere} tr,li{break-inside:avoid} ul{margin:.2em 0}"""
 def page(learners, names, mistakes, gained, believed, notes, practice):
     """Return the HTML. learners: Learner objects; names: lessons; the rest as the functions of report.py return it."""
     parts = [
-        f"<h1>Report</h1><p>{text(practice)}</p>",
-        section("Right answers", scores(learners, names)),
-        section("Commonest mistakes", counted("hint", [(f"{name}: {hint}", count) for (name, hint), count in mistakes])),
-        section("Concept test", concepts(gained) + counted("still believed", believed)),
-        section("What each learner needs next", "".join(unfinished(learner) for learner in learners)),
-        section("Their sentences, to read", sentences(learners)),
-        section("Left out", listed(notes)),
+        f"<h1>{text(said('Report'))}</h1><p>{text(practice)}</p>",
+        section(said("Right answers"), scores(learners, names)),
+        section(
+            said("Commonest mistakes"), counted(said("hint"), [(f"{name}: {hint}", count) for (name, hint), count in mistakes])
+        ),
+        section(said("Concept test"), concepts(gained) + counted(said("still believed"), believed)),
+        section(said("What each learner needs next"), "".join(unfinished(learner) for learner in learners)),
+        section(said("Their sentences, to read"), sentences(learners)),
+        section(said("Left out"), listed(notes)),
     ]
-    return html_page.frame("Report", STYLE, f"<main>\n{''.join(parts)}\n</main>")
+    return html_page.frame(said("Report"), STYLE, f"<main>\n{''.join(parts)}\n</main>", language=languages.chosen())
 
 
 def text(words):
@@ -46,21 +50,22 @@ def rows(head, body):
 
 
 def scores(learners, names):
-    head = ["pseudonym", *names, "own run"]
+    head = [said("pseudonym"), *names, said("own run")]
     return rows(head, [[one.pseudonym, *(mark(one.score(name)) for name in names), one.own_run] for one in learners])
 
 
 def mark(score):
-    return "" if score is None else f"{score[0]} of {score[1]}"
+    return "" if score is None else said("{} of {}", *score)
 
 
 def counted(what, pairs):
-    return rows([what, "learners"], pairs)
+    return rows([what, said("learners")], pairs)
 
 
 def concepts(gained):
     """The items of the concept test, those who answered it before and after."""
-    return rows(["item", "learners", "right before", "right after", "learned", "lost"], gained)
+    counts = (said("learners"), said("right before"), said("right after"), said("learned"), said("lost"))
+    return rows([said("item"), *counts], gained)
 
 
 def unfinished(learner):
@@ -71,7 +76,7 @@ def unfinished(learner):
         for name, verdict in verdicts.items()
         if not verdict.right
     ]
-    done = "everything that was handed in is right." if learner.verdicts else "no lesson was handed in."
+    done = said("everything that was handed in is right.") if learner.verdicts else said("no lesson was handed in.")
     return f"<h3>{text(learner.pseudonym)}</h3>{listed(lines or [done])}"
 
 

@@ -8,9 +8,9 @@ import json
 import re
 from pathlib import Path
 
-from edu_diffusion.errors import EduError
+from edu_diffusion.errors import EduError, said
 
-from . import html_page, lessons, versions
+from . import html_page, languages, lessons, versions
 from .typeset import to_html
 
 STYLE = """body{font:12pt/1.4 serif;max-width:44em;margin:1em auto;color:#000;background:#fff}
@@ -24,7 +24,7 @@ def run(args, rest=()):
     path = next((p for p in sorted(folder.glob("*.ipynb")) if p.stem in (args.lesson, f"{args.lesson}.ipynb")), None)
     if path is None:
         raise EduError(f"there is no lesson {args.lesson!r}; there are {', '.join(p.stem for p in sorted(folder.glob('*.ipynb')))}")
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = json.loads(languages.own(path).read_text(encoding="utf-8"))
     target = Path(args.out or f"{path.stem}.html")
     found = questions(notebook)
     html_page.write(target, page(title(notebook), found))
@@ -54,11 +54,11 @@ def asked(text):
 def page(name, questions):
     """Return the worksheet as HTML, without scripts."""
     sections = "".join(f"<section>{to_html(text)}{room(code)}</section>" for text, code in questions)
-    head = f"<h1>{html.escape(name)}</h1><p>Pseudonym: ____________________ Date: ____________</p>"
-    return html_page.frame(name, STYLE, f"{head}{sections}")
+    head = f"<h1>{html.escape(name)}</h1><p>{said('Pseudonym: {} Date: {}', '_' * 20, '_' * 12)}</p>"
+    return html_page.frame(name, STYLE, f"{head}{sections}", language=languages.chosen())
 
 
 def room(code):
     """An empty box: a large one for code, a small one for a letter and its reason."""
-    words = "Your lines:" if code else "Your answer, and why:"
+    words = said("Your lines:") if code else said("Your answer, and why:")
     return f"{words}<div class='room{' write' if code else ''}'></div>"
