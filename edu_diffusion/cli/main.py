@@ -112,6 +112,7 @@ def parser():
     lab_.add_argument("--teacher", action="store_true", help="open notebooks/ itself, not a copy in work/")
     lab_.add_argument("--projector", action="store_true", help="large letters and pictures, with settings of their own")
     lab_.add_argument("--class", dest="learners", type=int, metavar="N", help="serve N learners, each apart from all others")
+    lab_.set_defaults(run=lambda args, rest: command("lab" if args.learners is None else "seats")(args, rest))
     lab_.add_argument("--school", action="store_true", help="for a class: refuse prompts with a word of datasets/emoji/school.csv")
     verb("test", "run all tests and all lessons; further options go to pytest")
     generate_options(verb("generate", "generate an image from a prompt"))

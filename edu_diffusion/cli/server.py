@@ -4,8 +4,10 @@ Without a token every user of this machine, and every web page, could run code h
 """
 
 import os
+import socket
 import sys
 
+SOCKET = "EDU_DIFFUSION_SOCKET"  # the descriptor of a socket that listens already, see seats.py
 PROVIDERS = ("IdentityProvider", "PasswordIdentityProvider")
 
 
@@ -26,6 +28,14 @@ def guarded(base):
             if os.environ.get("EDU_DIFFUSION_STYLE"):  # see projector.py
                 self.static_custom_path = [os.environ["EDU_DIFFUSION_STYLE"], *self.static_custom_path]
             super().init_configurables()
+
+        def _bind_http_server(self):
+            given = os.environ.pop(SOCKET, None)
+            if given is None:
+                return super()._bind_http_server()
+            listener = socket.socket(fileno=int(given))
+            listener.setblocking(False)  # the server must not wait in accept()
+            self.http_server.add_socket(listener)
 
     return ServerApp
 
