@@ -38,9 +38,10 @@ def test_described_legible_and_the_same_every_time(name):
     assert picture.png == MAKE[name]().png
 
 
-def test_an_effect_tells_where_each_curve_begins_and_ends():
+def test_an_effect_tells_every_point_or_where_each_curve_begins_and_ends():
     alt = MAKE["effect"]().alt
-    assert "right: from 0.6 to 0.9" in alt and "variety, a: from 3 to 1" in alt and "g, 1 to 4" in alt
+    assert "right: 0.6 at 1, 0.8 at 2, 0.9 at 4" in alt and "variety, a: 3 at 1, 2 at 2, 1 at 4" in alt and "g, 1 to 4" in alt
+    assert "right: 0 at 0, 11 at 11." in figures.effect(range(12), {"right": {"digits": range(12)}}, "g").alt
 
 
 def test_the_order_is_the_slope():

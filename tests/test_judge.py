@@ -23,6 +23,15 @@ def test_the_background_is_read_off_the_frame():
     assert (metrics.background(scene.images) == scene.spec.colour).float().mean() > 0.99
 
 
+def test_what_was_found_is_said_in_words():
+    """The judge on real images: the words are those of the scenes."""
+    row = {"id": "1f431", "colour": "blue", "style": "noto", "size": "big", "place": "centre"}
+    other = {"id": "1f98a", "colour": "black", "style": "fluent", "size": "small", "place": "top left"}
+    images = scenes.render(scenes.spec_of([row, other]))[0]
+    said = metrics.described(metrics.read(metrics.load_judge("cpu"), images))
+    assert said == ["big cat face, centre, noto style, on blue", "small fox, top left, fluent style, on black"]
+
+
 def test_wilson_interval():
     s = metrics.score(torch.tensor([True] * 90 + [False] * 10))
     assert s == {"value": 0.9, "n": 100, "low": 0.8256, "high": 0.9448}

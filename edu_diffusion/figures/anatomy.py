@@ -11,8 +11,8 @@ __all__ = ["architectures"]
 
 COLORS = {"text_encoder": BLUE, "text_encoder_2": PINK, "unet": ORANGE, "vae": GREEN}
 NAMES = {"text_encoder": "text encoder", "text_encoder_2": "text encoder 2", "unet": "U-Net", "vae": "VAE"}
-LABELS = 160  # pixels: the width of the column of labels
-WIDE = 176  # the width of a model's column
+LABELS = 150  # pixels: the width of the column of labels
+WIDE = 160  # the width of a model's column: five of them fit a page 1024 pixels wide
 LEGEND = 430  # the width that the names of all parts take
 MARGIN = 12
 BAR = 230  # the height of the longest bar

@@ -11,6 +11,7 @@ __all__ = ["effect"]
 
 MARKERS = "os^Dv"
 WIDE = 310  # pixels for each plot
+POINTS = 10  # so many are told one by one in the alt text
 
 
 def effect(x: Numbers, panels: Mapping[str, Mapping[str, Numbers]], named: str) -> Picture:
@@ -36,13 +37,14 @@ def effect(x: Numbers, panels: Mapping[str, Mapping[str, Numbers]], named: str) 
         if len(curves) > 1:
             axes.legend(fontsize=SMALL, frameon=False)
     plots = "1 plot" if len(panels) == 1 else f"{len(panels)} plots"
-    return picture(fig, f"{plots} against {named}, {x[0]:g} to {x[-1]:g}. {told(panels)}.")
+    return picture(fig, f"{plots} against {named}, {x[0]:g} to {x[-1]:g}. {told(x, panels)}.")
 
 
-def told(panels):
-    """Say where each curve starts and where it ends."""
+def told(x, panels):
+    """Say what each curve is at every setting, or, where these are many, where it starts and ends."""
+    said = range(len(x)) if len(x) <= POINTS else (0, len(x) - 1)
     return "; ".join(
-        f"{title}{', ' + name if len(curves) > 1 else ''}: from {values[0]:.3g} to {values[-1]:.3g}"
+        f"{title}{', ' + name if len(curves) > 1 else ''}: " + ", ".join(f"{values[i]:.3g} at {x[i]:g}" for i in said)
         for title, curves in panels.items()
         for name, values in curves.items()
     )

@@ -10,8 +10,8 @@ __all__ = ["adapted", "change_bars"]
 
 ROW = 22  # pixels for each bar
 NAMES = 130  # pixels: the width of the column of names
-LENGTH = 300  # the longest bar
-END = 70  # the number after it
+LENGTH = 260  # the longest bar: with two pictures of 256 pixels it fits a page 1024 pixels wide
+END = 60  # the number after it
 
 
 def change_bars(names: Sequence[str], changes: Sequence[float], title: str = "relative change of each block's output") -> Picture:

@@ -26,7 +26,7 @@ control.py         whether an image follows its condition
 subject.py         whether one thing was learned (DreamBooth, textual inversion), and what was forgotten
 """
 
-from .accuracy import background, read, right, right_by_nearest
+from .accuracy import background, described, read, right, right_by_nearest
 from .calibration import calibration_scores, open_prompts, single
 from .control import scores as control_scores
 from .few_steps import few_step_calibrations, few_step_scores
@@ -58,6 +58,7 @@ __all__ = [
     "choose",
     "chosen",
     "control_scores",
+    "described",
     "distances",
     "draw",
     "dreambooth_scores",

@@ -5,7 +5,7 @@ reference (drawings.py) answers the same questions. What a prompt leaves unspeci
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -16,6 +16,7 @@ from .judge import Judge
 from .nearest import ground, nearest_reference
 
 SIDES = ("left", "right", "top", "bottom")
+KINDS = {"size": scenes.SIZES, "place": scenes.PLACES, "style": scenes.ALL_STYLES, "colour": scenes.COLOURS}
 
 
 def background(images: torch.Tensor) -> torch.Tensor:
@@ -43,6 +44,18 @@ def read_nearest(images, styles=scenes.STYLES, tier="core"):
         "place": place,
         "distance": distance,
     }
+
+
+def described(found: Mapping[str, torch.Tensor]) -> list[str]:
+    """What `read` or `read_nearest` found, a line for each image: "big cat face, centre, noto style, on blue".
+
+    So a picture can be described by what a program sees in it, not by what was hoped for.
+    """
+    names = (
+        [world().concepts[i].name for i in found["concept"][:, 0].tolist()],
+        *([kinds[i] for i in found[part].tolist()] for part, kinds in KINDS.items()),
+    )
+    return [f"{size} {name}, {place}, {style} style, on {colour}" for name, size, place, style, colour in zip(*names)]
 
 
 def right(
