@@ -18,13 +18,16 @@ BASE = ROOT / "base"
 METRICS = json.loads((BASE / "metrics.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["base", "clip", "judge", "canny", "segmentation", "lora", "inversion", "few_steps"])
+CARDED = ["base", "clip", "judge", "canny", "segmentation", "lora", "inversion", "few_steps"]
+
+
+@pytest.mark.parametrize("name", [*CARDED, "half_trained"])
 def test_the_card_lists_every_file_with_its_checksum(name):
     card = json.loads((ROOT / name / "card.json").read_text(encoding="utf-8"))
     assert card["sha256"] == files.checksums(ROOT / name)
 
 
-@pytest.mark.parametrize("name", ["base", "clip", "judge", "canny", "segmentation", "lora", "inversion", "few_steps"])
+@pytest.mark.parametrize("name", CARDED)
 def test_the_card_is_what_its_numbers_make_of_it(name):
     template = (ROOT / f"{name}.card.md").read_text(encoding="utf-8")
     assert (ROOT / name / "README.md").read_text(encoding="utf-8") == cards.fill(template, cards.numbers(ROOT / name))

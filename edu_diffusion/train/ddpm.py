@@ -76,7 +76,8 @@ def train_ddpm(
 
     target: what the U-Net predicts, "eps" (the noise) or "v" (the velocity), from which eps follows; anything else raises
     EduError. loss: a function like noise_loss, for instance your own; it gets a model that predicts the noise, whatever the target.
-    None: noise_loss, or for "v" velocity_loss. The finished run holds <run>/model/unet and scheduler.
+    None: noise_loss, or for "v" velocity_loss. The finished run holds <run>/model/unet and scheduler. A computer too slow for
+    the time goes on from a half-trained state, and it is said.
     """
     check_target(target)
     torch.manual_seed(seed)
@@ -89,7 +90,7 @@ def train_ddpm(
             return TARGETS[target](output(unet, labels), x_0, eps, t, levels)
         return loss(predictor(unet, labels, target=target), x_0, eps, t, levels)
 
-    yield from fit(unet, at, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run)
+    yield from fit(unet, at, minutes=minutes, steps=steps, lr=lr, ema=0.99, run=run, half=f"ddpm_{target}")
     keep({"unet": unet.eval(), "scheduler": build_digit_scheduler(target)}, run)
 
 

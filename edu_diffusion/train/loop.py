@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..errors import EduError
+from . import half as halves
 from .interrupt import Deferred
 from .pace import Weights, quickest
 from .state import State, started_in
@@ -78,6 +79,7 @@ def fit(
     probe: Callable[[], torch.Tensor] | None = None,
     together: Callable[[list[torch.Tensor]], None] | None = None,
     writes: bool = True,
+    half: str | None = None,
 ) -> Iterator[Progress]:
     """Minimise loss(step) over model's trainable parameters; a generator of Progress.
 
@@ -94,7 +96,7 @@ def fit(
     bound = Bound(minutes, steps)
     weights = Weights(model, started_in(run) or arithmetic or probed(model, None if together else probe, bound))
     try:
-        yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes)
+        yield from descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes, half)
     finally:
         weights.restore()
 
@@ -104,7 +106,7 @@ def probed(model, probe, bound):
     return quickest(model, probe) if probe and bound.long() else "autocast"
 
 
-def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes):
+def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, writes, half=None):
     """The loop of fit. Yields Progress; at the end the master weights are the moving average."""
     optimiser = torch.optim.AdamW(weights.masters, lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     average = [w.detach().clone() for w in weights.masters]
@@ -121,6 +123,8 @@ def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, w
                 torch._foreach_lerp_(average, weights.masters, 1 - min(ema, (1 + step) / (10 + step)))
         step, mean = step + 1, value if mean is None else mean + 0.02 * (value - mean)
         seconds += time.monotonic() - start
+        if half and step == halves.LOOK and not begun and bound.limit < math.inf:
+            help_along(half, step / seconds, weights, average)
         if seconds - saved > every or stop.asked:
             state.save(step, seconds, mean)
             saved = seconds
@@ -136,6 +140,15 @@ def descend(weights, loss, bound, lr, ema, warmup, clip, run, every, together, w
         torch._foreach_copy_(weights.masters, average)
     if step == begun:  # the run in the folder was finished already: show what it ended with
         yield Progress(step, mean, seconds, 0.0, weights.model)
+
+
+def help_along(name, speed, weights, average):
+    """Go on from a half-trained state if this computer is too slow; speed: training steps in a second."""
+    half = halves.half_trained(name)
+    if speed < half.speed:
+        halves.put(half, weights.names, weights.masters, average)
+        weights.put()
+        print(halves.told(half, speed))
 
 
 def one_step(loss, step, weights, optimiser, clip, together=None):
