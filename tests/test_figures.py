@@ -137,6 +137,7 @@ def test_maps_on_one_scale_or_on_their_own():
     assert (pixels(shared)[left] != pixels(shared)[right]).any() and "one scale" in shared.alt
     assert (pixels(own)[left] == pixels(own)[right]).all() and "own scale" in own.alt
     assert figures.maps([0 * small], ["nothing"]).png, "no division by zero"
+    assert figures.maps([small], ["a"], alt="Where is it?").alt == "Where is it?"
 
 
 @pytest.mark.parametrize(

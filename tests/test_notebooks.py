@@ -102,7 +102,7 @@ def faults_of_style(notebook):
         node.name
         for cell in code_cells(notebook)
         for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not versions.is_question(cell)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not versions.is_written(cell)
     ]
     if len(defined) > 3:
         yield f"more than three definitions: {defined}"

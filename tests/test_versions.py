@@ -40,6 +40,22 @@ def test_a_source_in_lines_stays_in_lines(notebook):
     assert versions.learners(notebook)["cells"][2]["source"][-1] == "    pass  # your code here\n"
 
 
+def pasted(notebook):
+    """A notebook with a cell before its first question that takes a function of an earlier lesson."""
+    own = cell(f"# Paste my_g here:\n{WRITE.replace('my_f', 'my_g')}") | {"id": "pieces"}
+    return notebook | {"cells": [notebook["cells"][0], own, cell("my_g(1)"), *notebook["cells"][1:]]}
+
+
+def test_functions_of_an_earlier_lesson_are_left_out_too_and_ask_nothing(notebook):
+    first, own, after, *_ = versions.learners(pasted(notebook))["cells"]
+    assert own["source"] == "# Paste my_g here:\ndef my_g(x):\n    y = x\n    pass  # your code here\n"
+    assert first["outputs"] and not own["outputs"] and not after["outputs"]
+    teachers = pasted(notebook)["cells"][1]
+    assert versions.answer_of(teachers) is None and versions.nbgrader(teachers)["grade_id"] == "pieces"
+    assert versions.nbgrader(teachers)["solution"] and not versions.nbgrader(teachers)["grade"]
+    assert versions.nbgrader(cell(f"{versions.BEGIN} in a text", kind="markdown") | {"id": "text"}) is None
+
+
 def test_the_stub_is_what_the_check_looks_for():
     from edu_diffusion.exercises.exercise import STUB
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from edu_diffusion.errors import EduError, said
 
 LETTERS = "ABCD"
+PLACEHOLDER = "your-pseudonym"  # in the lessons, to be replaced
 RANGES = ((20, 60), (110, 170), (260, 340), (520, 640))  # timesteps, far enough apart for sizes that differ clearly
 ASKED = "Compressed without loss, which of your four images has the largest file? Look, decide, and write the letter."
 
@@ -30,15 +31,17 @@ class Run(NamedTuple):
 def own_run(pseudonym: str, answer: str | None = None) -> object:
     """Return the four images of a pseudonym as a Picture and print the question; with an answer, the sizes and the verdict.
 
-    pseudonym: any text; capital letters and spaces around it do not matter. answer: a letter, A to D.
-    Raises EduError for an empty pseudonym or another answer.
+    pseudonym: any text; capital letters and spaces around it do not matter. For the words that a lesson has in its place it only
+    prints that they are to be replaced. answer: a letter, A to D. Raises EduError for an empty pseudonym or another answer.
     """
     from edu_diffusion import figures
 
     run = computed(pseudonym)
+    if pseudonym.strip().lower() == PLACEHOLDER:
+        return print(said("Put your pseudonym, the name of your folder, in place of {}, and run the cell again.", PLACEHOLDER))
     if not answer:
         print(said(ASKED))
-        return figures.row(run.images, list(LETTERS))
+        return figures.row(run.images, list(LETTERS), alt=said("Four noisy versions of one scene. {}", roughness(run.images)))
     letter = answer.strip().upper() if isinstance(answer, str) else answer
     if letter not in list(LETTERS):
         raise EduError(said("answer with one letter, A, B, C or D; this is {!r:.40}.", answer))
@@ -46,6 +49,13 @@ def own_run(pseudonym: str, answer: str | None = None) -> object:
     print(said("Right: {} is the largest.", letter) if right else said("Not {}: {} is the largest.", letter, run.right))
     labels = [f"{name}: {size / 1000:.1f} kB, t = {t}" for name, t, size in zip(LETTERS, run.timesteps, run.sizes)]
     return figures.row(run.images, labels)
+
+
+def roughness(images):
+    """How much neighbouring pixels differ in each image, in words: what is seen at a glance, for those who do not see it."""
+    rough = [(image[..., 1:] - image[..., :-1]).abs().mean().item() for image in images]
+    listed = ", ".join(f"{name} {amount:.2f}" for name, amount in zip(LETTERS, rough))
+    return said("Neighbouring pixels differ on average, on a scale from 0 to 2, by: {}.", listed)
 
 
 def computed(pseudonym):

@@ -2,7 +2,8 @@
 
 A question is a cell tagged `exercise` that gives a value to my_<name>, by `def` or `=`. What the learner has to write stands
 between the lines ### BEGIN SOLUTION and ### END SOLUTION, as nbgrader wants it; in the learner's version one line takes its place.
-From the first question on, the learner's version has no outputs: they would show the answers.
+The same marks may stand in a cell without the tag: there learners put what they wrote in an earlier lesson, and nothing is asked.
+From the first of these cells on, the learner's version has no outputs: they would show the answers.
 """
 
 import copy
@@ -17,11 +18,11 @@ GRADED = {"schema_version": 3, "task": False}
 
 
 def learners(notebook):
-    """Return the learner's version of a notebook (a dict): stubs in place of solutions, no outputs from the first question on."""
+    """Return the learner's version of a notebook (a dict): stubs in place of solutions, no outputs from the first one on."""
     notebook, asked = copy.deepcopy(notebook), False
     for cell in notebook["cells"]:
-        asked = asked or is_question(cell)
-        if is_question(cell):
+        asked = asked or is_written(cell)
+        if is_written(cell):
             cell["source"] = lines_like(cell["source"], without_solution(text(cell)))
         if asked and cell.get("cell_type") == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -32,6 +33,11 @@ def is_question(cell):
     """Whether a cell is where a learner answers."""
     tags = cell.get("metadata", {}).get("tags", [])
     return isinstance(tags, list) and "exercise" in tags
+
+
+def is_written(cell):
+    """Whether a learner writes in a cell: an answer, or the functions of an earlier lesson."""
+    return is_question(cell) or (cell.get("cell_type") == "code" and BEGIN in text(cell))
 
 
 def text(cell):
@@ -64,7 +70,7 @@ def checked(cell):
 
 def nbgrader(cell):
     """Return nbgrader's metadata for a cell: a solution, a check that gives one point, or None for other cells."""
-    if name := answer_of(cell):
+    if name := answer_of(cell) or (is_written(cell) and cell.get("id")):
         return {"grade": False, "grade_id": name, "locked": False, "solution": True, **GRADED}
     if name := checked(cell):
         return {"grade": True, "grade_id": f"check-{name}", "locked": True, "points": 1, "solution": False, **GRADED}

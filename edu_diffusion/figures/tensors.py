@@ -33,11 +33,12 @@ def channels(tensors: Arrays, labels: Sequence[str], limit: float = 3.0, scale: 
     )
 
 
-def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int = 10) -> Picture:
+def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int = 10, alt: str | None = None) -> Picture:
     """Show heat maps from 0 (dark blue) to the largest value (yellow): where something changed, and how much.
 
     amounts: N arrays (h, w), not negative. labels: N strings. shared: whether all are on one scale; if not, the
-    colours show where, and only the labels how much. Returns a Picture.
+    colours show where, and only the labels how much. alt: what is to be noticed; None names the labels and the largest
+    values. Returns a Picture.
     """
     amounts = [array(a) for a in amounts]
     tops = [max(float(np.max(a)), 1e-12) for a in amounts]
@@ -48,7 +49,8 @@ def maps(amounts: Arrays, labels: Sequence[str], shared: bool = True, scale: int
         top = max(tops) if shared else tops[i]
         show(fig, amount, i * wide + 2 * GAP, 40, edge, cmap=AMOUNT, vmin=0, vmax=top)
     words = "; ".join(f"{label} (largest {top:.2f})" for label, top in zip(labels, tops))
-    return picture(fig, f"{len(amounts)} heat maps, {'all on one scale' if shared else 'each on its own scale'}: {words}.")
+    scales = "all on one scale" if shared else "each on its own scale"
+    return picture(fig, alt or f"{len(amounts)} heat maps, {scales}: {words}.")
 
 
 def tokens(c: Array, words: Sequence[str], limit: float = 3.0) -> Picture:
