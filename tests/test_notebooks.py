@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from edu_diffusion import exercises
-from edu_diffusion.cli import lessons, render, versions
+from edu_diffusion.cli import languages, lessons, render, versions
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -196,7 +196,7 @@ def test_there_are_enough_questions():
 
 def test_nothing_but_lessons_lies_beside_them():
     """Lessons write my_picture.gif and the like when they run here; git ignores them. terms.csv is the glossary's."""
-    others = {"terms.csv", *lessons.TEACHERS}
+    others = {"terms.csv", *lessons.TEACHERS, *languages.available()}
     there = [p.name for p in FOLDER.iterdir() if not p.name.startswith(".") and p.name not in others]
     assert not [name for name in there if not name.endswith(".ipynb") and not name.startswith("my_")]
 

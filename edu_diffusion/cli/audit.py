@@ -9,6 +9,8 @@ import os
 import sys
 import sysconfig
 
+from edu_diffusion.errors import said
+
 REFUSED = (
     "subprocess.",
     "socket.",
@@ -59,13 +61,13 @@ def refuse(own: str, copy: str, hidden: str) -> None:
         seen.append(True)
         try:
             if event.startswith(REFUSED) or (event == "import" and str(arguments[0]).split(".")[0] in MODULES):
-                raise PermissionError("an answer may not start a process, use the network or call compiled libraries")
+                raise PermissionError(said("an answer may not start a process, use the network or call compiled libraries"))
             if event == "open" and not allowed(arguments[0], writes(*arguments[1:3])):
-                raise PermissionError("an answer may not read or write files")
+                raise PermissionError(said("an answer may not read or write files"))
             if event in ("os.listdir", "os.scandir") and not allowed(arguments[0] or ".", False):
-                raise PermissionError("an answer may not look into folders")
+                raise PermissionError(said("an answer may not look into folders"))
             if event in CHANGING and not allowed(arguments[0], True):
-                raise PermissionError("an answer may not change files")
+                raise PermissionError(said("an answer may not change files"))
         finally:
             seen.clear()
 

@@ -49,8 +49,11 @@ def catalog(path):
     """Return the translations in a .po file, without those that wait for a review. Raises where it is damaged."""
     from babel.messages.pofile import read_po
 
-    with open(path, "rb") as file:
-        messages = read_po(file, abort_invalid=True)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    cut = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#") and not line.endswith('"')]
+    if cut:
+        raise ValueError(f"line {cut[0]} has no end")  # read_po would drop its last letter
+    messages = read_po(lines, abort_invalid=True)
     return {m.id: m.string for m in messages if m.id and isinstance(m.string, str) and m.string and not m.fuzzy}
 
 

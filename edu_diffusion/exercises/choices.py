@@ -37,7 +37,7 @@ def chosen(question: Choice, mine: object) -> Verdict:
     options = sorted(question.words)
     if letter in (None, ""):
         return Verdict(None, said("Nothing to check yet: put {} between the quotes of my_{}.", listed(options), question.name))
-    if letter not in question.words:
+    if not isinstance(letter, str) or letter not in question.words:
         return Verdict(False, said("Not yet: answer with one letter, {}; this is {!r:.40}.", listed(options), mine))
     if letter == question.right:
         return Verdict(True, said("Right: {}", said(question.words[letter])))
