@@ -191,7 +191,8 @@ def test_points_are_where_they_are():
 
 def test_a_schedule_tells_where_signal_and_noise_are_equal():
     alt = figures.schedules({"half": torch.tensor([0.9, 0.6, 0.5, 0.1])}).alt
-    assert "equal at t = 2" in alt and "at the end 0.1000 left" in alt
+    assert "equal at t = 2, ratio never below 0.01, at the end 0.1000 left" in alt
+    assert "ratio below 0.01 from t = 1 on" in figures.schedules({"steep": torch.tensor([0.9, 0.005, 0.001])}).alt
     assert "signal 0.900, signal-to-noise ratio 9;" not in figures.noise_level(X[0], {"a": [0.9, 0.5]}, "a", 1).alt
     assert "t = 0: signal 0.900, signal-to-noise ratio 9." in figures.noise_level(X[0], {"a": [0.9, 0.5]}, "a", 0).alt
 

@@ -19,6 +19,7 @@ __all__ = ["caption_growth", "caption_neighbours", "similarity_map", "swapped_wo
 
 CELL = 48  # pixels: the edge of a small picture, with its gap
 LINE = 24
+WIDE = 960  # pixels: fits a page 1024 pixels wide
 FAINT = "#c9d3dc"
 
 
@@ -75,7 +76,7 @@ def caption_neighbours(
 ) -> Picture:
     """Show a caption, the pictures nearest to it, and the captions nearest to it, most similar first.
 
-    images: N pictures (3, H, W) in [-1, 1], at most 8 are drawn; captions: M strings. image_cosines,
+    images: N pictures (3, H, W) in [-1, 1], at most 7 are drawn; captions: M strings. image_cosines,
     caption_cosines: N and M numbers in descending order. Returns a Picture.
     """
     if len(images) != len(image_cosines) or len(captions) != len(caption_cosines) or not len(images):
@@ -84,8 +85,8 @@ def caption_neighbours(
             f"{len(captions)} captions with {len(caption_cosines)}; give one cosine for each, "
             "and at least a picture."
         )
-    edge, wide = 104, 1000
-    drawn = images[:8]
+    edge, wide = 128, WIDE
+    drawn = images[:7]
     fig, page = paper(wide, 108 + edge + LINE * len(captions))
     fitted(fig, f'"{caption}"', GAP, 16, wide - 20)
     write(fig, GAP, 40, "the nearest pictures, and their cosines", SMALL, ha="left", color=QUIET)
@@ -119,13 +120,13 @@ def caption_growth(pieces: Sequence[str], cosines: Array, images: Arrays, chosen
             f"and the chosen picture {chosen}; give a cosine for each pair, and choose one of "
             "the pictures."
         )
-    edge, (fig, page) = 128, paper(1000, 370)
-    x = 1000 - edge - GAP
+    edge, (fig, page) = 128, paper(WIDE, 370)
+    x = WIDE - edge - GAP
     thumb(page, images[chosen], x, 40, edge)
     write(fig, x, 40 + edge + 18, "blue: this picture", SMALL, ha="left", color=BLUE)
     if len(images) > 1:
         write(fig, x, 40 + edge + 38, f"grey: {len(images) - 1} others", SMALL, ha="left", color=QUIET)
-    lines(plot(fig, 70, 20, 760, 250), pieces, cosines, chosen)
+    lines(plot(fig, 70, 20, 720, 250), pieces, cosines, chosen)
     return picture(
         fig,
         f"Similarity of a growing caption to a picture, after each of {len(pieces)} tokens "
@@ -167,10 +168,10 @@ def swapped_word(caption: str, other: str, images: Arrays, before: Numbers, afte
         )
     gain = after - before
     order = np.argsort(-np.abs(gain), kind="stable")[:most]
-    fig, page = paper(1000, 64 + len(order) * (CELL + GAP) + GAP)
+    fig, page = paper(WIDE, 64 + len(order) * (CELL + GAP) + GAP)
     for y, words, colour in ((14, caption, BLUE), (36, other, ORANGE)):
         page.add_patch(Rectangle((GAP, y - 7), 22, 14, color=colour, linewidth=0))
-        fitted(fig, words, 40, y, 940)
+        fitted(fig, words, 40, y, WIDE - 60)
     for row, i in enumerate(order):
         y = 60 + row * (CELL + GAP)
         thumb(page, images[i], GAP, y)

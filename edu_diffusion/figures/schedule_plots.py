@@ -12,6 +12,7 @@ __all__ = ["noise_level", "schedules"]
 
 LINES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (INK, (0, (5, 1, 1, 1, 1, 1)))]
 FLOOR = 1e-5  # a lower signal-to-noise ratio is drawn at this value
+LITTLE = 0.01  # below this ratio hardly anything of the signal is left
 
 
 def schedules(abars: Mapping[str, Numbers], mark: int | None = None) -> Picture:
@@ -34,7 +35,7 @@ def schedules(abars: Mapping[str, Numbers], mark: int | None = None) -> Picture:
         axes.set_title(words, fontsize=SMALL, color=INK)
         if mark is not None:
             axes.axvline(mark, color=INK, linewidth=1)
-    told = "; ".join(f"{name}: equal at t = {balance(array(a))}, at the end {array(a)[-1]:.4f} left" for name, a in abars.items())
+    told = "; ".join(f"{name}: {read(array(a))}" for name, a in abars.items())
     return picture(
         fig,
         f"Two plots for {len(abars)} noise schedules, the signal left and the "
@@ -75,6 +76,13 @@ def plot(fig, x, y, width, height):
 def ratio(abar):
     """Return the signal-to-noise ratio, not below FLOOR."""
     return np.maximum(abar / np.maximum(1 - abar, 1e-9), FLOOR)
+
+
+def read(abar):
+    """Return what can be read from the curves of a schedule, in words."""
+    below = ratio(abar) < LITTLE
+    faint = f"ratio below {LITTLE} from t = {below.argmax()} on" if below.any() else f"ratio never below {LITTLE}"
+    return f"equal at t = {balance(abar)}, {faint}, at the end {abar[-1]:.4f} left"
 
 
 def balance(abar):

@@ -35,8 +35,8 @@ def edited_latent(rows: Sequence[tuple[str, Array, Array]], words: str = "") -> 
     """
     _, z_0, image = rows[0]
     tile, edge = fitted(z_0, SMALLER), fitted(image, EDGE)
-    left, row = 96, edge[1] + GAP
-    width = left + min(len(z_0), 4) * (tile[0] + GAP) + edge[0] + GAP * 3
+    left, row = 80, edge[1] + GAP
+    width = left + min(len(z_0), 4) * (tile[0] + GAP) + edge[0] + GAP * 2
     changed = len(rows) > 1
     fig = canvas(width + (edge[0] + GAP if changed else 0), 30 + len(rows) * row)
     for c in range(min(len(z_0), 4)):

@@ -13,7 +13,7 @@ from .messages import cut
 __all__ = ["ClipExplorer"]
 
 PAIRS, NEAR, GROWS, SWAPS = VIEWS = ["all pairs", "neighbours of the caption", "token by token", "a word swapped"]
-NEAREST = 8  # pictures and captions shown
+NEAREST = 7  # pictures and captions shown
 TYPED = 200  # captions typed in, and other results, that are stored
 
 
