@@ -128,6 +128,9 @@ def test_the_lines_in_order_are_right_and_two_of_them_exchanged_are_not():
         ("start_noise", lambda pipe, seeds: torch.stack([bank.start_noise(pipe, [seed])[0] for seed in seeds])),
         ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor, return_dict=False)[0].clip(-1, 1)),
         ("finish", lambda vae, z: torch.clamp(vae.decode(1 / vae.config["scaling_factor"] * z).sample, min=-1, max=1)),
+        ("latents_fit", lambda pipe, latents: latents.shape == bank.start_noise(pipe, [7]).shape),
+        ("latents_fit", lambda pipe, latents: list(latents.shape) == [1, *bank.latent(pipe)]),
+        ("latents_fit", lambda pipe, latents: torch.tensor(latents.ndim == 4 and tuple(latents.shape) == (1, *bank.latent(pipe)))),
         ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative] * len(c_prompts) + [c_prompts])),
         ("prompt_batch", lambda c_negative, c_prompts: torch.cat([c_negative.repeat(len(c_prompts), 1, 1), c_prompts], dim=0)),
         ("prompt_batch", lambda c_negative, c_prompts: torch.vstack([0 * c_prompts + c_negative, c_prompts])),
@@ -156,6 +159,12 @@ def test_other_spellings_are_right(name, mine):
         ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor), "returns a"),
         ("finish", lambda vae, z: vae.decode(z - vae.config.scaling_factor).sample.clamp(-1, 1), "differ"),
         ("finish", lambda vae, z: vae.decode(z / vae.scaling_factor).sample.clamp(-1, 1), "has no .scaling_factor"),
+        ("latents_fit", lambda pipe, latents: latents.shape == [1, *bank.latent(pipe)], "never to a list"),
+        ("latents_fit", lambda pipe, latents: latents.shape[3] == 16, "stopped with IndexError"),
+        ("latents_fit", lambda pipe, latents: latents.shape[-1] == latents.shape[-2], "first where yours is 1 and 0 is expected"),
+        ("latents_fit", lambda pipe, latents: latents.shape, "returns a Size"),
+        ("latents_fit", lambda pipe, latents: "fits", "returns a str"),
+        ("latents_fit", lambda pipe, latents: latents.sum() == 0, "everything passes"),
         ("prompt_batch", lambda c_negative, c_prompts: c_prompts, "shape"),
         (
             "prompt_batch",
@@ -177,13 +186,20 @@ def test_the_broken_function_of_the_lesson_has_its_own_hint():
 # ---------------------------------------------------------------- letters, the number, the stand-in
 
 
-def test_deleting_the_encoder_changes_no_number():
-    vae = tiny.vae().eval()
-    z = torch.randn(1, 4, 8, 8)
-    with torch.no_grad():
-        before = vae.decode(z).sample
-        del vae.encoder, vae.quant_conv
-        assert torch.equal(vae.decode(z).sample, before) and bank.WITHOUT_ENCODER.right == "B"
+def test_without_noise_all_seeds_give_one_smooth_image_of_what_the_prompt_says():
+    import edu_diffusion as ed
+    from edu_diffusion import metrics
+    from edu_diffusion.data import scenes
+
+    pipe, prompts = ed.load("base", "cpu"), ["a cat face on a blue background"] * 2
+    noise = steps.initial_noise(pipe, [0, 1])
+    some, none = (steps.final(pipe, steps.generate(pipe, prompts, z_T=z, steps=10)) for z in (noise, 0 * noise))
+    assert torch.equal(none[0], none[1]) and not torch.equal(some[0], some[1])
+    rough = lambda x: (x[..., 1:] - x[..., :-1]).abs().mean()
+    assert rough(none) < 0.8 * rough(some)
+    seen = metrics.read(metrics.load_judge("cpu"), none)
+    assert "cat face" in metrics.described(seen)[0] and scenes.COLOURS[seen["colour"][0]] == "blue"
+    assert bank.NO_NOISE.right == "C"
 
 
 def test_only_noise_and_text_can_be_exchanged():

@@ -45,6 +45,27 @@ def latents():
     return [(stand_in(factor).vae, torch.randn(n, 4, 6, 5, generator=rng)) for factor, n in ((0.5, 2), (0.18215, 1))]
 
 
+def latents_fit(pipe, latents):
+    return latents.shape == (1, *latent(pipe))
+
+
+def latents_of_callers():
+    """Arguments (pipe, latents): two U-Nets, each with latents that fit and some that do not."""
+    some, other = stand_in(), stand_in(channels=9, size=8)
+    shapes = [
+        (1, 4, 16, 16),
+        (1, 3, 64, 64),
+        (4, 16, 16),
+        (2, 4, 16, 16),
+        (1, 4, 16, 12),
+        (1, 4, 12, 16),
+        (1, 16, 4, 16),
+        (1, 3, 16, 16),
+    ]
+    pairs = [(some, shape) for shape in shapes] + [(other, shape) for shape in ((1, 9, 8, 8), (1, 4, 16, 16), (1, 8, 8, 9))]
+    return [(pipe, torch.zeros(shape)) for pipe, shape in pairs]
+
+
 def prompt_batch(c_negative, c_prompts):
     return torch.cat([c_negative.expand(len(c_prompts), -1, -1), c_prompts])
 
@@ -55,15 +76,18 @@ def embeddings():
     return [(torch.randn(1, 5, 4, generator=rng), torch.randn(n, 5, 4, generator=rng)) for n in (3, 2)]
 
 
-WITHOUT_ENCODER = Choice(
-    "without_encoder",
-    "B",
+NO_NOISE = Choice(
+    "no_noise",
+    "C",
     {
-        "A": "generating starts from noise that already is a latent. No pixel ever goes into the VAE, so its encoder is not "
-        "called.",
-        "B": "not a single number differs. The encoder is needed in training, and for editing an existing image (lesson 09).",
-        "C": "the decoder alone determines how sharp the image is. The two images are equal in every number.",
-        "D": "the same start, the same steps and the same decoder give the same image. The encoder takes part in none of them.",
+        "A": "to the U-Net zeros are not an empty image. In the first steps it goes by the prompt, whatever the latent is, and "
+        "both images from zeros show what the prompt says.",
+        "B": "the seed acts through the noise only, and zero times any noise is zero: the two images from zeros are equal in every "
+        "number.",
+        "C": "the prompt says what is drawn. The noise decides which of the many possible images it becomes, and brings the "
+        "details: without noise all seeds give the same, smooth image.",
+        "D": "it was indeed trained on noisy latents only. But what comes out is no mess: it shows what the prompt says, and is "
+        "smoother than the images from noise.",
     },
     prediction=True,
 )
@@ -154,7 +178,7 @@ EXERCISES = [
         ),
         "each image depends on its own seed only, not on the batch it is generated in.",
     ),
-    WITHOUT_ENCODER,
+    NO_NOISE,
     Exercise(
         "finish",
         finish,
@@ -203,6 +227,65 @@ EXERCISES = [
         "the colours are right again, with every VAE.",
     ),
     TEXT_TO_IMAGE,
+    Exercise(
+        "latents_fit",
+        latents_fit,
+        latents_of_callers,
+        (
+            (
+                "these numbers are right for one U-Net only; take them from pipe.unet.config.",
+                lambda pipe, latents: latents.shape == (1, 4, 16, 16),
+            ),
+            (
+                "the channels fit, but height and width may be anything; compare them with sample_size as well.",
+                lambda pipe, latents: latents.shape[-3] == latent(pipe)[0],
+            ),
+            (
+                "height and width fit, but there may be any number of channels; compare it with in_channels as well.",
+                lambda pipe, latents: latents.shape[-2:] == latent(pipe)[1:],
+            ),
+            (
+                "this counts the numbers. A latent may have the right number of them in another shape.",
+                lambda pipe, latents: latents.numel() == torch.Size(latent(pipe)).numel(),
+            ),
+            (
+                "two latents pass as well, and one whose first dimension is missing; one image needs the shape (1, channels, "
+                "height, width).",
+                lambda pipe, latents: latents.shape[-3:] == latent(pipe),
+            ),
+            (
+                "two latents pass as well; here one image is drawn, so the first dimension must be 1.",
+                lambda pipe, latents: latents.shape[1:] == latent(pipe),
+            ),
+            (
+                "the width may be anything; it must be sample_size, like the height.",
+                lambda pipe, latents: latents.shape[:3] == (1, *latent(pipe)[:2]),
+            ),
+            (
+                "the height may be anything; it must be sample_size, like the width.",
+                lambda pipe, latents: latents.shape[:2] + latents.shape[3:] == (1, *latent(pipe)[:2]),
+            ),
+            (
+                "a latent without its first dimension passes; one image needs the shape (1, channels, height, width).",
+                lambda pipe, latents: latents.shape in (latent(pipe), (1, *latent(pipe))),
+            ),
+            (
+                "the first dimension is missing: a latent has the shape (1, channels, height, width).",
+                lambda pipe, latents: latents.shape == latent(pipe),
+            ),
+            (
+                "only the number of dimensions is compared; what each of them is counts as well.",
+                lambda pipe, latents: latents.ndim == 4,
+            ),
+            ("this is the wrong way round: True means that they fit.", lambda pipe, latents: not latents_fit(pipe, latents)),
+            ("everything passes; compare the shape with what the U-Net takes.", lambda pipe, latents: True),
+            (
+                "nothing passes, not even your own noise. A shape is equal to a tuple, in round brackets, and never to a list.",
+                lambda pipe, latents: False,
+            ),
+        ),
+        "whoever brings latents that do not fit gets a sentence, before anything is computed.",
+    ),
     ANY_ORDER,
     LATENT_NUMBERS,
     Exercise(
