@@ -32,6 +32,7 @@ from edu_diffusion.figures import map as map_  # noqa: E402
 DATA = {"checkpoints", "datasets", "notebooks", "languages"}
 SAME = {"U-Net", "Prompt", "Guidance", '"a cat face ..."'}  # sentences that may be the same in another language
 WIDTH = 100
+SHOWN = 30  # lines of what is wrong
 HEADER = "# What edu_diffusion says, in the language {}. Under the package's licence."
 BEGUN = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)  # no date of today, which would change the file each time
 OWNER = dict.fromkeys(("last_translator", "language_team", "msgid_bugs_address", "copyright_holder"), "the edu_diffusion authors")
@@ -221,7 +222,8 @@ def main():
         path(asked.language).parent.mkdir(exist_ok=True)
         files.write_bytes(path(asked.language), text(catalog))
     found = [*(f"no table of this program has its sentences: {place}" for place in uncollected()), *faults(catalog, messages())]
-    print("\n".join(found) or f"{path(asked.language)}: complete")
+    more = [f"... and {len(found) - SHOWN} more"] * (len(found) > SHOWN)
+    print("\n".join([*found[:SHOWN], *more]) or f"{path(asked.language)}: complete")
     return bool(found)
 
 

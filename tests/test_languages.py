@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import languages as program
@@ -186,7 +187,7 @@ def test_english_is_as_it_was():
 
 def test_another_language_and_back(german, monkeypatch):
     assert said("Not yet: {}", said("this is not a number.")) == "Noch nicht: das ist keine Zahl."
-    assert said("nobody has translated {}", 3) == "nobody has translated 3"
+    assert said("nobody has translated {}", 3) == "nobody has translated 3" and said("nor this") == "nor this"
     monkeypatch.setenv(errors.LANGUAGE, "en")
     assert said("Not yet: {}", 1) == "Not yet: 1"
 
@@ -329,8 +330,16 @@ def test_the_box_the_lines_and_the_function_in_use(german, capsys):
     ]
 
 
-def test_an_answer_that_is_not_there_yet_is_no_mistake(german):
+def test_an_answer_that_is_not_there_yet_is_no_mistake(german, monkeypatch):
     assert ed.check("same_name").right is None and ed.check("same_name", "").right is None
+    for cells, right, words in (
+        ([], None, "gibt es noch nicht: führe die Zelle"),
+        (["my_same_name = ("], False, "brach mit einem"),
+    ):
+        kernel = types.SimpleNamespace(user_ns={"In": [*cells, "this cell"]})
+        monkeypatch.setattr(exercises.lookup, "notebook", lambda kernel=kernel: kernel)
+        box = ed.check("same_name")
+        assert box.right is right and words in repr(box)
 
 
 def test_nbgrader_gets_the_words(german, monkeypatch):
@@ -635,6 +644,7 @@ def test_lab_says_which_lessons_are_german(tmp_path, command, monkeypatch):
 @pytest.mark.parametrize("verb", [["lab"], ["assign", "x"], ["report", "x"], ["worksheet", "00_start"], ["concepts"], ["render"]])
 def test_an_unknown_language_is_one_sentence(verb, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edu_diffusion.cli.lab.run_instead", lambda *given: None)
     code, out, err = command(*verb, "--language", "klingon")
     assert (code, out) == (2, "")
     assert err == f"edu_diffusion: there is no language 'klingon'; there are {', '.join(languages.available())}\n"
