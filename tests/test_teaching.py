@@ -39,17 +39,48 @@ def test_two_pages(teaching):
     assert len(teaching.splitlines()) <= 130
 
 
-def test_the_routes_name_lessons_that_exist(teaching):
-    routes = teaching.split("## Routes")[1].split("Core lessons")[0]
-    rows = [row for row in routes.splitlines() if re.match(r"\| (1|6|12) ", row)]
-    assert len(rows) == 3
-    named = set(re.findall(r"\b\d\d\b", " ".join(row.split("|")[2] for row in rows)))
-    assert len(named) > 8 and named <= set(NUMBERS)
+def rows(teaching, heading):
+    """The rows of the table under a heading, as lists of cells."""
+    table = teaching.split(f"## {heading}\n")[1].split("\n## ")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
+    return cells[2:]
 
 
-def test_what_was_not_tried_says_so(teaching):
-    rows = re.findall(r"^\| (?!you have|---)(.*) \|$", teaching.split("## Your room")[1].split("## The first session")[0], re.M)
-    assert len(rows) >= 5 and all(row.rsplit("|")[-1].strip().startswith(("yes, 20", "untried")) or "yes" in row for row in rows)
+def kinds(teaching):
+    """{kind: numbers of its lessons}, from "Core lessons: 00 to 08, 10, 11. Choice: 09. For engineers: 13."."""
+    line = next(line for line in teaching.splitlines() if line.startswith("Core lessons:"))
+    found = {}
+    for part in filter(str.strip, line.split(".")):
+        kind, listed = part.strip().split(":")
+        spans = re.findall(r"(\d\d)(?: to (\d\d))?", listed)
+        found[kind] = [f"{n:02}" for first, last in spans for n in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def test_every_lesson_is_of_one_kind(teaching):
+    assert list(kinds(teaching)) == ["Core lessons", "Choice", "For engineers"]
+    assert sorted(sum(kinds(teaching).values(), [])) == NUMBERS
+
+
+@pytest.mark.parametrize("sessions, fewest", [("1", 3), ("6", 10), ("12", 12)])
+def test_the_routes_name_lessons_of_the_core_or_of_choice(sessions, fewest, teaching):
+    route = dict(rows(teaching, "Routes"))[sessions]
+    named = set(re.findall(r"\b\d\d\b", route))
+    assert fewest <= len(named) and named <= {*kinds(teaching)["Core lessons"], *kinds(teaching)["Choice"]}
+
+
+def test_a_part_of_lesson_03_that_is_named_is_there(teaching):
+    named = [
+        cell for part in ("Routes", "The first session, 60 minutes") for row in rows(teaching, part) for cell in row if "03" in cell
+    ]
+    quoted = {name for cell in named for name in re.findall('"([^"]+)"', cell)}
+    assert quoted and all(f'"## {name}\\n"' in (FOLDER / "03_guidance.ipynb").read_text(encoding="utf-8") for name in quoted)
+
+
+def test_each_way_of_a_room_says_whether_it_was_tried_and_when(teaching):
+    tried = [row[-1] for row in rows(teaching, "Your room, your way")]
+    assert len(tried) >= 6
+    assert not [words for words in tried if not re.match(r"yes, 20\d\d-\d\d-\d\d|untried \(20\d\d-\d\d-\d\d\)", words)]
 
 
 @pytest.mark.parametrize("name", LESSONS)
