@@ -25,6 +25,14 @@ def other_order(model, x_t, t, labels, no_label, g):
     return (1 - g) * eps_u + g * eps_c
 
 
+def by_guiding_once(eps_u, eps_1, eps_2, g_1, g_2):
+    return guide(eps_u, eps_1, g_1) + g_2 * (eps_2 - eps_1)
+
+
+def from_no_guidance(eps_u, eps_1, eps_2, g_1, g_2):
+    return eps_2 + (g_1 - 1) * (eps_1 - eps_u) + (g_2 - 1) * (eps_2 - eps_1)
+
+
 def two_calls(model, x_t, t, labels, no_label, g):
     return torch.lerp(model(x_t, t, no_label), model(x_t, t, labels), g)
 
@@ -39,6 +47,12 @@ def two_calls(model, x_t, t, labels, no_label, g):
         ("guide", torch.lerp),
         ("one_batch", other_order),
         ("one_batch", two_calls),
+        ("two_scales", by_guiding_once),
+        ("two_scales", from_no_guidance),
+        (
+            "two_scales",
+            lambda u, a, b, g_1, g_2: torch.einsum("k,k...->...", torch.tensor([1 - g_1, g_1 - g_2, g_2]), torch.stack([u, a, b])),
+        ),
     ],
 )
 def test_another_way_to_the_same_numbers_is_right(name, mine):
@@ -68,6 +82,11 @@ def minus_one(model, x_0, labels, eps, t, abar, u):
         ("guide", lambda eps_u, eps_c, g: guide(eps_u, eps_c, g**0.5), "the root of g"),
         ("one_batch", lambda model, x, t, c, n, g: model(torch.cat([x, x]), t, torch.cat([n, c])), "shape"),
         ("one_batch", lambda model, x, t, c, n, g: guide(*model(x, t, n).chunk(2), g), "cannot be combined|shape"),
+        ("two_scales", lambda u, a, b, g_1, g_2: b, "eps_2 itself"),
+        ("two_scales", lambda u, a, b, g_1, g_2: u + (g_1 + g_2) * (b - u), "your result is"),
+        ("two_scales", lambda u, a, b, g_1, g_2: (u + g_1 * (a - u) + g_2 * (b - a)) / 2, "always 0.5 times"),
+        ("two_scales", lambda u, a, b, g_1, g_2: u + g_1 * (a - u) + g_2 * b - a, "your result is"),
+        ("two_scales", lambda u, a, b, g_1, g_2: (u + g_1 * (a - u), g_2 * (b - a)), "tuple"),
     ],
 )
 def test_other_mistakes_get_a_fitting_hint(name, mine, words):
@@ -109,6 +128,17 @@ def test_the_row_with_the_strongest_guidance_has_the_hardest_contrast():
     cut = [(ed.draw(pipe, ["a ghost"] * 2, steps=6, guidance=g).abs() == 1).float().mean() for g in order]
     letter = "ABCD"[int(torch.stack(cut).argmax())]
     assert letter == "ABCD"[order.index(8)] == EXERCISES["strongest_row"].right
+
+
+def test_the_conditions_of_the_prompt_in_two_parts_hold_and_determine_the_formula():
+    combine = EXERCISES["two_scales"].reference
+    u, a, b = torch.randn(3, 2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    for scales, wanted in (((0, 0), u), ((1, 0), a), ((1, 1), b)):
+        torch.testing.assert_close(combine(u, a, b, *scales), wanted)
+    steps = [combine(u, a, b, g + 1, other) - combine(u, a, b, g, other) for g in (0, 5) for other in (0, 2)]
+    steps += [combine(u, a, b, other, g + 1) - combine(u, a, b, other, g) for g in (0, 5) for other in (0, 2)]
+    for step, wanted in zip(steps, [a - u] * 4 + [b - a] * 4):
+        torch.testing.assert_close(step, wanted)
 
 
 def test_the_pixel_of_the_transfer_question():

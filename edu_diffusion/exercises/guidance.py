@@ -1,10 +1,11 @@
-"""Questions of lesson 03: dropping labels in training, classifier-free guidance, and what it does to accuracy, variety and bias."""
+"""Questions of lesson 03: dropping labels, guidance, and what it does to accuracy, variety and bias; two_scales.py has another."""
 
 import torch
 
 from ..steps import guide, q_sample
 from .choices import Choice, Number
 from .exercise import Exercise
+from .two_scales import TWO_SCALES
 
 NO_LABEL, SHARE = 10, 0.1  # as in the recipe: the class that stands for "no label", and how often it replaces a label
 
@@ -244,6 +245,7 @@ EXERCISES = [
             "resemble each other.",
         },
     ),
+    TWO_SCALES,
     Number(
         "overshoot",
         4,
