@@ -1,5 +1,9 @@
 """Lesson 09's questions: letters say what the images show, other right ways are right, a right answer runs in the loop."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 import tiny
 import torch
@@ -38,6 +42,21 @@ def test_the_thinnest_stroke_marks_a_cell_wherever_it_is_and_a_thinner_one_does_
         return steps.latent_mask(masks, 8).amax((1, 2, 3)).min().item()
 
     assert marks(bank.THINNEST_STROKE.right) == 1 and marks(bank.THINNEST_STROKE.right - 1) == 0
+
+
+def test_the_inpainted_image_stands_where_the_right_letter_says():
+    """In the lesson the four images are shuffled by a seed; each letter's sentence speaks of the image that it stands for."""
+    cell = next(cell for cell in lesson("09_edit") if "glued, whole, inverted, pasted" in cell)
+    order = torch.randperm(4, generator=torch.Generator().manual_seed(int(re.search(r"manual_seed\((\d+)\)", cell)[1])))
+    says = ["cut out of", "this is img2img", "the mask is inverted", "is the old image"]
+    assert [says[i] in bank.WHICH_INPAINTED.words[letter] for i, letter in zip(order, "ABCD")] == [True] * 4
+    assert "ABCD"[order.tolist().index(3)] == bank.WHICH_INPAINTED.right
+
+
+def lesson(name):
+    """The code cells of a lesson."""
+    cells = json.loads((Path(__file__).parents[1] / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 def test_decoding_changes_pixels_outside_the_mask():

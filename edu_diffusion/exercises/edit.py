@@ -64,8 +64,8 @@ STRENGTH_KEEPS = Choice(
     "C",
     {
         "A": "that is the column for 0.2, where the tomato is only a little rougher. At 0.4 it is gone.",
-        "B": "the column for 0.4 has no red left. What is fine, such as the pattern and the colour of the object, is decided late "
-        "in the denoising, and these steps were run again with the new prompt.",
+        "B": "the column for 0.4 has hardly any red left. What is fine, such as the pattern and the colour of the object, is "
+        "decided late in the denoising, and these steps were run again with the new prompt.",
         "C": "place, size and background are large and plain; they survive a good deal of noise. The pattern is fine and does not. "
         "From 0.8 on place and size go as well, and the background last.",
         "D": "that happens at 0.8 and above. At 0.4 all balls are where the tomato was, and the background is still green.",
@@ -88,16 +88,16 @@ PIXELS_OUTSIDE = Choice(
     prediction=True,
 )
 
-WHICH_INPAINTED = Choice(
+WHICH_INPAINTED = Choice(  # the letters are those of the order in which the lesson shuffles the images
     "which_inpainted",
-    "D",
+    "A",
     {
-        "A": "look at the edges of the box: a new image was generated without regard to the old one, and the box was cut out of "
-        "it.",
-        "B": "what is outside the box is no longer that of the original: this is img2img, which changes the whole image.",
-        "C": "here the mask is inverted: the cat is still there, and everything around it is new.",
-        "D": "everything outside the box is the old image, and the background inside is blue as well, although the prompt does not "
+        "A": "everything outside the box is the old image, and the background inside is blue as well, although the prompt does not "
         "say so. The network saw the surroundings at every step.",
+        "B": "here the mask is inverted: the cat is still there, and everything around it is new.",
+        "C": "look at the edges of the box: a new image was generated without regard to the old one, and the box was cut out of "
+        "it.",
+        "D": "what is outside the box is no longer that of the original: this is img2img, which changes the whole image.",
     },
 )
 
@@ -197,12 +197,11 @@ EXERCISES = [
         pixel_masks,
         (
             (
-                "this is the top left corner of the mask, cut out: 6 x 6 of the 24 x 24 pixels. Each cell needs a pixel of its own "
-                "place.",
+                "this cuts the top left corner out of the mask; each cell needs a pixel from its own place in the mask.",
                 lambda known, drawn, mask: blend(known, drawn, cropped(mask, known)),
             ),
             (
-                "this is the middle of the mask, cut out; each cell needs a pixel of its own place.",
+                "this cuts the middle out of the mask; each cell needs a pixel from its own place in the mask.",
                 lambda known, drawn, mask: blend(known, drawn, mask[..., 9:15, 9:15]),
             ),
             (
@@ -214,15 +213,15 @@ EXERCISES = [
                 lambda known, drawn, mask: mask_size(drawn, known, mask),
             ),
             (
-                "the mask is averaged over everything, so all cells are mixed alike.",
+                "the mask is averaged over its whole area, so all cells are mixed alike.",
                 lambda known, drawn, mask: blend(known, drawn, mask.mean()),
             ),
             (
-                "every cell is marked now; only those under the mask must be.",
+                "every cell is marked now; only those whose pixels are 1 may be.",
                 lambda known, drawn, mask: blend(known, drawn, mask.amax()),
             ),
             (
-                "the mask is a quarter as strong now: averaging over four rows and columns needs no further division.",
+                "a marked cell has the value 1/4 here, and it must be 1: a mean needs no further division.",
                 lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, ::4] / 4),
             ),
         ),
