@@ -21,6 +21,7 @@ from .options import (
     kit_options,
     language_option,
     release_options,
+    slides_options,
     train_options,
     wall_options,
 )
@@ -129,6 +130,7 @@ def parser():
     worksheet_ = verb("worksheet", "write the questions of a lesson as a page to print")
     worksheet_.add_argument("lesson", metavar="LESSON", help="such as 01_noise")
     worksheet_.add_argument("--out", metavar="FILE", help="the file to write (default: the lesson's name with .html)")
+    slides_options(verb("slides", "write a lesson as slides for a projector, one HTML file that needs no network"))
     doctor_options(verb("doctor", "check the installation and suggest a fix for each problem"))
     kit_options(verb("kit", "build a folder that installs the lessons on computers without a network"))
     wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))

@@ -93,6 +93,12 @@ def wall_options(command):
     add("--out", type=Path, metavar="HTML", help="the page to write (default wall.html in the folder)")
 
 
+def slides_options(command):
+    command.add_argument("lesson", metavar="LESSON", help="such as 01_noise, or 01")
+    command.add_argument("--out", metavar="FILE", help="the file to write (default: the lesson's name with _slides.html)")
+    command.add_argument("--further", action="store_true", help='with "Going further"')
+
+
 def kit_options(command):
     add = command.add_argument
     add(

@@ -1,6 +1,7 @@
 """Markdown with LaTeX formulas as HTML that needs no network: matplotlib draws the formulas."""
 
 import base64
+import functools
 import html
 import io
 import re
@@ -25,13 +26,14 @@ def to_html(text):
     return mistune.html(re.sub(r"(\$\$?)([^$]+)\$\$?", lambda found: formula(" ".join(found[2].split()), found[1] == "$$"), text))
 
 
+@functools.cache
 def formula(tex, display=False):
     """Return a formula as an image with its source as alt text; what matplotlib cannot typeset stays as it is, in a code font."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import math_to_image
 
     drawn, plain, font = io.BytesIO(), tex, FontProperties(size=15, math_fontfamily="stix")
-    for pattern, other in SPELLINGS:
+    for pattern, other in [*SPELLINGS, (r"\\frac", r"\\dfrac")] if display else SPELLINGS:
         plain = re.sub(pattern, other, plain)
     try:
         depth = math_to_image(f"${plain}$", drawn, prop=font, dpi=72, format="svg")
