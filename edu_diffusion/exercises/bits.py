@@ -53,11 +53,11 @@ INT8_ROWS = Exercise(
             lambda W: scaled(W, W.abs().max() / 127),
         ),
         (
-            "each column has a scale here; it is each row that shares one: take the maximum along dimension 1, and keep it.",
+            "each column has a scale here, and each row should: take the maximum along dimension 1, and keep the dimension.",
             lambda W: scaled(W, W.abs().amax(0, keepdim=True) / 127),
         ),
         (
-            "the sign is not ignored: in some rows the largest weight is negative, and it must be reached as well.",
+            "the sign must be ignored: in some rows the weight farthest from 0 is negative, and it must be reached as well.",
             lambda W: scaled(W, W.amax(1, keepdim=True) / 127),
         ),
         ("the codes end at 127, not at 128.", lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 128)),
@@ -145,9 +145,10 @@ HALF_BITS = Choice(
     {
         "A": "half the bits are far fewer than half the levels: every bit less halves them. Look at the ratio in the last line.",
         "B": "four bits are lost, and each of them doubles the step: that is 2 x 2 x 2 x 2, not 4.",
-        "C": "each bit less makes the steps twice as wide: four bits make it about 2 x 2 x 2 x 2 = 16. (Exactly 127 / 7 = 18 for "
-        "these codes.) The error in the U-Net's output grows just as much: from below 2 % to more than a quarter.",
-        "D": "256 is the number of codes in int8. What counts is how much wider the steps become, and int4 still has 15 levels.",
+        "C": "each bit less makes the steps twice as wide: four bits make them 2 x 2 x 2 x 2 = 16 times as wide. (With these "
+        "codes it is 127 / 7, about 18 times.) The error in the U-Net's output grows about as much: from below 2 % to more than a "
+        "quarter.",
+        "D": "eight bits have 256 values. What counts is how much wider the steps become, and int4 still has 15 levels.",
     },
     prediction=True,
 )
@@ -158,9 +159,9 @@ KEEP_FULL = Choice(
     {
         "A": "the middle block is indeed the narrowest place, but a million weights that are each a little wrong average out: with "
         "it in full precision the error stays as it was.",
-        "B": "0.07 % of the weights carry a large part of the error. Each has four inputs or outputs only, the channels of the "
-        "latent, so that little averages out; and what `conv_out` gets wrong is in the result directly. Most recipes keep "
-        "such layers.",
+        "B": "0.07 % of the weights carry a large part of the error. Each of the two layers has only four inputs or outputs, the "
+        "channels of the latent, so that little averages out; and what `conv_out` gets wrong is in the result directly. Most "
+        "recipes keep such layers.",
         "C": "the prompt enters there, but errors in these many weights average out. Its bar is as long as the first one.",
         "D": "the number of weights is a poor guide: these are 20 % of all, and the error stays nearly the same. A few thousand "
         "others, in the last bar, matter far more.",

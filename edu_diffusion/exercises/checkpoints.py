@@ -71,7 +71,7 @@ HEADER_LENGTH = Number(
         ("this is the second byte alone; it counts 256 times, and the first one is added.", 0x91),
         ("a byte has 256 values and not 255, so the second one counts 256 times.", 0xA0 + 255 * 0x91),
         ("a byte is worth 256 times the one before it; 100 would be right for two decimal digits.", 0xA0 + 100 * 0x91),
-        ("one hexadecimal digit is worth 16, but a byte has two of them: 16 times 16.", 0xA0 + 16 * 0x91),
+        ("one hexadecimal digit has 16 values, but a byte has two digits: 16 times 16.", 0xA0 + 16 * 0x91),
         ("the eight bytes of the number itself do not count as part of the header.", 8 + 0xA0 + 256 * 0x91),
         ("this reads all eight bytes with the highest first; here the lowest is first.", 0xA091 * 256**6),
     ),
@@ -124,13 +124,13 @@ CANARY = Choice(
     "canary",
     "C",
     {
-        "A": "the first line of the table says that a file appeared. The call of open() is not in our program, it is an "
+        "A": "the first line of the output says that a file appeared. The call of open() is not in our program, it is an "
         "instruction in the file, and loading a pickle means carrying out its instructions.",
         "B": "torch.load with weights_only=True does read pickles, but by an interpreter of its own, which imports only names "
         "on its list. Its line says that it refused.",
         "C": "pickle.load carries out whatever the file says. Two of the others compare the names with a list of what weights need "
         "before anything is imported, and ed.load refuses every pickle.",
-        "D": "only one line of the table speaks of a file that appeared. A reader is free to look at the instructions before it "
+        "D": "only one line of the output speaks of a file that appeared. A reader is free to look at the instructions before it "
         "carries out any, and three of the four do.",
     },
     prediction=True,

@@ -269,7 +269,7 @@ EXERCISES = [
                 lambda image_emb, text_emb, logit_scale: (cosines(image_emb, text_emb) * logit_scale).softmax(1),
             ),
             (
-                "these are dot products without lengths and without the learned scale; `similarity` takes care of both.",
+                "these are dot products, not divided by the lengths and without the learned scale; `similarity` does both.",
                 lambda image_emb, text_emb, logit_scale: (image_emb @ text_emb.T).softmax(1),
             ),
             (

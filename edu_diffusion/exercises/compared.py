@@ -43,11 +43,10 @@ EXERCISES = [
             "A": "look at LoRA: it gains most and is among those that forget most. More change in the new direction is "
             "less of the old.",
             "B": "in the plot, the methods far to the right in one panel are far to the right in the other one, too.",
-            "C": "LoRA gains most and forgets about as much as any other; no gain of "
-            "textual inversion and of StyleAligned is certain, and no forgetting was found for them.",
-            "D": "LoRA and the hypernetwork leave the base's weights as they are, and yet most ordinary prompts fail with "
-            "them switched "
-            "on. Switched off, nothing is lost.",
+            "C": "LoRA gains most, and no other forgets clearly more; for textual inversion and StyleAligned neither a gain in "
+            "the style nor forgetting is certain.",
+            "D": "LoRA and the hypernetwork leave the base's weights as they are, and yet most ordinary prompts fail while "
+            "one of the two is switched on. Switched off, nothing is lost.",
         },
         prediction=True,
     ),
@@ -93,7 +92,7 @@ EXERCISES = [
                 lambda before, after: torch.stack([(after - before).mean(), spread(after - before) / 1.96]),
             ),
             (
-                "the scores are paired: first take after - before for each picture, then the standard deviation of these "
+                "the scores are paired: first take after - before for each prompt, then the standard deviation of these "
                 "differences.",
                 lambda before, after: torch.stack([(after - before).mean(), (spread(after) ** 2 + spread(before) ** 2) ** 0.5]),
             ),

@@ -181,11 +181,11 @@ EXERCISES = [
                 lambda h, weight, bias: h + torch.einsum("oc,bchw->bohw", matrix(weight), h) + bias[:, None, None],
             ),
             (
-                "the matrix mixes columns of the picture; it must mix channels, the same at every position.",
+                "the matrix mixes columns of the image; it must mix channels, the same at every position.",
                 lambda h, weight, bias: torch.einsum("oc,bihc->biho", matrix(weight), h) + bias[:, None, None],
             ),
             (
-                "the matrix mixes rows of the picture; it must mix channels, the same at every position.",
+                "the matrix mixes rows of the image; it must mix channels, the same at every position.",
                 lambda h, weight, bias: torch.einsum("oc,bicw->biow", matrix(weight), h) + bias[:, None, None],
             ),
             (
@@ -206,7 +206,7 @@ EXERCISES = [
             ),
             ("this is always 0; it must be 0 only as long as weight and bias are.", lambda h, weight, bias: 0 * h),
         ),
-        "as long as its weights are 0, a whole ControlNet changes nothing.",
+        "as long as the weights and biases of its zero convolutions are 0, a whole ControlNet changes nothing.",
     ),
     ZERO_GRADIENTS,
     Exercise(
@@ -220,7 +220,7 @@ EXERCISES = [
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: f(x), lambda h, x, out: out),
             ),
             (
-                "the features are handed over before the block has worked on them.",
+                "the zero convolution gets the features before the block has worked on them.",
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: f(h)),
             ),
             (
@@ -228,37 +228,37 @@ EXERCISES = [
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: f(x), lambda h, x, out: h),
             ),
             (
-                "the zero convolutions are gone, so an untrained copy would disturb the U-Net at once.",
+                "the zero convolutions are missing, so an untrained copy would disturb the U-Net at once.",
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: x),
             ),
             (
-                "the features themselves are added to what the zero convolution returns; then an untrained copy is not silent.",
+                "the features themselves are added to what the zero convolution returns, so an untrained copy changes the U-Net.",
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: x + f(x)),
             ),
             (
-                "each zero convolution's output is added to the input of the next block; the blocks go on with their own features "
-                "alone.",
+                "each zero convolution's output is added to the input of the next block; the blocks must go on with their own "
+                "features alone.",
                 lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: f(x), lambda h, x, out: x + out),
             ),
             (
-                "the same zero convolution is used at every place; each place has its own.",
+                "the same zero convolution is used at every place; each place must use its own.",
                 lambda blocks, convs, h: residuals(blocks, convs[:1] * len(blocks), h),
             ),
-            ("the residuals are in the reverse order.", lambda blocks, convs, h: residuals(blocks, convs, h).flip(0)),
+            ("the residuals are in reverse order.", lambda blocks, convs, h: residuals(blocks, convs, h).flip(0)),
             (
-                "the zero convolutions are in the reverse order; the first belongs to the first block.",
+                "the zero convolutions are in reverse order; the first belongs to the first block.",
                 lambda blocks, convs, h: residuals(blocks, convs[::-1], h),
             ),
             (
-                "the residuals are added up on the way; each place gets its own only.",
+                "the residuals are added up on the way; each place must get only its own.",
                 lambda blocks, convs, h: residuals(blocks, convs, h).cumsum(0),
             ),
             (
-                "a block's result is added to h here; it must replace h, the blocks contain their own residuals.",
+                "a block's result is added to h here; it must replace h, since the blocks have residual connections of their own.",
                 lambda blocks, convs, h: residuals([lambda h, f=f: h + f(h) for f in blocks], convs, h),
             ),
         ),
-        "the copy goes on with its own features, and every place hands over a residual that can learn from the first step on.",
+        "the copy goes on with its own features, and every zero convolution can learn from the first step on.",
     ),
     LOSS_TELLS,
     ZERO_NUMBERS,

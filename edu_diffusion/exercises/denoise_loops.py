@@ -192,7 +192,10 @@ AVERAGED_TRAINING = Exercise(
         ),
         ("the average starts at 0; let it start at the first weights.", from_zero),
         ("the average uses the weights from before the step; update it after them.", one_step_behind),
-        ("the average is only watched; the training itself goes on with the weights.", trained_on_the_average),
+        (
+            "the next step starts from the average; it must start from the weights, and the average must not influence them.",
+            trained_on_the_average,
+        ),
         (
             "this is the mean of average and weights; decay says how much of the average is kept.",
             with_other(blend=lambda average, weights, decay: (average + weights) / 2),

@@ -103,14 +103,14 @@ EVALUATIONS = Number(
     "evaluations",
     38,
     (
-        ("these are the steps. Heun evaluates the model twice in a step, and guidance doubles every evaluation.", 10),
-        ("this is Heun without guidance: each evaluation needs a prediction with the prompt, and one without it.", 19),
-        ("Heun's second evaluations, or those for guidance, are missing: both double.", 20),
+        ("these are the steps. Heun evaluates the model twice in a step, and guidance doubles the evaluations.", 10),
+        ("this is Heun without guidance; with it, each evaluation becomes two, one with the prompt and one without it.", 19),
+        ("Heun's second evaluations, or those for guidance, are missing; each of them doubles the number.", 20),
         ("nearly: in its last step Heun has no second evaluation, since no noise is left there.", 40),
-        ("in its last step Heun saves an evaluation *with* guidance, which is two calls.", 39),
-        ("with guidance a step of Heun takes four calls; take off the second evaluation of the last step.", 30),
+        ("what Heun saves in its last step is doubled by guidance, too: two evaluations, not one.", 39),
+        ("with guidance a step of Heun takes four evaluations; fewer are needed in the last step only.", 30),
     ),
-    "10 steps of Heun take 19 evaluations, and guidance takes two calls for each of them. What counts is not the number of steps.",
+    "10 steps of Heun take 19 evaluations without guidance, and guidance doubles them. What counts is not the number of steps.",
     tolerance=0.001,
 )
 
@@ -135,8 +135,8 @@ VELOCITY_TO = Exercise(
             lambda z_0, z_t, abar_t: (z_t - z_0) / (1 - abar_t) ** 0.5,
         ),
         (
-            "this is the formula itself, with z_0 in the place of v; solve it for v. (As velocity(z_0, z_t) it takes z_t "
-            "for the noise.)",
+            "this is the formula itself, with z_0 in the place of v; solve it for v. (If you called velocity: its "
+            "second argument is the noise, not z_t.)",
             lambda z_0, z_t, abar_t: abar_t**0.5 * z_t - (1 - abar_t) ** 0.5 * z_0,
         ),
         (
@@ -298,9 +298,10 @@ NEW_NOISE = Number(
         ("this is how much the signal level falls from r to s; the noise that is added has the variance 1 - abar_s / abar_r.", 0.3),
         ("0.3 of 0.5 would be right if the latent at r were not scaled; it is multiplied by sqrt(abar_s / abar_r) first.", 0.6),
         ("this is the variance that is left of the latent at r; the rest is new noise.", 0.625),
-        ("the noise at s has the variance 1 - abar_s = 0.5; share in it, not in the standard deviation.", 0.375**0.5),
+        ("this is the standard deviation of the new noise; the question asks for a share of the variance.", 0.375**0.5),
     ),
-    "the latent at r is multiplied by sqrt(0.625), so 0.125 of the old variance is left and 0.375 is new: three quarters of 0.5.",
+    "the latent at r is multiplied by sqrt(0.625). So the old noise keeps a variance of 0.2 · 0.625 = 0.125, and 0.375 is new: "
+    "three quarters of 0.5.",
 )
 
 EXERCISES = [FIRST_ANSWER, EVALUATIONS, VELOCITY_TO, NO_BOUNDARY, ANSWER_AGAIN, FORGOTTEN, HINGE, NEW_NOISE]

@@ -68,7 +68,7 @@ HEUN_STEP = Exercise(
             changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_t, eps_s, a, b)),
         ),
         (
-            "this is the sum of both predictions, which is twice too much noise; take their mean.",
+            "this is the sum of both predictions, which is twice as much noise as needed; take their mean.",
             changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_t, eps + eps_s, a, b)),
         ),
         (

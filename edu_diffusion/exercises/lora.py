@@ -72,7 +72,7 @@ ZERO_START = Choice(
         "A": "the output at the start is indeed the same, but look at the gradients in the second row: both are 0, and an "
         "optimiser that follows a gradient of 0 does not move.",
         "B": "the gradient of A contains B as a factor, and that of B contains A x. If both matrices are zero, so are both "
-        "gradients, for ever. With one random matrix B moves first, and then A.",
+        "gradients, for ever. If only B is zero, B moves first, and then A.",
         "C": "this is not slow, it stands still: both gradients in the second row are exactly 0, at every step.",
         "D": "the output is right: B A is zero if either matrix is. What goes wrong is shown by the gradients.",
     },

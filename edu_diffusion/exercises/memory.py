@@ -99,7 +99,7 @@ LAST_WAITS = Number(
         ("eight people share a run, so that 30 people need fewer than 30 runs.", 30 * 2.4),
         ("this is one run; it serves eight people.", 2.4),
         ("four runs are right; how long does each take?", 4),
-        ("this is how long the last person would wait for a run of their own; before it, the others have theirs.", 2.4 / 8),
+        ("this divides the time of a run by eight; but people wait for whole runs, and for those before theirs.", 2.4 / 8),
         ("so many runs at once would need the memory of four batches.", 2.4 / 4),
     ),
     "four runs of 2.4 s. The first eight have their image after 2.4 s, although one alone would have had it sooner: a larger batch "

@@ -58,7 +58,7 @@ FLAT_CURVE = Choice(
     "D",
     {
         "A": "the scaled linear curve goes below 0.01 only for about the last 65 timesteps; compare it with the one marked linear.",
-        "B": "the cosine curve ends lowest, but it drops there only at the very end. Ask how long a curve stays below 0.01, not "
+        "B": "the cosine curve falls very low, but only at the very end. Ask how long a curve stays below 0.01, not "
         "how far down it goes.",
         "C": "this schedule reaches zero at the end, but it spends only about 160 timesteps below 0.01; another one spends twice "
         "as many there.",
@@ -153,7 +153,7 @@ EXERCISES = [
                 lambda x_0, eps, t, abar: abar[t][:, None] ** 0.5 * x_0 + (1 - abar[t][:, None]) ** 0.5 * eps,
             ),
             (
-                "the result has too many images: with the shape (B, 1, 1) the B is lined up with the channels; one dimension of "
+                "the result has too many channels: with the shape (B, 1, 1) the B is lined up with the channels; one dimension of "
                 "size 1 is still missing.",
                 lambda x_0, eps, t, abar: abar[t][:, None, None] ** 0.5 * x_0 + (1 - abar[t][:, None, None]) ** 0.5 * eps,
             ),

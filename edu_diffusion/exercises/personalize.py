@@ -168,7 +168,7 @@ WORD_LIMIT = Choice(
     "word_limit",
     "C",
     {
-        "A": "four pictures were enough for DreamBooth, which may change the network. The word may not; the images on the left "
+        "A": "four images were enough for DreamBooth, which may change the network. The word may not; the images on the left "
         "have neither the yellow eye nor the orange wheels.",
         "B": 'the new row started as a copy of "robot", but it was trained away from there: the images on the left look different '
         "from the robots on the right.",
@@ -216,19 +216,19 @@ PRIOR_LOSS = Exercise(
     wrong_answers,
     (
         (
-            "the class is missing: with any weight above 0 its errors must count, too.",
+            "the robots are missing: with any weight above 0 their errors must count, too.",
             lambda own, prior, weight: own.square().mean(),
         ),
         (
-            "the subject is missing: with weight 0 its mean squared error must be left.",
+            "the images of Zib are missing: with weight 0 their mean squared error must be left.",
             lambda own, prior, weight: weight * prior.square().mean(),
         ),
         (
-            "with weight 0 the subject alone must count; here it is the class.",
+            "with weight 0 Zib alone must count; here the robots do.",
             lambda own, prior, weight: weight * own.square().mean() + prior.square().mean(),
         ),
         (
-            "the weight is not used: the term of the class always counts fully.",
+            "the weight is not used: the term of the robots always counts fully.",
             lambda own, prior, weight: own.square().mean() + prior.square().mean(),
         ),
         (
@@ -240,15 +240,15 @@ PRIOR_LOSS = Exercise(
             lambda own, prior, weight: torch.cat([own, weight * prior]).square().mean(),
         ),
         (
-            "the weight belongs to the term of the class alone; with weight 0 the subject must be left.",
+            "the weight belongs to the term of the robots alone; with weight 0 the term of Zib must be left.",
             lambda own, prior, weight: weight * (own.square().mean() + prior.square().mean()),
         ),
         (
-            "a mean does not grow with the number of images already; leave the numbers of images out.",
+            "a mean does not grow with the number of images anyway; leave these numbers out.",
             lambda own, prior, weight: own.square().mean() + weight * len(prior) / len(own) * prior.square().mean(),
         ),
         (
-            "the subject always counts fully; here it loses what the class gains: doubling the weight must change nothing else.",
+            "the term of Zib must always count fully; here it loses what the robots gain. Doubling the weight must not change it.",
             lambda own, prior, weight: (1 - weight) * own.square().mean() + weight * prior.square().mean(),
         ),
         (
@@ -268,15 +268,15 @@ PRIOR_LOSS = Exercise(
             lambda own, prior, weight: own.mean().square() + weight * prior.mean().square(),
         ),
         (
-            "take means, not sums: otherwise the loss grows with the number of pictures.",
+            "take means, not sums: otherwise the loss grows with the number of images.",
             lambda own, prior, weight: own.square().sum() + weight * prior.square().sum(),
         ),
         (
-            "the error of the class must become small as well: add it, do not subtract it.",
+            "the errors on the robots must become small as well: add them, do not subtract them.",
             lambda own, prior, weight: own.square().mean() - weight * prior.square().mean(),
         ),
     ),
-    "the subject is learned, and its class is preserved.",
+    "with this loss the model learns Zib and keeps the robots.",
 )
 
 ONLY_ROW = Exercise(

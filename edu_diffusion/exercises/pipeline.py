@@ -168,7 +168,7 @@ EXERCISES = [
             ),
             ("all images get the first seed.", lambda pipe, seeds: start_noise(pipe, [seeds[0]] * len(seeds))),
             (
-                "this is the noise of the last seed only; collect them in a list, and join it.",
+                "this is the noise of the last seed only; collect the noise of all seeds in a list, and join them.",
                 lambda pipe, seeds: start_noise(pipe, seeds[-1:]),
             ),
             (
@@ -306,7 +306,7 @@ EXERCISES = [
                 lambda c_negative, c_prompts: torch.stack([c_negative.expand_as(c_prompts), c_prompts], 1).flatten(0, 1),
             ),
             (
-                "each prompt stands next to its negative prompt in one long text; the two belong into different rows.",
+                "each prompt stands next to its negative prompt in one long text; the two belong in different rows.",
                 lambda c_negative, c_prompts: torch.cat([c_negative.expand_as(c_prompts), c_prompts], 1),
             ),
             ("this is the negative prompt alone.", lambda c_negative, c_prompts: c_negative.repeat(2 * len(c_prompts), 1, 1)),
@@ -327,7 +327,7 @@ EXERCISES = [
                 ),
             ),
         ),
-        "a whole batch now shares one negative prompt, with two evaluations of the U-Net for each image, as in every image "
-        "generator.",
+        "a whole batch now shares one negative prompt, and the U-Net is evaluated once in each step, with two text embeddings for "
+        "each image.",
     ),
 ]

@@ -112,7 +112,7 @@ TOLD_SIZES = Exercise(
     training_images,
     (
         (
-            "top and left are measured in the image before it was scaled. Scale first, so that its shorter side has `side` pixels.",
+            "you have measured top and left in the image before scaling. Scale first, so that its shorter side has `side` pixels.",
             sizes(lambda h, w, s, t, x: [h, w, *((n - min(h, w)) // 2 for n in (h, w)), s, s]),
         ),
         (

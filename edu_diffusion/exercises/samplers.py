@@ -27,7 +27,7 @@ ADDS_NOISE = Choice(
     "adds_noise",
     "C",
     {
-        "A": "it is often told so, but in the table only two of the six draw random numbers at all.",
+        "A": "this is often said, but in the table only two of the six draw random numbers at all.",
         "B": "two of the six draw random numbers: with another seed they end elsewhere, although the start is the same.",
         "C": "only these two draw new noise. For the other four the seed counts once, for the noise at the start; after that the "
         "path is fixed.",
@@ -84,7 +84,7 @@ FRESH_NOISE = Number(
     0.8,
     (
         ("standard deviations do not add, variances do.", 0.4),
-        ("this is the variance of the fresh noise; asked is its standard deviation.", 0.64),
+        ("this is the variance of the fresh noise; the question asks for its standard deviation.", 0.64),
         ("the noise that is still there counts, too: only what is missing is added.", 1.0),
         ("this is what is there already.", 0.6),
         ("the variance of what is there is 0.36, and 1 is the *sum*: subtract.", 1.36**0.5),

@@ -115,9 +115,9 @@ FIRST_PREDICTION = Choice(
     "first_prediction",
     "C",
     {
-        "A": "that is the upper row. The lower row is what the model expects to be under the noise, and in its training the "
-        "pictures were scenes.",
-        "B": "compare the first picture of the lower row with the last: it is blurred, and eyes, edges and often "
+        "A": "that is the upper row. The lower row is what the model expects to find under the noise, and all the pictures that "
+        "it was trained on were scenes.",
+        "B": "compare the first picture of the lower row with the last: it is blurred, and outlines, details and often "
         "the colours still change.",
         "C": "from pure noise only rough shapes and colours can be guessed; the details come later.",
         "D": "it is not empty: the prompt alone already tells the model what kind of shape to expect.",
@@ -130,7 +130,7 @@ MADE_BY_MODEL = Choice(
     "B",
     {
         "A": "it is exactly the other way round: these four are drawings. What made them look generated? If they seemed soft: "
-        "all eight went through the same decoder, so softness tells nothing.",
+        "all eight went through the same decoder, so softness tells you nothing.",
         "B": "1, 4, 6 and 7 are generated. One in four finds this by guessing; which sign did you go by? Uneven "
         "outlines and parts that do not fit together are signs of a generated picture.",
         "C": "two of these are generated, 1 and 6, which is what guessing gives on average. Look for uneven outlines and for "

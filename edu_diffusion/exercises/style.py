@@ -84,7 +84,7 @@ FIRST_IMAGE = Choice(
     {
         "A": "bit for bit. It attends to itself only, as before; the others look at it, and it does not look at them.",
         "B": "that would need attention from the first image to the others. Keys and values are passed in one direction only.",
-        "C": "nothing is averaged: the keys and values of the first image are added to those of the others, and not the other way "
+        "C": "nothing is averaged: the others get the keys and values of the first image beside their own, and not the other way "
         "round.",
         "D": "queries of the others read the first image's keys and values, but reading does not change them.",
     },
@@ -97,8 +97,8 @@ HYPER_EFFECT = Choice(
     {
         "A": "the number of images in the style rises, but there was hardly anything to be gained for the concepts: the base gets "
         "nearly all of these right, and nothing in this training is about them.",
-        "B": "the hypernetwork moves the text embedding towards what the model already knows as this style. What is drawn stays, "
-        "as the strength sets how far it moves.",
+        "B": "the hypernetwork moves the text embedding towards what the model already knows as this style. What is drawn stays; "
+        "the strength sets how far the embedding moves.",
         "C": "a change is not always damage: here the concepts stay at every strength. It depends on whether the model can draw "
         'already what it is to draw; see "Going further" for the other case.',
         "D": "the prompts name no style, and that is where a preference shows: where nothing is said, the most likely style is "
@@ -181,15 +181,15 @@ EXERCISES = [
                 lambda x, reference: mixed(x, reference, 2),
             ),
             (
-                "take mean and standard deviation for each picture and each channel separately, not over all channels.",
+                "take mean and standard deviation for each image and each channel separately, not over all channels.",
                 lambda x, reference: mixed(x, reference, (1, 2)),
             ),
             (
-                "mean and standard deviation are taken over the pictures; each picture has its own, over its tokens: dimension 1.",
+                "mean and standard deviation are taken over the images; each image has its own, over its tokens: dimension 1.",
                 lambda x, reference: mixed(x, reference, 0),
             ),
             (
-                "mean and standard deviation are taken over tokens and pictures together; use dimension 1 only.",
+                "mean and standard deviation are taken over tokens and images together; use dimension 1 only.",
                 lambda x, reference: mixed(x, reference, (0, 1)),
             ),
             (
@@ -204,41 +204,41 @@ EXERCISES = [
         shared_attention,
         tokens,
         (
-            ("this is ordinary self-attention: no picture sees the first one yet.", attention),
+            ("this is ordinary self-attention: no image sees the first one yet.", attention),
             (
-                "every picture sees only the first one now; its own keys and values must stay, beside those of the first.",
+                "every image sees only the first one now; its own keys and values must stay, beside those of the first.",
                 lambda q, k, v: attention(q, k[:1].expand_as(k), v[:1].expand_as(v)),
             ),
             (
-                "the keys and values of the first picture are added to the others; they must stand beside them, as further tokens.",
+                "the keys and values of the first image are added to the others; they must stand beside them, as further tokens.",
                 lambda q, k, v: attention(q, k + k[:1], v + v[:1]),
             ),
             (
-                "keys and values are in a different order, so a key of the first picture belongs to a value of another one.",
+                "keys and values are in a different order, so a key of the first image belongs to a value of another one.",
                 lambda q, k, v: attention(q, joined(k), torch.cat([v, v[:1].expand_as(v)], 1)),
             ),
             (
-                "the first picture's keys belong to the picture's own values here; its values must be joined as well.",
+                "the first image's keys are paired with each image's own values here; join the first image's values as well.",
                 lambda q, k, v: attention(q, joined(k), torch.cat([v, v], 1)),
             ),
             (
-                "the picture's own keys belong to the first picture's values here; its keys must be joined as well.",
+                "each image's own keys are paired with the first image's values here; join the first image's keys as well.",
                 lambda q, k, v: attention(q, torch.cat([k, k], 1), joined(v)),
             ),
             (
-                "each picture sees the one before it in place of the first one.",
+                "each image sees the one before it in place of the first one.",
                 lambda q, k, v: attention(q, torch.cat([k.roll(1, 0), k], 1), torch.cat([v.roll(1, 0), v], 1)),
             ),
             (
-                "every picture sees the last one; index 0 is the first.",
+                "every image sees the last one; index 0 is the first.",
                 lambda q, k, v: attention(q, torch.cat([k[-1:].expand_as(k), k], 1), torch.cat([v[-1:].expand_as(v), v], 1)),
             ),
             (
-                "every picture sees all of the others; only the first one is to be shared.",
+                "every image sees all of the others; only the first one is to be shared.",
                 lambda q, k, v: attention(q, k.flatten(0, 1).expand(len(k), -1, -1), v.flatten(0, 1).expand(len(v), -1, -1)),
             ),
             (
-                "the queries of the first picture are used for all; each picture keeps its own queries.",
+                "the queries of the first image are used for all; each image must keep its own queries.",
                 lambda q, k, v: shared_attention(q[:1].expand_as(q), k, v),
             ),
             (
@@ -246,7 +246,7 @@ EXERCISES = [
                 lambda q, k, v: (attention(q, k, v) + attention(q, k[:1].expand_as(k), v[:1].expand_as(v))) / 2,
             ),
         ),
-        "each picture now chooses, token by token, whether to look at itself or at the first one.",
+        "each image now chooses, token by token, whether to look at itself or at the first one.",
     ),
     TAKEN_OVER,
     FIRST_IMAGE,

@@ -80,7 +80,7 @@ TEXT_TO_IMAGE = Exercise(
             changed(prompts=lambda prompt: [prompt, prompt]),
         ),
         (
-            "the step goes backwards: it starts at abar_t and leads to abar_s, in this order of the arguments.",
+            "the step goes backwards: it must start at abar_t and lead to abar_s, in this order of the arguments.",
             changed(step=backwards),
         ),
         (

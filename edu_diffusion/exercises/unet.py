@@ -40,7 +40,7 @@ SEES = Choice(
         "right map is dark nowhere.",
         "B": "two convolutions in a row see 5 x 5 positions, and there are dozens in a row here, most of them on smaller maps. "
         "The right map shows an influence from every position.",
-        "C": "convolutions alone would have such a limit. But on a map of a quarter of the size, three positions span twelve of "
+        "C": "convolutions alone would have such a limit. But on a map of a quarter of the width, three positions span twelve of "
         "the latent's, and attention compares all positions at once.",
         "D": "every position has an influence, the near ones a stronger one. Small feature maps and attention make that possible.",
     },
@@ -82,15 +82,10 @@ LARGER_IMAGE = Number(
     (
         ("the number of positions grows 4 times. But every position is compared with every other one.", 4),
         ("twice as wide *and* twice as high; count the positions first.", 2),
-        ("count the positions first, then the pairs of positions: both members of a pair become more.", 8),
-        ("this is the number of weights itself; asked is how many times as many there are.", 16_384**2),
-        ("this is the number of positions; asked is how many times as many weights there are.", 16_384),
-        ("this is the number of weights for 512 x 512; asked is how many times as many there are.", 4096**2),
-        (
-            "that would be right for cross-attention with 77 tokens if the text grew as well; here the positions attend to each "
-            "other.",
-            32,
-        ),
+        ("count the positions first, then the pairs: for both members of a pair there are more positions to choose from.", 8),
+        ("this is the number of weights itself; the question is how many times as many there are.", 16_384**2),
+        ("this is the number of positions; the question is how many times as many weights there are.", 16_384),
+        ("this is the number of weights for 512 x 512; the question is how many times as many there are.", 4096**2),
     ),
     "four times as many positions, and each is compared with four times as many. This is why large images are slow, and why "
     "Stable Diffusion does not work on pixels: 512 x 512 pixels would make 64² = 4,096 times as many weights as 64 x 64 positions.",

@@ -41,7 +41,7 @@ EXERCISES = [
             ("this is how many numbers the image has; divide by the latent's count.", 512 * 512 * 3),
             ("this leaves out the image's three channels.", 16),
         ),
-        "786,432 numbers become 16,384; the U-Net works on the smaller ones only.",
+        "786,432 numbers become 16,384, and the U-Net works on these alone.",
     ),
     Choice(
         "halfway",
