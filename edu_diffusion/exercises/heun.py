@@ -56,7 +56,7 @@ HEUN_STEP = Exercise(
             asks_too_early,
         ),
         (
-            "the second step starts at x_s, so you have gone the distance twice; it starts at x_t again.",
+            "the second step starts at x_s, so you have gone the distance twice; it must start at x_t again.",
             changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_s, (eps + eps_s) / 2, a, b)),
         ),
         (
