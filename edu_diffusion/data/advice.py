@@ -144,7 +144,7 @@ def _offers(text, name):
     alike = [] if " " in text else nearest(text)
     if name:
         alike = [name, *(other for other in alike if closeness(text, other) > SURE and other not in name)]
-    return [offer for offer in alike if not (school.on() and school.refused(offer))]
+    return school.allowed(alike)
 
 
 def suggestions(tokenizer: Any, prompt: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import EduError
-from . import chances, words
+from . import chances, school, words
 from .arguments import check_batch
 from .captions import NAMED, say
 from .world import world
@@ -129,7 +129,7 @@ def draw_spec(
     many: float = 0.0,
 ) -> Spec:
     """Random attributes, sampled from the world's priors."""
-    pool, prior = world().tier(tier), chances.priors(world(), tuple(held_out))
+    pool, prior = _allowed(world().tier(tier)), chances.priors(world(), tuple(held_out))
     concept = pool[torch.randint(len(pool), (n,), generator=rng)]
     colour = _choose(prior.colour, concept, rng)
     style = _choose_style(prior.style, styles, concept, rng)
@@ -139,6 +139,15 @@ def draw_spec(
     spec = _several(Spec(concept, colour, style, size, place, count, torch.full((n,), -1)), pool, prior, many, rng)
     alone = (spec.count == 1) & (spec.other < 0)
     return spec._replace(size=torch.where(alone, size, 0), place=torch.where(spec.count == 1, spec.place, 0))
+
+
+def _allowed(pool):
+    """The concepts to choose from: for a school class the next one in place of a listed one, so that other scenes stay the same."""
+    if not school.on():
+        return pool
+    listed = school.excluded()
+    free = torch.tensor([i for i in pool.tolist() if world().concepts[i].id not in listed])
+    return free[torch.searchsorted(free, pool).clamp(max=len(free) - 1)]
 
 
 def _choose(weights, concept, rng):

@@ -2,6 +2,9 @@
 
     school.check("a bomb on blue")      # EduError: In this class "bomb" is not drawn (weapon); choose something else, ...
 
+Prompts are refused where they are typed, and again where a pipeline turns them into tokens (models/prompts.py); scenes and the
+frozen prompts leave out what is listed, so that no lesson asks for it by itself.
+
 The list is datasets/emoji/school.csv: a reason, a word, and the concept that the word names, if it is one of this world. It is a
 list of words, not a judgement: a misspelled word is not found, and an open prompt such as "a thing" may still show anything
 that the model has learned, which is why a teacher approves every picture of the wall. Standard library only.
@@ -49,6 +52,11 @@ def check(*prompts: str | Iterable[str]) -> None:
             )
 
 
+def allowed(texts: Iterable[str]) -> list[str]:
+    """Those of some texts that are not refused; without the switch all of them."""
+    return [text for text in texts if not (on() and refused(text))]
+
+
 def texts(prompts: Iterable[Any]) -> Iterable[str]:
     """The texts among some values, also those inside lists and tuples."""
     for prompt in prompts:
@@ -58,6 +66,7 @@ def texts(prompts: Iterable[Any]) -> Iterable[str]:
             yield from texts(prompt)
 
 
+@functools.lru_cache(10_000)
 def refused(text: str) -> tuple[str, str] | None:
     """(word, reason) of the first listed word or picture character in a text; None where there is none.
 

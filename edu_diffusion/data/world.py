@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from ..errors import EduError
-from . import chances, phrases, words
+from . import chances, phrases, school, words
 from .checksums import checked
 
 CELL = 64
@@ -119,14 +119,15 @@ def prompts(tier: str | None = None, split: str | Iterable[str] | None = None) -
     """Rows of the frozen prompt list (prompts.csv), as dicts; an empty attribute is unspecified, and not evaluated.
 
     tier: core or wide. split: a name, or several: full, open, category, unseen_wording, unknown_word, aliases,
-    heldout_colour, heldout_style, counts, pairs.
+    heldout_colour, heldout_style, counts, pairs. For a school class without those that are refused, see school.py.
     """
     rows = read_csv(checked("emoji") / "prompts.csv")
     wanted, known = {split} if isinstance(split, str) else set(split or ()), {r["split"] for r in rows}
     if not wanted <= known:
         unknown, there = (", ".join(sorted(names)) for names in (wanted - known, known))
         raise EduError(f"There is no split {unknown} in prompts.csv; there are: {there}.")
-    return [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
+    rows = [r for r in rows if tier in (None, r["tier"]) and (split is None or r["split"] in wanted)]
+    return [r for r in rows if school.allowed([r["prompt"]])]
 
 
 def read_csv(path: str | os.PathLike) -> list[dict[str, str]]:

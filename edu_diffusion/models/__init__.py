@@ -34,6 +34,7 @@ random_weights.py  pipelines of their topology, with small widths and random wei
 architectures.py what tells one model from another: parameters of each part, sizes, conventions
 sdxl.py          Stable Diffusion XL from a folder
 device.py        cuda, mps or cpu
+prompts.py       the school switch, in every pipeline
 silence.py       keep the libraries from printing what this package reports itself
 """
 

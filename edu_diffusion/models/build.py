@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .prompts import guard_prompts
 from .silence import pipeline_class
 
 if TYPE_CHECKING:
@@ -134,4 +135,5 @@ def assemble(
         requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
+    guard_prompts()
     return pipe

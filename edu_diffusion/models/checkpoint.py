@@ -13,6 +13,7 @@ from . import sdxl, single_file, validate, weights
 from .build import PARTS, assemble
 from .device import pick_device
 from .locate import as_path, path_of
+from .prompts import guard_prompts
 from .sentences import in_words, reachable
 from .silence import pipeline_class, quiet
 
@@ -49,6 +50,7 @@ def load(
         pipe = read(path_of(name, online), dtype)
     validate.words(name, pipe.tokenizer, pipe.text_encoder.config)
     validate.schedule(name, pipe.scheduler)
+    guard_prompts()
     pipe.set_progress_bar_config(disable=True)
     with quiet():  # diffusers warns that a CPU cannot compute in fp16; today's PyTorch can
         return pipe.to(device)

@@ -5,6 +5,7 @@ import pathlib
 import torch
 
 from .. import models
+from ..data import school
 from ..errors import EduError
 from ..models import validate
 from ..steps import encode
@@ -71,6 +72,10 @@ def text_encoder_of(folder):
 
 
 def encode_text(tokenizer, text_encoder, captions):
-    """Text embeddings (B, tokens, width); gradients reach the trainable weights of the text encoder."""
+    """Text embeddings (B, tokens, width); gradients reach the trainable weights of the text encoder.
+
+    For a school class a listed caption raises EduError, as a prompt does: nothing is taught that may not be asked for.
+    """
+    school.check(captions)
     ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
     return text_encoder(ids.to(text_encoder.device)).last_hidden_state.float()
