@@ -28,6 +28,8 @@ from edu_diffusion.widgets import ConceptTest, FirstPicture, messages, progress
 
 OTHERS = languages.available()[1:]
 COMMAND = "python3 tests/languages.py {} --update"
+START = test_notebooks.FOLDER / "de" / "00_start.ipynb"
+TOLD = "In your language: {lessons}; the other lessons are in English, their hints in your language."
 TRANSLATED = sorted((code, path.name) for code in OTHERS for path in (test_notebooks.FOLDER / code).glob("*.ipynb"))
 
 
@@ -255,8 +257,10 @@ def test_in_a_process_of_its_own():
 # ---------------------------------------------------------------- verdicts
 
 
-def translated(sentence):
-    return errors.translations()[sentence]
+def translated(sentence, *values, **named):
+    """The German sentence as its file has it, and not the English one: the tests hold when a translation gets better."""
+    assert errors.translations()[sentence] != sentence or not re.search("[A-Za-z]{2}", sentence)
+    return errors.translations()[sentence].format(*values, **named) if values or named else errors.translations()[sentence]
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -277,26 +281,31 @@ def test_every_known_answer_gets_its_translated_sentence(name, german):
 
 
 @pytest.mark.parametrize(
-    "mine, words",
+    "mine, sentence, values",
     [
-        (None, "Noch nichts zu prüfen: du hast my_q_sample noch nicht geschrieben."),
-        (3, "das ist etwas vom Typ int und keine Funktion"),
-        (lambda x_0, eps, a: None, "sie gibt nichts zurück"),
-        (lambda x_0, eps, a: [x_0], "sie gibt etwas vom Typ list zurück; sie muss einen einzigen Tensor"),
+        (None, "Nothing to check yet: you have not written my_{}.", ["q_sample"]),
+        (3, "this is {}, not a function; give its name without brackets.", ["etwas vom Typ int"]),
+        (lambda x_0, eps, a: None, "it returns nothing; does it end with `return`?", []),
+        (lambda x_0, eps, a: x_0[0], "the result has the shape {}; it must be {}", [(3, 4, 5), (2, 3, 4, 5)]),
+        (lambda x_0, eps, a: x_0[0], ": dimension {}, of size {}, is missing", [0, 2]),
+        (lambda x_0, eps, a: x_0 + ep, "{} is not defined; do you mean {}?", ["ep", "eps"]),  # noqa: F821
+        (lambda x_0, eps, a: exit(), "it calls exit, which ends Python; a function ends with `return`.", []),
         (
-            lambda x_0, eps, a: x_0[0],
-            "das Ergebnis hat die Form (3, 4, 5); es muss (2, 3, 4, 5) sein: Die Dimension 0 der Größe 2 fehlt.",
+            lambda x_0, eps, a: 2 * (a**0.5 * x_0 + (1 - a) ** 0.5 * eps),
+            "your result is always {:.4g} times the expected one: a constant factor is wrong or missing.",
+            [2.0],
         ),
-        (lambda x_0, eps, a: x_0 @ eps, "sie brach ab mit RuntimeError: "),
-        (lambda x_0, eps, a: x_0 @ eps, " Das heißt: `@` kann"),
-        (lambda x_0, eps, a: x_0 + ep, "ep ist nicht definiert; meinst du eps?"),  # noqa: F821
-        (lambda x_0, eps, a: exit(), "sie ruft exit auf"),
-        (lambda x_0, eps, a: 2 * (a**0.5 * x_0 + (1 - a) ** 0.5 * eps), "dein Ergebnis ist immer das 2-Fache des erwarteten"),
-        (lambda x_0, eps, a: a * x_0 + 3 * eps, "dein Ergebnis ist 0.300 x_0 + 3.000 eps; erwartet ist 0.548 x_0 + 0.837 eps."),
-        (lambda x_0, eps, a: x_0, "das Ergebnis ist x_0 selbst, unverändert."),
+        (
+            lambda x_0, eps, a: a * x_0 + 3 * eps,
+            "your result is {}; expected is {}.",
+            ["0.300 x_0 + 3.000 eps", "0.548 x_0 + 0.837 eps"],
+        ),
+        (lambda x_0, eps, a: x_0, "the result is {} itself, unchanged.", ["x_0"]),
+        (lambda x_0, eps, a: x_0 @ eps, " That means: {}", [""]),
     ],
 )
-def test_what_the_numbers_reveal_is_translated(mine, words, german):
+def test_what_the_numbers_reveal_is_translated(mine, sentence, values, german):
+    words = translated(sentence, *values)
     assert words in ed.verdict("q_sample", mine).words
 
 
@@ -317,25 +326,22 @@ def test_nothing_of_a_verdict_is_left_in_english(german):
 
 def test_the_box_the_lines_and_the_function_in_use(german, capsys):
     box = ed.check("same_name", "A")
-    assert 'aria-label="noch nicht"' in box._repr_html_() and "von 6 in dieser Lektion richtig" in repr(box)
-    assert 'aria-label="Die Zeilen von name_seed, gemischt"' in ed.arrange("name_seed")._repr_html_()
-    with pytest.raises(EduError, match="nimm jeden der Buchstaben A bis D einmal"):
+    assert f'aria-label="{translated("not yet")}"' in box._repr_html_()
+    assert translated("{} of {} right in this lesson", box.done, 6) in repr(box)
+    assert f'aria-label="{translated("The lines of {}, shuffled", "name_seed")}"' in ed.arrange("name_seed")._repr_html_()
+    with pytest.raises(EduError, match=translated("use each of the letters A to {} once; this is {!r:.40}.", "D", "AB")):
         ed.arrange("name_seed", "AB")
     ed.use("name_seed", EXERCISES["name_seed"].reference), ed.use("name_seed", None), ed.use("name_seed", lambda name: 1)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("my_name_seed ")[1] for line in lines] == [
-        "benutzt.",
-        "ist noch nicht geschrieben.",
-        "ist noch nicht richtig.",
-    ]
+    used, ours = "From here on your my_{} is used.", "From here on our own function is used: my_{} is not {} yet."
+    expected = [used, ours.replace("{} yet", "written yet"), ours.replace("{} yet", "right yet")]
+    assert capsys.readouterr().out.splitlines() == [translated(sentence, "name_seed") for sentence in expected]
 
 
 def test_an_answer_that_is_not_there_yet_is_no_mistake(german, monkeypatch):
     assert ed.check("same_name").right is None and ed.check("same_name", "").right is None
-    for cells, right, words in (
-        ([], None, "gibt es noch nicht: führe die Zelle"),
-        (["my_same_name = ("], False, "brach mit einem"),
-    ):
+    missing = translated(": run the cell above in which you write it.")
+    stopped = "Not yet: the cell that defines {} stopped with an error; read its last line and correct that first."
+    for cells, right, words in (([], None, missing), (["my_same_name = ("], False, translated(stopped, "my_same_name"))):
         kernel = types.SimpleNamespace(user_ns={"In": [*cells, "this cell"]})
         monkeypatch.setattr(exercises.lookup, "notebook", lambda kernel=kernel: kernel)
         box = ed.check("same_name")
@@ -344,7 +350,7 @@ def test_an_answer_that_is_not_there_yet_is_no_mistake(german, monkeypatch):
 
 def test_nbgrader_gets_the_words(german, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with pytest.raises(AssertionError, match="Nicht A: keine einzige Zahl"):
+    with pytest.raises(AssertionError, match=translated(EXERCISES["same_name"].words["A"])):
         ed.check("same_name", "A")
 
 
@@ -367,10 +373,11 @@ def test_answers_are_judged_in_german_and_their_process_gets_no_hints(german, as
     given = [grader.Given(question, "ada", source) for source in [*(HEAD + body for body in bodies), ""]]
     found = [verdict.words for verdict in grader.judged(given)]
     hints = EXERCISES["q_sample"].wrong
-    assert found[0] == f"Noch nicht: {translated(hints[0][0])}" and "die Zelle ist kein Python" in found[1]
-    assert "eine Antwort darf keinen Prozess starten" in found[2] and "sie brach ab mit NameError" in found[3]
+    assert found[0] == f"Noch nicht: {translated(hints[0][0])}" and translated("the cell is no Python: {}.", "")[:-1] in found[1]
+    assert translated("an answer may not start a process, use the network or call compiled libraries") in found[2]
+    assert translated("it stopped with {}: {}", "NameError", "") in found[3]
     praise = translated(EXERCISES["q_sample"].praise)
-    assert found[4:] == [f"Richtig: {praise}", "my_q_sample ist noch nicht geschrieben."]
+    assert found[4:] == [f"Richtig: {praise}", translated("{} is not written yet.", "my_q_sample")]
     passed_on = grader.machinery()
     assert "it stopped with {}: {}" in passed_on and not [words for words, _ in hints if words in passed_on]
 
@@ -395,10 +402,17 @@ def test_the_report_of_a_german_class(tmp_path, command):
     for when, letters in (("before", "A" + key[1:]), ("after", "A" + key[1:])):
         (tmp_path / "otter" / f"concepts_{when}.txt").write_text(letters)
     code, out, err = command("report", tmp_path, "--language", "de")
-    assert (code, err) == (0, "") and "1 Lernende, 6 Antworten" in out and re.search(r"Pseudonym +00 +alle\notter +1/6 +1/6", out)
+    assert (code, err) == (0, "") and re.search(r"\w+ +00 +\w+\notter +1/6 +1/6", out)
+    first = "{} learners, {} answers; each question takes some seconds for a whole class."
+    assert out.startswith(translated(first, 1, 6)) and "pseudonym" not in out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert '<html lang="de">' in page and "Nicht A: keine einzige Zahl ist anders" in page and "der Seed ist das Bild" in page
-    assert "Häufigste Fehler" in page and "1 von 6" in page and CONCEPTS[0].text not in page
+    assert '<html lang="de">' in page and translated(EXERCISES["same_name"].words["A"]) in page
+    assert (
+        translated("the seed is the image") in page
+        and translated("Commonest mistakes") in page
+        and "1 von 6" in page
+        and CONCEPTS[0].text not in page
+    )
     for word in re.findall(r"<h2>([^<]*)|<th[^>]*>([^<]*)", page):
         assert not {"answers", "mistakes", "learners", "right", "hint"} & set("".join(word).split())
 
@@ -410,46 +424,49 @@ def test_the_concept_test_on_paper(tmp_path, command):
     file = tmp_path / "test.html"
     code, out, err = command("concepts", "--paper", file, "--language", "de")
     page = file.read_text(encoding="utf-8")
-    assert (code, err) == (0, "") and "12 Fragen" in out and '<html lang="de">' in page and "<h1>Konzepttest</h1>" in page
+    assert (code, err) == (0, "") and "12 Fragen" in out and '<html lang="de">' in page
+    assert f"<h1>{translated('Concept test')}</h1>" in page
     sentences = [text for item in CONCEPTS for text in (item.text, *item.options.values(), *item.misconceptions.values())]
     assert not [text for text in sentences if text in page]
     questions, key = page.split('<div class="key">')
-    assert "die Guidance sucht" in key and "die Guidance sucht" not in questions
-    assert "der Seed legt den Bildaufbau fest" in paper.keys(CONCEPTS)
+    believed = [translated(belief) for item in CONCEPTS for belief in item.misconceptions.values()]
+    assert (
+        all(belief in key for belief in believed)
+        and not all(belief in questions for belief in believed)
+        and believed[0] in paper.keys(CONCEPTS)
+    )
 
 
 def test_the_concept_test_in_a_notebook(german, tmp_path):
     test = ConceptTest(CONCEPTS, "after", str(tmp_path))
-    assert test.children[-2].description == "Meine Antworten speichern" and "Zwei Personen" in test.children[0].value
-    assert (
-        all(label[0] != "I leave this out" for label in test.choices[0].options)
-        and test.choices[0].options[-1][0] == "Das lasse ich aus"
-    )
+    assert test.children[-2].description == translated("Save my answers")
+    assert translated(CONCEPTS[0].text) in test.children[0].value
+    labels = [label for label, _ in test.choices[0].options]
+    assert labels == [*(f"{k}  {translated(v)}" for k, v in CONCEPTS[0].options.items()), translated("I leave this out")]
     test.choices[0].value, test.choices[1].value = "A", CONCEPTS[1].right
     test.save()
     assert (tmp_path / "concepts_after.txt").read_text() == f"A{CONCEPTS[1].right}----------\n"
-    said_ = test.message.value
-    assert (
-        "nicht A: Das hieße: der Seed ist das Bild. Richtig ist B" in said_
-        and "richtig" in said_
-        and said_.count("ausgelassen") == 10
-    )
+    lines = re.findall("<li>([^<]*)</li>", test.message.value)
+    belief = translated(CONCEPTS[0].misconceptions["A"])
+    assert lines[0] == translated("not {}: that would mean that {}; right is {}", "A", belief, CONCEPTS[0].right)
+    assert lines[1:] == [translated("right"), *[translated("left out")] * 10]
 
 
 def test_a_worksheet(tmp_path, command):
     code, out, err = command("worksheet", "00_start", "--out", tmp_path / "w.html", "--language", "de")
     page = (tmp_path / "w.html").read_text(encoding="utf-8")
-    assert (code, err) == (0, "") and "<h1>00 Start: aus einem Prompt wird ein Bild</h1>" in page and '<html lang="de">' in page
-    assert "genau dasselbe Bild" in page and "Deine Antwort und warum:" in page and "Datum" in page and "Your" not in page
-    assert "Your lines" not in worksheet.room(True)
+    assert (code, err) == (0, "") and f"<h1>{title(START).lstrip('# ')}</h1>" in page and '<html lang="de">' in page
+    assert "Datum" in page and "Your" not in page
+    assert translated("Your answer, and why:") in page and translated("Your lines:") in worksheet.room(True)
 
 
 def test_the_first_lessons_box(german):
     box = FirstPicture(ed.load("base", "cpu"), "ein Fuchs")
     names = [getattr(control, "description", "") for control in box.children[0].children]
-    assert [name for name in names if name] == ["Prompt", "Erster Seed", "Zeichnen", "Noch einmal", "Überrasch mich"]
-    assert box.stop.description == "Stopp" and box.children[1].children[0].tooltip == 'Schreib "fox" statt "fuchs"'
-    assert "aus eigenem Rauschen: Seed 0, Seed 1" in box.figure().alt
+    expected = [translated(name) for name in ("First seed", "Draw", "Again", "Surprise me")]
+    assert [name for name in names if name] == ["Prompt", *expected] and box.stop.description == translated("Stop")
+    assert box.children[1].children[0].tooltip == translated('Write "{}" in place of "{}"', "fox", "fuchs")
+    assert "Vier Bilder" in box.figure().alt and ", ".join(f"Seed {n}" for n in range(4)) in box.figure().alt
 
 
 def test_progress_has_a_bar_in_every_language(german):
@@ -460,19 +477,22 @@ def test_progress_has_a_bar_in_every_language(german):
 
 
 def test_advice_and_refusals(german, monkeypatch):
-    assert advice.advice("a Katze on blue") == ['Das Basismodell wurde nicht mit dem Wort "katze" (Deutsch für cat?) trainiert.']
-    assert advice.advice("a red dog") == [
-        'Eine Farbe gilt in dieser Welt dem Hintergrund und nicht dem Ding: Bei "red dog": schreib "a dog on a red background".'
-    ]
+    unknown = translated('"{}" ({} for {}?)', "katze", "Deutsch", "cat")
+    base, colour = "The base model was not trained on {}.", "A colour names the background in this world, not the thing: "
+    assert advice.advice("a Katze on blue") == [translated(base, translated("the word {}", unknown))]
+    instead = translated('write "{}"', "a dog on a red background")
+    assert advice.advice("a red dog") == [translated(colour + 'for "{} {}", {}.', "red", "dog", instead)]
     monkeypatch.setenv(school.SWITCH, "1")
-    with pytest.raises(EduError, match='In dieser Klasse wird "bomb" nicht gezeichnet .Waffe.'):
+    with pytest.raises(EduError) as refused:
         school.check("a bomb")
+    refusal = 'In this class "{}" is not drawn ({}); choose something else, such as "{}".'
+    assert str(refused.value) == translated(refusal, "bomb", translated("weapon"), school.EXAMPLE)
 
 
 def test_the_question_of_ones_own_images(german, capsys):
     ed.own_run("blue-otter"), ed.own_run("blue-otter", own_run.computed("blue-otter").right)
     asked, right = capsys.readouterr().out.splitlines()
-    assert "vier Bilder" in asked and right.startswith("Richtig: ")
+    assert asked == translated(own_run.ASKED) and right.startswith("Richtig: ")
 
 
 # ---------------------------------------------------------------- lessons
@@ -593,12 +613,10 @@ def title(path):
 
 def test_a_learner_gets_the_translated_lessons_and_the_english_ones_for_the_rest(tmp_path, monkeypatch, german):
     assert lessons.copy(lessons.source(), tmp_path) == []
-    assert title(tmp_path / "00_start.ipynb") == "# 00 Start: aus einem Prompt wird ein Bild"
+    assert title(tmp_path / "00_start.ipynb") == title(START)
     assert title(tmp_path / "01_noise.ipynb") == title(lessons.source() / "01_noise.ipynb")
     assert not (tmp_path / "de").exists() and "SOLUTION" not in (tmp_path / "00_start.ipynb").read_text(encoding="utf-8")
-    assert languages.told(lessons.source()) == (
-        "Auf Deutsch: 00_start; die anderen Lektionen sind auf Englisch, ihre Hinweise auf Deutsch."
-    )
+    assert languages.told(lessons.source()) == translated(TOLD, lessons="00_start")
     monkeypatch.setenv(errors.LANGUAGE, "en")
     assert lessons.copy(lessons.source(), tmp_path) == [] and languages.told(lessons.source()) is None
     assert title(tmp_path / "00_start.ipynb") == "# 00 Start: a prompt becomes a picture", "untouched, so it follows the language"
@@ -625,10 +643,10 @@ def test_a_language_without_lessons_says_so(folder, monkeypatch, tmp_path):
 @pytest.mark.parametrize("more", [[], ["--nbgrader"]])
 def test_assign(tmp_path, command, more):
     code, out, err = command("assign", tmp_path, "00", "01", "--language", "de", *more)
-    assert (code, err) == (0, "") and "Auf Deutsch: 00_start" in out
+    assert (code, err) == (0, "") and translated(TOLD, lessons="00_start") in out
     (start,) = tmp_path.rglob("00_start.ipynb")
     (noise,) = tmp_path.rglob("01_noise.ipynb")
-    assert "aus einem Prompt" in title(start) and title(noise) == title(lessons.source() / "01_noise.ipynb")
+    assert title(start) == title(START) and title(noise) == title(lessons.source() / "01_noise.ipynb")
 
 
 def test_lab_says_which_lessons_are_german(tmp_path, command, monkeypatch):
@@ -636,8 +654,8 @@ def test_lab_says_which_lessons_are_german(tmp_path, command, monkeypatch):
     monkeypatch.setattr(environment, "home", lambda: tmp_path)
     monkeypatch.setattr("edu_diffusion.cli.lab.run_instead", lambda *given: started.append(os.environ[errors.LANGUAGE]))
     code, out, err = command("lab", "--language", "de")
-    assert (code, err, started) == (0, "", ["de"]) and "Auf Deutsch: 00_start" in out
-    assert "aus einem Prompt" in title(tmp_path / "work" / "00_start.ipynb")
+    assert (code, err, started) == (0, "", ["de"]) and translated(TOLD, lessons="00_start") in out
+    assert title(tmp_path / "work" / "00_start.ipynb") == title(START)
 
 
 @pytest.mark.fault("ugly")
