@@ -35,6 +35,25 @@ def test_the_header_of_the_file_in_the_lesson_is_that_long():
     assert "times" in verdict("header_length", 1234).words
 
 
+def test_a_file_has_as_many_bytes_as_its_header_says(tmp_path):
+    """The question's file, made: the library opens it whole, and refuses its first 5,000 bytes."""
+    header = {"a": {"dtype": "F16", "shape": [2048], "data_offsets": [0, 4096]}}
+    header |= {"b": {"dtype": "F16", "shape": [1024], "data_offsets": [4096, 6144]}}
+    text = json.dumps(header).encode().ljust(456)
+    whole = len(text).to_bytes(8, "little") + text + bytes(6144)
+    assert whole[:8].hex(" ") == "c8 01 00 00 00 00 00 00" and len(load(whole)["b"]) == 1024
+    assert bank.WHOLE_FILE.right == len(whole)
+    with pytest.raises(Exception, match="header"):
+        load(whole[:5000])
+
+
+@pytest.mark.parametrize(
+    "mine, fitting", [(6608 + 5000, "times as large"), (3304, "times too small"), ("6 kB", "must be a number")]
+)
+def test_other_numbers_of_bytes_are_refused(mine, fitting):
+    refused("whole_file", mine, fitting)
+
+
 def test_the_size_of_a_training_checkpoint_is_four_numbers_for_each_weight(tmp_path):
     model = torch.nn.Linear(64, 64)
     list(loop.fit(model, lambda step: model(torch.ones(1, 64)).square().mean(), steps=2, run=tmp_path))

@@ -118,6 +118,29 @@ READ_TENSOR = Exercise(
     ),
 )
 
+WHOLE_FILE = Number(
+    "whole_file",
+    8 + 0xC8 + 256 * 0x01 + 6144,
+    (
+        ("offsets count from the end of the header; before it come the header itself and the 8 bytes with its length.", 6144),
+        ("the header is missing: its length stands in the first eight bytes.", 8 + 6144),
+        ("the 8 bytes before the header are part of the file, too.", 456 + 6144),
+        ("this reads the length with the highest byte first; here the lowest is first.", 8 + 256 * 0xC8 + 1 + 6144),
+        ("the second byte of the length counts 256 times.", 8 + 0xC8 + 1 + 6144),
+        ("the second byte of the length is missing; it counts 256 times.", 8 + 0xC8 + 6144),
+        ("c8 is a hexadecimal number: 12 times 16, plus 8.", 8 + 208 + 256 + 6144),
+        ("this ends where the last tensor begins; its data_offsets say where it begins and where it ends.", 8 + 456 + 4096),
+        ("this counts the last tensor alone; the others lie before it.", 8 + 456 + 6144 - 4096),
+        ("the two offsets are places, not sizes: do not add them up.", 8 + 456 + 4096 + 6144),
+        ("these bytes come before the tensors; where do the tensors end?", 8 + 456),
+        ("so many bytes are missing; the question asks for the whole file.", 8 + 456 + 6144 - 5000),
+        ("this is what is on the disk; what does the file itself say?", 5000),
+    ),
+    "8 bytes, a header of 200 + 256 = 456, and tensors up to offset 6,144. So anybody can see that this file is not complete, "
+    "and the library refuses it.",
+    tolerance=1e-6,
+)
+
 # ---------------------------------------------------------------- a pickle
 
 CANARY = Choice(
@@ -262,4 +285,4 @@ RESUMED = Choice(
     prediction=True,
 )
 
-EXERCISES = [HEADER_LENGTH, READ_TENSOR, CANARY, MAY_OPEN, MODEL_HASH, CHECKPOINT_SIZE, RESUMED, *merging.EXERCISES]
+EXERCISES = [HEADER_LENGTH, READ_TENSOR, WHOLE_FILE, CANARY, MAY_OPEN, MODEL_HASH, CHECKPOINT_SIZE, RESUMED, *merging.EXERCISES]
