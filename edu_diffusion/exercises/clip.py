@@ -227,9 +227,9 @@ EXERCISES = [
         {
             "A": "the printed counts say otherwise: most of the wrong images show the right thing. Similar images have "
             "similar embeddings, so they are the ones that are confused.",
-            "B": "the thing is recognised, and its background or style is confused: the pool has such a hard negative "
-            "for every image.",
-            "C": "the printed counts say otherwise: few of the wrong images have the right background and show another thing.",
+            "B": "in this pool the thing is usually recognised, and its background or style is confused: the pool has such a "
+            "hard negative for every image.",
+            "C": "the printed counts say otherwise: fewer of the wrong images show another thing on the right background.",
             "D": "the printed share is below 100 %: these compositions are new, and every image has a hard negative in the pool.",
         },
         prediction=True,
