@@ -5,7 +5,7 @@ import random
 import pytest
 import tiny
 
-from edu_diffusion.data import advice, foreign, phrases, scenes, school
+from edu_diffusion.data import advice, foreign, phrases, scenes, school, vocabulary
 from edu_diffusion.data.world import prompts, world
 from edu_diffusion.errors import EduError
 
@@ -69,7 +69,7 @@ def test_what_is_offered_is_known_and_hardly_ever_wrong():
     words = sorted({word for c in scenes.batch(400, 4).captions for word in phrases.split(c)} & world().vocabulary)
     typos = [(word, phrases.misspelled(word, random.Random(i))) for i, word in enumerate(words) if len(word) > 4]
     offers = [(word, advice.nearest(typo)) for word, typo in typos if not advice.is_known(typo)]
-    assert len(offers) > 100 and {other for _, some in offers for other in some} <= advice.known()
+    assert len(offers) > 100 and {other for _, some in offers for other in some} <= vocabulary.known()
     assert max(len(some) for _, some in offers) == 3
     assert sum(word in some for word, some in offers) > 0.9 * len(offers)
     assert sum(some[:1] == [word] for word, some in offers) > 0.8 * len(offers)
@@ -313,7 +313,7 @@ def test_a_damaged_data_set_does_not_keep_anyone_from_drawing(monkeypatch):
     def damaged():
         raise EduError("emoji is damaged.")
 
-    monkeypatch.setattr(advice, "known", damaged)
+    monkeypatch.setattr(vocabulary, "known", damaged)
     assert advice.suggestions(tiny.tokenizer(), "a pengiun") == []
     syntax, words = advice.advice("a (cat:1.3)")
     assert "(cat:1.3)" in syntax and words == "The prompt's words were not checked: emoji is damaged."

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from edu_diffusion.data import captions, chances, scenes, words
+from edu_diffusion.data import captions, chances, compositing, scenes, words
 from edu_diffusion.data.world import world
 from edu_diffusion.errors import EduError
 
@@ -122,7 +122,7 @@ def test_two_things_stand_apart():
 def test_copies_do_not_touch(count):
     """Even a drawing that fills its square leaves a pixel of ground to the next copy, diagonals included."""
     spec = scenes.draw_spec(20, torch.Generator().manual_seed(2), counts=(count,))
-    for corners in scenes._corners(spec).tolist():
+    for corners in compositing.corners(spec).tolist():
         gaps = [max(abs(y - v), abs(x - u)) for (y, x), (v, u) in itertools.combinations(corners, 2)]
         assert min(gaps) > words.SIZES["small"]
 

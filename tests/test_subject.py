@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from edu_diffusion.data import scenes, subject, words
+from edu_diffusion.data import compositing, scenes, subject, words
 from edu_diffusion.data.world import world
 
 RGB = {
@@ -40,7 +40,7 @@ def test_no_drawing_of_the_world_is_like_it():
 def test_it_stands_where_a_scene_would_put_it(size, place):
     row = {"id": world().concepts[0].id, **subject.row("red", size, place)}
     mask = subject.render([row])[1]
-    x, y = scenes._corners(scenes.spec_of([row]))[0, 0].flip(0).tolist()
+    x, y = compositing.corners(scenes.spec_of([row]))[0, 0].flip(0).tolist()
     edge = words.SIZES[size]
     inside = torch.zeros_like(mask)
     inside[..., y : y + edge, x : x + edge] = True

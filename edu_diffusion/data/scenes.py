@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import EduError
-from . import chances, school, words
+from . import chances, school
 from .arguments import check_batch
 from .captions import NAMED, say
+from .compositing import GRID, PALETTE, PICTURE, copies, render
+from .spec import ALL_STYLES, COLOURS, PLACES, SIZES, STYLES, Spec, spec_of
 from .world import world
 
 __all__ = [
     "ALL_STYLES",
     "COLOURS",
+    "GRID",
     "MANY",
     "NAMED",
     "PALETTE",
@@ -40,32 +43,7 @@ __all__ = [
     "spec_of",
 ]
 
-PICTURE = 64
-COLOURS = list(words.COLOURS)
-STYLES = list(words.STYLES)
-SIZES = list(words.SIZES)
-PLACES = list(words.PLACES)
-ALL_STYLES = [*STYLES, words.NEW_STYLE]
-APART = 32  # pixels between the corners of neighbouring copies: more than their edge, so that they do not touch
-GRID = 4  # objects are moved by whole latent cells: a sprite then has the same latent of a given size at every place
-PALETTE = torch.tensor(list(words.COLOURS.values())) / 127.5 - 1
 MANY = 0.2  # share of training scenes with more than one object: half of them copies, half two different objects
-
-
-class Spec(NamedTuple):
-    """The content of each picture: LongTensors of shape (B,), indices into the lists of this module.
-
-    count: copies of the object, 1 to 3. other: a second, different object, or -1; then place is that of the first one, and
-    the other is placed opposite.
-    """
-
-    concept: torch.Tensor
-    colour: torch.Tensor
-    style: torch.Tensor
-    size: torch.Tensor
-    place: torch.Tensor
-    count: torch.Tensor
-    other: torch.Tensor
 
 
 class Scenes(NamedTuple):
@@ -180,90 +158,3 @@ def _several(spec, pool, prior, many, rng):
         other=torch.where(paired, other, -1),
         place=torch.where(paired, side, spec.place),
     )
-
-
-def spec_of(rows: Sequence[dict]) -> Spec:
-    """The Spec of prompt rows (dicts with id, colour, style, size, place; count and other where there are any).
-
-    Unspecified attributes get a placeholder for rendering, which is not the right answer: white, twemoji, medium, centre.
-    """
-    index = lambda id: world().by_id[id].index if id else -1
-    concept, other = ([index(r.get(key, "")) for r in rows] for key in ("id", "other"))
-    colour, size = [COLOURS.index(r["colour"] or "white") for r in rows], [SIZES.index(r["size"] or "medium") for r in rows]
-    style, place = [ALL_STYLES.index(r["style"] or "twemoji") for r in rows], [PLACES.index(r["place"] or "centre") for r in rows]
-    count = [int(r.get("count") or 1) for r in rows]
-    several = [c > 1 or o >= 0 for c, o in zip(count, other)]
-    size = [0 if s else v for s, v in zip(several, size)]
-    place = [1 if o >= 0 and not p else p for o, p in zip(other, place)]
-    return Spec(*map(torch.tensor, (concept, colour, style, size, place, count, other)))
-
-
-def render(spec: Spec, rng: torch.Generator | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Render the scenes: images (B, 3, 64, 64) in [-1, 1] and masks (B, 1, 64, 64).
-
-    rng jitters the background by up to 6 grey levels; None: the exact palette colour.
-    """
-    images = _background(spec.colour, rng)
-    masks = torch.zeros(len(images), 1, PICTURE, PICTURE, dtype=torch.bool)
-    corners = _corners(spec)
-    for k in range(int(_pieces(spec).max())):
-        _paste_copy(images, masks, spec, k, corners[:, k])
-    return images, masks
-
-
-def copies(spec: Spec) -> torch.Tensor:
-    """The shape of each copy separately, ignoring occlusion: (B, copies, 64, 64) bool."""
-    masks = torch.zeros(int(_pieces(spec).max()), len(spec.count), 1, PICTURE, PICTURE, dtype=torch.bool)
-    corners = _corners(spec)
-    for k, mask in enumerate(masks):
-        _paste_copy(torch.zeros(len(mask), 3, PICTURE, PICTURE), mask, spec, k, corners[:, k])
-    return masks[:, :, 0].transpose(0, 1)
-
-
-def _pieces(spec):
-    """The number of objects of each picture: (B,)."""
-    return torch.where(spec.other >= 0, 2, spec.count)
-
-
-def _background(colour, rng):
-    flat = PALETTE[colour][:, :, None, None]
-    if rng is not None:
-        flat = flat + (torch.rand(len(flat), 3, 1, 1, generator=rng) - 0.5) * (12 / 127.5)
-    return flat.clamp(-1, 1).repeat(1, 1, PICTURE, PICTURE)
-
-
-def _corners(spec):
-    """Top-left corner (y, x) of each object: (B, objects, 2). Copies are side by side, two different objects opposite."""
-    edge = torch.tensor(list(words.SIZES.values()))[spec.size]
-    free, n = (PICTURE - edge) // 2, int(_pieces(spec).max())
-    shift = (torch.tensor(list(words.PLACES.values()))[spec.place] * free[:, None])[:, None].float()
-    opposite = torch.where((spec.other >= 0)[:, None] & (torch.arange(n) == 1), -1, 1)[:, :, None]
-    row = torch.arange(n) - (spec.count[:, None] - 1) / 2
-    apart = torch.where(spec.count > 2, APART / 2, torch.where(spec.count > 1, APART, 0))[:, None]
-    zigzag = torch.where(spec.count[:, None] > 2, (row % 2 - 0.5) * APART, torch.zeros(()))
-    shift = shift * opposite + torch.stack([row * apart, zigzag], dim=2)
-    corner = free[:, None, None] + (shift / GRID).fix().long() * GRID
-    return corner.flip(2).minimum((PICTURE - edge)[:, None, None]).clamp(min=0)
-
-
-def _paste_copy(images, masks, spec, k, corner):
-    """Paste the k-th object of every scene that has one at its corner (y, x), (B, 2), in place."""
-    concept = torch.where((spec.other >= 0) & torch.tensor(k == 1), spec.other, spec.concept)
-    for style in spec.style.unique().tolist():
-        for size in spec.size.unique().tolist():
-            rows = ((spec.style == style) & (spec.size == size) & (_pieces(spec) > k)).nonzero()[:, 0]
-            if len(rows):
-                _paste(images, masks, rows, concept[rows], corner[rows], ALL_STYLES[style], SIZES[size])
-
-
-def _paste(images, masks, rows, concept, corner, style, size):
-    """Alpha-composite sprites of one style and size onto images[rows], in place."""
-    edge = words.SIZES[size]
-    sprite = world().sprites(style, edge)[concept].float() / 255
-    span = torch.arange(edge)
-    y = (corner[:, 0, None] + span)[:, :, None].expand(-1, edge, edge)
-    x = (corner[:, 1, None] + span)[:, None, :].expand(-1, edge, edge)
-    where = (rows[:, None, None].expand_as(y), slice(None), y, x)
-    colour, alpha = sprite[:, :3].permute(0, 2, 3, 1), sprite[:, 3:].permute(0, 2, 3, 1)
-    images[where] = 2 * colour - alpha + (1 - alpha) * images[where]
-    masks[where] |= alpha > 0.5

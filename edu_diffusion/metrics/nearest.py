@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import avg_pool2d
 
-from ..data import scenes, words
+from ..data import compositing, scenes, words
 from ..data.world import world
 
 POOL = 2  # pixels are compared in blocks of POOL x POOL: a quarter of the numbers, and tolerant to shifts of a pixel
@@ -117,6 +117,6 @@ def drawings(size, place, tier, styles=scenes.STYLES):
     ]
     spec = scenes.spec_of(rows)
     drawn = torch.stack([world().sprites(style, edge)[concepts] for style in styles], dim=1).flatten(0, 1).float() / 255
-    y, x = scenes._corners(spec)[0, 0].tolist()
+    y, x = compositing.corners(spec)[0, 0].tolist()
     drawn = torch.nn.functional.pad(drawn, (x, scenes.PICTURE - edge - x, y, scenes.PICTURE - edge - y))
     return 2 * drawn[:, :3] - drawn[:, 3:], drawn[:, 3:], spec

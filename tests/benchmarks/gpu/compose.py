@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from edu_diffusion.data import scenes, words
+from edu_diffusion.data import compositing, scenes, words
 from edu_diffusion.data.world import world
 
 THINGS = 3  # at most so many in a picture
@@ -36,7 +36,7 @@ def layout_of(spec):
     two = spec.other[:, None] >= 0
     things = torch.where(two & (order == 1), spec.other[:, None], spec.concept[:, None])
     things = torch.where(order < torch.where(two, 2, spec.count[:, None]), things, -1)
-    corners = scenes._corners(spec)
+    corners = compositing.corners(spec)
     corners = torch.nn.functional.pad(corners, (0, 0, 0, THINGS - corners.shape[1]))
     return Layout(things, corners, spec.style, spec.size, spec.colour, spec.place)
 
