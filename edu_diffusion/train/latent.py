@@ -83,23 +83,15 @@ def train_latent(
     yield from fit(both, loss, minutes=minutes, steps=steps, lr=lr, run=run, probe=probe, together=together, writes=rank == 0)
     if run is not None and rank == 0:
         pipe = models.assemble(parts.vae, both.eval()["text_encoder"], parts.tokenizer, unet)
-        runs = {name: folder for name, folder in (("vae", vae), ("clip", clip), ("latent", run)) if folder}
-        settings = {
-            "seed": seed,
-            "latent_wide": wide,
-            "latent_lr": lr,
-            "latent_batch": batch,
-            "latent_many": many,
-            "latent_noisy": noisy,
-            "latent_pool": pool,
-            "latent_unnamed": unnamed,
-        }
-        models.save(pipe, pathlib.Path(run) / "model", settings | facts(pipe, runs, device))
+        settings = {"wide": wide, "lr": lr, "batch": batch, "many": many, "noisy": noisy, "pool": pool, "unnamed": unnamed}
+        card = {"seed": seed} | {f"latent_{name}": value for name, value in settings.items()}
+        runs = {"vae": vae, "clip": clip, "latent": run}
+        models.save(pipe, pathlib.Path(run) / "model", card | facts(pipe, runs, device))
 
 
 def facts(pipe, runs, device):
-    """Training facts for the model card: steps and minutes of each recipe, numbers of parameters, hardware."""
-    made = {f"{recipe}_{key}": value for recipe, run in runs.items() for key, value in about(run).items()}
+    """Training facts for the model card: steps and minutes of each recipe with a run, numbers of parameters, hardware."""
+    made = {f"{recipe}_{key}": value for recipe, run in runs.items() if run for key, value in about(run).items()}
     sizes = {
         f"{part}_parameters": f"{sum(p.numel() for p in getattr(pipe, part).parameters()):,}"
         for part in ("vae", "text_encoder", "unet")
