@@ -1,6 +1,8 @@
 """Lesson 11's questions: letters say what the images show, other spellings are right, unseen mistakes get a fitting hint."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +19,18 @@ def refused(name, mine, *fitting):
 
 
 # ---------------------------------------------------------------- the letters and the number
+
+
+def test_the_image_with_the_line_stands_where_the_right_letter_says():
+    """In the lesson the four images are shuffled by a seed; each letter's sentence speaks of the image that it stands for."""
+    path = Path(__file__).parents[1] / "notebooks" / "11_controlnet.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cell = next(text for text in map("".join, (cell["source"] for cell in cells)) if "runs[i]" in text)
+    assert "runs = [(3, None), (2, None), (1, circle), (4, None)]" in cell
+    order = torch.randperm(4, generator=torch.Generator().manual_seed(int(re.search(r"manual_seed\((\d+)\)", cell)[1])))
+    says = ["at the top and at the sides", "a good drawing", "wobbles included", "it is round as well"]
+    assert [says[i] in bank.WHICH_LINES.words[letter] for i, letter in zip(order, "ABCD")] == [True] * 4
+    assert "ABCD"[order.tolist().index(2)] == bank.WHICH_LINES.right
 
 
 def test_a_zero_convolution_has_the_gradients_of_the_right_letter():

@@ -64,18 +64,18 @@ def rows(left, right, half):
     return torch.cat([left[..., :half, :], right[..., half:, :]], dim=-2)
 
 
-WHICH_LINES = Choice(
+WHICH_LINES = Choice(  # the letters are those of the order in which the lesson shuffles the images
     "which_lines",
-    "C",
+    "D",
     {
-        "A": "this one is a face, but not along the line: compare where the outline runs at the top and at the sides. Its edge F1 "
-        "shows it.",
+        "A": "it is round as well, but its outline is elsewhere than the line: faces are round without any condition. Compare the "
+        "edge F1 of the four.",
         "B": "a good drawing is not the same as one that follows the line. Hold the circle against it: position and size do not "
         "fit, and its edge F1 is low.",
-        "C": "its outline is the circle that was drawn, wobbles included. The other three show the same prompt with size and place "
+        "C": "this one is a face, but not along the line: compare where the outline runs at the top and at the sides. Its edge F1 "
+        "shows it.",
+        "D": "its outline is the circle that was drawn, wobbles included. The other three show the same prompt with size and place "
         "left to chance.",
-        "D": "it is round as well, but its outline is elsewhere than the line: faces are round without any condition. Compare the "
-        "edge F1 of the four.",
     },
 )
 
