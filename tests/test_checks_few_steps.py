@@ -1,5 +1,6 @@
 """Lesson 15's questions: letters and numbers say what is computed, right answers in several forms, hints for wrong ones."""
 
+import json
 import math
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from edu_diffusion import steps
 from edu_diffusion.exercises import EXERCISES, arrange, few_steps, verdict
 from edu_diffusion.exercises.lines import shuffled
+from edu_diffusion.models.locate import path_of
 from edu_diffusion.train.few_steps import velocity_to as recipes
 
 # ---------------------------------------------------------------- the velocity that leads to the end
@@ -243,5 +245,43 @@ def plane():
     return states[0].x_0, states[-1].x_s, torch.stack([*(state.x_t for state in states), states[-1].x_s])
 
 
+def excess():
+    """{way: {evaluations: score}} of the lesson's figure: of the samplers without training the best."""
+    known = json.loads((path_of("few_steps") / "metrics.json").read_text())
+    ways = {
+        "base": ["ddim_{}", "heun_{}", "dpmpp_2m_{}", "unipc_{}"],
+        "guided": ["ddim_{}_guided", "dpmpp_2m_{}_guided", "unipc_{}_guided"],
+        "lcm": ["lora_lcm_{}"],
+        "tcd": ["lora_tcd06_{}"],
+    }
+    scores = {
+        way: {n: [known[key] for k in keys if (key := f"excess_{k.format(n)}") in known] for n in (1, 2, 4, 8)}
+        for way, keys in ways.items()
+    }
+    return {way: {n: min(s, key=lambda one: one["value"]) for n, s in of.items() if s} for way, of in scores.items()}
+
+
+def overlap(a, b):
+    return a["low"] < b["high"] and b["low"] < a["high"]
+
+
+def test_the_figure_supports_one_sentence_of_four():
+    base, guided, lcm, tcd = excess().values()
+    assert not lcm[8]["value"] < lcm[4]["value"] and overlap(lcm[4], lcm[8]), "A"
+    assert all(overlap(way[1], guided[4]) and abs(way[1]["value"] - guided[4]["value"]) < 0.2 for way in (lcm, tcd)), "B"
+    assert all(guided[n]["low"] > base[n]["high"] or guided[n]["value"] > base[n]["value"] for n in (2, 4)), "C"
+    assert guided[8]["value"] < base[8]["value"], "what the hint of C says"
+    assert overlap(base[4], lcm[4]) and overlap(guided[8], tcd[8]), "D"
+    assert all(way[n]["high"] < base[n]["low"] for way in (lcm, tcd) for n in (1, 2)), "what the hint of D says"
+    assert few_steps.FAST_PLOT.right == "B"
+
+
+def test_what_the_lesson_says_after_the_figure():
+    known = json.loads((path_of("few_steps") / "metrics.json").read_text())
+    assert min((known[f"excess_{way}_4"]["value"], way) for way in ("ddim", "heun", "dpmpp_2m", "unipc"))[1] == "heun"
+    assert [f"{known[f'excess_{way}_4']['value']:.2f}" for way in ("heun", "lora_lcm")] == ["0.75", "0.73"]
+    assert [f"{known[f'concept_{way}_4']['value']:.0%}" for way in ("heun", "lora_lcm")] == ["69%", "97%"]
+
+
 def test_the_questions_are_the_lessons():
-    assert set(EXERCISES) >= {e.name for e in few_steps.EXERCISES} and len(few_steps.EXERCISES) == 8
+    assert set(EXERCISES) >= {e.name for e in few_steps.EXERCISES} and len(few_steps.EXERCISES) == 9

@@ -236,6 +236,21 @@ FORGOTTEN = Choice(
     prediction=True,
 )
 
+FAST_PLOT = Choice(
+    "fast_plot",
+    "B",
+    {
+        "A": "the line of LCM is lowest at four evaluations and a little higher at eight, and the two intervals overlap: after "
+        "four there is nothing more to gain. More evaluations are not always better.",
+        "B": "about 1.4 for both, with intervals that overlap. The student saves three evaluations of four there. At eight the "
+        "base with guidance has caught up, so what a student is worth depends on how few evaluations are left.",
+        "C": "at two and at four evaluations the line with guidance is the higher one. Guidance doubles the cost of a step, so "
+        "only half as many steps are left, and these are too few. It helps at eight.",
+        "D": "with one or two evaluations it is. At four the base without guidance is level with LCM, and at eight the base with "
+        "guidance is level with TCD: there the intervals overlap.",
+    },
+)
+
 HINGE = Exercise(
     "hinge",
     hinge_discriminator,
@@ -304,4 +319,4 @@ NEW_NOISE = Number(
     "three quarters of 0.5.",
 )
 
-EXERCISES = [FIRST_ANSWER, EVALUATIONS, VELOCITY_TO, NO_BOUNDARY, ANSWER_AGAIN, FORGOTTEN, HINGE, NEW_NOISE]
+EXERCISES = [FIRST_ANSWER, EVALUATIONS, VELOCITY_TO, NO_BOUNDARY, ANSWER_AGAIN, FORGOTTEN, FAST_PLOT, HINGE, NEW_NOISE]
