@@ -212,11 +212,11 @@ def test_imports_and_notes_for_learners_are_left_out():
 
 
 def test_our_own_code_has_its_formula_but_no_docstring():
-    source = 'def f(x):\n    """Return x < 1.\n\n    Twin: g.\n    """\n    return x < 1'
+    source = '@cache\ndef f(x):\n    """Return x < 1.\n\n    Twin: g.\n    """\n    return x < 1'
     for closed in ("", "Our code of f"):
         bundle = figures_source(source, closed)._repr_mimebundle_()
         (_, _), (_, shown) = made(markdown("# 99\nText"), code("source(f)", {"data": bundle}))
-        assert words(shown) == "source(f) x_0 < 1 def f(x): return x < 1"
+        assert words(shown) == "source(f) x_0 < 1 @cache def f(x): return x < 1"
 
 
 def figures_source(source, closed):

@@ -133,7 +133,7 @@ def output_blocks(output, options):
         return [slides_page.lines(printed, "output")] if printed else []
     if "<img " in data.get("text/html", ""):
         return [slides_page.figure(data["text/html"], options)]
-    if "<code>def " in data.get("text/html", "") or "```python" in data.get("text/markdown", ""):
+    if data.get("text/html", "").startswith("<details>") or "```python" in data.get("text/markdown", ""):
         return our_code(data.get("text/html") or data["text/markdown"])
     if "text/markdown" in data:
         return [slides_page.text(data["text/markdown"])]
