@@ -75,6 +75,7 @@ FACE = {
     "EditExplorer": "widgets",
     "Explore": "widgets",
     "FewStepsExplorer": "widgets",
+    "Film": "widgets",
     "FirstPicture": "widgets",
     "GuidanceExplorer": "widgets",
     "LatentExplorer": "widgets",

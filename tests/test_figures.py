@@ -29,6 +29,7 @@ MAKE = {
     "maps": lambda: figures.maps(Z.abs()[:, 0], ["latent", "time", "text"]),
     "tokens": lambda: figures.tokens(torch.randn(32, 128), ["<start>", "a", "cat"]),
     "digits": lambda: figures.digits(GREY, range(12)),
+    "training, samples below": lambda: figures.training([History(1, 0.5, 1.0, 9.0)], images=GREY[:10], scale=16),
     "clouds": lambda: figures.clouds([torch.randn(50, 2)] * 3, ["t = 0", "t = 1", "t = 2"], groups=range(50)),
     "schedules": lambda: figures.schedules(CURVES, mark=50),
     "noise level": lambda: figures.noise_level(X[0] * 3, CURVES, "bent", 40),
@@ -199,6 +200,20 @@ def test_a_schedule_tells_where_signal_and_noise_are_equal():
 
 def test_a_training_says_how_far_it_is():
     alt = figures.training([History(7, 0.25, 5.0, 15.0)], (1.0, "zero predictor")).alt
-    assert "25% of its time" in alt and "after 7 steps the loss is 0.250, against 1 (zero predictor)" in alt
+    assert "25% of its time" in alt and "the loss began at 0.250, after 7 steps it is 0.250, against 1 (zero predictor)" in alt
     assert "distance from 9 to 2" in MAKE["training"]().alt
     assert "100%" in figures.training([History(7, 0.25, 5.0, 0.0)]).alt
+
+
+def test_samples_of_a_training_stand_on_the_right_or_large_below():
+    small, large = MAKE["training"](), MAKE["training, samples below"]()
+    assert "on the right 12 samples" in small.alt and "below it 10 samples" in large.alt
+    assert pixels(small).shape[:2] == (320, 870) and pixels(large).shape[:2] == (320 + 17 * 16 + 8, 44 * 16 + 16)
+    first = pixels(large)[321:448, 9:136]
+    assert (first.reshape(-1, 3).max(1) < 40).all() and (pixels(large)[321:448, 138:150] == 255).all(), "128 pixels, then a line"
+
+
+def test_a_film_says_how_soft_its_predictions_are():
+    soft, hard = torch.zeros(3, 64, 64), torch.zeros(3, 64, 64)
+    hard[..., ::2] = 1.0
+    assert "a: 0.000, 0.00; b: 1.000, 0.50." in figures.film_strip([soft, soft], [soft, hard], ["a", "b"]).alt

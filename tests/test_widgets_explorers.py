@@ -180,20 +180,17 @@ def test_only_the_controls_that_the_second_run_needs_are_shown(pipe):
 
 def test_playing_moves_the_step_and_nothing_moves_unasked(pipe):
     widget = timeline(pipe)
-    assert not widget.player.playing and widget.player.layout.display == "none"
+    player = widget.playback.player
+    assert not player.playing
     widget.redraw()
-    widget.player.value = 3  # what the browser does when it plays
+    player.value = 3  # what the browser does when it plays
     assert widget.controls["step"].value == 3 and "Step 3 of 4" in widget.picture.alt
-    widget.toggle.value = True
-    assert widget.player.playing
-    widget.player.playing = False  # at the end
-    assert not widget.toggle.value
 
 
 def test_fewer_steps_bring_the_step_back(pipe):
     widget = timeline(pipe, step=4)
     widget.controls["steps"].value = 2
-    assert widget.controls["step"].value == 2 == widget.player.max and "Step 2 of 2" in widget.picture.alt
+    assert widget.controls["step"].value == 2 == widget.playback.player.max and "Step 2 of 2" in widget.picture.alt
 
 
 def test_the_last_value_wins_while_a_run_is_computed(pipe, count, monkeypatch):

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from ..errors import said
-from .digit_images import mosaic
+from .digit_images import ink, mosaic
 from .hints import Arrays
 from .rendering import Picture, picture
 from .schedule_plots import plot
@@ -14,6 +14,7 @@ from .style import BLUE, GAP, INK, LIGHT, ORANGE, QUIET, SMALL, canvas, panel, w
 
 __all__ = ["training"]
 
+HIGH = 320  # pixels of the curve with its scale and the bar above
 LEFT = 76  # pixels left of the curve, for its scale and label
 
 
@@ -24,17 +25,21 @@ def training(
     named: str = "",
     images: Arrays | None = None,
     columns: int = 5,
+    scale: int | None = None,
 ) -> Picture:
     """Show a time bar, the loss curve, and, if given, a second metric on its own axis and samples.
 
     history: a list of Progress(step, loss, seconds, left, ...), the last one is the current one. baseline: (value,
     words), a loss to compare with. marks: pairs (seconds, value) of another metric, called `named`. images:
-    (B, 1, H, W) in [-1, 1], samples of the current model. Returns a Picture.
+    (B, 1, H, W) in [-1, 1], samples of the current model, small on the right; with scale, the edge of a pixel, below the
+    curve. Returns a Picture.
     """
     now, wide = history[-1], 580
     whole = now.seconds + now.left
     done = now.seconds / whole if 0 < whole < float("inf") else 1.0
-    fig = canvas(wide + (0 if images is None else 290), 320)
+    drawn = None if images is None else mosaic(images, columns)
+    x, y, edge, (width, height) = placed(drawn, scale, wide)
+    fig = canvas(width, height)
     bar(fig, LEFT, 22, wide - LEFT - 70, done)
     words = said("step {}, {:.0f} s, loss {:.3f}", now.step, now.seconds, now.loss)
     write(fig, LEFT, 46, words, SMALL, ha="left", color=QUIET)
@@ -43,12 +48,18 @@ def training(
     if marks:
         second(axes, marks, named)
     if images is not None:
-        drawn = mosaic(images, columns)
-        scale = 270 // max(drawn.shape)
-        panel(fig, wide + GAP, 22, scale * drawn.shape[1], scale * drawn.shape[0]).imshow(
-            drawn, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", aspect="auto"
-        )
-    return picture(fig, described(now, done, baseline, marks, named, images))
+        ink(panel(fig, x, y, edge * drawn.shape[1], edge * drawn.shape[0]), drawn[None])
+    return picture(fig, described(history, done, baseline, marks, named, images, scale))
+
+
+def placed(drawn, scale, wide):
+    """Return where the samples stand, (x, y), the edge of their pixels, and the size of the whole canvas."""
+    if drawn is None:
+        return 0, 0, 0, (wide, HIGH)
+    rows, columns = drawn.shape
+    if scale is None:
+        return wide + GAP, 22, 270 // max(rows, columns), (wide + 290, HIGH)
+    return GAP, HIGH, scale, (max(wide, scale * columns + 2 * GAP), HIGH + scale * rows + GAP)
 
 
 def bar(fig, x, y, width, done):
@@ -86,15 +97,24 @@ def second(axes, marks, named):
     other.set_ylabel(named, fontsize=SMALL, color=INK)
 
 
-def described(now, done, baseline, marks, named, images):
+def described(history, done, baseline, marks, named, images, scale):
     """Return the alt text."""
+    now = history[-1]
     than = said(", against {:g} ({})", *baseline) if baseline else ""
     other = said("; {} from {:.3g} to {:.3g}", named, marks[0][1], marks[-1][1]) if marks else ""
-    seen = said("; on the right {} samples of the current model", len(images)) if images is not None else ""
+    seen = "" if images is None else sampled(len(images), scale)
     return said(
-        "Training run, {done:.0%} of its time passed: after {steps} steps the loss is {loss:.3f}{more}.",
+        "Training run, {done:.0%} of its time passed: the loss began at {first:.3f}, after {steps} steps it is {loss:.3f}{more}.",
         done=done,
+        first=history[0].loss,
         steps=now.step,
         loss=now.loss,
         more=than + other + seen,
     )
+
+
+def sampled(count, scale):
+    """Say where the samples stand."""
+    if scale is None:
+        return said("; on the right {} samples of the current model", count)
+    return said("; below it {} samples of the current model", count)

@@ -11,6 +11,7 @@ import torch
 
 from ..data import files
 from ..data.checksums import check
+from ..errors import said
 
 FOLDER = "half_trained"
 LOOK = 5  # steps after which the speed is measured
@@ -45,7 +46,10 @@ def put(half: Half, names: Iterable[str], *copies: Iterable[torch.Tensor]) -> No
 
 def told(half: Half, speed: float) -> str:
     """The sentence for whoever watches. speed: the training steps that this computer makes in a second."""
-    return (
-        f"This computer makes {speed:.2g} training steps in a second; the lesson counts on {half.speed:.2g} at least. "
-        f"So the training goes on from a half-trained state: {half.steps} steps, made beforehand with the usual loss."
+    return said(
+        "This computer makes {:.2g} training steps in a second; the lesson counts on {:.2g} at least. "
+        "So the training goes on from a half-trained state: {} steps, made beforehand with the usual loss.",
+        speed,
+        half.speed,
+        half.steps,
     )

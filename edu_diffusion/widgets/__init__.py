@@ -7,6 +7,7 @@ from .control import ControlExplorer
 from .edit import EditExplorer
 from .explore import Explore
 from .few_steps import FewStepsExplorer
+from .film import Film
 from .first import FirstPicture
 from .guidance import GuidanceExplorer
 from .live import watch
@@ -35,6 +36,7 @@ __all__ = [
     "Pad",
     "Explore",
     "FewStepsExplorer",
+    "Film",
     "FirstPicture",
     "GuidanceExplorer",
     "LatentExplorer",

@@ -62,6 +62,11 @@ def four(pipe: Pipeline, prompt: str, seed: int = 0) -> Drawing:
     states = yield from all_states(generate(pipe, [prompt] * COUNT, seed=seed), STEPS)
     pictures = decode(pipe, states[-1].z_s).float().cpu()
     labels = [said("seed {}", seed + i) for i in range(COUNT)]
-    alt = said('Four pictures of the prompt "{}" side by side, each from its own starting noise: {}.', prompt, ", ".join(labels))
+    alt = said(
+        'Four pictures of the prompt "{}" side by side, to be compared in colour, size and place; each from its own starting '
+        "noise: {}.",
+        prompt,
+        ", ".join(labels),
+    )
     yield row(pictures, labels, alt, scale=max(1, EDGE // pictures.shape[-1]))
     yield notices(pipe.tokenizer, prompt)

@@ -41,7 +41,7 @@ function render({ model, el }) {
   function show() {
     const [value, name, spoken] = ["value", "description", "spoken"].map((key) => model.get(key));
     words.textContent = name;
-    box.setAttribute("aria-label", `${name}, as a number`);
+    box.setAttribute("aria-label", model.get("numbered"));
     for (const part of [slider, box]) {
       for (const key of ["min", "max", "step"]) part[key] = model.get(key);
       part.disabled = model.get("disabled");
@@ -59,7 +59,7 @@ function render({ model, el }) {
     if (!Number.isNaN(typed)) send(Math.min(Math.max(typed, model.get("min")), model.get("max")));
     show();
   });
-  for (const key of ["value", "min", "max", "step", "description", "spoken", "disabled"]) {
+  for (const key of ["value", "min", "max", "step", "description", "numbered", "spoken", "disabled"]) {
     model.on(`change:${key}`, show);
   }
   show();

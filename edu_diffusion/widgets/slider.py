@@ -10,6 +10,8 @@ from typing import Any
 from anywidget import AnyWidget
 from traitlets import Bool, Float, Int, TraitError, Unicode, Union, observe, validate
 
+from ..errors import said
+
 __all__ = ["Slider"]
 
 FILE = pathlib.Path(__file__)
@@ -24,7 +26,8 @@ class Slider(AnyWidget):
     """A number between min and max; while it is dragged, the last value wins.
 
     value: a whole number if min, max and step are. description: its name. spoken: what a screen reader says for a
-    value, such as "step {value} of {max}"; empty: the number. A value beyond the limits is clipped to them.
+    value, such as "step {value} of {max}"; empty: the number. numbered: the name of the number field.
+    A value beyond the limits is clipped to them.
     """
 
     _esm = FILE.with_suffix(".js")
@@ -36,9 +39,11 @@ class Slider(AnyWidget):
     step = number(1)
     description = Unicode().tag(sync=True)
     spoken = Unicode().tag(sync=True)
+    numbered = Unicode().tag(sync=True)
     disabled = Bool(False).tag(sync=True)
 
     def __init__(self, value: float = 0, **settings: Any) -> None:
+        settings.setdefault("numbered", said("{}, as a number", settings.get("description", "")))
         super().__init__(value=value, **settings)
 
     @validate("value")

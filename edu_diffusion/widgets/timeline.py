@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ipywidgets import HBox, Layout, Play, ToggleButton, VBox
-from traitlets import dlink, link
+from ipywidgets import HBox, Layout, VBox
+from traitlets import dlink
 
 from ..figures import Moment, timeline
 from ..steps import GUIDANCE, STEPS, dpmpp_2m_step, euler_ancestral_step
@@ -13,6 +13,7 @@ from .controls import choice, dragged, number, reveal, seeds, whole, words
 from .explore import Explore
 from .hints import Drawing, Messages, Pipeline
 from .messages import cut
+from .playback import Playback
 
 __all__ = ["TimelineExplorer"]
 
@@ -27,7 +28,6 @@ SECOND = {  # the difference of the second run: the controls for it
     SWAPPED: ("other_prompt", "since"),
 }
 OTHER = ("other_seed", "other_prompt", "other_sampler", "since")  # the controls that only some second runs need
-PACE = 400  # ms from one step to the next during playback
 
 
 class TimelineExplorer(Explore):
@@ -68,8 +68,7 @@ class TimelineExplorer(Explore):
             other_sampler=choice(SAMPLERS, other_sampler, "Other sampler"),
             since=dragged(since, 1, steps, "Swap at step"),
         )
-        self.player = Play(value=step, min=1, max=steps, interval=PACE, layout=Layout(display="none"))
-        self.toggle = ToggleButton(description="Play", tooltip="Play the steps one after the other", layout=Layout(width="auto"))
+        self.playback = Playback(self.controls["step"])
         self.children: list = [self._arranged(), *self.children[1:]]
         self._link()
 
@@ -77,16 +76,14 @@ class TimelineExplorer(Explore):
         """Return the controls in rows: the run, the second run, the step."""
         names = [("prompt", "seed", "steps", "guidance", "sampler"), ("second", *OTHER), ("step",)]
         rows = [HBox([self.controls[name] for name in row], layout=Layout(flex_flow="row wrap")) for row in names]
-        rows[-1].children += (self.toggle, self.player)
+        rows[-1].children += (self.playback,)
         return VBox(rows)
 
     def _link(self):
         """Let the controls follow each other."""
         c = self.controls
-        for follower in (c["step"], c["since"], self.player):
+        for follower in (c["step"], c["since"], self.playback.player):
             dlink((c["steps"], "value"), (follower, "max"))
-        link((c["step"], "value"), (self.player, "value"))
-        link((self.toggle, "value"), (self.player, "playing"))
         c["second"].observe(lambda _: self._reveal(), "value")
         self._reveal()
 

@@ -73,6 +73,13 @@ CASES = [
         key="down",
     ),
     Case("first", "widgets.FirstPicture(base)", None, (("Prompt", "a fox on a pink background"),), "seed"),
+    Case(
+        "film",
+        "from edu_diffusion.steps import generate\nwidgets.Film(base, generate(base, 'a ghost', steps=16))",
+        "Step",
+        (("Step", "up"),),
+        "Step 1 of 16: left, the noisy x_t",
+    ),
     Case("prompt", "widgets.PromptWidget(base, steps=3)", None, (("Seed", "up"), ("Prompt", "a red dog")), "Film"),
 ]
 

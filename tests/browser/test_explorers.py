@@ -44,3 +44,27 @@ def test_in_voila(case, voila, page, note):
     else:
         operated(root, case._replace(moves=case.moves[:1]))
     assert person.serious(root) == []
+
+
+def test_play_and_pause_by_keyboard(lab, page):
+    """Nothing moves before a press; the button says what its next press does."""
+    (case,) = [case for case in CASES if case.name == "film"]
+    page.goto(lab.address("film.ipynb"))
+    person.run_all(page)
+    root = person.opened(page, case)
+    person.quiet(root)
+    page.wait_for_timeout(1500)
+    first = person.picture(root)
+    assert case.alt in first[0]
+    button = root.get_by_role("button", name="Play", exact=True)
+    button.focus()
+    page.keyboard.press("Space")
+    person.changed(root, first)
+    root.get_by_role("button", name="Pause", exact=True).focus()
+    page.keyboard.press("Space")
+    button.wait_for()
+    person.quiet(root)
+    page.wait_for_timeout(1500)
+    paused = person.picture(root)
+    page.wait_for_timeout(1500)
+    assert person.picture(root) == paused and "Step 1 of" not in paused[0] and person.serious(root) == []
