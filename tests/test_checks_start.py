@@ -1,6 +1,8 @@
 """Lesson 00's questions: the seed of a name, and what the shipped model really shows where a question asks it."""
 
+import ast
 import itertools
+import json
 import re
 import zlib
 
@@ -8,8 +10,10 @@ import pytest
 import torch
 
 from edu_diffusion import draw, generate, load
+from edu_diffusion.data import files
 from edu_diffusion.exercises import EXERCISES, LESSONS, arrange, start, verdict
-from edu_diffusion.steps import decode
+from edu_diffusion.metrics import background
+from edu_diffusion.steps import GUIDANCE, decode
 
 
 def tidy(name):
@@ -119,13 +123,47 @@ def test_the_same_seed_mostly_has_the_same_background(animals):
     assert (same < 0.4).sum() >= 4 and same.mean() < others.mean() / 2
 
 
-def test_the_first_prediction_is_rough_and_neither_noise_nor_finished_nor_empty(pipe):
+def test_the_first_prediction_is_pale_and_soft_and_neither_noise_nor_finished_nor_empty(pipe):
+    """As the lesson shows it: the prompt, the seed and no guidance stand in its cell."""
     assert EXERCISES["first_prediction"].right == "C"
-    states = list(generate(pipe, "a dog", seed=0))
+    prompt, settings = shown_in_the_lesson()
+    states = list(generate(pipe, prompt, **settings))
     noise, first, last = (decode(pipe, z)[0] for z in (states[0].z_t, states[0].z_0, states[-1].z_s))
     edges = lambda x: x.diff(dim=-1).abs().mean()
-    assert edges(first) < 0.85 * edges(last) < 0.4 * edges(noise), "softer than the end, far from noise"
-    assert (first - last).square().mean().sqrt() > 0.2 and first.std((1, 2)).max() > 0.1, "not finished, not empty"
+    assert edges(first) < 0.85 * edges(last) < 0.2 * edges(noise), "softer than the end, far from noise"
+    assert first.std() < 0.7 * last.std() and first.std((1, 2)).max() > 0.1, "pale, not empty"
+    head = lambda x: ((x - x[:, :6, :6].mean((1, 2), keepdim=True)).abs().amax(0) > 0.3).float().mean()
+    assert head(last) < 0.7 * head(first), "the head becomes much smaller: not nearly finished"
+
+
+def shown_in_the_lesson():
+    """(prompt, {"seed": ..., "guidance": ...}) of the run in the cell "film"."""
+    cells = json.loads((files.folder("notebooks") / "00_start.ipynb").read_bytes())["cells"]
+    (source,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "film"]
+    (call,) = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and "generate" in ast.unparse(node.func)]
+    return call.args[1].value, {word.arg: word.value.value for word in call.keywords}
+
+
+def test_the_first_four_pictures_look_different(pipe):
+    """The prompt and the first seed that the lesson begins with: three backgrounds at least, and sizes."""
+    cells = json.loads((files.folder("notebooks") / "00_start.ipynb").read_bytes())["cells"]
+    (prompt, seed) = re.search(r'FirstPicture\(pipe, "([^"]+)", seed=(\d+)\)', "".join(cells[1]["source"])).groups()
+    images = draw(pipe, [prompt] * 4, seed=int(seed))
+    assert len(set(background(images).tolist())) >= 3
+    assert all((a - b).abs().mean() > 0.2 for a, b in itertools.combinations(images, 2))
+
+
+def test_with_guidance_the_early_predictions_are_too_strong_in_contrast(pipe):
+    """What the lesson says of the ghost and of Ada's seed: the distance rises, the contrast exceeds the end's; not without."""
+    seed = EXERCISES["name_seed"].reference("Ada")
+    rises, exceeds = [], []
+    for guidance in (GUIDANCE, 1):
+        states = list(generate(pipe, "a ghost", seed=seed, guidance=guidance))
+        guesses, final = torch.cat([decode(pipe, state.z_0) for state in states]), decode(pipe, states[-1].z_s)
+        distance = (guesses - final).square().mean((1, 2, 3)).sqrt()[:10]
+        rises.append((distance - distance.cummin(0).values).max() > 0.02)
+        exceeds.append(guesses[:10].std((1, 2, 3)).max() > 1.1 * final.std())
+    assert rises == exceeds == [True, False]
 
 
 def test_the_vote_names_the_generated_pictures_and_its_feedback_counts_them():

@@ -589,7 +589,7 @@ def change(cell, old, new):
         (change("names", "{name_seed(name)}", "{name}"), "names: other code"),
         (change("same-check", "same_name", "same_sum"), "same-check: other names"),
         (change("train", "my_first_model", "mein_modell"), "train: other names"),
-        (change("gif", "my_picture.gif", "mein_bild.gif"), "gif: other names"),
+        (change("wall", "my_picture.gif", "mein_bild.gif"), "wall: other names"),
         (change("same-run", "# NBVAL_CHECK_OUTPUT\n", ""), "same-run: compared in one"),
         (change("same-text", "* **D**", "**D**"), "same-text: other headings"),
         (change("further", "\\sqrt", ""), "further: other headings"),

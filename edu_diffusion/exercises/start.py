@@ -117,9 +117,9 @@ FIRST_PREDICTION = Choice(
     {
         "A": "that is the upper row. The lower row is what the model expects to find under the noise, and all the pictures that "
         "it was trained on were scenes.",
-        "B": "compare the first picture of the lower row with the last: it is blurred, and outlines, details and often "
-        "the colours still change.",
-        "C": "from pure noise only rough shapes and colours can be guessed; the details come later.",
+        "B": "compare the first picture of the lower row with the last: it is pale and blurred, and the head still becomes much "
+        "smaller.",
+        "C": "many pictures are still possible, and the best guess is something like their mean. Size and details come later.",
         "D": "it is not empty: the prompt alone already tells the model what kind of shape to expect.",
     },
     prediction=True,
