@@ -162,6 +162,9 @@ def test_a_prediction_its_evidence_and_its_answer():
 def test_a_picture_that_is_asked_about_has_the_options():
     found = made(ASKED, code("look()", image("Two dogs", 400, 300)), LETTER, CHECK)
     assert words(found[2][1]) == "look() Two dogs A a for sure B b" and "aria-hidden" not in found[2][1]
+    found = made(markdown("# 99\nWhich row?"), code("look()", image("Two dogs", 400, 300)), LETTER, CHECK)
+    assert words(found[1][1]) == "look() Two dogs" and "figcaption" not in found[1][1], "an alt text may answer it"
+    assert "figcaption" in made(markdown("# 99\nText"), code("look()", image("Two dogs", 400, 300)), markdown("More"), LETTER)[1][1]
 
 
 def test_an_answer_without_options_or_output():

@@ -51,20 +51,27 @@ def cells_of(path):
 def slides(cells, further=False):
     """Return the slides of a lesson. further: with "Going further"."""
     found, asked, options, told = [], {}, {}, False
-    for title, part in parts(cells, further):
+    chosen = list(parts(cells, further))
+    for number, (title, part) in enumerate(chosen, 1):
         if isinstance(part, str):
             found.append(Slide(title, [slides_page.text(part)]))
             options = dict(OPTION.findall(part))
         elif name := versions.answer_of(part):
             found[-1].blocks.extend(stub(part))
-            asked[name], options = (title, part, options), {}
+            asked[name] = title, part, options
         elif (name := versions.checked(part)) in asked:
             title, question, offered = asked[name]
             found.append(Slide(title, [slides_page.closed(answer(question, name, offered, part))]))
         else:
-            add(found, Slide(title, shown(part, options), told))
+            add(found, Slide(title, shown(part, options if is_asked_about(chosen[number:]) else None), told))
         told = isinstance(part, str) and "?" not in part
     return found
+
+
+def is_asked_about(following):
+    """Whether the answer to a question stands below, before any other text: then the question is about what is shown."""
+    cells = itertools.takewhile(lambda part: not isinstance(part, str), (part for _, part in following))
+    return any(map(versions.is_question, cells))
 
 
 def add(found, slide):
@@ -97,7 +104,7 @@ def sections(text):
 
 
 def shown(cell, options):
-    """Return the blocks of a code cell: its lines and its outputs. options: of a question that is asked about them."""
+    """Return the blocks of a code cell: its lines and its outputs. options: of a question about them, None if there is none."""
     source = NOISE.sub("", versions.without_solution(versions.text(cell))).strip()
     blocks = [] if is_imports(source) else [code(source)]
     for output in merged(cell.get("outputs", ())):

@@ -107,10 +107,13 @@ def listed(markup):
 
 
 def figure(markup, options):
-    """Return the picture of an output with its alt text as caption, or with the options of a question about it."""
+    """Return the picture of an output with its alt text as caption, or with the options of a question about it.
+
+    options: None where nothing is asked about it. In place of options an alt text would say what is to be seen.
+    """
     alt, width, height, data = re.search(r'<img alt="([^"]*)" width="(\d+)" height="(\d+)".*?src="([^"]+)"', markup).groups()
     size = int(width), int(height)
-    words = list(options.values()) or [alt] * is_caption(alt, *size)
+    words = [alt] * is_caption(alt, *size) if options is None else list(options.values())
     where, scale, tall = place(*size, words)
     across, down = (scale * side / REM for side in size)
     look = f"--across:{across:.1f}rem;--down:{down:.1f}rem;--least:{LEAST * down + tall / REM:.1f}rem"
