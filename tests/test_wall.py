@@ -189,6 +189,15 @@ def test_a_class_does_not_see_what_is_on_the_list(command, pictures):
     assert set(shown(pictures / "wall.html").shown.values()) == {10, 20, 30}
 
 
+def test_the_page_replaces_itself_and_no_other_file(pictures, tmp_path):
+    there = tmp_path / "diary.html"
+    there.write_text("mine")
+    with pytest.raises(EduError, match="diary.html is not replaced"):
+        wall.publish(pictures, [], {}, out=there)
+    assert there.read_text() == "mine"
+    assert wall.publish(pictures, [], {}) == wall.publish(pictures, [], {})
+
+
 def test_files_that_cannot_be_shown_are_named(command, pictures, tmp_path):
     assert "broken.png is left out: broken.png is" in command(pictures)[1]
     for words, sentence in (

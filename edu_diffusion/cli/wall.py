@@ -15,7 +15,7 @@ from pathlib import Path
 from edu_diffusion.data import files, school
 from edu_diffusion.errors import EduError
 
-from . import infotext
+from . import html_page, infotext
 from .wall_page import page
 
 APPROVALS, REVIEW, PAGE = "wall.json", "wall-review.html", "wall.html"
@@ -165,9 +165,9 @@ def store(folder, decisions):
 
 
 def publish(folder, pieces, decisions, out=None, title=TITLE):
-    """Write the page with the approved pictures; return its path."""
+    """Write the page with the approved pictures; return its path. Raises EduError for a file that is no page of ours."""
     path = Path(out) if out else folder / PAGE
-    write(path, page(approved(pieces, decisions), title))
+    html_page.write(path, page(approved(pieces, decisions), title))
     return path
 
 
