@@ -214,6 +214,6 @@ def test_samples_of_a_training_stand_on_the_right_or_large_below():
 
 
 def test_a_film_says_how_soft_its_predictions_are():
-    soft, hard = torch.zeros(3, 64, 64), torch.zeros(3, 64, 64)
+    soft, hard = torch.zeros(3, 64, 64), -torch.ones(3, 64, 64)
     hard[..., ::2] = 1.0
-    assert "a: 0.000, 0.00; b: 1.000, 0.50." in figures.film_strip([soft, soft], [soft, hard], ["a", "b"]).alt
+    assert "a: 0.000, 0.00; b: 2.000, 1.00." in figures.film_strip([soft, soft], [soft, hard], ["a", "b"]).alt

@@ -47,7 +47,7 @@ def training(
     curves(axes, history, baseline, whole)
     if marks:
         second(axes, marks, named)
-    if images is not None:
+    if drawn is not None:
         ink(panel(fig, x, y, edge * drawn.shape[1], edge * drawn.shape[0]), drawn[None])
     return picture(fig, described(history, done, baseline, marks, named, images, scale))
 
