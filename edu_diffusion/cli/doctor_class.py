@@ -64,6 +64,8 @@ def used(folder):
     if folder.name == "clip":
         clip, tokenizer = models.load_clip(folder, "cpu")
         return clip.get_text_features(**tokenizer(PROMPT, return_tensors="pt", padding="max_length")).pooler_output
+    if folder.name == "half_trained":
+        return torch.cat([digits_of(folder, target) for target in ("eps", "v")])
     if "model_index.json" in files:
         return drawn(models.load(folder, "cpu"))
     pipe = models.load("base", "cpu")
@@ -79,6 +81,18 @@ def controlled(net, condition):
     from edu_diffusion import steps
 
     return steps.Control(net, condition)
+
+
+def digits_of(folder, target):
+    """Return two digits by a half-trained model, in two steps."""
+    import torch
+
+    from edu_diffusion.train import ddpm, half
+
+    unet = ddpm.build_digit_unet(*ddpm.SHAPES[target])
+    unet.load_state_dict(half.half_trained(f"ddpm_{target}", folder).weights)
+    with torch.no_grad():
+        return ddpm.draw(unet.eval(), torch.arange(2), steps=2, target=target)
 
 
 def drawn(pipe, count=2, **more):

@@ -4,7 +4,9 @@ checkpoints/half_trained holds for each a file of float16 weights and, in its me
 speed below which a training goes on from them; tests/benchmarks/half_trained.py makes them.
 """
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -25,11 +27,11 @@ class Half(NamedTuple):
     weights: dict[str, torch.Tensor]
 
 
-def half_trained(name: str) -> Half:
-    """Read the state of a model, such as "ddpm_eps". Raises EduError when its file is missing or damaged."""
+def half_trained(name: str, folder: str | os.PathLike | None = None) -> Half:
+    """Read a state such as "ddpm_eps", the shipped one or that in a folder. Raises EduError when it is missing or damaged."""
     from safetensors import safe_open
 
-    folder = files.folder("checkpoints", FOLDER)
+    folder = files.folder("checkpoints", FOLDER) if folder is None else Path(folder)
     check(folder)
     with safe_open(folder / f"{name}.safetensors", "pt") as file:
         facts, weights = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
