@@ -5,6 +5,7 @@ in by the package, see __init__.py. Parses on an old Python.
 """
 
 import os
+import string
 
 LANGUAGE = "EDU_DIFFUSION_LANGUAGE"  # the environment variable with the code of a language, such as de; English without it
 TRANSLATIONS = {"": {}, "en": {}}  # code: {English sentence: its translation}, each read once
@@ -20,9 +21,9 @@ def said(sentence, *values, **named):
     if not (values or named):
         return translated
     try:
-        return translated.format(*values, **named)
+        return string.Formatter().vformat(translated, values, named)
     except Exception:  # a translation whose {} are not those of the sentence
-        return sentence.format(*values, **named)
+        return string.Formatter().vformat(sentence, values, named)
 
 
 def translations():

@@ -81,7 +81,7 @@ def test_the_results_in_the_header_are_those_of_metrics_json(name):
     found = ModelCard(readme(name)).data.eval_results or []
     asked = ModelCard((ROOT / f"{name}.card.md").read_text(encoding="utf-8").replace("{{", "").replace("}}", "")).data.eval_results
     metrics = stored(name)
-    assert [result.metric_value for result in found] == [metrics[result.metric_value]["value"] for result in asked if metrics]
+    assert [result.metric_value for result in found] == [metrics[result.metric_value]["value"] for result in asked or [] if metrics]
     assert bool(found) == bool(metrics) and all(isinstance(result, EvalResult) for result in found)
     assert all(result.dataset_type == "custom" and result.metric_name for result in found)
 

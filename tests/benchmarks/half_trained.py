@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from edu_diffusion.cli.cards import write_card  # noqa: E402
 from edu_diffusion.data import digits, files  # noqa: E402
 from edu_diffusion.metrics import frechet_distance  # noqa: E402
 from edu_diffusion.train import half  # noqa: E402
@@ -40,6 +41,7 @@ def make():
         for target, (steps, seconds) in STATES.items():
             weights = {name: x.detach().half().contiguous() for name, x in trained(target, steps=steps).state_dict().items()}
             save_file(weights, stage / f"ddpm_{target}.safetensors", {"steps": str(steps), "speed": f"{steps / seconds:.3g}"})
+    write_card(files.folder("checkpoints") / half.FOLDER)
 
 
 def judge():
