@@ -195,7 +195,10 @@ def test_there_are_enough_questions():
 
 
 def test_nothing_but_lessons_lies_beside_them():
-    """Lessons write my_picture.gif and the like when they run here, and one imports my_training; git ignores it all. terms.csv is the glossary's."""
+    """Lessons write my_picture.gif and the like when they run here, and one imports my_training; git ignores it all.
+
+    terms.csv is the glossary's.
+    """
     others = {"terms.csv", "__pycache__", *lessons.TEACHERS, *languages.available()}
     there = [p.name for p in FOLDER.iterdir() if not p.name.startswith(".") and p.name not in others]
     assert not [name for name in there if not name.endswith(".ipynb") and not name.startswith("my_")]
