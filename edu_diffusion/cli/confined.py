@@ -114,11 +114,9 @@ def reply(text):
         found = json.loads(text) if len(text) <= LONGEST else {}
     except (ValueError, RecursionError):
         found = {}
-    return (
-        found
-        if isinstance(found, dict) and found
-        else {"fault": said("it ended Python, or used more memory or time than there is.")}
-    )
+    if isinstance(found, dict) and found:
+        return found
+    return {"fault": said("it ended Python, or used more memory or time than there is.")}
 
 
 def judged_here(job, space, channel):

@@ -11,7 +11,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +25,8 @@ FOLDER, RECORD, CARDS = "class", "seats.json", "seats.html"
 FIRST_PORT = 8801
 RESTARTS = 20  # of one seat in one session
 LETTERS = "abcdefghkmnpqrstuvwxyz23456789"  # none that is taken for another: no i, j, l, o, 0, 1
+# no browser here, requests from other computers, and no kernel left over from a closed tab
+OWN = ("--ServerApp.open_browser=False", "--ServerApp.allow_remote_access=True", "--MappingKernelManager.cull_idle_timeout=900")
 GIGABYTES = 1.5  # what a learner's lesson and its JupyterLab need, see tests/benchmarks/slow.py
 PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "EDU_DIFFUSION_SCHOOL", "EDU_DIFFUSION_LANGUAGE", "EDU_DIFFUSION_SECONDS")
 
@@ -189,7 +190,7 @@ def then(times):
 
 def start(seat, listener, folder, rest, number):
     """Start the server of a seat apart from everything; return its process. The password is not on its command line."""
-    command = lab.safely([sys.executable, "-m", "jupyterlab", *options(folder / seat.name, rest)])
+    command = lab.safely(lab.lab_command(folder / seat.name, [*OWN, *rest]))
     with log(folder, seat).open("wb") as output:
         return subprocess.Popen(
             confinement.confined(command, folder / seat.name),
@@ -204,12 +205,6 @@ def start(seat, listener, folder, rest, number):
 def log(folder, seat):
     """Return the file with what a server says."""
     return folder / f"{seat.name}.log"
-
-
-def options(folder, rest):
-    """Return JupyterLab's options: no browser here, requests from other computers, and no kernel left over from a closed tab."""
-    own = ["--ServerApp.open_browser=False", "--ServerApp.allow_remote_access=True", "--MappingKernelManager.cull_idle_timeout=900"]
-    return [*lab.lab_command(folder, [*own, *rest])[3:]]
 
 
 def environment(seat, descriptor, number):
