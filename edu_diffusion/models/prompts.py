@@ -12,5 +12,5 @@ def guard_prompts() -> None:
     """
     from diffusers.loaders import TextualInversionLoaderMixin as Pipeline
 
-    if school.on() and not hasattr(Pipeline.maybe_convert_prompt, "__wrapped__"):
+    if not hasattr(Pipeline.maybe_convert_prompt, "__wrapped__"):
         Pipeline.maybe_convert_prompt = school.guarded(Pipeline.maybe_convert_prompt)
