@@ -469,6 +469,19 @@ def test_the_first_lessons_box(german):
     assert "Vier Bilder" in box.figure().alt and ", ".join(f"Seed {n}" for n in range(4)) in box.figure().alt
 
 
+def test_slides_are_german_and_leave_out_what_the_english_ones_do(command, tmp_path):
+    """What is told apart by its words, such as a line for learners only, has German words there."""
+    pages = {}
+    for code in ("en", "de"):
+        assert command("slides", "00", "--out", tmp_path / f"{code}.html", "--language", code)[0] == 0
+        pages[code] = (tmp_path / f"{code}.html").read_text(encoding="utf-8")
+    for tag in ("<section", "<details", "<img ", "<figcaption"):
+        assert pages["en"].count(tag) == pages["de"].count(tag) > 0, tag
+    assert '<html lang="de">' in pages["de"] and "<summary>Antwort</summary>" in pages["de"] and ">Schließen<" in pages["de"]
+    left = re.sub(r"<(?:script|style)>[\s\S]*?</(?:script|style)>", "", pages["de"])
+    assert not re.search(r"Ab hier wird|richtig in dieser|Zum Vertiefen|>Answer<|Next slide|In the notebook|Right:", left)
+
+
 def test_progress_has_a_bar_in_every_language(german):
     steps = progress.all_states(iter("abc"), 3)
     told = [next(steps), next(steps)]

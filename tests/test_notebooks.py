@@ -17,6 +17,8 @@ HOME = re.compile(r"/(?:home|Users|root|tmp|work|mnt|opt|usr)/|[A-Z]:\\\\?[A-Za-
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 TAGS = {"exercise"}
 CORE = 40  # cells before "Going further"
+WIDEST = 990  # pixels: a wider picture shrinks on a page of 1024, and its captions with it
+PANEL = 128  # pixels that one image of several needs from the left edge to the next
 
 
 def code_cells(notebook):
@@ -46,6 +48,7 @@ def faults(notebook):
     """Yield what is wrong with a notebook, as sentences."""
     yield from faults_of_form(notebook)
     yield from faults_of_outputs(notebook)
+    yield from faults_of_pictures(notebook)
     yield from faults_of_style(notebook)
     yield from faults_of_questions(notebook)
 
@@ -86,6 +89,18 @@ def faults_of_outputs(notebook):
             yield f"{name} has a widget's model, which is gone with the kernel"
         if re.search(r"<script|\bon\w+=|javascript:", data.get("text/html", ""), re.I):
             yield f"{name} has a script"
+
+
+def faults_of_pictures(notebook):
+    """Yield pictures that are too wide for a page, or whose images are too small to be seen; rows without columns= are short."""
+    for cell in code_cells(notebook):
+        columns = max(map(int, re.findall(r"\bcolumns=(\d+)", cell.source)), default=1)
+        for output in cell.outputs:
+            for width in map(int, re.findall(r'<img\b[^>]*? width="(\d+)"', output.get("data", {}).get("text/html", ""))):
+                if width > WIDEST:
+                    yield f"{cell.id} shows a picture that is too wide: {width}"
+                if width < PANEL * columns:
+                    yield f"{cell.id} shows images of {width // columns} pixels each: too small"
 
 
 def described(html):
@@ -263,6 +278,8 @@ LONG = "\n".join(["x = 1"] * 15)
         (show(png="aGVsbG8="), "without alt"),
         (show(png="aGVsbG8=", html='<img src="x">'), "without alt"),
         (show(png="aGVsbG8=", html='<img alt="" src="x">'), "without alt"),
+        (show(html='<img alt="a" width="1008" height="9">'), "too wide: 1008"),
+        (lambda n: (show(html='<img alt="a" width="600">')(n), change(source="f(columns=6)")(n)), "100 pixels each"),
         (show(live={}), "widget's model"),
         (show(html="<script>1</script>"), "script"),
         (show(html='<p onclick="x">'), "script"),

@@ -5,6 +5,7 @@ errors.py, which looks it up in what `read` returns. A language may also have le
 """
 
 import os
+import re
 import sys
 
 from edu_diffusion.data import files
@@ -32,6 +33,11 @@ def switch(code):
     if code not in available():
         raise EduError(f"there is no language {code!r}; there are {', '.join(available())}")
     os.environ[LANGUAGE] = code
+
+
+def pattern(sentence):
+    """Return the regular expression of a sentence, with a word in place of each {}."""
+    return re.escape(sentence).replace(r"\{\}", r"\w+")
 
 
 def read(code):

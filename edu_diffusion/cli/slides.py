@@ -10,15 +10,12 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from edu_diffusion.errors import EduError
+from edu_diffusion.errors import EduError, said
 
-from . import answers, assign, html_page, lessons, remedies, slides_page, versions
+from . import answers, assign, html_page, languages, lessons, remedies, slides_page, versions
 
 MOST_LINES = 12  # of code on a slide
-FURTHER, END = "Going further", "What you can say now"  # headings of every lesson
 OPTION = re.compile(r"^\* \*\*([A-Z])\*\*:? +(.*(?:\n +.*)*)", re.MULTILINE)
-NOISE = re.compile(r"^(# NBVAL_CHECK_OUTPUT|From here on your my_\w+ is used\.)\n", re.MULTILINE)  # of no use to a class
-COUNT = re.compile(r" *\(\d+ of \d+ right in this lesson\)$")
 MARKER = re.compile(rf"^[ \t]*({versions.BEGIN}|{versions.END})[ \t]*\n?", re.MULTILINE)
 DOCSTRING = re.compile(r'^[ \t]*"""[\s\S]*?"""[ \t]*\n', re.MULTILINE)
 
@@ -35,7 +32,8 @@ def run(args, rest=()):
     """Write the page, and say where."""
     folder = lessons.source()
     (name,) = assign.chosen(folder, [args.lesson])
-    target, found = Path(args.out or f"{name}_slides.html"), slides(cells_of(folder / f"{name}.ipynb"), args.further)
+    lesson, target = languages.own(folder / f"{name}.ipynb"), Path(args.out or f"{name}_slides.html")
+    found = slides(cells_of(lesson), args.further)
     html_page.write(target, slides_page.page(found))
     print(f"{target}: {len(found)} slides, more where one is long; open it in a browser, and press ? there for the keys")
 
@@ -84,11 +82,11 @@ def add(found, slide):
 
 def parts(cells, further=False):
     """Yield (title, text or code cell), without what stands between "Going further" and the end of the lesson."""
-    title, left_out = "", False
+    title, left_out, further_on, end = "", False, said("Going further"), said("What you can say now")  # headings of every lesson
     for cell in cells:
         for heading, part in sections(versions.text(cell)) if cell["cell_type"] == "markdown" else [("", cell)]:
             title = heading or title
-            left_out = not further and (title == FURTHER or left_out and title != END)
+            left_out = not further and (title == further_on or left_out and title != end)
             if part and not left_out:
                 yield title, part
 
@@ -105,11 +103,17 @@ def sections(text):
 
 def shown(cell, options):
     """Return the blocks of a code cell: its lines and its outputs. options: of a question about them, None if there is none."""
-    source = NOISE.sub("", versions.without_solution(versions.text(cell))).strip()
+    source = useful(versions.without_solution(versions.text(cell))).strip()
     blocks = [] if is_imports(source) else [code(source)]
     for output in merged(cell.get("outputs", ())):
         blocks += output_blocks(output, options)
     return blocks
+
+
+def useful(text):
+    """Return code, or what it prints, without lines that are of no use to a class."""
+    of_no_use = "# NBVAL_CHECK_OUTPUT", languages.pattern(said("From here on your my_{} is used."))
+    return re.sub(rf"^(?:{'|'.join(of_no_use)})\n", "", text, flags=re.MULTILINE)
 
 
 def is_imports(source):
@@ -136,7 +140,7 @@ def output_blocks(output, options):
     """Return what an output shows, as blocks."""
     data = {kind: joined(value) for kind, value in output.get("data", {}).items()}
     if "text" in output:
-        printed = NOISE.sub("", joined(output["text"])).rstrip()
+        printed = useful(joined(output["text"])).rstrip()
         return [slides_page.lines(printed, "output")] if printed else []
     if "<img " in data.get("text/html", ""):
         return [slides_page.figure(data["text/html"], options)]
@@ -176,8 +180,9 @@ def answer(cell, name, options, check):
         blocks = [slides_page.text(f"**{right}** {options.get(right, '')}")]
     else:
         blocks = [slides_page.lines(solution(versions.text(cell)))]
-    said = [joined(output["data"]["text/plain"]) for output in check.get("outputs", ()) if "data" in output]
-    return blocks + [slides_page.said(COUNT.sub("", words)) for words in said]
+    count = languages.pattern(said("{} of {} right in this lesson"))
+    told = [joined(output["data"]["text/plain"]) for output in check.get("outputs", ()) if "data" in output]
+    return blocks + [slides_page.sentence(re.sub(rf" *\({count}\)$", "", words)) for words in told]
 
 
 def solution(source):

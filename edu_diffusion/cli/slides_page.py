@@ -5,7 +5,9 @@ import math
 import re
 from pathlib import Path
 
-from . import html_page
+from edu_diffusion.errors import said
+
+from . import html_page, languages
 from .typeset import to_html
 
 WIDTH, HEIGHT = 1200, 570  # of what is below a slide's title, in px of a slide of 1280 x 720
@@ -14,22 +16,14 @@ LEAST = 0.8  # of a picture's size alone on a slide; where code leaves it less, 
 MOST_LARGER = 4  # times; beyond that a picture is nothing but squares
 ASIDE = 400  # px at least for a caption beside a picture
 READABLE = 1.2  # times larger than in the notebook: the labels in a picture
-ONLY_LABELS = re.compile(r"\d+ (?:small )?pictures|Contact sheet of")  # an alt text that repeats what stands in the picture
 REMARK = '<p class="remark">'
-KEYS = (
-    ("→, space, Page Down", "next slide, or the answer"),
-    ("←, Page Up", "the slide before"),
-    ("Home, End", "first and last slide"),
-    ("?", "these keys"),
-    ("F11", "full screen, in most browsers"),
-)
 
 
 def page(slides):
     """Return the HTML of slides, each with a title and blocks of HTML."""
     head, *rest = (section(slide, "h2" if number else "h1") for number, slide in enumerate(slides))
     body = f"<main>\n{head}{''.join(rest)}</main>\n{controls()}"
-    return html_page.frame(slides[0].title, beside("slides.css"), body, beside("slides.js"))
+    return html_page.frame(slides[0].title, beside("slides.css"), body, beside("slides.js"), languages.chosen())
 
 
 def beside(name):
@@ -49,11 +43,24 @@ def inline(text):
 
 def controls():
     """The buttons and the list of keys; slides.js shows them."""
-    rows = "".join(f"<tr><th scope='row'>{key}</th><td>{what}</td></tr>" for key, what in KEYS)
+    before, following, all_keys = said("Slide before"), said("Next slide"), said("Keys")
+    rows = "".join(f"<tr><th scope='row'>{key}</th><td>{what}</td></tr>" for key, what in keys())
     return (
-        '<nav aria-label="Slides" hidden><button type="button" aria-label="Slide before">←</button><output></output>'
-        '<button type="button" aria-label="Next slide">→</button><button type="button" aria-label="Keys">?</button></nav>\n'
-        f'<dialog aria-label="Keys"><table>{rows}</table><form method="dialog"><button>Close</button></form></dialog>\n'
+        f'<nav aria-label="{said("Slides")}" hidden><button type="button" aria-label="{before}">←</button><output></output>'
+        f'<button type="button" aria-label="{following}">→</button><button type="button" aria-label="{all_keys}">?</button></nav>\n'
+        f'<dialog aria-label="{all_keys}"><table>{rows}</table>'
+        f'<form method="dialog"><button>{said("Close")}</button></form></dialog>\n'
+    )
+
+
+def keys():
+    """(keys, what they do)."""
+    return (
+        (said("→, space, Page Down"), said("next slide, or the answer")),
+        (said("←, Page Up"), said("the slide before")),
+        (said("Home, End"), said("first and last slide")),
+        ("?", said("these keys")),
+        ("F11", said("full screen, in most browsers")),
     )
 
 
@@ -79,11 +86,14 @@ def line(words):
 
 def remark(names, count):
     """Return what stands in place of code that is too long."""
-    what = " and ".join(f"<code>{html.escape(name)}</code>" for name in names)
-    return f"{REMARK}In the notebook: {what + ', ' if what else ''}{count} lines of code.</p>"
+    what = said(" and ").join(f"<code>{html.escape(name)}</code>" for name in names)
+    where = (
+        said("In the notebook: {}, {} lines of code.", what, count) if what else said("In the notebook: {} lines of code.", count)
+    )
+    return f"{REMARK}{where}</p>"
 
 
-def said(words):
+def sentence(words):
     """Return a sentence of a check, which has code between ` as Markdown does."""
     drawn = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
     return f"<p>{drawn}</p>"
@@ -91,7 +101,7 @@ def said(words):
 
 def closed(blocks):
     """Return blocks that a key, or a press, opens."""
-    return f"<details><summary>Answer</summary>\n{''.join(blocks)}\n</details>"
+    return f"<details><summary>{said('Answer')}</summary>\n{''.join(blocks)}\n</details>"
 
 
 def source(markup):
@@ -131,7 +141,14 @@ def caption(words, options):
 def is_caption(alt, width, height):
     """Whether an alt text is shown, too: where it leaves the picture its size, and says more than labels that can be read."""
     scale, alone = place(width, height, [alt])[1], place(width, height, [])[1]
-    return scale >= LEAST * alone and not (ONLY_LABELS.match(alt) and alone > min(scale, READABLE))
+    return scale >= LEAST * alone and not (is_labels(alt) and alone > min(scale, READABLE))
+
+
+def is_labels(alt):
+    """Whether an alt text repeats what stands in the picture: it is the one that figures make of their labels."""
+    made = said("{} pictures: {}"), said("Contact sheet of {} pictures with their prompts: {}")
+    stems = (re.escape(sentence.partition(":")[0]).replace(r"\{\}", r"\d+(?: small)?") for sentence in made)
+    return any(re.match(stem, alt) for stem in stems)
 
 
 def place(width, height, words):

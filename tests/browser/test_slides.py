@@ -7,7 +7,9 @@ from edu_diffusion.cli import slides, slides_page
 from edu_diffusion.data import files
 
 FOLDER = files.folder("notebooks")
-LESSONS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+LESSONS = sorted(
+    path.relative_to(FOLDER).with_suffix("").as_posix() for path in (*FOLDER.glob("*.ipynb"), *FOLDER.glob("??/*.ipynb"))
+)
 SIZES = [(1280, 720), (1024, 768)]
 SMALLEST = 28  # px of a letter on a slide of 1280 x 720
 ADDRESS = "http://127.0.0.1/slides.html"  # nobody listens there: the page is handed over
