@@ -2,6 +2,8 @@
 
 import html
 
+from . import html_page
+
 SHELL = """#!/bin/sh
 # Copies edu_diffusion from this kit to your own folder, installs it without a network, and opens the lessons.
 kit=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 1
@@ -60,18 +62,12 @@ cd /d "%EDU_DIFFUSION_HOME%"
 if "%~1"=="" (%FOUND% -m edu_diffusion lab) else (%FOUND% -m edu_diffusion %*)
 """
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>edu_diffusion: a kit without a network</title>
-<style>
+TITLE = "edu_diffusion: a kit without a network"
+STYLE = """
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #000; background: #fff; font: 1.1rem/1.5 sans-serif }
 pre, code { background: #eee } pre { padding: .5rem }
-</style>
-</head>
-<body>
-<h1>edu_diffusion: a kit without a network</h1>
+"""
+BODY = """<h1>edu_diffusion: a kit without a network</h1>
 <p>For the teacher. This folder installs the lessons on a computer that has no network. It was built for Python VERSION on PLATFORMS
 and has SIZE. A computer needs about 2 GB of free disk and 2 GB of free memory.</p>
 
@@ -106,17 +102,14 @@ project python-build-standalone publishes such builds, called "install_only".</l
 </ul>
 
 <h2>What was tried</h2>
-<p>The kit for Linux was built, installed without a network and checked. Those for Windows and macOS are untried.</p>
-</body>
-</html>
-"""
+<p>The kit for Linux was built, installed without a network and checked. Those for Windows and macOS are untried.</p>"""
 
 
 def texts(version, platforms, size):
     """Return {name: text} of a kit's own files. size: bytes of the packages and the project."""
     said = {"VERSION": version, "PLATFORMS": " and ".join(platforms), "SIZE": f"{size / 1e6:,.0f} MB"}
-    page = PAGE
+    body = BODY
     for word, value in said.items():
-        page = page.replace(word, html.escape(value))
+        body = body.replace(word, html.escape(value))
     batch = BATCH.replace("VERSION", version).replace("\n", "\r\n")
-    return {"start.sh": SHELL.replace("VERSION", version), "start.bat": batch, "README.html": page}
+    return {"start.sh": SHELL.replace("VERSION", version), "start.bat": batch, "README.html": html_page.frame(TITLE, STYLE, body)}
