@@ -119,7 +119,7 @@ def parents():
 
 
 def test_in_the_middle_both_parents_lose_more_than_half(parents):
-    """Six prompts of each kind here; the lesson takes 24 and 16."""
+    """Six prompts of each kind in ten steps here; the lesson takes 24 and 16 in twenty."""
     from edu_diffusion import metrics
     from edu_diffusion.data import newstyle
     from edu_diffusion.data.world import prompts
@@ -130,8 +130,8 @@ def test_in_the_middle_both_parents_lose_more_than_half(parents):
     scores = []
     for weight in (0, 0.5, 1):
         pipe = models.merged(steps.weighted_sum, *parents, weight=weight)
-        seen = named(metrics.draw(pipe, new), new, "contrast")
-        right = metrics.right(judge, metrics.draw(pipe, ordinary), ordinary)["all"]
+        seen = named(metrics.draw(pipe, new, n_steps=10), new, "contrast")
+        right = metrics.right(judge, metrics.draw(pipe, ordinary, n_steps=10), ordinary)["all"]
         scores.append((int(right.sum()), int((seen["style"] & seen["concept"]).sum())))
     assert scores[1][0] < scores[0][0] / 2 and scores[1][1] < scores[2][1] / 2, scores
     assert merging.MERGED.right == "D"
@@ -189,6 +189,17 @@ def by_hand(content, name):
     return numbers[entry["data_offsets"][0] // 2 : entry["data_offsets"][1] // 2].view(*entry["shape"]).float()
 
 
+def raw(content, name):
+    length = int.from_bytes(content[:8], "little")
+    start, end = json.loads(content[8 : 8 + length])[name]["data_offsets"]
+    return content[8 + length :][start:end]
+
+
+def first_decides(names, allowed):
+    for name in names:
+        return name in allowed
+
+
 def with_a_loop(names, allowed):
     right = True
     for name in names:
@@ -227,7 +238,7 @@ def test_the_lines_in_their_order_are_right():
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
-        ("read_tensor", lambda content, name: content, "must return a tensor"),
+        ("read_tensor", lambda content, name: content, "must return numbers"),
         ("read_tensor", lambda content, name: json.loads(content[8:])[name], "UnicodeDecodeError"),
         (
             "read_tensor",
@@ -239,17 +250,26 @@ def test_the_lines_in_their_order_are_right():
         ("read_tensor", lambda content, name: bank.read_tensor(content, name).flip(-1), "not in the right places"),
         ("read_tensor", lambda content, name: 2 * bank.read_tensor(content, name), "always 2 times"),
         ("read_tensor", lambda content, name: content[name], "TypeError"),
+        ("read_tensor", lambda content, name: torch.tensor(list(raw(content, name))).half(), "single bytes"),
+        ("may_open", first_decides, "only the first name"),
+        ("may_open", lambda names, allowed: not set(names) & allowed, "one allowed name makes it refuse"),
+        ("may_open", lambda names, allowed: all(n.startswith(tuple(allowed)) for n in names), "beginning of a name"),
+        ("may_open", lambda names, allowed: set(names) < allowed, "<=, not <"),
+        ("may_open", lambda names, allowed: len(names) == len(allowed), "is right in"),
         ("may_open", lambda names, allowed: [n for n in names if n not in allowed], "returns a list"),
         ("may_open", lambda names, allowed: names in allowed, "TypeError"),
         ("may_open", lambda names, allowed: None, "returns nothing"),
-        ("may_open", lambda names, allowed: bool(names), "is right in"),
+        ("may_open", lambda names, allowed: bool(names), "every file passes"),
         ("may_open", lambda names, allowed: len(names) <= len(allowed), "is right in"),
         ("add_difference", lambda a, b, c, weight: a, "result is"),
         ("add_difference", lambda a, b, c, weight: a + weight**2 * (b - c), "weight"),
         ("add_difference", lambda a, b, c, weight: a + 2 * weight * (b - c), "result is"),
         ("add_difference", lambda a, b, c, weight: (a + b - c) / 2, "expected is"),
         ("add_difference", lambda a, b, c, weight: a.add_(weight * (b - c)), "changes what it is given"),
+        ("add_difference", lambda a, b, c, weight: a + (b - weight * c), "brackets are missing"),
         ("unmerge", lambda m, a, weight: a, "a itself"),
+        ("unmerge", lambda m, a, weight: m - (1 - weight) * a / weight, "brackets are missing"),
+        ("unmerge", lambda m, a, weight: (m - 1 - weight * a) / weight, "(1 - weight) * a"),
         ("unmerge", lambda m, a, weight: m, "result is"),
         ("unmerge", lambda m, a, weight: m - weight * a, "expected is"),
         ("unmerge", lambda m, a, weight: (a - (1 - weight) * m) / weight, "result is"),
@@ -263,6 +283,12 @@ def test_a_header_that_is_read_eight_bytes_short_is_refused():
     """Spaces at its end must not hide that the 8 bytes before it were forgotten."""
     short = lambda content: json.loads(content[8 : int.from_bytes(content[:8], "little")])
     refused("read_tensor", lambda content, name: torch.zeros(short(content)[name]["shape"]), "JSONDecodeError")
+
+
+def test_a_file_without_imports_may_be_opened():
+    """An answer that says otherwise is right, and is told so."""
+    right, words = verdict("may_open", lambda names, allowed: bool(names) and set(names) <= allowed)
+    assert right and "imports nothing" in words
 
 
 def test_a_deny_list_is_told_what_it_passes():

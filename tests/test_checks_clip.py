@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import cosine_similarity, log_softmax
+from torch.nn.functional import cosine_similarity, cross_entropy, log_softmax
 
 import edu_diffusion as ed
 from edu_diffusion import steps
@@ -21,6 +21,33 @@ def one_by_one(text_emb, image_emb, logit_scale):
 def by_logarithms(*given):
     S = steps.similarity(*given)
     return -(log_softmax(S, 1).diagonal().mean() + log_softmax(S, 0).diagonal().mean()) / 2
+
+
+def by_table(S):
+    return -(log_softmax(S, 1).diagonal() + log_softmax(S, 0).diagonal()).mean() / 2
+
+
+def own_choice(*given):
+    S = steps.similarity(*given)
+    return -(log_softmax(S, 1).amax(1) + log_softmax(S, 0).amax(0)).mean() / 2
+
+
+def without_logarithm(*given):
+    S = steps.similarity(*given)
+    return -(S.softmax(0) + S.softmax(1)).diagonal().mean() / 2
+
+
+def of_the_whole_table(*given):
+    S = steps.similarity(*given)
+    return S.logsumexp((0, 1)) - S.diagonal().mean()
+
+
+def labelled(ask):
+    def mine(*given):
+        S = steps.similarity(*given)
+        return (ask(S, torch.arange(len(S))) + ask(S.T, torch.arange(len(S)))) / 2
+
+    return mine
 
 
 def by_einsum(text_emb, image_emb, logit_scale):
@@ -67,6 +94,31 @@ def test_the_references_are_what_the_recipe_runs():
         ("similarity", lambda a, b, s: a.div_(9) @ b.T, "changes what it is given"),
         ("contrastive_loss", lambda a, b, s: steps.similarity(a, b, s), r"shape \(4, 4\); it must be \(\)"),
         ("contrastive_loss", lambda a, b, s: s, "logit_scale itself, unchanged"),
+        ("similarity", lambda a, b, s: torch.e ** (s * steps.similarity(a, b, 0 * s)), "exp belongs to logit_scale alone"),
+        ("similarity", lambda a, b, s: s.exp() * a @ b.T / a.norm(dim=1, keepdim=True) * b.norm(dim=1), "check the brackets"),
+        ("similarity", lambda a, b, s: s.exp() * (a.T / a.sum(1)).T @ (b.T / b.sum(1)), "not the sum of its numbers"),
+        ("similarity", lambda a, b, s: s.exp() * (a / a.norm(dim=-1)) @ (b / b.norm(dim=-1)).T, "keep the dimension"),
+        ("similarity", lambda a, b, s: s.exp() * a @ b.T / (a.norm(dim=1) * b.norm(dim=1)), "make a column of the texts"),
+        ("similarity", lambda a, b, s: s.exp() * cosine_similarity(a, b), "make a column of the texts"),
+        ("contrastive_loss", labelled(lambda S, own: cross_entropy(own, S)), "the scores come first"),
+        ("contrastive_loss", labelled(lambda S, own: cross_entropy(S, 1.0 * own)), "labels are whole numbers"),
+        ("contrastive_loss", labelled(lambda S, own: cross_entropy(S, 1 + own)), "labels count from 0"),
+        ("contrastive_loss", labelled(lambda S, own: cross_entropy(S, torch.arange(6))), "one label for each row"),
+        ("contrastive_loss", labelled(lambda S, own: cross_entropy(S, list(range(len(S))))), "must be a tensor"),
+        ("contrastive_loss", lambda a, b, s: -steps.similarity(a, b, s).trace() / len(a), "the matching pairs alone"),
+        ("contrastive_loss", own_choice, "not the one with the largest score"),
+        ("contrastive_loss", without_logarithm, "-log"),
+        ("contrastive_loss", lambda a, b, s: by_table(torch.e ** steps.similarity(a, b, s)), "S is exponentiated twice"),
+        ("contrastive_loss", of_the_whole_table, "runs over the whole table"),
+        ("zero_shot", lambda v, t, s: image_by_image(v, t, torch.e**s), "the exp is inside"),
+        ("zero_shot", lambda v, t, s: (e := steps.similarity(v, t, s).exp()) / e.sum(), "runs over the whole table"),
+        (
+            "zero_shot",
+            lambda v, t, s: 1.0 * (image_by_image(v, t, s) > 0.999 * image_by_image(v, t, s).amax(1, True)),
+            "a 1 and all others a 0",
+        ),
+        ("contrastive_loss", lambda a, b, s: by_table(a @ b.T), "not divided by the lengths and without"),
+        ("zero_shot", lambda v, t, s: steps.similarity(t, v, s).view(len(v), len(t)).softmax(-1), "use .T"),
     ],
 )
 def test_other_mistakes_get_a_sentence_too(name, mine, words):

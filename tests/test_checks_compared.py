@@ -38,6 +38,7 @@ def test_textual_inversion_is_the_row_whose_interval_contains_zero_and_much_else
         (450, "on top"),
         (60, "wrong way round"),
         (240, "too small"),
+        (7.5, "wider"),
     ],
 )
 def test_the_number_of_prompts(mine, words):
@@ -67,12 +68,23 @@ def test_other_spellings_are_right(mine):
 @pytest.mark.parametrize(
     "mine, words",
     [
-        (lambda b, a: torch.stack([(a - b).mean(), 2 * (a - b).std() / len(a) ** 0.5]), "the numbers differ"),
-        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std(correction=0) / len(a) ** 0.5]), "the numbers differ"),
+        (lambda b, a: torch.stack([(a - b).mean(), 2 * (a - b).std() / len(a) ** 0.5]), "not 2"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std(correction=0) / len(a) ** 0.5]), "divides by n."),
         (lambda b, a: [(a - b).mean(), 1.0], "returns a list"),
         (lambda b, a: torch.stack([1.96 * (a - b).std() / len(a) ** 0.5, (a - b).mean()]), "right places"),
         (lambda b, a: ((a - b).mean(), 1.96 * (a - b).std() / len(a) ** 0.5), "returns a tuple"),
-        (lambda b, a: torch.stack([a.mean(), 1.96 * (a - b).std() / len(a) ** 0.5]), "the numbers differ"),
+        (lambda b, a: torch.stack([a.mean(), 1.96 * (a - b).std() / len(a) ** 0.5]), "the mean score after"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std() / (len(a) + len(b)) ** 0.5]), "in both lists"),
+        (lambda b, a: torch.stack([(a - b).mean(), 3.92 * (a - b).std() / len(a) ** 0.5]), "whole width"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a.std() - b.std()) / len(a) ** 0.5]), "difference of two standard"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a.std() + b.std()) / len(a) ** 0.5]), "are paired"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * torch.cat([a, b]).std() / len(a) ** 0.5]), "are paired"),
+        (lambda b, a: torch.stack([(d := (a - b).abs()).mean(), 1.96 * d.std() / len(a) ** 0.5]), "mean absolute change"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).var() / len(a) ** 0.5]), "the variance"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std() * len(a) ** 0.5]), "divide by the square root"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * ((a - b).std() / len(a)) ** 0.5]), "to n alone"),
+        (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std() / (len(a) - 1) ** 0.5]), "n - 1"),
+        (lambda b, a: torch.stack([(a - b).sum(), 1.96 * (a - b).std() / len(a) ** 0.5]), "sum of the changes"),
         (lambda b, a: torch.stack([(a - b).mean(), 1.96 * (a - b).std() / a**0.5]), "equal size"),
     ],
 )

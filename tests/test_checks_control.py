@@ -119,6 +119,27 @@ def test_other_spellings_are_right(name, mine):
     assert verdict(name, mine).right
 
 
+def by_reshape(h, weight, bias):
+    b, c, height, width = h.shape
+    return F.linear(h.reshape(b, height * width, c), weight.flatten(1), bias).reshape(b, -1, height, width)
+
+
+def h_and_residual(blocks, convs, h):
+    found = []
+    for block, conv in zip(blocks, convs):
+        found.append(conv(block(h)))
+        h = h + found[-1]
+    return torch.stack(found)
+
+
+def by_block(functions, h):
+    return [h := function(h) for function in functions]
+
+
+def in_turn(functions, h):
+    return torch.stack(by_block(functions, h))
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -126,7 +147,7 @@ def test_other_spellings_are_right(name, mine):
         ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight), "bias is missing"),
         ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight.transpose(0, 1), bias), "transposed"),
         ("zero_conv", lambda h, weight, bias: h + F.conv2d(h, weight, bias), "h itself"),
-        ("zero_conv", lambda h, weight, bias: weight @ h + bias, "cannot be combined"),
+        ("zero_conv", lambda h, weight, bias: weight @ h + bias, "along dimension 0 one tensor has"),
         ("zero_conv", lambda h, weight, bias: h, "h itself, unchanged"),
         ("zero_conv", lambda h, weight, bias: 2 * F.conv2d(h, weight, bias), "constant factor"),
         ("residuals", lambda blocks, convs, h: convs[-1](h), "shape"),
@@ -140,6 +161,29 @@ def test_other_spellings_are_right(name, mine):
         ("halves", lambda left, right: bank.halves(left.flip(-1), right), "first at"),
         ("halves", lambda left, right: bank.halves(left, -right), "-right in place of right"),
         ("halves", lambda left, right: bank.halves(left, right) * 2, "constant factor"),
+        ("residuals", h_and_residual, "gets h with"),
+        ("halves", lambda left, right: torch.cat([left[..., :32], right[..., 32:]], -1), "a fixed number"),
+        ("halves", lambda left, right: torch.cat([left.chunk(2, -1)[1], right.chunk(2, -1)[0]], -1), "take the other half"),
+        ("halves", lambda left, right: torch.cat([F.max_pool2d(x, 1, (1, 2)) for x in (left, right)], -1), "squeezed"),
+        ("zero_conv", lambda h, weight, bias: by_reshape(h, weight, bias), "reshape does not move"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight) * bias[:, None, None], "bias is multiplied"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight) + 4 * bias[:, None, None], "once for each input channel"),
+        ("zero_conv", lambda h, weight, bias: F.conv2d(h[:, 3:], weight[:, 3:], bias), "last input channel"),
+        (
+            "residuals",
+            lambda blocks, convs, h: in_turn([lambda h, f=f, g=g: f(g(h)) for f, g in zip(blocks, convs)], h),
+            "reversed",
+        ),
+        (
+            "residuals",
+            lambda blocks, convs, h: in_turn([lambda h, f=f, g=g: h + g(f(h)) for f, g in zip(blocks, convs)], h),
+            "h is added",
+        ),
+        (
+            "residuals",
+            lambda blocks, convs, h: torch.stack([g(f(x)) for f, g, x in zip(blocks, convs, by_block(blocks, h))]),
+            "twice",
+        ),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

@@ -148,9 +148,76 @@ def in_place(weights, gradient, steps, lr, warmup, decay):
     return weights
 
 
+def loss_of(model, x_0, eps, t, abar, told=None, target=None):
+    """The loss with another timestep for the model, or another target."""
+    x_t = steps.q_sample(x_0, eps, abar[t])
+    return torch.nn.functional.mse_loss(model(x_t, t if told is None else told), eps if target is None else target(x_t))
+
+
+def guess_compared(model, x_0, eps, t, abar):
+    x_t = steps.q_sample(x_0, eps, abar[t])
+    return (steps.predict_x0(x_t, model(x_t, t), abar[t]) - x_0).square().mean()
+
+
+def never_assigned(model, x_T, levels):
+    x = x_T
+    for (t, abar_t), (_, abar_s) in zip(levels, levels[1:]):
+        eps = model(x, t)
+        x_s = steps.q_sample(steps.predict_x0(x, eps, abar_t), eps, abar_s)
+    return x if x_s is not None else x_s
+
+
+def loop(step):
+    """A sampling loop of step(x, the model's prediction, abar_t, abar_s)."""
+
+    def mine(model, x_T, levels):
+        x = x_T
+        for (t, abar_t), (_, abar_s) in zip(levels, levels[1:]):
+            x = step(x, model(x, t), abar_t, abar_s)
+        return x
+
+    return mine
+
+
+def training(rate, at_average=False):
+    def mine(weights, gradient, steps, lr, warmup, decay):
+        average = weights
+        for step in range(steps):
+            weights = weights - rate(lr, step, warmup) * gradient(average if at_average else weights, step)
+            average = decay * average + (1 - decay) * weights
+        return torch.stack([weights, average])
+
+    return mine
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
+        ("noise_loss", lambda m, x_0, eps, t, abar: torch.norm(m(steps.q_sample(x_0, eps, abar[t]), t) - eps), "this is the norm"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: loss_of(m, x_0, eps, t, abar, told=abar[t]), "give it the timestep t"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: (m(steps.q_sample(x_0, eps, abar), t) - eps).square().mean(), "whole table"),
+        ("noise_loss", guess_compared, "a guess of the clean picture"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: loss_of(m, x_0, eps, t, abar, target=lambda x_t: x_t), "not the noisy picture"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: (m(eps + x_0, t) - eps).square().mean(), "both have a weight"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: (m(t, x_0) - eps).square().mean(), "first argument must be images"),
+        ("predict_x0", lambda x_t, eps, a: a**0.5 * (x_t - (1 - a) ** 0.5 * eps), "you multiply by the square root"),
+        ("predict_x0", lambda x_t, eps, a: (x_t - (1 - a) ** 1 / 2 * eps) / a**1 / 2, "since ** comes before /"),
+        ("predict_x0", lambda x_t, eps, a: steps.predict_x0(x_t, eps, a).clip(-1, 1), "cut off at -1 and 1"),
+        ("predict_x0", lambda x_t, eps, a: x_t / a.sqrt() - (1 - a).sqrt() * eps, "x_t alone is divided"),
+        ("predict_x0", lambda x_t, eps, a: (x_t - eps + a.sqrt() * eps) / a.sqrt(), "variances add up to 1"),
+        ("eps_from_v", lambda v, x_t, a: (v + x_t) / (a.sqrt() + (1 - a).sqrt()), "x_0 does not drop out"),
+        ("eps_from_v", lambda v, x_t, a: (x_t - steps.x0_from_v(v, x_t, a)) / (1 - a).sqrt(), "subtract it with this weight"),
+        ("sampling_loop", never_assigned, "the new image is not assigned"),
+        ("sampling_loop", loop(lambda x, e, a, b: steps.q_sample(steps.predict_x0(e, x, a), e, b)), "predict_x0(x, eps, abar_t)"),
+        ("sampling_loop", loop(lambda x, e, a, b: steps.q_sample(e, steps.predict_x0(x, e, a), b)), "q_sample(x_0, eps, abar_s)"),
+        ("sampling_loop", loop(lambda x, e, a, b: steps.predict_x0(x, e, a) + e), "at full strength"),
+        ("sampling_loop", lambda model, x_T, levels: model(levels[0][0], x_T), "first argument must be images"),
+        ("averaged_training", training(lambda lr, step, warmup: min(lr, (step + 1) / warmup)), "min cuts off lr itself"),
+        ("averaged_training", training(lambda lr, step, warmup: lr * min(1, (step + 1) / warmup), True), "computed at the average"),
+        ("averaged_training", training(lambda lr, step, warmup: lr * min(1, (step + 1) // warmup)), "divide with /"),
+        ("averaged_training", training(lambda lr, step, warmup: lr * (step + 1) / warmup), "goes on without end"),
+        ("averaged_training", lambda w, gradient, steps, *given: loops.averages(w, gradient, 1, *given), "inside the loop"),
+        ("c3_parameters", 1516, "C3 of 1998"),
         ("noise_loss", lambda model, x_0, eps, t, abar: model(x_0, t), "shape"),
         ("noise_loss", lambda model, x_0, eps, t, abar: 2 * loss_by_hand(model, x_0, eps, t, abar), "constant factor"),
         ("noise_loss", lambda model, x_0, eps, t, abar: -loss_by_hand(model, x_0, eps, t, abar), "opposite sign"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+import torch.nn.functional as F
 
 from edu_diffusion import steps
 from edu_diffusion.exercises import EXERCISES, verdict
@@ -94,6 +95,7 @@ def interpolated(known, drawn, mask):
         ("mask_size", interpolated),
         ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, steps.latent_mask(mask, 4))),
         ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[:, :, 1::4, 1::4])),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, F.interpolate(mask, (16, 16)))),
     ],
 )
 def test_other_spellings_are_right(name, mine):
@@ -110,6 +112,12 @@ def test_the_start_is_that_of_img2img():
     z_0, noise = steps.edit.latents_and_noise(pipe, x, [0])
     abars = torch.tensor([steps.edit.level(pipe, t) for t, _ in steps.edit.timesteps(pipe, 4)])
     assert torch.allclose(bank.noisy_start(z_0, noise, abars, 0.5), first.z_t, atol=1e-5)
+
+
+def noised_twice(z, eps, abars):
+    for abar in abars:
+        z = abar.sqrt() * z + (1 - abar).sqrt() * eps
+    return z
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,24 @@ def test_the_start_is_that_of_img2img():
         ("mask_size", lambda known, drawn, mask: drawn, "marked now"),
         ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[..., ::4, ::4].flip(-1)), "first at"),
         ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[..., ::2, ::2]), "cannot be combined"),
+        (
+            "noisy_start",
+            lambda z_0, eps, abars, s: steps.q_sample(z_0, eps, abars[int(len(abars) * (1 - s))]),
+            "left out is the rest",
+        ),
+        ("noisy_start", lambda z_0, eps, abars, s: bank.noisy_start(z_0, eps, torch.cumprod(abars, 0), s), "products already"),
+        ("noisy_start", lambda z_0, eps, abars, s: noised_twice(z_0, eps, abars[-int(len(abars) * s) :]), "noisy once"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[..., 48:, 48:]), "bottom right"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[:, :, ::4, :16]), "the columns are cut"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, mask[:, :, :16, ::4]), "the rows are cut"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, F.avg_pool2d(mask, 4) * 16), "value 16"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, F.max_pool2d(mask, 8)), "not 8"),
+        ("mask_size", lambda known, drawn, mask: steps.blend(known, drawn, F.interpolate(mask, (16, 16)) == 1), ".float()"),
+        ("blend", lambda known, drawn, mask: torch.where(~mask, known, drawn), "write 1 - mask"),
+        ("blend", lambda known, drawn, mask: known.masked_scatter(mask == 1, drawn) + known[mask == 0], "has one channel"),
+        ("blend", lambda known, drawn, mask: mask * known + mask * drawn, "both are added"),
+        ("blend", lambda known, drawn, mask: known * 1 - mask + drawn * mask, "only the 1"),
+        ("blend", lambda known, drawn, mask: drawn * mask + 1 - mask * known, "brackets"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

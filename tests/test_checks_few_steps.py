@@ -26,8 +26,8 @@ def by_angle(z_0, z_t, abar_t):
 
 
 def one_by_one(z_0, z_t, abar_t):
-    a, b = math.sqrt(float(abar_t)), math.sqrt(1 - float(abar_t))
-    return torch.stack([(a * x - y) / b for x, y in zip(z_t, z_0)])
+    levels = abar_t.expand(len(z_0), 1, 1, 1).flatten().tolist()
+    return torch.stack([(math.sqrt(a) * x - y) / math.sqrt(1 - a) for x, y, a in zip(z_t, z_0, levels)])
 
 
 @pytest.mark.parametrize("mine", [solved, by_angle, one_by_one, recipes])
@@ -44,7 +44,11 @@ def test_the_velocity_leads_to_the_end():
     "mine, words",
     [
         (lambda z_0, z_t, abar_t: z_0, "the result is z_0 itself"),
-        (lambda z_0, z_t, abar_t: z_0 - z_t, "z_0"),
+        (lambda z_0, z_t, abar_t: z_0 - z_t, "difference of z_t and z_0"),
+        (lambda z_0, z_t, abar_t: z_t - z_0, "difference of z_t and z_0"),
+        (lambda z_0, z_t, abar_t: (math.sqrt(abar_t) * z_t - z_0) / math.sqrt(1 - abar_t), "several numbers"),
+        (lambda z_0, z_t, abar_t: (abar_t * z_t - z_0) / (1 - abar_t), "roots are missing"),
+        (lambda z_0, z_t, abar_t: (abar_t.sqrt() * z_t - z_0) / (1 - abar_t.sqrt()), "not 1 - sqrt(abar_t)"),
         (lambda z_0, z_t, abar_t: -solved(z_0, z_t, abar_t), "the sign is reversed"),
         (lambda z_0, z_t, abar_t: solved(z_0, z_t, abar_t) / 2, "always 0.5 times"),
         (lambda z_0, z_t, abar_t: solved(z_t, z_0, abar_t), "z_0"),
@@ -84,6 +88,36 @@ def again(z, timesteps, abar, answer, noises):
     return again(z, timesteps[1:], abar, answer, noises[1:])
 
 
+def forgetful(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        steps.q_sample(answer(z, t), noise, abar[s])
+    return answer(z, timesteps[-1])
+
+
+def stopped(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = steps.q_sample(answer(z, t), noise, abar[s])
+        return answer(z, s)
+
+
+def answered_twice(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = answer(steps.q_sample(answer(z, t), noise, abar[s]), s)
+    return answer(z, timesteps[-1])
+
+
+def noise_before_answer(z, timesteps, abar, answer, noises):
+    for s, noise in zip(timesteps[1:], noises):
+        z = answer(steps.q_sample(z, noise, abar[s]), s)
+    return answer(z, timesteps[-1])
+
+
+def no_roots(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = abar[s] * answer(z, t) + (1 - abar[s]) * noise
+    return answer(z, timesteps[-1])
+
+
 @pytest.mark.parametrize("mine", [by_hand, with_the_librarys_step, again])
 def test_every_form_of_the_loop_is_right(mine):
     assert verdict("answer_again", mine).right
@@ -93,7 +127,12 @@ def test_every_form_of_the_loop_is_right(mine):
     "mine, words",
     [
         (lambda z, timesteps, abar, answer, noises: z, "z itself"),
-        (lambda z, timesteps, abar, answer, noises: by_hand(z, timesteps, abar.sqrt(), answer, noises), "differ"),
+        (lambda z, timesteps, abar, answer, noises: by_hand(z, timesteps, abar.sqrt(), answer, noises), "square roots itself"),
+        (forgetful, "z never changes"),
+        (stopped, "first round"),
+        (answered_twice, "twice in each round"),
+        (noise_before_answer, "the other way round"),
+        (no_roots, "square roots are missing"),
         (lambda z, timesteps, abar, answer, noises: by_hand(z, timesteps, abar, answer, noises[::-1]), "differ"),
         (lambda z, timesteps, abar, answer, noises: by_hand(z, timesteps[:-1], abar, answer, noises), "differ"),
         (lambda z, timesteps, abar, answer, noises: -by_hand(z, timesteps, abar, answer, noises), "sign"),
@@ -164,7 +203,16 @@ def test_every_form_of_the_hinge_is_right(mine):
         (lambda real, fake: 2 * clipped(real, fake), "always 2 times"),
         (lambda real, fake: torch.relu(1 - real) + torch.relu(1 + fake), "shape"),
         (lambda real, fake: real.mean() - fake.mean(), "differ"),
-        (lambda real, fake: torch.nn.functional.softplus(-real).mean() + torch.nn.functional.softplus(fake).mean(), "differ"),
+        (lambda real, fake: torch.nn.functional.softplus(-real).mean() + torch.nn.functional.softplus(fake).mean(), "logistic"),
+        (lambda real, fake: fake.mean() - real.mean(), "below zero counts as zero"),
+        (lambda real, fake: -fake.mean(), "the student's second loss"),
+        (lambda real, fake: (1 - real).abs().mean() + (1 + fake).abs().mean(), "absolute value"),
+        (lambda real, fake: torch.relu(1 - real).mean() + torch.relu(fake - 1).mean(), "generated images is -1"),
+        (lambda real, fake: torch.relu(1 - real).mean() + torch.relu(fake).mean(), "generated images is -1"),
+        (lambda real, fake: torch.relu(real - 1).mean() + torch.relu(1 + fake).mean(), "real images is 1"),
+        (lambda real, fake: (1 - real)[real < 1].mean() + (1 + fake)[fake > -1].mean(), "count in the mean as well"),
+        (lambda real, fake: torch.relu(1 - real).sum(1).mean() + torch.relu(1 + fake).sum(1).mean(), "not the sums"),
+        (lambda real, fake: -torch.relu(real - 1).mean() - torch.relu(-1 - fake).mean(), "clamp(min=0)"),
         (lambda real, fake: clipped(real, fake).item(), "gradient"),
         (lambda real: real.mean(), "positional"),
     ],

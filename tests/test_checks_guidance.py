@@ -46,7 +46,6 @@ def two_calls(model, x_t, t, labels, no_label, g):
         ("guide", lambda eps_u, eps_c, g: (1 - g) * eps_u + g * eps_c),
         ("guide", torch.lerp),
         ("one_batch", other_order),
-        ("one_batch", two_calls),
         ("two_scales", by_guiding_once),
         ("two_scales", from_no_guidance),
         (
@@ -57,6 +56,19 @@ def two_calls(model, x_t, t, labels, no_label, g):
 )
 def test_another_way_to_the_same_numbers_is_right(name, mine):
     assert verdict(name, mine).right, verdict(name, mine).words
+
+
+def test_two_calls_are_right_and_told_so():
+    assert verdict("one_batch", two_calls).right and "once for each prediction" in verdict("one_batch", two_calls).words
+    assert "once for each" not in verdict("one_batch", other_order).words
+
+
+def filtered(model, x_0, labels, eps, t, abar, u):
+    return (model(q_sample(x_0, eps, abar[t]), t, labels[u >= 0.1]) - eps).square().mean()
+
+
+def stacked(model, x_t, t, labels, no_label, g):
+    return guide(*model(torch.stack([x_t, x_t]), t, torch.stack([no_label, labels])), g)
 
 
 def in_place(model, x_0, labels, eps, t, abar, u):
@@ -77,11 +89,19 @@ def minus_one(model, x_0, labels, eps, t, abar, u):
         ("label_dropout", minus_one, "index out of range"),
         ("label_dropout", lambda *given: EXERCISES["label_dropout"].reference(*given).detach(), "no gradient"),
         ("label_dropout", lambda *given: 2 * EXERCISES["label_dropout"].reference(*given), "always 2 times"),
+        ("label_dropout", filtered, "6 images and 4 labels"),
+        ("guide", lambda eps_u, eps_c, g: torch.lerp(eps_u, eps_c, min(g, 1)), "must lie beyond it"),
+        ("guide", lambda eps_u, eps_c, g: (2 - g) * eps_u + (g - 1) * eps_c, "leave out the - 1"),
         ("guide", lambda eps_u, eps_c, g: eps_u, "the result is eps_u itself"),
         ("guide", lambda eps_u, eps_c, g: eps_u + g * (eps_c - eps_u) / 2, "half of g"),
         ("guide", lambda eps_u, eps_c, g: guide(eps_u, eps_c, g**0.5), "the root of g"),
         ("one_batch", lambda model, x, t, c, n, g: model(torch.cat([x, x]), t, torch.cat([n, c])), "shape"),
         ("one_batch", lambda model, x, t, c, n, g: guide(*model(x, t, n).chunk(2), g), "cannot be combined|shape"),
+        ("one_batch", stacked, "first argument must be images"),
+        ("two_scales", lambda u, a, b, g_1, g_2: guide(u, b, g_2) + guide(u, a, g_1), "eps_u counts twice"),
+        ("two_scales", lambda u, a, b, g_1, g_2: guide(u, b, g_2) / 2 + guide(u, a, g_1) / 2, "the mean of two"),
+        ("two_scales", lambda u, a, b, g_1, g_2: guide(u, a, g_1) + guide(a, b, g_2), "eps_1 is counted twice"),
+        ("overshoot", 1.4 / 0.3, "measure it from eps_u first"),
         ("two_scales", lambda u, a, b, g_1, g_2: b, "eps_2 itself"),
         ("two_scales", lambda u, a, b, g_1, g_2: u + (g_1 + g_2) * (b - u), "your result is"),
         ("two_scales", lambda u, a, b, g_1, g_2: (u + g_1 * (a - u) + g_2 * (b - a)) / 2, "always 0.5 times"),

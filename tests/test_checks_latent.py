@@ -51,6 +51,37 @@ def test_the_references_are_what_the_recipe_runs():
         ("sample_latent", lambda mean, logvar, eps: mean + logvar.exp() ** 2 * eps, "not doubled"),
         ("sample_latent", lambda mean, logvar, eps: mean + 2 * (logvar / 2).exp() * eps, "the numbers differ"),
         ("sample_latent", lambda mean, logvar, eps: logvar, "the result is logvar itself"),
+        (
+            "sample_latent",
+            lambda mean, logvar, eps: eps * (mean + logvar.exp().sqrt()),
+            "only the standard deviation is multiplied",
+        ),
+        ("sample_latent", lambda mean, logvar, eps: eps / 10 + mean, "compute it from logvar"),
+        ("sample_latent", lambda mean, logvar, eps: mean + (10**logvar).sqrt() * eps, "not a power of 10"),
+        ("sample_latent", lambda mean, logvar, eps: mean + torch.e ** (eps * logvar / 2), "exp belongs to logvar / 2 alone"),
+        ("sample_latent", lambda mean, logvar, eps: mean + math.exp(logvar) ** 0.5 * eps, "there are torch.exp and torch.log"),
+        ("kl_to_unit", lambda mean, logvar: (math.log(1 / logvar.exp()) + mean**2).sum(), "there are torch.exp and torch.log"),
+        (
+            "kl_to_unit",
+            lambda mean, logvar: (logvar.exp() + mean**2 / 2 - (1 + logvar) / 2).sum((1, 2, 3)),
+            "above one fraction bar",
+        ),
+        ("kl_to_unit", lambda mean, logvar: (mean**2 / 2 / logvar.exp() - logvar / 2).sum((1, 2, 3)), "below the fraction bar"),
+        (
+            "kl_to_unit",
+            lambda mean, logvar: ((logvar.exp().square() + mean**2) / 2 - logvar - 0.5).flatten(1).sum(1),
+            "not the standard dev",
+        ),
+        (
+            "kl_to_unit",
+            lambda mean, logvar: ((mean**2 + logvar.exp() - logvar).sum((1, 2, 3)) - 1) / 2,
+            "subtracted once, after the sum",
+        ),
+        (
+            "kl_to_unit",
+            lambda mean, logvar: ((mean**2 + logvar.exp() - logvar) / 2 - 1).sum((1, 2, 3)),
+            "the constant counts double",
+        ),
         ("kl_to_unit", lambda mean, logvar: 2 * steps.kl_to_unit(mean, logvar) / 3, "always 0.6667 times"),
         ("kl_to_unit", lambda mean, logvar: steps.kl_to_unit(mean, logvar) + 1, "every number is off by"),
         (

@@ -74,7 +74,7 @@ def drawn():
     pipe, seen = ed.load_lora(ed.load("base", "cpu"), "lora", "shipped"), {}
     for name, weight, asked in ((0.5, 0.5, rows), (1.0, 1.0, rows), ("plain", 1.0, plain)):
         pipe.set_adapters("shipped", weight)
-        seen[name] = {key: int(value.sum()) for key, value in named(draw(pipe, asked), asked, "contrast").items()}
+        seen[name] = {key: int(value.sum()) for key, value in named(draw(pipe, asked, n_steps=10), asked, "contrast").items()}
     return seen
 
 
@@ -130,10 +130,16 @@ def test_other_spellings_are_right(name, mine):
         ("lora_forward", lambda self, x: self.linear(x) + self.a, "has no .a"),
         ("lora_forward", lambda self, x: self.linear(x) + (self.alpha / self.rank) ** 0.5 * bank.change(self, x), "differ"),
         ("lora_merge", lambda W, A, B, alpha, weight: W, "W itself"),
-        ("lora_merge", lambda W, A, B, alpha, weight: W + A @ B, "cannot be combined"),
+        ("lora_merge", lambda W, A, B, alpha, weight: W + A @ B, "the product is B @ A"),
         ("lora_merge", lambda W, A, B, alpha, weight: bank.merge(W, A, B, alpha, weight).T, "transposed"),
         ("lora_merge", lambda W, A, B, alpha, weight: W + weight**2 * alpha / len(A) * B @ A, "the square of weight"),
         ("lora_merge", lambda W, A, B, alpha, weight: W.add_(B @ A), "changes what it is given"),
+        ("lora_merge", lambda W, A, B, alpha, weight: torch.lerp(W, alpha / len(A) * B @ A, weight), "weighted sum"),
+        ("lora_merge", lambda W, A, B, alpha, weight: W + alpha * weight * B @ A * A.shape[0], "multiplies by the rank"),
+        ("lora_merge", lambda W, A, B, alpha, weight: W + int(alpha / len(A)) * weight * (B @ A), "rounds down"),
+        ("lora_merge", lambda W, A, B, alpha, weight: W + (B * (k := weight * alpha / len(A))) @ (A * k), "counts twice"),
+        ("lora_forward", lambda self, x: self.linear(x) + self.alpha * self.rank**-0.5 * bank.change(self, x), "not by its root"),
+        ("lora_forward", lambda self, x: self.linear(x) + int(self.alpha / self.rank) * bank.change(self, x), "rounds down"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

@@ -116,16 +116,36 @@ def reset_before_backward(optimiser, loss, steps):
     return torch.tensor(losses)
 
 
+def returned_too_early(optimiser, loss, steps):
+    for step in range(steps):
+        optimiser.zero_grad()
+        value = loss(step)
+        value.backward()
+        optimiser.step()
+        return torch.tensor([value.item()])
+
+
+def other_loss(optimiser, loss, steps):
+    return reset_before_backward(optimiser, lambda step: loss(steps), steps)
+
+
+def function_in_place_of_the_loss(optimiser, loss, steps):
+    loss.backward()
+
+
+def test_a_batch_size_that_is_written_down_is_right_and_told_so():
+    """The lesson speaks of eight digits."""
+    right, words = verdict("noisy_batch", lambda x_0, eps, t, abar: steps.q_sample(x_0, eps, abar[t].view(8, 1, 1, 1)))
+    assert right and "eight images only" in words
+
+
 @pytest.mark.parametrize("mine", [reset_at_the_end, reset_before_backward])
 def test_the_gradients_may_be_reset_elsewhere(mine):
     assert verdict("training_loop", mine).right
 
 
 def test_every_order_of_the_lines_is_judged():
-    """The four lines in all orders: right where each loss belongs to weights that every earlier gradient has moved once.
-
-    With step() as the first line, the gradient of a step is used at the beginning of the next one: the losses are the same.
-    """
+    """The four lines in all orders: right where step() uses the gradient of its own step; the alphabetical order is not."""
     import itertools
 
     first, *body = bank.TRAINING_LOOP.lines
@@ -136,7 +156,7 @@ def test_every_order_of_the_lines_is_judged():
     for order in itertools.permutations((zero, value, back, step)):
         at = {name: order.index(name) for name in order}
         found = verdict("training_loop", exercises.arrange("training_loop", "".join([*order, append, end])))
-        ordered = at[value] < at[back] < at[step] or at[step] < at[value] < at[back]
+        ordered = at[value] < at[back] < at[step]
         good = ordered and (at[zero] - at[back]) % 4 > (at[step] - at[back]) % 4  # no reset between backward() and step()
         assert found.right is good, (order, found.words)
 
@@ -155,6 +175,15 @@ def test_every_order_of_the_lines_is_judged():
         ("q_sample", lambda x_0, eps, a: (a - 1) ** 0.5 * eps + a**0.5 * x_0, "NaN"),
         ("q_sample", lambda x_0, eps, a: steps.q_sample(x_0, eps, a).mean(), "mean or a sum"),
         ("q_sample", lambda x_0, eps, a: torch.cat([x_0, eps]), "shape"),
+        ("q_sample", lambda x_0, eps, a: a**0.5 * x_0 + 1 - a**0.5 * eps, "brackets are missing"),
+        ("q_sample", lambda x_0, eps, a: a**1 / 2 * x_0 + (1 - a) ** 1 / 2 * eps, "since ** comes before /"),
+        ("q_sample", lambda x_0, eps, a: (a**0.5 * x_0) * ((1 - a) ** 0.5 * eps), "they are added"),
+        ("noisy_batch", lambda x_0, eps, t, abar: steps.q_sample(x_0, eps, abar[t].view(1, 8, 1, 1)), "too many channels"),
+        ("more_noise", lambda x_t, eps, a, b: steps.q_sample(steps.predict_x0(x_t, eps, a), eps, b), "fresh noise"),
+        ("training_loop", returned_too_early, "inside the loop"),
+        ("training_loop", other_loss, "the number of steps"),
+        ("training_loop", function_in_place_of_the_loss, "the brackets are missing"),
+        ("pixel_variance", 0.25, "the noise has variance 1"),
         ("noisy_batch", lambda x_0, eps, t, abar: x_0, "x_0 itself"),
         ("noisy_batch", lambda x_0, eps, t, abar: steps.q_sample(x_0, eps, abar[t].flip(0)), "differ"),
         ("noisy_batch", lambda x_0, eps, t, abar: steps.q_sample(x_0, eps, abar[t])[0], "shape"),

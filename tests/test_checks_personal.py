@@ -107,6 +107,71 @@ def without_no_grad(table, optimiser, loss, row, steps):
     return table.weight.detach()
 
 
+def rms(x):
+    return x.square().mean().sqrt()
+
+
+def stepping(optimiser, loss, steps, before=lambda: None, between=lambda: None, after=lambda: None):
+    for step in range(steps):
+        before()
+        optimiser.zero_grad()
+        loss(step).backward()
+        between()
+        optimiser.step()
+        after()
+
+
+def back(table, old, row):
+    others = torch.arange(len(old)) != row
+    table.weight.data[others] = old[others]
+
+
+def new_parameter(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    def after():
+        kept = old.clone()
+        kept[row] = table.weight[row].detach()
+        table.weight = torch.nn.Parameter(kept)
+
+    stepping(optimiser, loss, steps, after=after)
+    return table.weight.detach()
+
+
+def returns_in_the_loop(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        optimiser.step()
+        back(table, old, row)
+        return table.weight.detach()
+
+
+def back_before_the_step(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    stepping(optimiser, loss, steps, between=lambda: back(table, old, row))
+    return table.weight.detach()
+
+
+def back_at_the_start(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    stepping(optimiser, loss, steps, before=lambda: back(table, old, row))
+    return table.weight.detach()
+
+
+def no_copy(table, optimiser, loss, row, steps):
+    old = table.weight.detach()
+    stepping(optimiser, loss, steps, after=lambda: back(table, old, row))
+    return table.weight.detach()
+
+
+def with_sgd(table, optimiser, loss, row, steps):
+    old, plain = table.weight.detach().clone(), torch.optim.SGD(table.parameters(), optimiser.param_groups[0]["lr"])
+    stepping(plain, loss, steps, after=lambda: back(table, old, row))
+    return table.weight.detach()
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -116,11 +181,26 @@ def without_no_grad(table, optimiser, loss, row, steps):
         ("only_row", lambda table, optimiser, loss, row, steps: table.weigth, "has no .weigth"),
         ("only_row", lambda *given: 2 * personalize.only_row(*given), "constant factor"),
         ("prior_loss", lambda own, prior, weight: own.square().mean() * (1 + weight), "differ"),
-        ("prior_loss", lambda own, prior, weight: own.square() + weight * prior.square(), "cannot be combined"),
+        ("prior_loss", lambda own, prior, weight: own.square() + weight * prior.square(), "the mean of each by itself"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight).item(), "no gradient"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior.detach(), weight), "no gradient"),
         ("prior_loss", lambda own, prior, weight: personalize.prior_loss(own, prior, weight**3), "differ"),
         ("prior_loss", lambda own, prior, weight: own.square().mean() + wieght, "do you mean weight"),  # noqa: F821
+        ("prior_loss", lambda own, prior, weight: rms(own) + weight * rms(prior), "leave the roots out"),
+        (
+            "prior_loss",
+            lambda own, prior, weight: (rms(own) ** 2 + weight * rms(prior) ** 2) / (weight + 1),
+            "leave the division out",
+        ),
+        ("prior_loss", lambda own, prior, weight: own.std() ** 2 + weight * prior.std() ** 2, "a variance leaves out"),
+        ("prior_loss", lambda own, prior, weight: own.square().sum().sqrt() + weight * prior.square().sum().sqrt(), "norm()"),
+        ("prior_loss", lambda own, prior, weight: torch.cat([own, weight**0.5 * prior]).square().mean(), "one division for both"),
+        ("only_row", new_parameter, "the optimiser does not know"),
+        ("only_row", returns_in_the_loop, "inside the loop"),
+        ("only_row", back_before_the_step, "before optimiser.step()"),
+        ("only_row", back_at_the_start, "at the start of each step"),
+        ("only_row", no_copy, "made with clone()"),
+        ("only_row", with_sgd, "a plain gradient step"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

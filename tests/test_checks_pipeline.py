@@ -85,6 +85,25 @@ def one_latent(pipe, prompt, z, n, g):
     return pipe.unet(z, 500, c).sample
 
 
+def with_this(pairs=lambda levels: zip(levels, levels[1:]), eps=lambda v, z, a, s: steps.eps_from_v(v, z, a), texts=None):
+    """A function that makes one mistake: in the order of the levels, in what it takes for the noise, or in the texts."""
+
+    def mine(pipe, prompt, z, n, g):
+        c = pipe.text_encoder(pipe.tokenizer(["", prompt], padding="max_length", return_tensors="pt").input_ids)
+        c = texts(c, g) if texts else c[0]
+        for (t, a), (_, s) in pairs(steps.spaced_levels(pipe.scheduler.alphas_cumprod, n)):
+            without, given = pipe.unet(torch.cat([z, z]), t, c).sample
+            z = steps.ddim_step(z, eps(without + g * (given - without), z, a, s), a, s)
+        return pipe.vae.decode(z / pipe.vae.config.scaling_factor).sample.clamp(-1, 1)
+
+    return mine
+
+
+def mixed_texts(c, g):
+    without, given = c[0]
+    return torch.stack([without + g * (given - without)] * 2)
+
+
 @pytest.mark.parametrize(
     "mine, words",
     [
@@ -100,10 +119,33 @@ def one_latent(pipe, prompt, z, n, g):
         (lambda pipe, prompt, z, n, g: pipe.decode(z), "AttributeError"),
         (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, 1.0), "guidance changes nothing"),
         (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, 0.0), "the prompt changes nothing"),
+        (with_this(lambda levels: zip(levels[:1], levels[1:])), "only one step is made"),
+        (with_this(lambda levels: zip(levels, levels[1:-1])), "the last step is missing"),
+        (with_this(lambda levels: zip(levels[::-1], levels[-2::-1])), "passed through backwards"),
+        (with_this(lambda levels: zip(levels, levels[:0])), "the noise at the start is decoded"),
+        (with_this(eps=lambda v, z, a, s: s**0.5 * v + (1 - s) ** 0.5 * z), "at the wrong noise level"),
+        (with_this(texts=mixed_texts), "not the two text embeddings"),
+        (with_this(texts=lambda c, g: c), "its first part, [0]"),
+        (with_this(eps=lambda v, z, a, s: steps.eps_from_v(z, v, a)), "to_eps takes v first"),
+        (
+            with_this(lambda levels: [((s, a), (s, b)) for (_, a), (s, b) in zip(levels, levels[1:])]),
+            "the timestep of the next level",
+        ),
+        (with_this(lambda levels: [((a, a), (s, b)) for (_, a), (s, b) in zip(levels, levels[1:])]), "gets abar_t"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, steps.GUIDANCE), "g is not used"),
+        (lambda *given: own_words(*given).clamp(0), "not from 0 to 1"),
+        (
+            lambda pipe, prompt, z, n, g: pipe.unet(torch.stack([z, z]), 9, steps.embed(pipe, ["", prompt])),
+            "torch.cat joins the two",
+        ),
     ],
 )
 def test_wrong_images_get_a_hint(mine, words):
     refused("text_to_image", mine, words)
+
+
+def test_without_a_mistake_that_function_is_right():
+    assert verdict("text_to_image", with_this()).right
 
 
 def test_the_lines_in_order_are_right_and_two_of_them_exchanged_are_not():
@@ -140,6 +182,16 @@ def test_other_spellings_are_right(name, mine):
     assert verdict(name, mine).right
 
 
+def brightest(x):
+    """Stretched until the darkest pixel is -1 and the brightest 1."""
+    return (x - x.min()) * 2 / (x.max() - x.min()) - 1
+
+
+def channels_last(pipe, latents):
+    channels, height, width = bank.latent(pipe)
+    return list(latents.shape) == [1, height, width, channels]
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -173,6 +225,47 @@ def test_other_spellings_are_right(name, mine):
         ),
         ("prompt_batch", lambda c_negative, c_prompts: bank.prompt_batch(c_negative, c_prompts).mean(1), "shape"),
         ("prompt_batch", lambda c_negative, c_prompts: torch.cat(c_negative, c_prompts), "TypeError"),
+        ("finish", lambda vae, z: torch.clamp(vae.decode(z / z.std()).sample, -1, 1), "a fixed number"),
+        ("finish", lambda vae, z: vae.decode(torch.clamp(z / vae.config["scaling_factor"], -1, 1))[0], "after decoding"),
+        ("finish", lambda vae, z: torch.tanh(vae.decode(z / vae.config.scaling_factor)[0]), "tanh changes every pixel"),
+        ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor)[0].clamp(-1), "the upper limit is missing"),
+        ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor)[0].clamp(max=1), "the lower limit is missing"),
+        (
+            "latents_fit",
+            lambda pipe, latents: bank.latents_fit(pipe, latents) or latents.shape == (1, 4, 12, 12),
+            "with each other only",
+        ),
+        (
+            "start_noise",
+            lambda pipe, seeds: torch.randn(1, 4, generator=torch.Generator().manual_seed(seeds)),
+            "a generator for each seed",
+        ),
+        ("latents_fit", lambda pipe, latents: latents.shape[3] == 16 and latents.shape[0] == 1, "the shape as a whole"),
+        (
+            "prompt_batch",
+            lambda c_negative, c_prompts: torch.cat([c_negative.repeat(1, len(c_prompts), 1), c_prompts]),
+            "repeat the rows",
+        ),
+        (
+            "prompt_batch",
+            lambda c_negative, c_prompts: torch.cat([c_negative.expand(len(c_prompts)), c_prompts]),
+            ".expand(B, -1, -1)",
+        ),
+        (
+            "prompt_batch",
+            lambda c_negative, c_prompts: torch.cat([c_negative.repeat(len(c_prompts)), c_prompts]),
+            ".repeat(B, 1, 1)",
+        ),
+        ("finish", lambda vae, z: 2 * vae.decode(z / vae.config.scaling_factor)[0].clamp(0, 1) - 1, "do not stretch them"),
+        ("finish", lambda vae, z: brightest(vae.decode(z / vae.config.scaling_factor)[0]), "changes the contrast"),
+        ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor).clamp(-1, 1), "the tensor is its .sample"),
+        ("latents_fit", channels_last, "the channels stand last here"),
+        (
+            "latents_fit",
+            lambda pipe, latents: len(latents) == 1 and latents[0, 0].shape == bank.latent(pipe)[1:],
+            "any number of channels",
+        ),
+        ("prompt_batch", lambda c_negative, c_prompts: -(c_negative - c_prompts), "subtracted from the other"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

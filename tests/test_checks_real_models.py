@@ -75,13 +75,19 @@ def through_noise(out, z_t, abar_t, kind):
 
 
 def with_angles(out, z_t, abar_t, kind):
-    phi = torch.acos(torch.tensor(abar_t) ** 0.5)
+    phi = torch.acos(abar_t.sqrt())
     if kind == "epsilon":
         return z_t / phi.cos() - phi.tan() * out
     return phi.cos() * z_t - phi.sin() * out
 
 
-@pytest.mark.parametrize("mine", [with_steps, through_noise, with_angles])
+def with_roots(out, z_t, abar_t, kind):
+    if kind == "epsilon":
+        return (z_t - torch.sqrt(1 - abar_t) * out) / torch.sqrt(abar_t)
+    return abar_t.sqrt() * z_t - (1 - abar_t).sqrt() * out
+
+
+@pytest.mark.parametrize("mine", [with_steps, through_noise, with_angles, with_roots])
 def test_other_spellings_of_the_clean_latent(mine):
     assert verdict("clean_latent", mine).right
 
@@ -111,6 +117,15 @@ def test_other_spellings_of_the_sizes(mine):
 # ---------------------------------------------------------------- unseen mistakes
 
 
+def velocity(kind, out, z, a, result):
+    """Right for noise, `result` for v."""
+    return result if kind == "v_prediction" else with_roots(out, z, a, kind)
+
+
+def noise(kind, out, z, a, result):
+    return result if kind == "epsilon" else with_roots(out, z, a, kind)
+
+
 @pytest.mark.parametrize(
     "mine, words",
     [
@@ -123,7 +138,15 @@ def test_other_spellings_of_the_sizes(mine):
         (lambda out, z, a, kind: print(kind), "returns nothing"),
         (lambda out, z, a, kind: with_steps(out, z, a, "velocity"), "velocity"),
         (lambda out, z, a: out, "argument"),
-        (lambda out, z, a, kind: a.sqrt() * z, "sqrt"),
+        (lambda out, z, a, kind: a.sqrt() * z, "expected is"),
+        (lambda out, z, a, kind: velocity(kind, out, z, a, a.sqrt() * out - (1 - a).sqrt() * z), "swapped"),
+        (lambda out, z, a, kind: velocity(kind, out, z, a, (a.sqrt() * z - out) / (1 - a).sqrt()), "taken for the noise"),
+        (lambda out, z, a, kind: velocity(kind, out, z, a, a.sqrt() * z - (1 - a.sqrt()) * out), "not 1 - sqrt(abar_t)"),
+        (lambda out, z, a, kind: velocity(kind, out, z, a, z - (1 - a).sqrt() * out), "needs a factor"),
+        (lambda out, z, a, kind: noise(kind, out, z, a, z - (1 - a).sqrt() * out / a.sqrt()), "brackets"),
+        (lambda out, z, a, kind: noise(kind, out, z, a, (z - a.sqrt() * out) / (1 - a).sqrt()), "swapped"),
+        (lambda out, z, a, kind: noise(kind, out, z, a, (z - (1 - a).sqrt() * out) / a), "square root of abar_t"),
+        (lambda out, z, a, kind: noise(kind, out, z, a, a.sqrt() * z + (1 - a).sqrt() * out), "mixes once more"),
     ],
 )
 def test_unseen_mistakes_of_the_clean_latent(mine, words):
@@ -141,6 +164,10 @@ def test_unseen_mistakes_of_the_clean_latent(mine, words):
         (lambda h, w, s: by_hand(h, w, s) // 2, ""),
         (lambda h, w, s: torch.tensor([h, w, s, s, h, w]), ""),
         (lambda h, w, s: None, "returns nothing"),
+        (lambda h, w, s: torch.tensor([h, w, (h - s) / 2, (w - s) / 2, s, s]), "before scaling"),
+        (lambda h, w, s: torch.tensor([h, w, (h * (k := min(h, w) / s) - s) / 2, (w * k - s) / 2, s, s]), "upside down"),
+        (lambda h, w, s: torch.tensor([h, w, (h * (k := s // min(h, w)) - s) // 2, (w * k - s) // 2, s, s]), "whole number"),
+        (lambda h, w, s: torch.tensor([h, w, (s - h * (k := s / min(h, w))) / 2, (s - w * k) / 2, s, s]), "not negative"),
     ],
 )
 def test_unseen_mistakes_of_the_sizes(mine, words):

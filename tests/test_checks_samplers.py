@@ -62,6 +62,14 @@ def test_every_way_to_the_same_numbers_is_right(mine):
         (lambda x_t, eps, abar_t: x_t, "positional"),
         (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "your result is 0.806 x_t"),
         (lambda x_t, eps, abar_t, abar_s: steps.ddim_step(x_t, eps, abar_t, 1.0), "now add noise again"),
+        (lambda x_t, eps, a, b: b / a * x_t + (1 - b - b / a * (1 - a)) * eps, "all the weights lack their square roots"),
+        (lambda x_t, eps, a, b: steps.q_sample((x_t - eps + a * eps) / a.sqrt(), eps, b), "in the guess of x_0"),
+        (lambda x_t, eps, a, b: (b / a).sqrt() * (x_t + (1 - a).sqrt() * eps) + (1 - b).sqrt() * eps, "not added to it"),
+        (lambda x_t, eps, a, b: b.sqrt() * (x_t - steps.sigma(a) * eps) + (1 - b).sqrt() * eps, "check the brackets"),
+        (lambda x_t, eps, a, b: (b / a).sqrt() * (x_t - (1 - a.sqrt()) * eps) + (1 - b.sqrt()) * eps, "at t and at s"),
+        (lambda x_t, eps, a, b: (b / a) ** 0.5 * x_t + (1 - b) ** 0.5 * eps, "the noise of timestep t is still in it"),
+        (lambda x_t, eps, a, b: steps.q_sample((x_t - (1 - a) ** 0.5 * eps) * a**0.5, eps, b), "do not multiply by it"),
+        (lambda x_t, eps, a, b: b**1 / 2 * (x_t - (1 - a) ** 1 / 2 * eps) / a**1 / 2 + (1 - b) ** 1 / 2 * eps, "half of a"),
     ],
 )
 def test_a_wrong_answer_gets_a_hint(mine, words):
@@ -117,6 +125,26 @@ def test_other_spellings_of_heun_are_right(mine):
     assert verdict("heun_step", mine).right
 
 
+def too_few_and_too_many(x_t, eps, a, b, model):
+    end = steps.ddim_step(x_t, eps, a, b)
+    return end if b < 1 else steps.ddim_step(x_t, (eps + model(end)) / 2, a, b)
+
+
+def from_the_middle(x_t, eps, a, b, model):
+    end = steps.ddim_step(x_t, eps, a, b)
+    return end if b == 1 else steps.ddim_step(x_t, model(x_t.lerp(end, 0.5)), a, b)
+
+
+def mean_of_all_numbers(x_t, eps, a, b, model):
+    end = steps.ddim_step(x_t, eps, a, b)
+    return end if b == 1 else steps.ddim_step(x_t, torch.cat([eps, model(end)]).mean(), a, b)
+
+
+def mean_of_ends(x_t, eps, a, b, model):
+    end = steps.ddim_step(x_t, eps, a, b)
+    return end if b == 1 else end.lerp(steps.ddim_step(end, model(end), a, b), 0.5)
+
+
 @pytest.mark.parametrize(
     "mine, words",
     [
@@ -124,11 +152,17 @@ def test_other_spellings_of_heun_are_right(mine):
         (lambda x_t, eps, a, b, model: eps, "eps itself"),
         (lambda x_t, eps, a, b, model: -heun_in_y(x_t, eps, a, b, model), "opposite sign"),
         (lambda x_t, eps, a, b, model: heun_in_y(x_t, eps, a, b, model)[0], "shape"),
-        (lambda x_t, eps, a, b, model: heun_in_y(x_t, eps, a, b, model) / a.sqrt(), "a factor that depends"),
+        (lambda x_t, eps, a, b, model: heun_in_y(x_t, eps, a, b, model) / a.sqrt(), "times abar_t**-0.5"),
         (lambda x_t, eps, a, b, model: steps.ddim_step(x_t, (3 * eps + model(x_t)) / 4, a, b), "differ"),
         (lambda x_t, eps, a, b: x_t, "positional"),
         (lambda x_t, eps, a, b, model: model, "returns a function"),
         (lambda x_t, eps, a, b, model: steps.ddim_step(x_t, (eps + model) / 2, a, b), "unsupported operand"),
+        (too_few_and_too_many, "the special case is the wrong way round"),
+        (from_the_middle, "half-way between x_t and x_s"),
+        (mean_of_ends, "the second one starts at x_s here"),
+        (mean_of_all_numbers, "number by number"),
+        (lambda x_t, eps, a, b, model: steps.ddim_step(x_t, torch.mean([eps, model(x_t)]), a, b), "takes one tensor, not a list"),
+        (lambda x_t, eps, a, b, model: model(x_t, b), "model takes the image alone"),
     ],
 )
 def test_a_wrong_heun_gets_a_hint(mine, words):

@@ -50,10 +50,19 @@ def used_too_early(name):
     return number % 10_000, text
 
 
+def cleaned_in_vain(name):
+    name.strip()
+    name.lower()
+    return zlib.crc32(name.encode()) % 10_000
+
+
 UNSEEN = [
     (bytes_left_out, "text.encode"),
     (used_too_early, "used before it gets a value"),
-    (lambda name: name.strip().lower(), "returns a str; it must return a tensor"),
+    (lambda name: zlib.crc32(name.lower().strip().encode()) % 10.000, "is the number ten"),
+    (lambda name: zlib.crc32(b"ada") % 10_000, "every name gets the seed of Ada"),
+    (cleaned_in_vain, "they do not change `name` itself"),
+    (lambda name: name.strip().lower(), "returns a str; it must return"),
     (lambda name: zlib.crc32(name.strip().title().encode()) % 10_000, 'where yours is .* name = "Ada"[.]'),
     (lambda name: zlib.adler32(name.strip().lower().encode()) % 10_000, 'where yours is .* is expected'),
     (lambda name: zlib.crc32(name.strip().lower().encode("utf-16")) % 10_000, 'where yours is'),
@@ -63,7 +72,7 @@ UNSEEN = [
     (lambda name: zlib.crc32(name.strip().lower().encode()) % 10_000 + 1, "where yours is"),
     (lambda name: 2 * (zlib.crc32(name.strip().lower().encode()) % 10_000), "always 2 times"),
     (lambda name: torch.randint(10_000, ()), "different result each time"),
-    (lambda name: 7, "where yours is 7"),
+    (lambda name: 7, "the same in every case"),
     (lambda name: None, "does it end with `return`"),
     (lambda name: int(name), "stopped with ValueError"),
     (lambda: 7, "positional argument"),

@@ -94,6 +94,14 @@ def test_other_spellings_are_right(name, mine):
     assert verdict(name, mine).right
 
 
+def mean(x):
+    return x.mean(1, keepdim=True)
+
+
+def std(x):
+    return x.var(1, correction=0, keepdim=True).sqrt()
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -101,12 +109,14 @@ def test_other_spellings_are_right(name, mine):
         ("adain", lambda x, reference: reference, "reference itself"),
         ("adain", lambda x, reference: steps.adain(x, reference) + 1, "off by"),
         ("adain", lambda x, reference: 2 * steps.adain(x, reference), "constant factor"),
-        ("adain", lambda x, reference: (x - x.mean()) / x.std() * reference.std() + reference.mean(), "the pattern is right"),
+        ("adain", lambda x, reference: (x - x.mean()) / x.std() * reference.std() + reference.mean(), "the whole tensor"),
         ("adain", lambda x, reference: steps.adain(x, reference)[0], "shape"),
         ("adain", lambda x, reference: (x - x.mean(1)) / x.std(1), ("expected", "cannot be combined")),
         ("shared_attention", lambda q, k, v: v, "v itself"),
         ("shared_attention", lambda q, k, v: bank.shared_attention(q, k, v).mean(1), "shape"),
-        ("shared_attention", lambda q, k, v: bank.attention(q, bank.joined(k), v), ("cannot multiply", "stopped")),
+        ("shared_attention", lambda q, k, v: bank.attention(q, bank.joined(k), v), "the values do not; join both"),
+        ("shared_attention", lambda q, k, v: bank.attention(q, k, bank.joined(v)), "only the values are joined"),
+        ("shared_attention", lambda q, k, v: bank.attention(q, torch.cat([k, k]), torch.cat([v, v])), "along the images"),
         ("shared_attention", lambda q, k, v: bank.attention(q, torch.cat([k[0], k], 1), v), "dimensions"),
         ("shared_attention", lambda q, k, v: 2 * bank.shared_attention(q, k, v), "constant factor"),
         ("shared_attention", lambda q, k, v: bank.shared_attention(q, v, k), "k and v exchanged"),
@@ -115,6 +125,33 @@ def test_other_spellings_are_right(name, mine):
         ("recolour", lambda x, reference: bank.recolour(x, reference.flip(1)), "right at 1 and wrong at 0 and 2"),
         ("recolour", lambda x, reference: bank.mixed(x, reference, (0, 1, 2, 3)), "its scale and its mean"),
         ("recolour", lambda x, reference: bank.recolour(x, reference).mean((2, 3)), "shape"),
+        (
+            "recolour",
+            lambda x, reference: adain_by_loops(*(y.reshape(2, 36, 3) for y in (x, reference))).reshape(x.shape),
+            "reshape",
+        ),
+        ("recolour", lambda x, reference: torch.clamp(bank.recolour(x, reference), -1, 1), "clamped"),
+        (
+            "shared_attention",
+            lambda q, k, v: bank.attention(q, *(torch.cat([x, 0 * x + x[:, :1]], 1) for x in (k, v))),
+            "first token",
+        ),
+        ("shared_attention", lambda q, k, v: bank.attention(q, k[:1].repeat(len(k), 1, 1), v), "are replaced"),
+        ("shared_attention", lambda q, k, v: bank.attention(q, torch.lerp(k, k[:1], 0.5), torch.lerp(v, v[:1], 0.5)), "averaged"),
+        (
+            "recolour",
+            lambda x, reference: x * reference.std((2, 3), correction=0, keepdim=True) + reference.mean((2, 3), keepdim=True),
+            "not standardised yet",
+        ),
+        ("adain", lambda x, reference: (x - mean(x)) / std(x) * std(reference) ** 2 + mean(reference), "not by its variance"),
+        ("adain", lambda x, reference: (x - mean(x)) / std(x) ** 2 * std(reference) + mean(reference), "not by its variance"),
+        ("adain", lambda x, reference: (x - mean(x) / std(x)) * std(reference) + mean(reference), "(x - mean) / std"),
+        ("adain", lambda x, reference: x - mean(x) / std(x) * std(reference) + mean(reference), "before x is divided"),
+        ("adain", lambda x, reference: x * std(reference) + mean(reference), "not standardised yet"),
+        ("adain", lambda x, reference: (x - mean(reference)) / std(reference), "with the reference's statistics"),
+        ("adain", lambda x, reference: (x - mean(x)) / std(x) * mean(reference) + std(reference), "are exchanged"),
+        ("adain", lambda x, reference: ((x - mean(x)) / std(x) - mean(reference)) / std(reference), "multiply and add"),
+        ("adain", lambda x, reference: (x - mean(x)) / std(x) * std(reference) + mean(x), "still that of x"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

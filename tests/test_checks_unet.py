@@ -67,6 +67,23 @@ def test_another_way_to_the_same_numbers_is_right(name, mine):
     assert verdict(name, mine).right
 
 
+def waves(t, f):
+    return torch.cat([torch.cos(t[:, None] * f), torch.sin(t[:, None] * f)], dim=1)
+
+
+def looking_back(q, k, v, hidden=-torch.inf):
+    later = torch.ones(q.shape[-2], k.shape[-2]).triu(1).bool()
+    return torch.where(later, hidden, q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v
+
+
+def weighted(q, k, change):
+    return change((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1))
+
+
+def attend(q, k, v, d, dim=-1):
+    return F.softmax(torch.matmul(q, k.mT) / d, dim=dim) @ v
+
+
 @pytest.mark.parametrize(
     "name, mine, words",
     [
@@ -89,6 +106,53 @@ def test_another_way_to_the_same_numbers_is_right(name, mine):
         ("causal_attention", lambda q, k, v: row_by_row(q, k, v) * 2, "always 2 times"),
         ("causal_attention", lambda q, k, v: steps.multi_head_attention(q, k, v, -torch.inf), "NaN"),
         ("causal_attention", lambda q, k, v: v, "its own value only"),
+        ("timestep_embedding", lambda t, width: waves(t, torch.linspace(1, 0.0001, width // 2)), "by the same .difference."),
+        ("timestep_embedding", lambda t, width: waves(t, 10000 ** (-2 * torch.arange(0, width, 2) / width)), "counts twice"),
+        ("timestep_embedding", lambda t, width: waves(t, torch.exp(-torch.arange(0, width, 2) / width)), "multiplied by -log"),
+        ("attention", lambda q, k, v: attend(q, k, v, q.shape[-2] ** 0.5), "not the number of queries"),
+        ("attention", lambda q, k, v: F.softmax(q @ k.mT / q.shape[-1] ** 1 / 2, dim=-1) @ v, "divides by d and by 2"),
+        ("attention", lambda q, k, v: attend(q, k, v, q.shape[-1] ** 1 / 2), "divides by d / 2"),
+        ("attention", lambda q, k, v: attend(q, k, v, q.shape[-1] ** 0.5, dim=1), "dim=1 is that of the heads"),
+        ("attention", lambda q, k, v: F.softmax(q @ k.mT @ v / q.shape[-1] ** 0.5, dim=-1), "before the weighted sum"),
+        ("timestep_embedding", lambda t, width: by_power(t / 1000, width), "do not divide it"),
+        ("timestep_embedding", lambda t, width: torch.cos(t * 10000 ** (-torch.arange(0, width, 2) / width)), "by each frequency"),
+        ("timestep_embedding", lambda t, width: [t * 0.1**i for i in range(width / 2)], "width // 2 is an integer"),
+        (
+            "attention",
+            lambda q, k, v: (q @ k.transpose(0, 1) / q.shape[-1] ** 0.5).softmax(-1) @ v,
+            "count dimensions from the end",
+        ),
+        ("attention", lambda q, k, v: (k @ q.mT / q.shape[-1] ** 0.5).softmax(-1) @ v, "not the other way round"),
+        ("attention", lambda q, k, v: torch.matmul(v, weighted(q, k, abs)), "the weights stand on the left"),
+        ("attention", lambda q, k, v: weighted(q, k, abs) * v, "a matrix product"),
+        ("attention", lambda q, k, v: (q @ k.permute(*range(k.ndim)[::-1])).softmax(-1) @ v, "reverses all the dimensions"),
+        (
+            "causal_attention",
+            lambda q, k, v: (q @ k.mT).masked_fill(torch.ones(2, 2).triu(1) > 0, -9).softmax(-1) @ v,
+            "other dimensions",
+        ),
+        (
+            "causal_attention",
+            lambda q, k, v: (q @ k.mT).masked_fill(torch.ones(4, 4).triu(1) > 0, -9).softmax(-1) @ v,
+            "the width of a query",
+        ),
+        (
+            "causal_attention",
+            lambda q, k, v: (q @ k.mT).masked_fill(torch.ones(5, 5).triu(1), -9).softmax(-1) @ v,
+            "made of True and False",
+        ),
+        ("attention", lambda q, k, v: attend(q, k, v, q.shape[-1] ** 2), "not by its square"),
+        ("attention", lambda q, k, v: torch.sigmoid(q @ k.mT / q.shape[-1] ** 0.5) @ v, "judges every key alone"),
+        ("causal_attention", lambda q, k, v: looking_back(q, k, v, -10), "nearly, but not quite"),
+        ("causal_attention", lambda q, k, v: looking_back(q, k, v, torch.inf), "needs .minus. infinity"),
+        ("causal_attention", lambda q, k, v: looking_back(q * q.shape[-1] ** -0.5, k, v), "not by d"),
+        (
+            "causal_attention",
+            lambda q, k, v: weighted(q, k, lambda w: w.masked_fill(w.triu(1) > 0, -torch.inf)) @ v,
+            "before the softmax",
+        ),
+        ("causal_attention", lambda q, k, v: weighted(q, k, lambda w: w.tril().softmax(-1)) @ v, "taken twice"),
+        ("causal_attention", lambda q, k, v: weighted(q, k, torch.triu) @ v, "the wrong half of the weights"),
     ],
 )
 def test_other_mistakes_get_a_sentence_too(name, mine, words):

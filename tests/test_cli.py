@@ -356,7 +356,7 @@ def test_judge_gets_its_options_and_gives_its_exit_code(run, monkeypatch):
 )
 def test_the_worse_of_the_two_test_runs_counts(run, monkeypatch, codes, expected):
     answers = list(codes)
-    monkeypatch.setattr(testing, "test_commands", lambda root, rest: [["first"], ["second"]])
+    monkeypatch.setattr(testing, "test_commands", lambda root, rest, full: [["first"], ["second"]])
     monkeypatch.setattr(testing.subprocess, "call", lambda *command, **options: answers.pop(0))
     assert run("test")[0] == expected
 
@@ -416,10 +416,18 @@ def test_only_lessons_are_cut_short_and_not_when_all_of_it_is_wanted(run, monkey
     assert testing.length(tests, False) == {} and testing.length(notebooks, False) == {"EDU_DIFFUSION_SECONDS": "5"}
     assert testing.length(tests, True) == testing.length(notebooks, True) == {"EDU_DIFFUSION_FULL": "1"}
     seen = []
-    monkeypatch.setattr(testing, "test_commands", lambda root, rest: [["pytest", *rest]])
+    monkeypatch.setattr(testing, "test_commands", lambda root, rest, full: [["pytest", *rest]])
     monkeypatch.setattr(testing.subprocess, "call", lambda command, env, **more: seen.append((command, env)) or 0)
     run("test", "--full", "-x")
     assert seen[0][0] == ["pytest", "-x"] and seen[0][1]["EDU_DIFFUSION_FULL"] == "1"
+
+
+def test_untouched_copies_are_shared_one_by_one_when_all_are_wanted(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    others, copies, _ = testing.test_commands(small_clone(tmp_path, "", "1"), ["-x"], full=True)
+    assert others[-3:] == ["tests", "--ignore=tests/test_untouched.py", "-x"] and "loadfile" in others
+    assert copies[-2:] == ["tests/test_untouched.py", "-x"] and "load" in copies and "loadfile" not in copies
+    assert (Path(__file__).parent / "test_untouched.py").is_file()
 
 
 def test_an_installed_package_has_no_tests_and_says_so(monkeypatch):

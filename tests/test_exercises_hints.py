@@ -1,10 +1,12 @@
 """What a wrong answer gets where no known mistake fits: a diagnosis of its numbers, or the error in words."""
 
+import json
+
 import pytest
 import torch
 
 from edu_diffusion.exercises import Exercise, diagnose, explain
-from edu_diffusion.exercises.exercise import answers, hint
+from edu_diffusion.exercises.exercise import answers, hint, judged
 from edu_diffusion.exercises.substitute import substituted
 
 RNG = torch.Generator().manual_seed(0)
@@ -27,7 +29,12 @@ def told(function):
     [
         (lambda x, y, g: -(g * x - y), "the opposite sign"),
         (lambda x, y, g: 3 * (g * x - y), "always 3 times the expected one"),
-        (lambda x, y, g: g * (g * x - y), "0.5 and 0.8 times the expected one: a factor that depends"),
+        (lambda x, y, g: g**3 * (g * x - y), "0.125 and 0.512 times the expected one: a factor that depends"),
+        (lambda x, y, g: g * (g * x - y), "is the expected one times g."),
+        (lambda x, y, g: (g * x - y) / (1 - g) ** 0.5, "is the expected one times (1 - g)**-0.5."),
+        (lambda x, y, g: g**0.5 * x - y, "The weight of x is the square root of the expected one"),
+        (lambda x, y, g: g * x - (1 - g) ** 0.5 * y, "The weight of y is the expected one times (1 - g)**0.5."),
+        (lambda x, y, g: X.exp(), "the same in every case"),
         (lambda x, y, g: x.clone(), "x itself, unchanged"),
         (lambda x, y, g: (g * x - y).square(), "is the square"),
         (lambda x, y, g: (g * x - y).transpose(-1, -2), "transposed"),
@@ -148,7 +155,7 @@ def fail(function):
         (lambda: torch.arange(3).mean(), ".float()"),
         (lambda: torch.ones(2) @ torch.ones(2).double(), "number types"),
         (lambda: (lambda a, b: a)(1), "a call leaves out 'b'"),
-        (lambda: (lambda a: a)(1, 2), "it is called with 2 arguments"),
+        (lambda: (lambda a: a)(1, 2), "and is called with 2"),
         (lambda: [1] * 0.5, "is one of them a list|float|"),
         (lambda: [1] ** 2, "** or pow() cannot combine"),
         (lambda: THREE(torch.ones(1)), "is a `*` missing"),
@@ -169,10 +176,65 @@ def fail(function):
         (lambda: THREE[0], "has no parts"),
         (lambda: torch.embedding(torch.ones(2, 2), torch.tensor([5])), "a row that it does not have"),
         (lambda: torch.tensor([[1, 2], [3]]), "need padding"),
+        (lambda: abs(torch.ones(2, 2).max(1)), "torch.amax"),
+        (lambda: torch.tensor(1, 2), "torch.tensor([a, b])"),
+        (lambda: torch.ones(3) - torch.ones(2), "along dimension 0 one tensor has 3"),
+        (lambda: torch.ones(2) ^ 0.5, "^ is no power"),
+        (lambda: 0.5 ^ 0.5, "^ is no power"),
+        (lambda: "a".strip.lower(), "brackets are missing"),
+        (lambda: torch.cat([5, 5]), "has the type int"),
+        (lambda: torch.where(torch.ones(2) > 0, None, 1), "torch.where takes a condition"),
+        (lambda: torch.nn.functional.embedding(torch.ones(2), torch.ones(2, 2)), ".long()"),
+        (lambda: NAMES[0] % 3, "needs a number"),
+        (lambda: torch.max(0, torch.ones(2)), "torch.max cannot be called with (int, Tensor)"),
+        (lambda: {(1,): 2}[[1]], "a list as a whole"),
+        (lambda: json.loads('{"a"'), "at character 4"),
+        (lambda: b"\xff".decode(), "no text"),
+        (lambda: torch.frombuffer(bytearray(6), dtype=torch.float32), "6 bytes cannot be divided into numbers of 4"),
+        (lambda: torch.ones(2)[torch.ones(2)], "not their places"),
+        (lambda: LIST[1.5:], "a whole number"),
+        (lambda: torch.ones(2)[1.5], "a whole number"),
+        (lambda: 1 - (torch.ones(2) > 0), "write ~mask"),
+        (lambda: ~torch.ones(2), "write 1 - x"),
+        (lambda: torch.ones(2, 3)[torch.ones(3) > 0], "[3] is not [2, 3]"),
+        (lambda: WEIGHTS[0].requires_grad_(False), "put its numbers back"),
+        (lambda: {"a": 1}["b"], "no entry called 'b'"),
+        (lambda: torch.nn.functional.cross_entropy(torch.ones(1, 2), torch.tensor([2])), "a label is 2"),
+        (lambda: torch.ones(2).masked_fill(torch.ones(2), 0), "with .bool()"),
+        (lambda: range(2.0), "// or int()"),
+        (lambda: (lambda a: a)(*(x for x, y in [1])), "is a single int"),
+        (lambda: torch.exp([torch.ones(1)]), "torch.stack"),
     ],
 )
 def test_common_errors_in_words(function, words):
     assert any(part in str(explain.meaning(fail(function))) for part in words.split("|"))
+
+
+def test_a_root_written_as_a_power_is_noticed():
+    def my_scaled(x, y, g):
+        return g**1/2 * x - y  # fmt: skip
+
+    judged_ = judged(SCALED, my_scaled)
+    assert not judged_.right and judged_.words.endswith(
+        "In your code is `**1/2`: Python computes the power first and then divides; write **0.5."
+    )
+    assert "In your code" not in judged(SCALED, lambda x, y, g: x).words
+
+
+def test_only_some_paths_return():
+    assert "in 1 of 2 cases it returns nothing" in judged(SCALED, lambda x, y, g: x if g < 0.7 else None).words
+
+
+def test_a_known_mistake_that_raises_is_known():
+    stops = SCALED._replace(wrong=(("take the root of g, not of x.", lambda x, y, g: x @ y[:, 0]),))
+    told = judged(stops, lambda x, y, g: x @ y[:, 1]).words
+    assert told.startswith("Not yet: it stopped with RuntimeError: ") and told.endswith(": take the root of g, not of x.")
+    assert "take the root" not in judged(stops, lambda x, y, g: x @ y[:, :, :3] @ y).words
+
+
+def test_numbers_that_are_not_a_number_match_a_known_mistake():
+    known = SCALED._replace(wrong=(("do not divide by 0.", lambda x, y, g: x * 0 / 0),))
+    assert judged(known, lambda x, y, g: x - x + torch.nan).words == "Not yet: do not divide by 0."
 
 
 def test_a_name_that_is_nearly_an_argument():

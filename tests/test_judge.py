@@ -289,12 +289,12 @@ def test_a_score_is_printed_beside_its_ceiling(capsys):
 
 
 def test_concepts_that_the_network_never_saw_are_named_by_their_drawing():
-    rows = [r for r in prompts("wide", "full")[:60] if r["size"] != "small"][:12]
+    rows = [r for r in prompts("wide", "full")[:60] if r["size"] != "small"][:5]
     network, real = metrics.load_judge("cpu"), scenes.render(scenes.spec_of(rows))[0]
     assert not metrics.right(network, real, rows)["concept"].any()
     seen = judged(network, torch.cat([real, real.roll(1, 0)]), rows * 2, "wide")
-    assert seen["pair"][:12].all() and not seen["pair"][12:].any() and "top5" not in seen
-    scores = metrics.summary({part: hits[:12] for part, hits in seen.items()}, rows)
+    assert seen["pair"][:5].all() and not seen["pair"][5:].any() and "top5" not in seen
+    scores = metrics.summary({part: hits[:5] for part, hits in seen.items()}, rows)
     assert scores["concept_top1"]["value"] == scores["style"]["value"] == 1 and "concept_top5" not in scores
 
 

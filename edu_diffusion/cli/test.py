@@ -13,6 +13,7 @@ from edu_diffusion.install import environment as install
 
 SECONDS = "5"  # of each training in a lesson
 FULL = "--full"
+COPIES = "tests/test_untouched.py"
 
 
 def run(args, rest=()):
@@ -24,13 +25,16 @@ def run(args, rest=()):
     common = test_environment(root)
     codes = [
         subprocess.call(command, cwd=root, env=common | threads(command) | length(command, full), stdin=subprocess.DEVNULL)
-        for command in test_commands(root, rest)
+        for command in test_commands(root, rest, full)
     ]
     return max((code if code >= 0 else 128 - code for code in codes if code != 5), default=5)  # below 0: killed by a signal
 
 
-def test_commands(root, rest):
-    """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`."""
+def test_commands(root, rest, full=False):
+    """Return the pytest commands: all tests and all lessons, or just the paths named in `rest`.
+
+    full: the untouched copies, which then take longer than all other tests, are shared among the worker processes one by one.
+    """
     pytest = [sys.executable, "-m", "pytest"]
     lessons = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "--nbval-kernel-startup-timeout=120"]
     if any(not word.startswith("-") and (root / word.split("::")[0]).exists() for word in rest):
@@ -39,13 +43,16 @@ def test_commands(root, rest):
     notebooks = (
         [pytest + parallel() + lessons + english + ["notebooks"] + rest] if any((root / "notebooks").glob("*.ipynb")) else []
     )
-    return [pytest + parallel() + ["tests"] + rest, *notebooks]
+    if not full:
+        return [pytest + parallel() + ["tests"] + rest, *notebooks]
+    copies = pytest + parallel("load", "--maxschedchunk=1") + [COPIES] + rest
+    return [pytest + parallel() + ["tests", f"--ignore={COPIES}"] + rest, copies, *notebooks]
 
 
-def parallel():
+def parallel(*how):
     """Return the options for one worker process per core, up to four; a file's tests stay together, and share what they make."""
     workers = min(os.cpu_count() or 1, 4)
-    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers > 1 else []
+    return ["-n", str(workers), "--dist", *(how or ("loadfile", "--no-loadscope-reorder"))] if workers > 1 else []
 
 
 def threads(command):

@@ -70,6 +70,45 @@ ATTENTION = Exercise(
             lambda q, k, v: (scores(q, k) / v.shape[-1] ** 0.5).softmax(-1) @ v,
         ),
         (
+            "d is the width of a query, q.shape[-1], not the number of queries.",
+            lambda q, k, v: (scores(q, k) / q.shape[-2] ** 0.5).softmax(-1) @ v,
+        ),
+        (
+            "a power comes before a division: ** 1/2 divides by d and by 2. For a square root, write ** 0.5.",
+            lambda q, k, v: (scores(q, k) / q.shape[-1] / 2).softmax(-1) @ v,
+        ),
+        (
+            "this divides by d / 2, not by the square root of d. (** 1/2 is a power of 1, halved; write ** 0.5.)",
+            lambda q, k, v: (scores(q, k) / (q.shape[-1] / 2)).softmax(-1) @ v,
+        ),
+        (
+            "dim=1 is that of the heads or of the queries, depending on the shape; the keys are always the last one, dim=-1.",
+            lambda q, k, v: scaled(q, k).softmax(1) @ v,
+        ),
+        (
+            "the softmax turns the scores into weights; take it before the weighted sum of the values, not after it.",
+            lambda q, k, v: (scaled(q, k) @ v).softmax(-1),
+        ),
+        ("divide by the square root of d, not by its square.", lambda q, k, v: (scores(q, k) / q.shape[-1] ** 2).softmax(-1) @ v),
+        (
+            "a sigmoid judges every key alone; the weights of one query must add up to 1, so take the softmax.",
+            lambda q, k, v: scaled(q, k).sigmoid() @ v,
+        ),
+        (
+            "k.T reverses all the dimensions; .transpose(-2, -1) exchanges the last two.",
+            lambda q, k, v: q @ k.permute(*reversed(range(k.ndim))) @ v,
+        ),
+        (
+            "count dimensions from the end: .transpose(-2, -1); .transpose(0, 1) exchanges those of images and heads.",
+            lambda q, k, v: q @ k.transpose(0, 1) @ v,
+        ),
+        (
+            "the rows of the table of scores are the queries: q times k transposed, not the other way round.",
+            lambda q, k, v: scaled(k, q).softmax(-1) @ v,
+        ),
+        ("the weights stand on the left: weights @ v.", lambda q, k, v: v @ scaled(q, k).softmax(-1)),
+        ("the weighted sum of the values is a matrix product: @, not *.", lambda q, k, v: scaled(q, k).softmax(-1) * v),
+        (
             "the attention weights of one query must add up to 1: the softmax goes over the keys, dim=-1.",
             lambda q, k, v: scaled(q, k).softmax(-2) @ v,
         ),
@@ -144,6 +183,42 @@ CAUSAL_ATTENTION = Exercise(
         (
             "a score of -1 is low, but not hidden. Which score gives exactly the weight 0?",
             lambda q, k, v: masked(q, k, v, allowed(q.shape[-2]), -1.0),
+        ),
+        (
+            "a score of -10 hides a token nearly, but not quite. Which score gives exactly the weight 0?",
+            lambda q, k, v: masked(q, k, v, allowed(q.shape[-2]), -10.0),
+        ),
+        (
+            "a score of plus infinity takes all the weight; a hidden one needs *minus* infinity.",
+            lambda q, k, v: masked(q, k, v, allowed(q.shape[-2]), math.inf),
+        ),
+        (
+            "minus infinity is a score: it belongs before the softmax, which makes the weight 0 of it.",
+            lambda q, k, v: scaled(q, k).softmax(-1).masked_fill(~allowed(q.shape[-2]), -math.inf) @ v,
+        ),
+        (
+            "the softmax is taken twice: a weight of 0 becomes e^0 there, and counts again. Hide the scores before the first one.",
+            lambda q, k, v: scaled(q, k).softmax(-1).tril().softmax(-1) @ v,
+        ),
+        (
+            "divide by the square root of d, not by d.",
+            lambda q, k, v: (scores(q, k) / q.shape[-1]).masked_fill(~allowed(q.shape[-2]), -math.inf).softmax(-1) @ v,
+        ),
+        (
+            "the wrong half of the weights is set to 0; and hide the scores, before the softmax, so that the rest adds up to 1.",
+            lambda q, k, v: scaled(q, k).softmax(-1).triu() @ v,
+        ),
+        (
+            "N is the number of tokens, q.shape[-2]; other dimensions, such as images and heads, may stand before it.",
+            lambda q, k, v: masked(q, k, v, allowed(q.shape[0])),
+        ),
+        (
+            "N is the number of tokens, q.shape[-2], not the width of a query.",
+            lambda q, k, v: masked(q, k, v, allowed(q.shape[-1])),
+        ),
+        (
+            "a mask is made of True and False: torch.ones(N, N).bool().",
+            lambda q, k, v: scaled(q, k).masked_fill(1.0 * allowed(q.shape[-2]), -math.inf),
         ),
         (
             "the right keys are hidden, but the scores must be divided by the square root of d, as before.",

@@ -17,8 +17,19 @@ def scale(W):
     return W.abs().amax(1, keepdim=True) / 127
 
 
-def scaled(W, s):
-    return s * (W / s).round()
+def scaled(W, s, low=-torch.inf, high=torch.inf):
+    return s * (W / s).round().clamp(low, high)
+
+
+def clipped(words, s):
+    """The pairs of one wrong scale: with all codes, and with those kept that int8 has."""
+    limits = ((-torch.inf, torch.inf), (-127, 127), (-128, 127))
+    return [(words, lambda W, ends=ends: scaled(W, s(W), *ends)) for ends in limits]
+
+
+def with_offset(W, steps):
+    low = W.amin(1, keepdim=True)
+    return low + scaled(W - low, (W.amax(1, keepdim=True) - low) / steps)
 
 
 def matrices():
@@ -56,32 +67,64 @@ INT8_ROWS = Exercise(
             "each column has a scale here, and each row should: take the maximum along dimension 1, and keep the dimension.",
             lambda W: scaled(W, W.abs().amax(0, keepdim=True) / 127),
         ),
-        (
+        *clipped(
             "the sign must be ignored: in some rows the weight farthest from 0 is negative, and it must be reached as well.",
-            lambda W: scaled(W, W.amax(1, keepdim=True) / 127),
+            lambda W: W.amax(1, keepdim=True) / 127,
         ),
-        ("the codes end at 127, not at 128.", lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 128)),
+        *clipped("the codes end at 127, not at 128.", lambda W: W.abs().amax(1, keepdim=True) / 128),
+        *clipped(
+            "from -127 to 127 there are 255 levels, but only 254 steps between them, 127 on each side of zero.",
+            lambda W: W.abs().amax(1, keepdim=True) / 127.5,
+        ),
         (
             "the codes reach 127 on both sides of zero, so that from zero to the largest weight there are 127 steps.",
             lambda W: scaled(W, W.abs().amax(1, keepdim=True) / 255),
         ),
-        (
-            "this spreads the codes from the smallest to the largest weight; here zero is in the middle, and the largest weight "
-            "without its sign decides.",
-            lambda W: scaled(W, (W.amax(1, keepdim=True) - W.amin(1, keepdim=True)) / 254),
+        *(
+            pair
+            for steps in (254, 255)
+            for pair in clipped(
+                "this spreads the codes from the smallest to the largest weight; here zero is in the middle, and the largest "
+                "weight without its sign decides.",
+                lambda W, steps=steps: (W.amax(1, keepdim=True) - W.amin(1, keepdim=True)) / steps,
+            )
+        ),
+        *(
+            (
+                "these levels begin at the smallest weight of the row, which is added at the end; in this format the code 0 is the "
+                "weight 0, and only a scale is stored.",
+                lambda W, steps=steps: with_offset(W, steps),
+            )
+            for steps in (254, 255)
         ),
         ("nothing is rounded: the codes must be whole numbers.", lambda W: W * 1),
         ("the codes are cut off; take the nearest whole number.", lambda W: scale(W) * (W / scale(W)).trunc()),
-        ("the codes are always rounded down; take the nearest whole number.", lambda W: scale(W) * (W / scale(W)).floor()),
+        *(
+            ("the codes are always rounded down; take the nearest whole number.", lambda W, down=down: scale(W) * down(W, scale(W)))
+            for down in (lambda W, s: (W / s).floor(), torch.floor_divide)
+        ),
+        (
+            "the signs of the weights are lost: only the scale ignores them, the codes do not.",
+            lambda W: scale(W) * (W.abs() / scale(W)).round(),
+        ),
         ("these are the codes q; the layer computes with s q.", lambda W: (W / scale(W)).round()),
         (
             "the scale is upside down: it is the distance between two levels, a small number.",
             lambda W: scaled(W, 127 / W.abs().amax(1, keepdim=True)),
         ),
         (
+            "the codes are right, the weights made of them are not: if you divided to get the codes, multiply now; if you multiplied, divide.",
+            lambda W: (W / scale(W)).round() / scale(W),
+        ),
+        (
             "the scale comes from the mean of the row; the largest weight would then have a code far above 127.",
             lambda W: scaled(W, W.abs().mean(1, keepdim=True) / 127),
         ),
+        *clipped(
+            "the scale comes from the standard deviation; the largest weight alone decides how far the levels reach.",
+            lambda W: W.std(1, keepdim=True) / 127,
+        ),
+        *clipped("this is the scale of a row whose largest weight is 1; each row has its own.", lambda W: torch.tensor(1 / 127)),
         ("these are the scales, one for each row.", scale),
         ("these are codes before rounding: round them, then multiply by the scale.", lambda W: W / scale(W)),
         ("the weights themselves are rounded here; round W divided by the scale.", lambda W: W.round()),
@@ -119,6 +162,18 @@ UNPACK4 = Exercise(
         (
             "moving the bits up does not isolate the lower half: these second codes are 16 times too large.",
             lambda packed: both(packed // 16, packed << 4),
+        ),
+        ("the second code is the byte less 16 times the first one.", lambda packed: both(packed // 16, packed - packed // 16)),
+        *(
+            ("a code has 16 possible values, from 0 to 15, so divide by 16.", lambda packed, by=by: both(packed // by, packed % 15))
+            for by in (16, 15)
+        ),
+        *(
+            (
+                "the first code is rounded to the nearest whole number; it must be rounded down: packed // 16.",
+                lambda packed, rest=rest: both((packed / 16).round(), rest(packed.float())),
+            )
+            for rest in (lambda byte: byte % 16, lambda byte: byte - 16 * (byte / 16).round())
         ),
         ("these are single bits; a code is four of them.", lambda packed: packed[:, None] >> torch.arange(8).flip(0) & 1),
     ),

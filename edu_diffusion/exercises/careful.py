@@ -67,7 +67,8 @@ def explained(error, names=()):
         return said("it calls itself without end; the formula needs no recursion.")
     if isinstance(error, MemoryError):
         return said("it needs more memory than there is; does something grow in a loop?")
-    return said("it stopped with {}: {}", type(error).__name__, first_line(error)) + in_words(error, names)
+    line, words = first_line(error), in_words(error, names)
+    return said("it stopped with {}: {}", type(error).__name__, f"{line.rstrip('.')}." if words else line) + words
 
 
 def in_words(error, names):

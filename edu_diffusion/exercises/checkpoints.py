@@ -104,6 +104,10 @@ READ_TENSOR = Exercise(
         ("the shape is reversed.", read_as(shape=lambda shape: shape[::-1])),
         ("the kind F16 is torch.float16. torch.bfloat16 splits the same 16 bits in another way.", read_as(dtype=torch.bfloat16)),
         ("the bytes are read as whole numbers; F16 is torch.float16.", read_as(dtype=torch.int16)),
+        (
+            "these are the single bytes, and two of them make one number: torch.frombuffer with torch.float16 joins them.",
+            read_as(dtype=torch.uint8, shape=lambda shape: [-1]),
+        ),
     ),
     "it reads any tensor of such a file, without any library that knows the format.",
     lines=(
@@ -179,13 +183,19 @@ def files():
         ["io.open", *good],
         [*good[:2], SPAWN, *good[2:]],
         [SPAWN],
-        [],
+        [*good, "torch.FloatStorage.from_file"],
+        [*good[1:], "os.system"],
         ["torch.hub.load", *good],
         [*good, "evil._rebuild_tensor_v2"],
         ["torch"],
     ]
     order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
     return [(list(found[i]), set(ALLOWED)) for i in order]
+
+
+def empty_files():
+    """Arguments (names, allowed): a file that imports nothing."""
+    return [([], set(ALLOWED))]
 
 
 MAY_OPEN = Exercise(
@@ -195,12 +205,11 @@ MAY_OPEN = Exercise(
     (
         (
             "one allowed name is enough here, and a file with code has allowed names, too: every name must be on the list.",
-            lambda names, allowed: not names or any(name in allowed for name in names),
+            lambda names, allowed: any(name in allowed for name in names),
         ),
         (
-            "one allowed name is enough here, and a file with code has allowed names, too: every name must be on the list; a file "
-            "that imports nothing is refused, although it can do nothing.",
-            lambda names, allowed: any(name in allowed for name in names),
+            "one allowed name makes it refuse the file; a name that is *not* on the list must do that.",
+            lambda names, allowed: not any(name in allowed for name in names),
         ),
         (
             "this is a list of what is forbidden. It passes multiprocessing.util.spawnv_passfds, which starts a program, and the "
@@ -221,6 +230,7 @@ MAY_OPEN = Exercise(
             lambda names, allowed: all(name in " ".join(allowed) for name in names),
         ),
         ("a file need not import all that is allowed; it may just import nothing else.", lambda n, a: set(n) == a),
+        ("a file that imports all that is allowed may be opened, too: <=, not <.", lambda n, a: set(n) < a),
         (
             "this asks whether the file imports all that is allowed; it may also import less, and never more.",
             lambda n, a: a <= set(n),
@@ -228,13 +238,15 @@ MAY_OPEN = Exercise(
         ("only the first name is looked at.", lambda names, allowed: all(name in allowed for name in names[:1])),
         ("only the last name is looked at.", lambda names, allowed: all(name in allowed for name in names[-1:])),
         (
-            "a file that imports nothing is refused; it can do nothing, so it may be opened.",
-            lambda n, a: bool(n) and may_open(n, a),
+            "the beginning of a name is not enough: what follows may be a function that does something else. Compare whole names.",
+            lambda names, allowed: all(name.startswith(tuple(allowed)) for name in names),
         ),
         ("every file is refused.", lambda names, allowed: False),
         ("every file passes.", lambda names, allowed: True),
     ),
     "a file passes only if every name is on the list, whatever somebody may think of next.",
+    finer=empty_files,
+    note="Yours does not return True for a file that imports nothing; such a file can do nothing, so it may be opened.",
 )
 
 # ---------------------------------------------------------------- the hash, and the state of a training

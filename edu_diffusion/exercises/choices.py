@@ -6,6 +6,7 @@ from ..errors import said
 from .exercise import Verdict
 
 LETTERS = "ABCD"
+CLOSE = 0.1  # relative: a number that is off by less is called nearly right
 
 
 class Choice(NamedTuple):
@@ -71,6 +72,8 @@ def off(value, right):
         return said("this is not a number.")
     if right and value and value / right > 0:
         times = value / right
+        if abs(times - 1) < CLOSE:
+            return said("{:g} is nearly right: it is off by {:.2g} %.", value, 100 * abs(times - 1))
         if times > 1:
             return said("{value:g} is {times:.3g} times as large as it should be.", value=value, times=times)
         return said("{value:g} is {times:.3g} times too small.", value=value, times=1 / times)

@@ -132,6 +132,30 @@ EXERCISES = [
                 "these are distances, which are small for similar vectors; compute cosines.",
                 lambda text_emb, image_emb, logit_scale: torch.cdist(text_emb, image_emb) * logit_scale.exp(),
             ),
+            (
+                "exp belongs to logit_scale alone; here the cosines stand in the exponent, too.",
+                lambda text_emb, image_emb, logit_scale: (cosines(text_emb, image_emb) * logit_scale).exp(),
+            ),
+            (
+                "check the brackets: here the table is divided by one length and multiplied by the other; divide by both.",
+                lambda text_emb, image_emb, logit_scale: (
+                    text_emb @ image_emb.T / text_emb.norm(dim=1)[:, None] * image_emb.norm(dim=1) * logit_scale.exp()
+                ),
+            ),
+            (
+                "the length of a row is the root of the sum of its squares, not the sum of its numbers.",
+                lambda text_emb, image_emb, logit_scale: (
+                    (text_emb / text_emb.sum(1, keepdim=True)) @ (image_emb / image_emb.sum(1, keepdim=True)).T * logit_scale.exp()
+                ),
+            ),
+            (
+                "each row is divided by its own length: keep the dimension, .norm(dim=1, keepdim=True).",
+                lambda text_emb, image_emb, logit_scale: text_emb / text_emb.norm(dim=1),
+            ),
+            (
+                "each text is compared with one picture here; for all pairs, make a column of the texts' numbers with [:, None].",
+                lambda text_emb, image_emb, logit_scale: text_emb.norm(dim=1) * image_emb.norm(dim=1),
+            ),
         ),
         "one matrix product compares every text with every picture.",
     ),
@@ -190,6 +214,50 @@ EXERCISES = [
             (
                 "these are probabilities; the loss is their negative logarithm.",
                 lambda *given: both(similarity(*given), lambda S, i: S.softmax(1).diagonal().mean()),
+            ),
+            (
+                "the logarithm is missing: the loss is -log(p), not -p.",
+                lambda *given: -both(similarity(*given), lambda S, i: S.softmax(1).diagonal().mean()),
+            ),
+            (
+                "these are the scores of the matching pairs alone; cross-entropy compares each with all the others in its row.",
+                lambda *given: -similarity(*given).diagonal().mean(),
+            ),
+            (
+                "the right column is not the one with the largest score, but that of the own picture: torch.arange(B).",
+                lambda *given: both(similarity(*given), lambda S, i: cross_entropy(S, S.argmax(1))),
+            ),
+            (
+                "S is exponentiated twice: the softmax inside cross_entropy does it, so give it S as it is, without exp.",
+                lambda *given: both(similarity(*given).exp()),
+            ),
+            (
+                "the softmax runs over the whole table; the answers to one question are one row, or one column.",
+                lambda *given: both(similarity(*given), lambda S, i: -S.flatten().log_softmax(0)[:: len(S) + 1].mean()),
+            ),
+            (
+                "the scores come first, and then the labels: cross_entropy(S, own).",
+                lambda *given: both(similarity(*given), lambda S, i: cross_entropy(i, S)),
+            ),
+            (
+                "labels are whole numbers: torch.arange(B) as it is, without .float().",
+                lambda *given: both(similarity(*given), lambda S, i: cross_entropy(S, i.float())),
+            ),
+            (
+                "labels count from 0, as indices do: the last row has the label B - 1.",
+                lambda *given: both(similarity(*given), lambda S, i: cross_entropy(S, i + 1)),
+            ),
+            (
+                "there is one label for each row of the table: torch.arange(len(S)).",
+                lambda *given: cross_entropy(similarity(*given), torch.arange(given[0].shape[1])),
+            ),
+            (
+                "the labels must be a tensor, torch.arange(B), not a list.",
+                lambda *given: both(similarity(*given), lambda S, i: cross_entropy(S, i.tolist())),
+            ),
+            (
+                "these are dot products, not divided by the lengths and without the learned scale; `similarity` does both.",
+                lambda text_emb, image_emb, logit_scale: both(text_emb @ image_emb.T),
             ),
             (
                 "this uses matching pairs only; it would be smallest if all captions and pictures had one and the same embedding.",
@@ -302,6 +370,26 @@ EXERCISES = [
                 lambda image_emb, text_emb, logit_scale: (
                     cosines(image_emb, text_emb) / cosines(image_emb, text_emb).sum(1, keepdim=True)
                 ),
+            ),
+            (
+                "reshape does not exchange rows and columns, it only cuts the numbers into other rows; use .T.",
+                lambda image_emb, text_emb, logit_scale: (
+                    similarity(text_emb, image_emb, logit_scale).reshape(len(image_emb), -1).softmax(1)
+                ),
+            ),
+            (
+                "`similarity` takes logit_scale as it is; the exp is inside.",
+                lambda image_emb, text_emb, logit_scale: similarity(image_emb, text_emb, logit_scale.exp()).softmax(1),
+            ),
+            (
+                "the softmax runs over the whole table; the probabilities of each row must add up to 1.",
+                lambda image_emb, text_emb, logit_scale: (
+                    similarity(image_emb, text_emb, logit_scale).flatten().softmax(0).reshape(len(image_emb), -1)
+                ),
+            ),
+            (
+                "this gives the best text a 1 and all others a 0; return how probable each of them is.",
+                lambda image_emb, text_emb, logit_scale: torch.eye(len(text_emb))[cosines(image_emb, text_emb).argmax(1)],
             ),
         ),
         "any list of captions has become a classifier, without a single training step.",

@@ -14,7 +14,8 @@ def agree(found, wanted, slack=1.0):
 def equal(a, b, slack=1.0):
     """Whether two results have the same shape and, up to rounding, the same numbers; compared in plain Python."""
     numbers = zip(a.flatten().tolist(), b.flatten().tolist())
-    return a.shape == b.shape and a.dtype == b.dtype and all(close(x, y, slack) for x, y in numbers)
+    alike = a.shape == b.shape and a.dtype == b.dtype
+    return alike and all(x == y or x != x and y != y or close(x, y, slack) for x, y in numbers)  # x != x: NaN
 
 
 def close(a, b, slack=1.0):
@@ -25,3 +26,9 @@ def close(a, b, slack=1.0):
 def same(a, b):
     """Whether two tensors are equal in every bit, except that every NaN is the same."""
     return a.shape == b.shape and torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num())
+
+
+def near(a, b):
+    """Whether two tensors are nearly equal."""
+    pairs = zip(a.flatten().tolist(), b.flatten().tolist())  # in plain Python: a patched library changes nothing
+    return a.shape == b.shape and all(close(x, y, NEARLY) for x, y in pairs)

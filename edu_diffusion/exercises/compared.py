@@ -22,6 +22,11 @@ def spread(x):
     return 1.96 * x.std() / len(x) ** 0.5
 
 
+def of_changes(middle, reach):
+    """paired_change with one of the two numbers made in another way, from the changes."""
+    return lambda before, after: torch.stack([middle(after - before), reach(after - before)])
+
+
 EXERCISES = [
     Choice(
         "smallest_file",
@@ -68,6 +73,7 @@ EXERCISES = [
             ("this is the factor; multiply it by the 30 prompts that there were.", 16.0),
             ("this has the root the wrong way round: a square is needed here.", 60.0),
             ("fewer prompts give a wider interval, not a narrower one.", 30 / 16),
+            ("fewer prompts give a wider interval, not a narrower one.", 30 / 4),
             ("these are the prompts that come on top of the 30; the question is how many are needed in all.", 450.0),
         ),
         "an interval a quarter as wide needs sixteen times as many prompts.",
@@ -84,6 +90,11 @@ EXERCISES = [
                 lambda before, after: torch.stack([(after - before).mean(), 1.96 * (after - before).std()]),
             ),
             (
+                "the standard error of a mean is smaller than the standard deviation of one score: divide by the square "
+                "root of their number.",
+                of_changes(torch.mean, lambda d: spread(d) * len(d)),
+            ),
+            (
                 "divide by the square root of the number of scores, not by the number itself.",
                 lambda before, after: torch.stack([(after - before).mean(), spread(after - before) / len(after) ** 0.5]),
             ),
@@ -95,6 +106,51 @@ EXERCISES = [
                 "the scores are paired: first take after - before for each prompt, then the standard deviation of these "
                 "differences.",
                 lambda before, after: torch.stack([(after - before).mean(), (spread(after) ** 2 + spread(before) ** 2) ** 0.5]),
+            ),
+            (
+                "the scores are paired: first take after - before for each prompt, then the standard deviation of these "
+                "differences.",
+                lambda before, after: torch.stack([(after - before).mean(), spread(after) + spread(before)]),
+            ),
+            (
+                "the scores are paired: first take after - before for each prompt, then the standard deviation of these "
+                "differences.",
+                lambda before, after: torch.stack([(after - before).mean(), spread(torch.cat([before, after])) * 2**0.5]),
+            ),
+            (
+                "this is the difference of two standard deviations; take the differences of the scores first, then their standard "
+                "deviation.",
+                lambda before, after: torch.stack([(after - before).mean(), spread(after) - spread(before)]),
+            ),
+            (
+                "n is the number of differences, one for each prompt, and not that of the scores in both lists.",
+                of_changes(torch.mean, lambda d: spread(d) / 2**0.5),
+            ),
+            (
+                "this is the whole width of the interval; return half of it, how far it reaches to each side.",
+                of_changes(torch.mean, lambda d: 2 * spread(d)),
+            ),
+            ("the factor is 1.96, not 2.", of_changes(torch.mean, lambda d: spread(d) / 1.96 * 2)),
+            (
+                "the standard deviation of this formula divides by n - 1, as `x.std()` does; this one divides by n.",
+                of_changes(torch.mean, lambda d: spread(d) * (1 - 1 / len(d)) ** 0.5),
+            ),
+            (
+                "the n - 1 is in `x.std()` already; the standard error divides by the square root of n.",
+                of_changes(torch.mean, lambda d: spread(d) * (len(d) / (len(d) - 1)) ** 0.5),
+            ),
+            (
+                "this uses the variance; the standard deviation is its square root.",
+                of_changes(torch.mean, lambda d: spread(d) * d.std()),
+            ),
+            (
+                "the square root belongs to n alone: s / sqrt(n).",
+                of_changes(torch.mean, lambda d: 1.96 * (d.std() / len(d)) ** 0.5),
+            ),
+            ("the first number is the sum of the changes; take their mean.", of_changes(torch.sum, spread)),
+            (
+                "the first number is the mean score after; take the mean change, after minus before.",
+                lambda before, after: torch.stack([after.mean(), spread(after - before)]),
             ),
             (
                 "take the standard deviation of the differences, not of the scores after.",
@@ -115,6 +171,10 @@ EXERCISES = [
             (
                 "this is the mean absolute change; gains and losses must be able to cancel.",
                 lambda before, after: torch.stack([(after - before).abs().mean(), spread(after - before)]),
+            ),
+            (
+                "this is the mean absolute change; gains and losses must be able to cancel.",
+                lambda before, after: torch.stack([(after - before).abs().mean(), spread((after - before).abs())]),
             ),
         ),
         "a change, and how certain it is.",

@@ -128,6 +128,7 @@ ZERO_NUMBERS = Number(
         ("this is a 3 x 3 convolution; a zero convolution is 1 x 1.", 9 * 320 * 320 + 320),
         ("this is a 3 x 3 convolution, and without its biases; a zero convolution is 1 x 1.", 9 * 320 * 320),
         ("the size of the feature map does not matter: the same matrix is used at every position.", 320 * 320 * 64 * 64),
+        ("this counts a number for each channel at each position; the same matrix is used at every position.", 320 * 64 * 64),
         ("there is one bias for each output channel, not for each weight.", 2 * 320 * 320),
         ("one number for each channel is the bias; the weights are missing.", 320),
         ("a single bias is not enough: each output channel has its own.", 320 * 320 + 1),
@@ -205,6 +206,22 @@ EXERCISES = [
                 lambda h, weight, bias: torch.einsum("oc,bchw->bohw", matrix(weight), h) - bias[:, None, None],
             ),
             ("this is always 0; it must be 0 only as long as weight and bias are.", lambda h, weight, bias: 0 * h),
+            (
+                "reshape does not move the channels to the end; it cuts the numbers in their old order. Use permute, both ways.",
+                lambda h, weight, bias: (h.reshape(len(h), -1, h.shape[1]) @ matrix(weight).T + bias).reshape(h.shape),
+            ),
+            (
+                "the bias is multiplied; it must be added.",
+                lambda h, weight, bias: zero_conv(h, weight, 0 * bias) * bias[:, None, None],
+            ),
+            (
+                "the bias is added once for each input channel; add it once, after the sum.",
+                lambda h, weight, bias: zero_conv(h, weight, h.shape[1] * bias),
+            ),
+            (
+                "only the last input channel is left: add up what all of them contribute, in a loop with +=.",
+                lambda h, weight, bias: h[:, -1:] * weight[:, -1] + bias[:, None, None],
+            ),
         ),
         "as long as the weights and biases of its zero convolutions are 0, a whole ControlNet changes nothing.",
     ),
@@ -257,6 +274,23 @@ EXERCISES = [
                 "a block's result is added to h here; it must replace h, since the blocks have residual connections of their own.",
                 lambda blocks, convs, h: residuals([lambda h, f=f: h + f(h) for f in blocks], convs, h),
             ),
+            (
+                "the order is reversed: first the block, then its zero convolution.",
+                lambda blocks, convs, h: collected(convs, blocks, h, lambda h, x, f: f(x), lambda h, x, out: out),
+            ),
+            (
+                "every block works twice; call it once, and give its result to the zero convolution and to the next block.",
+                lambda blocks, convs, h: residuals(blocks, [lambda h, f=f, g=g: g(f(h)) for f, g in zip(blocks, convs)], h),
+            ),
+            (
+                "h is added to what is handed over; hand over the zero convolution's output alone, and give the next block the "
+                "features.",
+                lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: h + f(x), lambda h, x, out: out),
+            ),
+            (
+                "the next block gets h with the zero convolution's output added to it; give it this block's own features.",
+                lambda blocks, convs, h: collected(blocks, convs, h, lambda h, x, f: f(x), lambda h, x, out: h + out),
+            ),
         ),
         "the copy goes on with its own features, and every zero convolution can learn from the first step on.",
     ),
@@ -298,6 +332,19 @@ EXERCISES = [
             (
                 "every second column is taken; the left half is all columns up to the middle.",
                 lambda left, right: torch.stack([left[..., ::2], right[..., 1::2]], -1).flatten(-2),
+            ),
+            (
+                "each residual is squeezed into its half; cut both in the middle, so that positions stay where they are.",
+                lambda left, right: torch.cat([left[..., ::2], right[..., ::2]], dim=-1),
+            ),
+            (
+                "this is the right half of the first residual beside the left half of the second: of each, take the other half.",
+                lambda left, right: torch.cat([left[..., left.shape[-1] // 2 :], right[..., : left.shape[-1] // 2]], dim=-1),
+            ),
+            (
+                "the result is left itself: is the middle a fixed number, such as 32? It is half of the columns, whatever the "
+                "resolution is.",
+                lambda left, right: left,
             ),
         ),
         "residuals have places, so what is done to a part of them is done to a part of the image.",

@@ -4,7 +4,7 @@ import torch
 
 from ..steps import eps_from_v, predict_x0, q_sample, x0_from_v
 from .choices import Choice, Number
-from .denoise_loops import AVERAGED_TRAINING, SAMPLING_LOOP
+from .denoise_loops import AVERAGED_TRAINING, SAMPLING_LOOP, check_images
 from .exercise import Exercise
 
 
@@ -20,21 +20,22 @@ class Guess(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.tensor(0.5))
 
     def forward(self, x, t):
+        check_images(x)
         return self.weight * x + 0.1 * t.reshape(-1, 1, 1, 1)
 
 
 def batches():
-    """Arguments (model, x_0, eps, t, abar); batch size and width are equal, so that mistakes run without an error."""
+    """Arguments (model, x_0, eps, t, abar); as many images as columns and as timesteps in all, so that mistakes run."""
     rng = torch.Generator().manual_seed(12)
-    x_0, eps = torch.rand(4, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(4, 1, 4, 4, generator=rng)
-    abar = torch.linspace(0.99, 0.01, 9)
-    return [(Guess(), x_0, eps, torch.tensor(t), abar) for t in ([1, 3, 5, 8], [2, 2, 7, 4])]
+    x_0, eps = torch.rand(6, 1, 6, 6, generator=rng) * 2 - 1, torch.randn(6, 1, 6, 6, generator=rng)
+    abar = torch.linspace(0.99, 0.01, 6)
+    return [(Guess(), x_0, eps, torch.tensor(t), abar) for t in ([1, 3, 5, 4, 0, 2], [2, 2, 5, 4, 1, 3])]
 
 
 def noisy_pictures():
     """Arguments (x_t, eps, abar_t)."""
     rng = torch.Generator().manual_seed(13)
-    x_0, eps = torch.rand(2, 1, 4, 4, generator=rng) * 2 - 1, torch.randn(2, 1, 4, 4, generator=rng)
+    x_0, eps = torch.randn(2, 2, 1, 4, 4, generator=rng)  # some beyond -1 and 1, as in latents and in rough guesses
     return [(q_sample(x_0, eps, abar_t), eps, abar_t) for abar_t in torch.tensor([0.3, 0.85])]
 
 
@@ -82,6 +83,7 @@ C3_WEIGHTS = Number(
         ("there is one bias for each output map, not for each input map.", 16 * 6 * 25 + 6),
         ("each kernel has 5 rows and 5 columns.", 16 * (6 * 5 + 1)),
         ("a convolution uses the same weights at every position, so the number of positions does not matter.", 2416 * 100),
+        ("this is C3 of 1998, where most maps see only some of the six; here every map sees all of them.", 60 * 25 + 16),
     ),
     "16 · (6 · 25 + 1) = 2,416.",
     tolerance=0.0,
@@ -98,6 +100,14 @@ EXERCISES = [
             (
                 "the target is the noise eps, not the clean picture: this model predicts the noise.",
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - x_0).square().mean(),
+            ),
+            (
+                "the target is the noise eps, not the noisy picture: this model predicts the noise.",
+                lambda model, x_0, eps, t, abar: (model(x_t := q_sample(x_0, eps, abar[t]), t) - x_t).square().mean(),
+            ),
+            (
+                "x_0 and eps are added as they are; both have a weight: use q_sample.",
+                lambda model, x_0, eps, t, abar: (model(x_0 + eps, t) - eps).square().mean(),
             ),
             (
                 "this compares the noise with the noisy picture; compare it with the model's prediction.",
@@ -134,6 +144,24 @@ EXERCISES = [
             (
                 "the loss must be a single number: take the mean over the pictures of the batch as well.",
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3)),
+            ),
+            (
+                "this is the norm, the square root of the sum; the loss is the mean of the squares.",
+                lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).norm(),
+            ),
+            (
+                "the model is given abar[t]; give it the timestep t.",
+                lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), abar[t]) - eps).square().mean(),
+            ),
+            (
+                "abar is the whole table; abar[t] holds the values that belong to the images.",
+                lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar), t) - eps).square().mean(),
+            ),
+            (
+                "this compares a guess of the clean picture with it; compare the predicted noise with eps.",
+                lambda model, x_0, eps, t, abar: (
+                    (predict_x0(x_t := q_sample(x_0, eps, abar[t]), model(x_t, t), abar[t]) - x_0).square().mean()
+                ),
             ),
             (
                 "this is the square root of the mean, a different loss; leave out the root.",
@@ -175,12 +203,32 @@ EXERCISES = [
             ),
             ("the weight of eps lacks its square root.", lambda x_t, eps, abar_t: (x_t - (1 - abar_t) * eps) / abar_t**0.5),
             (
+                "you multiply by the square root of abar_t; divide by it.",
+                lambda x_t, eps, abar_t: (x_t - (1 - abar_t) ** 0.5 * eps) * abar_t**0.5,
+            ),
+            (
+                "a ** 1/2 is half of a, since ** comes before /; a root is a ** 0.5.",
+                lambda x_t, eps, abar_t: (x_t - (1 - abar_t) / 2 * eps) / abar_t / 2,
+            ),
+            (
+                "the result is cut off at -1 and 1; a guess may lie beyond, so return it as it is.",
+                lambda x_t, eps, abar_t: predict_x0(x_t, eps, abar_t).clamp(-1, 1),
+            ),
+            (
                 "the noise must be subtracted, not added once more.",
                 lambda x_t, eps, abar_t: (x_t + (1 - abar_t) ** 0.5 * eps) / abar_t**0.5,
             ),
             (
                 "brackets are missing: divide all of x_t - sqrt(1 - abar_t) eps.",
                 lambda x_t, eps, abar_t: x_t - (1 - abar_t) ** 0.5 * eps / abar_t**0.5,
+            ),
+            (
+                "x_t alone is divided; divide all of x_t - sqrt(1 - abar_t) eps.",
+                lambda x_t, eps, abar_t: x_t / abar_t**0.5 - (1 - abar_t) ** 0.5 * eps,
+            ),
+            (
+                "1 - sqrt(abar_t) is not sqrt(1 - abar_t); variances add up to 1, not their roots.",
+                lambda x_t, eps, abar_t: (x_t - (1 - abar_t**0.5) * eps) / abar_t**0.5,
             ),
             (
                 "x_t must not be multiplied by anything; solve x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps for x_0.",
@@ -211,6 +259,14 @@ EXERCISES = [
             ("only v is used; x_t knows about eps, too.", lambda v, x_t, a: v / a**0.5),
             ("x_t is used at full strength; it has a weight as well.", lambda v, x_t, a: a**0.5 * v + x_t),
             ("v is used at full strength; it has a weight as well.", lambda v, x_t, a: v + (1 - a) ** 0.5 * x_t),
+            (
+                "the equations are added as they are, so x_0 does not drop out; multiply each by a factor first.",
+                lambda v, x_t, a: (v + x_t) / (a**0.5 + (1 - a) ** 0.5),
+            ),
+            (
+                "in x_t, x_0 has the weight sqrt(abar_t); subtract it with this weight, not all of it.",
+                lambda v, x_t, a: (x_t - x0_from_v(v, x_t, a)) / (1 - a) ** 0.5,
+            ),
             (
                 "v must be multiplied by its weight, not divided: choose factors so that x_0 drops out when you add the equations.",
                 lambda v, x_t, a: (v + (1 - a) ** 0.5 * x_t) / a**0.5,

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..errors import said
 from ..steps import abar as cumulative
 from ..steps import linear_betas, predict_x0, q_sample, spaced_levels
 from .exercise import Exercise
@@ -16,7 +17,14 @@ def sampling_runs():
 
 def guess_noise(x, t):
     """Stands in for a network: its output depends on the image and on the timestep."""
+    check_images(x)
     return torch.tanh(x) * (0.3 + t / 1500)
+
+
+def check_images(x):
+    """Raise RuntimeError where a network is given something else than images, (B, C, H, W)."""
+    if not torch.is_tensor(x) or x.ndim != 4:
+        raise RuntimeError(said("the model's first argument must be images, a tensor of the shape (B, C, H, W)."))
 
 
 def sampling_loop(model, x_T, levels):
@@ -54,7 +62,8 @@ SAMPLING_LOOP = Exercise(
     sampling_runs,
     (
         (
-            "x never changes: the noise is removed and added again with the same abar. Which of the two belongs to which line?",
+            "x never changes: either the new image is not assigned to x, or the noise is removed and added again with the same "
+            "abar. Which of the two belongs to which line?",
             loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: x),
         ),
         (
@@ -74,8 +83,24 @@ SAMPLING_LOOP = Exercise(
             loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x, model(x, s), abar_t, abar_s)),
         ),
         (
+            "the model is given abar_t; give it the timestep t.",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x, model(x, abar_t), abar_t, abar_s)),
+        ),
+        (
+            "the noise is added at full strength; at noise level s it has a weight: use q_sample.",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: predict_x0(x, e := model(x, t), abar_t) + e),
+        ),
+        (
             "the initial noise is added again; add the noise that the model has just predicted.",
             loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: q_sample(predict_x0(x, model(x, t), abar_t), x_T, abar_s)),
+        ),
+        (
+            "image and noise are swapped: the image comes first, predict_x0(x, eps, abar_t).",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: q_sample(predict_x0(e := model(x, t), x, abar_t), e, abar_s)),
+        ),
+        (
+            "image and noise are swapped: the image comes first, q_sample(x_0, eps, abar_s).",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: q_sample(e := model(x, t), predict_x0(x, e, abar_t), abar_s)),
         ),
         ("only the first step is made; is `return` inside the loop?", first_step_only),
         (
@@ -106,7 +131,7 @@ def trainings():
     def gradient(weights, step):
         return weights - 1 + noise[step]
 
-    return [(torch.tensor([2.0, 0.0, -1.0]), gradient, steps, lr, 4, decay) for steps, lr, decay in ((9, 0.3, 0.8), (6, 0.1, 0.6))]
+    return [(torch.tensor([2.0, 0.0, -1.0]), gradient, steps, lr, 4, decay) for steps, lr, decay in ((9, 0.4, 0.8), (6, 0.1, 0.6))]
 
 
 def averaged(weights, gradient, steps, lr, warmup, decay, rate=lambda step, warmup: min(1, (step + 1) / warmup), blend=None):
@@ -151,6 +176,18 @@ def one_step_behind(weights, gradient, steps, lr, warmup, decay):
     return torch.stack([weights, average])
 
 
+def cut_off(weights, gradient, steps, lr, warmup, decay):
+    return averaged(weights, gradient, steps, 1, warmup, decay, rate=lambda step, warmup: min(lr, (step + 1) / warmup))
+
+
+def gradient_of_the_average(weights, gradient, steps, lr, warmup, decay):
+    average = weights.clone()
+    for step in range(steps):
+        weights = weights - lr * min(1, (step + 1) / warmup) * gradient(average, step)
+        average = decay * average + (1 - decay) * weights
+    return torch.stack([weights, average])
+
+
 def trained_on_the_average(weights, gradient, steps, lr, warmup, decay):
     average = weights.clone()
     for step in range(steps):
@@ -174,6 +211,10 @@ AVERAGED_TRAINING = Exercise(
             with_other(rate=growing),
         ),
         (
+            "the warm-up goes on without end: after step number `warmup` the factor of lr must stay at 1.",
+            with_other(rate=lambda step, warmup: (step + 1) / warmup),
+        ),
+        (
             "the warm-up is right now; but with a decay close to 1 the average must stay close to what it was; it does not.",
             with_other(blend=swapped),
         ),
@@ -182,6 +223,11 @@ AVERAGED_TRAINING = Exercise(
             with_other(rate=lambda step, warmup: min(1, step / warmup)),
         ),
         ("the warm-up is gone: every step has the full learning rate.", with_other(rate=lambda step, warmup: 1)),
+        (
+            "the learning rate is 0 until the warm-up is over; it must rise by the same amount in each step: divide with /.",
+            with_other(rate=lambda step, warmup: min(1, (step + 1) // warmup)),
+        ),
+        ("min cuts off lr itself; cut off its factor, (step + 1) / warmup, at 1.", cut_off),
         (
             "the learning rate falls after the warm-up: step and warmup are divided the wrong way round.",
             with_other(rate=lambda step, warmup: min(1, warmup / (step + 1))),
@@ -196,6 +242,11 @@ AVERAGED_TRAINING = Exercise(
             "the next step starts from the average; it must start from the weights, and the average must not influence them.",
             trained_on_the_average,
         ),
+        (
+            "only the first step is made; is `return` inside the loop?",
+            lambda weights, gradient, steps, *given: averaged(weights, gradient, 1, *given),
+        ),
+        ("the gradient is computed at the average; it belongs to the weights.", gradient_of_the_average),
         (
             "this is the mean of average and weights; decay says how much of the average is kept.",
             with_other(blend=lambda average, weights, decay: (average + weights) / 2),

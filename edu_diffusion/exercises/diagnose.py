@@ -3,9 +3,9 @@
 import torch
 
 from ..errors import said
-from .compare import NEARLY, close, equal
+from .compare import close, equal, near
 from .parts import along, excess, partly
-from .relations import related
+from .relations import expression, number, numbers, weights
 from .substitute import substituted
 
 
@@ -38,7 +38,8 @@ def endless(mine, right):
             "some rows of the result are NaN as a whole: does a softmax get only -inf there, or is a root taken of less than 0?"
         )
     return said(
-        "some numbers of the result are NaN or infinite; is something divided by 0, or a root or logarithm taken of less than 0?"
+        "some numbers of the result are NaN or infinite; is something divided by 0, a root or logarithm taken of less than 0, "
+        "or infinity multiplied by 0?"
     )
 
 
@@ -70,15 +71,17 @@ def sizes(mine, right):
 
 def pattern(mine, right, given, pairs, cases, other):
     """The first pattern that explains a wrong result of the right shape."""
+    every = [dict(zip(given, case)) for case in cases]
     return (
-        argument(mine, given, [dict(zip(given, case)) for case in cases], pairs)
-        or ratio(mine, right, pairs)
+        argument(mine, given, every, pairs)
+        or ratio(mine, right, pairs, every)
         or power(mine, right)
         or places(mine, right)
         or other()
-        or weights(mine, right, given)
+        or weights(mine, right, given, pairs, every)
         or offset(mine, right)
         or excess(mine, right, given)
+        or constant(pairs)
         or part(mine, right)
     )
 
@@ -101,18 +104,28 @@ def argument(mine, given, every, pairs):
     return None
 
 
-def ratio(mine, right, pairs):
+def constant(pairs):
+    """Is it the same in every case, where the expected results differ?"""
+    (mine, right), *others = pairs
+    if all(near(mine, other) for other, _ in others) and not all(near(right, other) for _, other in others):
+        return said("the result is the same in every case: does it use all of its arguments?")
+    return None
+
+
+def ratio(mine, right, pairs, every):
     """Is it a multiple of the expected result, in this case or in all?"""
-    factors = [factor(a, b) for a, b in pairs]
+    times = [factor(a, b) for a, b in pairs]
     here = factor(mine, right)
     if here is None or abs(here - 1) < 1e-3:
         return None
-    if all(f is not None and abs(f - here) < 1e-3 * abs(here) for f in factors):
+    if all(f is not None and abs(f - here) < 1e-3 * abs(here) for f in times):
         return sign(here) or said(
             "your result is always {:.4g} times the expected one: a constant factor is wrong or missing.", here
         )
-    if right.numel() > 1 and all(f is not None for f in factors):  # any two single numbers have a ratio
-        listed = said(" and ").join(f"{f:.4g}" for f in factors[:3])
+    if all(f is not None for f in times) and (formula := expression(times, list(map(numbers, every)))):
+        return said("your result is the expected one times {}.", formula)
+    if right.numel() > 1 and all(f is not None for f in times):  # any two single numbers have a ratio
+        listed = said(" and ").join(f"{f:.4g}" for f in times[:3])
         return said("your result is {} times the expected one: a factor that depends on the arguments is wrong or missing.", listed)
     return None
 
@@ -149,23 +162,10 @@ def places(mine, right):
     return None
 
 
-def weights(mine, right, given):
-    """Is it a sum of the arguments with other weights?"""
-    terms = {name: x.detach().float() for name, x in given.items() if torch.is_tensor(x) and x.shape == mine.shape}
-    if len(terms) < 2 or mine.numel() <= 2 * len(terms):
-        return None
-    columns = torch.stack([x.flatten() for x in terms.values()], 1)
-    both = [torch.linalg.lstsq(columns, y.flatten()[:, None]).solution[:, 0] for y in (mine, right)]
-    if not all(near(columns @ w, y.flatten()) for w, y in zip(both, (mine, right))):
-        return None
-    yours, expected = (" + ".join(f"{w:.3f} {name}" for w, name in zip(ws.tolist(), terms)) for ws in both)
-    return said("your result is {}; expected is {}.", yours, expected) + related(*(ws.tolist() for ws in both), terms)
-
-
 def offset(mine, right):
     """Does it differ from the expected result by a constant?"""
     gap = (mine - right).mean()
-    if right.numel() > 1 and near(mine - gap, right):
+    if right.numel() > 1 and abs(gap) > 1e-4 and near(mine - gap, right):
         return said("every number is off by {:+.4g}: something is added, or missing.", gap)
     return None
 
@@ -200,16 +200,3 @@ def short(value):
     if isinstance(value, str):
         return f'"{value:.40}"'
     return "" if number(value) is None else f"{number(value):.4g}"
-
-
-def number(value):
-    """An argument that is a single number, or None."""
-    if torch.is_tensor(value):
-        return value.item() if value.numel() == 1 else None
-    return float(value) if isinstance(value, int | float) else None
-
-
-def near(a, b):
-    """Whether two tensors are nearly equal."""
-    pairs = zip(a.flatten().tolist(), b.flatten().tolist())  # in plain Python: a patched library changes nothing
-    return a.shape == b.shape and all(close(x, y, NEARLY) for x, y in pairs)

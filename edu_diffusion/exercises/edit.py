@@ -12,7 +12,7 @@ def starts():
     rng = torch.Generator().manual_seed(71)
     z_0, eps = torch.randn(2, 1, 4, 3, 5, generator=rng)
     abars = torch.tensor([0.01, 0.05, 0.12, 0.2, 0.31, 0.44, 0.58, 0.73, 0.86, 0.95])
-    return [(z_0, eps, abars, 0.3), (z_0, eps, abars, 0.8), (z_0, eps, abars[::2], 0.75)]
+    return [(z_0, eps, abars, 0.3), (z_0, eps, abars, 0.6), (z_0, eps, abars[::2], 0.75)]
 
 
 def noisy_start(z_0, eps, abars, strength):
@@ -26,6 +26,12 @@ def at(z_0, eps, abars, index):
 
 def run(abars, strength):
     return int(len(abars) * strength)
+
+
+def step_by_step(z_0, eps, abars, strength):
+    for abar in abars[len(abars) - run(abars, strength) :]:
+        z_0 = q_sample(z_0, eps, abar)
+    return z_0
 
 
 def latents_and_masks():
@@ -43,11 +49,11 @@ def soft_masks():
 
 
 def pixel_masks():
-    """Arguments (known, drawn, mask): latents of 6 x 6 cells and a mask of 24 x 24 pixels whose edges are those of cells."""
+    """Arguments (known, drawn, mask): latents and masks of the sizes that the lesson names; the masks' edges are those of cells."""
     rng = torch.Generator().manual_seed(81)
-    known, drawn = torch.randn(2, 2, 4, 6, 6, generator=rng)
-    masks = torch.zeros(2, 1, 1, 24, 24)
-    masks[0, ..., 4:16, 12:], masks[1, ..., 4:20, :8] = 1, 1
+    known, drawn = torch.randn(2, 2, 4, 16, 16, generator=rng)
+    masks = torch.zeros(2, 1, 1, 64, 64)
+    masks[0, ..., 12:52, 32:], masks[1, ..., 12:52, :20] = 1, 1
     return [(known, drawn, mask) for mask in masks]
 
 
@@ -128,6 +134,7 @@ THINNEST_STROKE = Number(
         ("a stroke of one pixel is missed unless it happens to hit the first column of a cell.", 1),
         ("there are two columns of cells here that a stroke could lie between; how far apart are their first pixels?", 7),
         ("one pixel less is enough: among any 8 neighbouring columns one is the first of a cell.", 9),
+        ("this always covers a whole cell, but the library looks at only one pixel of each cell.", 15),
         ("twice the width of a cell would mark two columns; one is enough.", 16),
         ("this is the width of the latent.", 64),
     ),
@@ -169,7 +176,7 @@ EXERCISES = [
                 lambda z_0, eps, abars, s: q_sample(z_0, eps, s),
             ),
             (
-                "the number of steps is rounded down, with int.",
+                "the number of steps to run is rounded down, with int; the number left out is the rest.",
                 lambda z_0, eps, abars, s: at(z_0, eps, abars, len(abars) - round(len(abars) * s)),
             ),
             (
@@ -185,6 +192,15 @@ EXERCISES = [
             (
                 "the noise is added to the full latent; its own share must shrink as in lesson 01.",
                 lambda z_0, eps, abars, s: z_0 + (1 - abars[len(abars) - run(abars, s)]) ** 0.5 * eps,
+            ),
+            (
+                "the values in abars are products already: do not take their cumulative product again.",
+                lambda z_0, eps, abars, s: at(z_0, eps, abars.cumprod(0), len(abars) - run(abars, s)),
+            ),
+            (
+                "each value of abars stands for all the noise up to its step: make z_0 noisy once, with the first of the levels "
+                "that are left.",
+                step_by_step,
             ),
         ),
         "this is where img2img starts; the rest is the loop that you know.",
@@ -202,7 +218,7 @@ EXERCISES = [
             ),
             (
                 "this cuts the middle out of the mask; each cell needs a pixel from its own place in the mask.",
-                lambda known, drawn, mask: blend(known, drawn, mask[..., 9:15, 9:15]),
+                lambda known, drawn, mask: blend(known, drawn, mask[..., 24:40, 24:40]),
             ),
             (
                 "rows and columns of the mask are exchanged.",
@@ -223,6 +239,30 @@ EXERCISES = [
             (
                 "a marked cell has the value 1/4 here, and it must be 1: a mean needs no further division.",
                 lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, ::4] / 4),
+            ),
+            (
+                "a marked cell has the value 16 here, and it must be 1: take the mean or the largest of its pixels, not their sum.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, ::4] * 16),
+            ),
+            (
+                "this cuts the bottom right corner out of the mask; each cell needs a pixel from its own place in the mask.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., -known.shape[2] :, -known.shape[3] :]),
+            ),
+            (
+                "blend calculates 1 - mask, which needs numbers: turn a mask of True and False back with .float().",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, ::4] > 0),
+            ),
+            (
+                "a cell is 4 pixels wide here, not 8: the mask has 64 pixels and the latent 16 positions.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., ::8, ::8]),
+            ),
+            (
+                "the rows are brought to the latent's resolution, but the columns are cut; treat both alike.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., ::4, : known.shape[3]]),
+            ),
+            (
+                "the columns are brought to the latent's resolution, but the rows are cut; treat both alike.",
+                lambda known, drawn, mask: blend(known, drawn, mask[..., : known.shape[2], ::4]),
             ),
         ),
         "each cell of the latent now follows the pixels that it stands for.",
@@ -269,6 +309,26 @@ EXERCISES = [
             (
                 "the sign is wrong: the difference from the known to the drawn latent is drawn - known.",
                 lambda known, drawn, mask: known + mask * (known - drawn),
+            ),
+            (
+                "~ turns True into False; for a mask of numbers write 1 - mask.",
+                lambda known, drawn, mask: known * ~mask + drawn * mask,
+            ),
+            (
+                "the mask has one channel and the latents have more, so it cannot be their index; multiply, or use torch.where.",
+                lambda known, drawn, mask: drawn[mask == 1],
+            ),
+            (
+                "inside the mask both are added, and outside there is nothing: multiply the known latent by 1 - mask.",
+                lambda known, drawn, mask: mask * (known + drawn),
+            ),
+            (
+                "brackets are missing: 1 - mask as a whole multiplies the known latent.",
+                lambda known, drawn, mask: 1 - mask * known + mask * drawn,
+            ),
+            (
+                "without brackets only the 1 multiplies the known latent: write (1 - mask).",
+                lambda known, drawn, mask: known - mask + mask * drawn,
             ),
         ),
         "everything outside the mask is kept, at every denoising step.",

@@ -7,12 +7,13 @@ compared afterwards, number by number in plain Python: nothing that it changes c
 
 import contextlib
 import inspect
+import re
 from typing import Callable, NamedTuple
 
 import torch
 
 from ..errors import said
-from .careful import ORDINARY, Fault, article, results
+from .careful import ORDINARY, Fault, article, first_line, results
 from .compare import agree, same
 from .diagnose import difference
 from .gradients import check_gradients
@@ -57,11 +58,11 @@ def judged(exercise, mine):
         wanted = answers(exercise.reference, exercise.cases())
         given, returned, found = learners(mine, exercise.cases)
         if not agree(found, wanted):
-            return Verdict(False, said("Not yet: {}", hint(exercise, found, wanted)))
+            return Verdict(False, said("Not yet: {}", hint(exercise, found, wanted)) + slip(mine))
         check_gradients(exercise, given, returned)
         return Verdict(True, said("Right: {}", said(exercise.praise)) + remark(exercise, mine))
     except Fault as fault:
-        return Verdict(False, said("Not yet: {}", fault))
+        return Verdict(False, said("Not yet: {}", raised(exercise, fault)))
 
 
 def unwritten(mine):
@@ -69,15 +70,30 @@ def unwritten(mine):
     code = getattr(mine, "__code__", None)
     if code is None:
         return False
+    text = source(code)
+    if text:
+        return STUB in text
+    return code.co_code == (lambda: None).__code__.co_code and set(code.co_consts) <= {None}
+
+
+def source(code):
+    """The source of a function's code; "" where there is none, since the function was made without a file."""
     try:
-        return STUB in inspect.getsource(code)
-    except (OSError, TypeError):  # there is no source: the function was made without a file
-        return code.co_code == (lambda: None).__code__.co_code and set(code.co_consts) <= {None}
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return ""
+
+
+def slip(mine):
+    """Return what is said besides of a root written as a power, which Python reads in another way; "" without one."""
+    power = re.search(r"\*\*\s*1\s*/\s*\d", source(getattr(mine, "__code__", None)))
+    return said(" In your code is `{}`: Python computes the power first and then divides; write **0.5.", power[0]) if power else ""
 
 
 def answers(function, cases):
     """Return the results of one of our functions."""
-    return [torch.as_tensor(function(*case)).detach().float() for case in cases]
+    results = (torch.as_tensor(function(*case)).detach() for case in cases)
+    return [result if result.is_complex() else result.float() for result in results]
 
 
 def learners(mine, cases):
@@ -89,7 +105,15 @@ def learners(mine, cases):
     returned = results(mine, [*given, *again])
     check_unchanged([*given, *again], [*cases(), *cases()])
     first, second = returned[: len(given)], returned[len(given) :]
+    check_paths(first)
     return given, first, [tensor(*pair) for pair in zip(first, second)]
+
+
+def check_paths(returned):
+    """Raise Fault when it returned something in some cases, and nothing in others."""
+    nothing = sum(result is None for result in returned)
+    if 0 < nothing < len(returned):
+        raise Fault(said("in {} of {} cases it returns nothing; is there a path without `return`?", nothing, len(returned)))
 
 
 def check_unchanged(given, fresh):
@@ -107,7 +131,7 @@ def tensor(first, second):
         raise Fault(said("it returns {}; it must return one tensor, made for example with torch.stack.", article(first)))
     first, second = plain(first), plain(second)
     if not same(first, second):
-        raise Fault(said("it gives a different result each time; use the noise that it is given, do not draw new noise."))
+        raise Fault(said("it gives a different result each time; use the noise that it is given, or pass on its generator."))
     return first
 
 
@@ -119,7 +143,7 @@ def plain(result):
         found = torch.as_tensor(result).detach().cpu().to_dense()
         return found if found.is_complex() else found.float()
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
-        raise Fault(said("it returns {}; it must return a tensor of numbers.", article(result))) from None
+        raise Fault(said("it returns {}; it must return numbers, in a tensor or a single one.", article(result))) from None
 
 
 def remark(exercise, mine):
@@ -136,8 +160,27 @@ def remark(exercise, mine):
 def mistakes(exercise):
     """(hint, results) of each known mistake that runs in every case."""
     for words, wrong in exercise.wrong:
-        with contextlib.suppress(RuntimeError, IndexError):
+        with contextlib.suppress(Exception):
             yield words, answers(wrong, exercise.cases())
+
+
+def raised(exercise, fault):
+    """Return the text of a Fault; where it came from an exception that a known mistake raises, too, with the hint for that."""
+    error = fault.__cause__
+    known = [words for words, wrong in exercise.wrong if error and stops_alike(wrong, exercise.cases(), error)]
+    if not known:
+        return str(fault)
+    words = known[0]
+    return said("it stopped with {}: {}", type(error).__name__, f"{first_line(error).rstrip('.')}: {said(words)}")
+
+
+def stops_alike(wrong, cases, error):
+    """Whether a known mistake ends in the same exception."""
+    try:
+        answers(wrong, cases)
+    except Exception as other:
+        return type(other) is type(error) and first_line(other) == first_line(error)
+    return False
 
 
 def hint(exercise, found, wanted):

@@ -21,10 +21,11 @@ def answer_again(z, timesteps, abar, answer, noises):
 
 
 def points():
-    """Arguments (z_0, z_t, abar_t): a noisy point and a clean one, of two sizes."""
+    """Arguments (z_0, z_t, abar_t): a noisy point and a clean one; in the last case, as in training, an abar for each."""
     rng = torch.Generator().manual_seed(51)
-    sizes = ((2, 4, 3, 5), (3, 4, 2, 2))
-    return [(*torch.randn(2, *size, generator=rng), torch.tensor(abar_t)) for size, abar_t in zip(sizes, (0.2, 0.7))]
+    levels = (torch.tensor(0.2), torch.tensor(0.7), torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1, 1))
+    sizes = ((2, 4, 3, 5), (3, 4, 2, 2), (3, 4, 2, 2))
+    return [(*torch.randn(2, *size, generator=rng), abar_t) for size, abar_t in zip(sizes, levels)]
 
 
 def answered(z, t):
@@ -64,6 +65,18 @@ def once(z, timesteps, abar, answer, noises):
     return answer(z, timesteps[0])
 
 
+def twice(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = answer(q_sample(answer(z, t), noise, abar[s]), s)
+    return answer(z, timesteps[-1])
+
+
+def noise_first(z, timesteps, abar, answer, noises):
+    for s, noise in zip(timesteps[1:], noises):
+        z = answer(q_sample(z, noise, abar[s]), s)
+    return answer(z, timesteps[-1])
+
+
 def never_evaluated_again(z, timesteps, abar, answer, noises):
     z_0 = answer(z, timesteps[0])
     for s, noise in zip(timesteps[1:], noises):
@@ -75,6 +88,10 @@ def at_the_next_level(z, timesteps, abar, answer, noises):
     for s, noise in zip(timesteps[1:], noises):
         z = q_sample(answer(z, s), noise, abar[s])
     return answer(z, timesteps[-1])
+
+
+def stopped(z, timesteps, abar, answer, noises):
+    return answer(q_sample(answer(z, timesteps[0]), noises[0], abar[timesteps[1]]), timesteps[1])
 
 
 def with_the_number(z, timesteps, abar, answer, noises):
@@ -148,6 +165,21 @@ VELOCITY_TO = Exercise(
             lambda z_0, z_t, abar_t: abar_t**0.5 * z_t - z_0 / (1 - abar_t) ** 0.5,
         ),
         ("the two square roots are swapped.", lambda z_0, z_t, abar_t: ((1 - abar_t) ** 0.5 * z_t - z_0) / abar_t**0.5),
+        *(
+            (
+                "this is the difference of z_t and z_0, and v is not that: solve the formula for v.",
+                lambda z_0, z_t, abar_t, sign=sign: sign * (z_t - z_0),
+            )
+            for sign in (1, -1)
+        ),
+        (
+            "the square root belongs to the whole 1 - abar_t: sqrt(1 - abar_t), not 1 - sqrt(abar_t).",
+            lambda z_0, z_t, abar_t: (abar_t**0.5 * z_t - z_0) / (1 - abar_t**0.5),
+        ),
+        (
+            "the square roots are missing: both factors in the formula are roots.",
+            lambda z_0, z_t, abar_t: (abar_t * z_t - z_0) / (1 - abar_t),
+        ),
     ),
     "with this target, one prediction of the network leads straight to z_0.",
 )
@@ -211,6 +243,18 @@ ANSWER_AGAIN = Exercise(
             looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(predict_x0(z, z_0, abar_t), noise, abar_s)),
         ),
         ("q_sample takes the signal level abar[s], not the timestep itself.", with_the_number),
+        ("z never changes: what q_sample returns must become the new z.", looped(lambda z, z_0, abar_t, abar_s, noise, first: z)),
+        ("this ends after the first round: a `return` inside the loop ends the function.", stopped),
+        (
+            "the square roots are missing: q_sample mixes with sqrt(abar_s) and sqrt(1 - abar_s).",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: abar_s * z_0 + (1 - abar_s) * noise),
+        ),
+        (
+            "q_sample takes the square roots itself; give it abar[s] as it is.",
+            looped(lambda z, z_0, abar_t, abar_s, noise, first: q_sample(z_0, noise, abar_s**0.5)),
+        ),
+        ("the other way round: first the model answers, then new noise is added to its answer.", noise_first),
+        ("this answers twice in each round: after the noise, the next round answers, or the last line.", twice),
     ),
     "your loop samples a distilled model; the library's name for it is LCMScheduler.",
     lines=(
@@ -269,6 +313,15 @@ HINGE = Exercise(
             lambda real, fake: (1 - real).mean() + (1 + fake).mean(),
         ),
         (
+            "nothing may be won beyond the limit: a term below zero counts as zero. torch.relu does that.",
+            lambda real, fake: fake.mean() - real.mean(),
+        ),
+        ("this is the student's second loss; the question asks for that of the discriminator.", lambda real, fake: -fake.mean()),
+        (
+            "this is the logistic loss, in which every score costs something; here the cost is the distance from the limit.",
+            lambda real, fake: torch.nn.functional.softplus(-real).mean() + torch.nn.functional.softplus(fake).mean(),
+        ),
+        (
             "the zero is a lower limit for each score; take the mean last.",
             lambda real, fake: torch.relu(1 - real.mean()) + torch.relu(1 + fake.mean()),
         ),
@@ -286,6 +339,10 @@ HINGE = Exercise(
             lambda real, fake: torch.relu(1 - real).sum() + torch.relu(1 + fake).sum(),
         ),
         (
+            "take the means, not the sums: the loss must not grow with the number of places.",
+            lambda real, fake: torch.relu(1 - real).sum(-1).mean() + torch.relu(1 + fake).sum(-1).mean(),
+        ),
+        (
             "the distance counts as it is, not squared.",
             lambda real, fake: torch.relu(1 - real).square().mean() + torch.relu(1 + fake).square().mean(),
         ),
@@ -295,6 +352,29 @@ HINGE = Exercise(
             "a score on the right side of the limit costs nothing; here it is rewarded for being far beyond, and one on the"
             " wrong side is free. Look at the sign inside relu.",
             lambda real, fake: torch.relu(real - 1).mean() + torch.relu(-1 - fake).mean(),
+        ),
+        (
+            "a score beyond the limit costs nothing; the absolute value makes it cost again. torch.relu does not.",
+            lambda real, fake: (1 - real).abs().mean() + (1 + fake).abs().mean(),
+        ),
+        *(
+            (
+                "the limit of generated images is -1: a score above it costs its distance, fake + 1.",
+                lambda real, fake, cost=cost: torch.relu(1 - real).mean() + torch.relu(cost(fake)).mean(),
+            )
+            for cost in (lambda fake: fake - 1, lambda fake: fake, lambda fake: -1 - fake)
+        ),
+        (
+            "the limit of real images is 1: a score below it costs its distance, 1 - real.",
+            lambda real, fake: torch.relu(real - 1).mean() + torch.relu(1 + fake).mean(),
+        ),
+        (
+            "this is the mean of the scores that cost something; those that cost nothing count in the mean as well.",
+            lambda real, fake: (1 - real)[real < 1].mean() + (1 + fake)[fake > -1].mean(),
+        ),
+        (
+            "zero is the smallest cost here, not the largest: clamp(min=0).",
+            lambda real, fake: (1 - real).clamp(max=0).mean() + (1 + fake).clamp(max=0).mean(),
         ),
     ),
     "a discriminator trained with it learns from the images that it gets wrong or nearly wrong, and from no others.",

@@ -2,8 +2,10 @@
 
 import torch
 
+from ..errors import said
 from ..steps import guide, q_sample
 from .choices import Choice, Number
+from .denoise_loops import check_images
 from .exercise import Exercise
 from .two_scales import TWO_SCALES
 
@@ -32,8 +34,19 @@ class Labelled(torch.nn.Module):
         self.table = torch.nn.Parameter(torch.arange(11.0).sin()[:, None])
 
     def forward(self, x, t, labels):
+        check_images(x)
+        if len(labels) not in (1, len(x)):
+            counts = len(x), len(labels)
+            raise RuntimeError(said("the model got {} images and {} labels; it needs one label for each image.", *counts))
         t = torch.as_tensor(t)
         return 0.5 * x + 0.1 * t.reshape(-1, 1, 1, 1) + torch.nn.functional.embedding(labels, self.table)[:, :, None, None]
+
+
+class Counting(Labelled):
+    """Its output depends on the size of the batch as well: two calls can be told from one."""
+
+    def forward(self, x, t, labels):
+        return super().forward(x, t, labels) + 0.1 * len(x)
 
 
 def examples():
@@ -57,9 +70,18 @@ def predictions():
 
 def noisy():
     """Arguments (model, x_t, t, labels, no_label, g): three noisy images, then four."""
+    return noisy_for(Labelled)
+
+
+def counted():
+    """The same with a network that tells one call from two."""
+    return noisy_for(Counting)
+
+
+def noisy_for(network):
     rng = torch.Generator().manual_seed(32)
     return [
-        (Labelled(), torch.randn(len(labels), 2, 4, 4, generator=rng), t, torch.tensor(labels), torch.full((len(labels),), 10), g)
+        (network(), torch.randn(len(labels), 2, 4, 4, generator=rng), t, torch.tensor(labels), torch.full((len(labels),), 10), g)
         for labels, t, g in (([3, 7, 1], 5, 4.0), ([9, 2, 6, 5], 2, 1.5))
     ]
 
@@ -137,6 +159,10 @@ EXERCISES = [
                 lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u),
             ),
             (
+                "with g = 1 this gives eps_u and must give eps_c: leave out the - 1.",
+                lambda eps_u, eps_c, g: eps_u + (g - 1) * (eps_c - eps_u),
+            ),
+            (
                 "the sign of the difference is wrong: growing g must lead from eps_u towards eps_c.",
                 lambda eps_u, eps_c, g: eps_u + g * (eps_u - eps_c),
             ),
@@ -160,7 +186,7 @@ EXERCISES = [
                 "this is g times eps_c: with g = 0 it gives 0 and must give eps_u. Are brackets missing around the difference?",
                 lambda eps_u, eps_c, g: eps_u + g * eps_c - eps_u,
             ),
-            ("this is eps_c for every g; the scale is not used.", lambda eps_u, eps_c, g: eps_c),
+            ("with g = 4 this is still eps_c; the result must lie beyond it.", lambda eps_u, eps_c, g: eps_c),
         ),
         "with g between 0 and 1 you interpolate between the two predictions, with g above 1 you extrapolate.",
     ),
@@ -233,6 +259,8 @@ EXERCISES = [
             ),
         ),
         "one call of the model with twice the batch gives both predictions, as in every Stable Diffusion pipeline.",
+        finer=counted,
+        note="Yours calls it once for each prediction, which takes longer.",
     ),
     Choice(
         "strongest_row",
@@ -255,6 +283,7 @@ EXERCISES = [
             ("this is how far the result is from eps_u; how many times the distance from eps_u to eps_c is that?", 1.2),
             ("this is how far the result is from eps_c; measure from eps_u, in units of the distance from eps_u to eps_c.", 0.9),
             ("this compares the result with eps_u; measure distances instead.", 7),
+            ("1.4 is divided as it is; measure it from eps_u first, as you did with eps_c.", 1.4 / 0.3),
             ("this is upside down: divide the longer distance by the shorter one.", 0.25),
         ),
         "from 0.2 to 0.5 is one step of 0.3, and 1.4 is four such steps away from 0.2.",

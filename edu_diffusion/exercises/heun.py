@@ -2,12 +2,15 @@
 
 import torch
 
+from ..errors import said
 from ..steps import ddim_step, heun_step
 from .exercise import Exercise
 
 
-def predict(x):
+def predict(x, *more):
     """Stands in for a network at timestep s: a formula that depends on the image."""
+    if more:
+        raise TypeError(said("model takes the image alone, as in model(x); it is at timestep s already."))
     return torch.tanh(1.5 * x) - 0.2
 
 
@@ -36,6 +39,15 @@ def never_ending(x_t, eps, abar_t, abar_s, model):
 def asks_too_early(x_t, eps, abar_t, abar_s, model):
     x_s = ddim_step(x_t, eps, abar_t, abar_s)
     return x_s if abar_s == 1 else ddim_step(x_t, (eps + model(x_t)) / 2, abar_t, abar_s)
+
+
+def half_way(x_t, eps, abar_t, abar_s, model):
+    x_s = ddim_step(x_t, eps, abar_t, abar_s)
+    return x_s if abar_s == 1 else ddim_step(x_t, model((x_t + x_s) / 2), abar_t, abar_s)
+
+
+def the_other_way_round(x_t, eps, abar_t, abar_s, model):
+    return never_ending(x_t, eps, abar_t, abar_s, model) if abar_s == 1 else ddim_step(x_t, eps, abar_t, abar_s)
 
 
 HEUN_STEP = Exercise(
@@ -76,6 +88,14 @@ HEUN_STEP = Exercise(
             changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_t, eps + eps_s / 2, a, b)),
         ),
         (
+            "this takes the mean over all the numbers of both predictions; take it number by number: (eps + eps_s) / 2.",
+            changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_t, (eps.mean() + eps_s.mean()) / 2, a, b)),
+        ),
+        (
+            "torch.mean takes one tensor, not a list; the mean of two predictions is (eps + eps_s) / 2.",
+            changed(lambda x_t, x_s, eps, eps_s, a, b: torch.mean([eps, eps_s])),
+        ),
+        (
             "the difference of both predictions is not their mean.",
             changed(lambda x_t, x_s, eps, eps_s, a, b: ddim_step(x_t, (eps - eps_s) / 2, a, b)),
         ),
@@ -87,6 +107,19 @@ HEUN_STEP = Exercise(
         (
             "the result is the mean of x_t and x_s; take the mean of the *predictions*, and go the whole step with it.",
             changed(lambda x_t, x_s, eps, eps_s, a, b: (x_t + x_s) / 2),
+        ),
+        (
+            "the special case is the wrong way round: the trial step is the result where abar_s is 1, and only there.",
+            the_other_way_round,
+        ),
+        (
+            "the model is evaluated half-way between x_t and x_s, as in the midpoint method; Heun evaluates it at x_s, and takes "
+            "the mean of both predictions.",
+            half_way,
+        ),
+        (
+            "the mean of two ends would do if both steps started at x_t; the second one starts at x_s here.",
+            changed(lambda x_t, x_s, eps, eps_s, a, b: (x_s + ddim_step(x_s, eps_s, a, b)) / 2),
         ),
     ),
     "your sampler has two evaluations of the model in each step, and it fits into the loop of the real pipeline.",

@@ -58,11 +58,13 @@ LORA_SIZE = Number(
         ("these are the rows of W; each row has 4 numbers in B, and A comes on top.", 320),
         ("the frozen matrix is not trained; count A and B alone.", 320 * 320 + 4 * 640),
         ("the rank is counted twice: A has 4 rows of 320, and B has 320 rows of 4.", 2 * 4 * 640),
+        ("the two matrices of LoRA have no biases; count their entries alone.", 4 * 640 + 320),
         ("this is the share of the full matrix; the question asks for the count.", 0.025),
         ("this is the share of the full matrix in per cent; the question asks for the count.", 2.5),
     ),
     "4 · 320 in A and 320 · 4 in B are 2,560 numbers, 2.5 % of the 102,400 in the matrix. The count grows with the side of the "
     "matrix, not with its area, so the larger the model, the larger the saving.",
+    tolerance=1e-6,
 )
 
 ZERO_START = Choice(
@@ -161,6 +163,14 @@ LORA_FORWARD = Exercise(
             lambda self, x: self.linear(x) + self.alpha / self.rank * (x @ self.B @ self.A),
         ),
         ("the low-rank path is missing: this is the frozen layer alone.", lambda self, x: self.linear(x)),
+        (
+            "divide alpha by the rank itself, not by its root.",
+            lambda self, x: self.linear(x) + self.alpha / self.rank**0.5 * change(self, x),
+        ),
+        (
+            "`//` rounds down to a whole number: the factor is alpha / rank.",
+            lambda self, x: self.linear(x) + self.alpha // self.rank * change(self, x),
+        ),
     ),
     "the layer gives the frozen layer's output plus that of its low-rank path.",
 )
@@ -199,6 +209,23 @@ LORA_MERGE = Exercise(
         (
             "the rank is the number of rows of A, len(A), not the width of W.",
             lambda W, A, B, alpha, weight: W + weight * alpha / len(B) * B @ A,
+        ),
+        (
+            "`//` rounds down to a whole number: the factor is alpha / rank.",
+            lambda W, A, B, alpha, weight: W + weight * (alpha // len(A)) * B @ A,
+        ),
+        (
+            "this is A @ B, with the rank outside; the product is B @ A, (out, rank) times (rank, in).",
+            lambda W, A, B, alpha, weight: W + A @ B,
+        ),
+        ("this multiplies by the rank; divide by it.", lambda W, A, B, alpha, weight: W + weight * alpha * len(A) * B @ A),
+        (
+            "this is a weighted sum of W and the change; W stays whole, and the change is added to it.",
+            lambda W, A, B, alpha, weight: (1 - weight) * W + weight * alpha / len(A) * B @ A,
+        ),
+        (
+            "A and B are both multiplied by the factor, so it counts twice; multiply their product once.",
+            lambda W, A, B, alpha, weight: W + (weight * alpha / len(A)) ** 2 * B @ A,
         ),
     ),
     "the merged layer gives the same output as the layer with the adapter beside it, at no extra cost.",

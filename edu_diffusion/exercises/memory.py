@@ -49,6 +49,10 @@ PEAK = Exercise(
             lambda weights, activations, offload: (weights if offload else weights.sum()).max() + activations.sum(),
         ),
         (
+            "the phases run one after the other, so their activations are never there together: do not add them up.",
+            lambda weights, activations, offload: (weights + activations).max() if offload else weights.sum() + activations.sum(),
+        ),
+        (
             "these are the largest weights and the largest activations, which may belong to different phases: add first, for each "
             "phase, and take the maximum afterwards.",
             lambda weights, activations, offload: (weights if offload else weights.sum()).max() + activations.max(),
@@ -62,6 +66,10 @@ PEAK = Exercise(
             lambda weights, activations, offload: (weights + activations).max(),
         ),
         (
+            "without offload the weights of all three parts lie in memory in every phase.",
+            lambda weights, activations, offload: (weights + activations).max() if offload else weights.max() + activations.max(),
+        ),
+        (
             "the two cases are exchanged: with offload only one part lies in memory.",
             lambda weights, activations, offload: peak(weights, activations, not offload),
         ),
@@ -69,7 +77,32 @@ PEAK = Exercise(
             "this adds up all phases; the peak is the worst single moment.",
             lambda weights, activations, offload: weights.sum() + activations.sum(),
         ),
+        (
+            "this adds up all phases; the peak is the worst single moment.",
+            lambda weights, activations, offload: weights.sum() + (activations.sum() if offload else activations.max()),
+        ),
         ("the weights are missing: they lie in memory, too.", lambda weights, activations, offload: activations.max()),
+        (
+            "with offload the weights of the part that is at work lie in memory, too; only the others wait outside.",
+            lambda weights, activations, offload: activations.max() + (0 if offload else weights.sum()),
+        ),
+        *(
+            (
+                "one part is chosen beforehand; which phase is the worst depends on the numbers: calculate all three, and take the "
+                "maximum.",
+                lambda weights, activations, offload, k=k, always=always: (
+                    weights[k] + activations[k] if offload else weights.sum() + (activations[k] if always else activations.max())
+                ),
+            )
+            for k in (1, 2)
+            for always in (True, False)
+        ),
+        (
+            "weights and activations lie in memory together: add them, do not take the larger one.",
+            lambda weights, activations, offload: (
+                torch.maximum(weights, activations).max() if offload else weights.sum() + activations.max()
+            ),
+        ),
         (
             "the activations are missing: these are the weights alone.",
             lambda weights, activations, offload: (weights if offload else weights.sum()).max(),

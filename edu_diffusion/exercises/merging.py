@@ -55,7 +55,10 @@ ADD_DIFFERENCE = Exercise(
         ("the weight belongs to the difference alone; A stays whole.", lambda a, b, c, weight: weight * (a + b - c)),
         ("this is the difference alone; it is to be added to A.", lambda a, b, c, weight: weight * (b - c)),
         ("this adds the difference to the model that B began as; add it to A.", lambda a, b, c, weight: c + weight * (b - c)),
-        ("brackets are missing: the weight multiplies the whole difference.", lambda a, b, c, weight: a + weight * b - c),
+        *(
+            ("brackets are missing: the weight multiplies the whole difference.", slip)
+            for slip in (lambda a, b, c, weight: a + weight * b - c, lambda a, b, c, weight: a + b - weight * c)
+        ),
         (
             "the roles of A and B are exchanged: A stays whole, and B's difference is added.",
             lambda a, b, c, weight: b + weight * (a - c),
@@ -100,6 +103,8 @@ UNMERGE = Exercise(
             lambda m, a, weight: (m - (1 - weight) * a) * weight,
         ),
         ("this is right for a weight of 0.5 only.", lambda m, a, weight: 2 * m - a),
+        ("brackets are missing: the whole difference is divided.", lambda m, a, weight: m - (1 - weight) * a / weight),
+        ("brackets are missing: A's share is (1 - weight) * a.", lambda m, a, weight: (m - 1 - weight * a) / weight),
         ("the share of A is added; it has to be subtracted.", lambda m, a, weight: (m + (1 - weight) * a) / weight),
         ("this merges once more; the question is how to take a merge apart.", lambda m, a, weight: (1 - weight) * a + weight * m),
         ("divide by B's weight, not by A's.", lambda m, a, weight: (m - (1 - weight) * a) / (1 - weight)),

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..steps import q_sample
+from ..steps import predict_x0, q_sample
 from .choices import Choice, Number
 from .exercise import Exercise
 from .training_loop import TRAINING_LOOP
@@ -16,12 +16,19 @@ def images():
 
 
 def batches():
-    """Arguments (x_0, eps, t, abar); as many images as an image has rows and columns, so that mistakes run without an error."""
-    rng = torch.Generator().manual_seed(21)
-    abar = torch.linspace(0.97, 0.02, 9)
-    square = [torch.randn(2, n, 1, n, n, generator=rng) for n in (4, 5)]
-    ts = [torch.tensor([1, 3, 5, 8]), torch.tensor([7, 0, 2, 6, 4])]
-    return [(x_0, eps, t, abar) for (x_0, eps), t in zip(square, ts)]
+    """Arguments (x_0, eps, t, abar): eight images, as in the lesson, with as many rows and columns, so that mistakes run."""
+    return [batch(t) for t in ([1, 3, 5, 8, 0, 2, 7, 6], [7, 0, 2, 6, 4, 4, 1, 8])]
+
+
+def other_batches():
+    """The same with five images."""
+    return [batch([7, 0, 2, 6, 4])]
+
+
+def batch(t):
+    """Arguments (x_0, eps, t, abar) for the timesteps t, one for each image."""
+    x_0, eps = torch.randn(2, len(t), 1, len(t), len(t), generator=torch.Generator().manual_seed(21 + t[0]))
+    return x_0, eps, torch.tensor(t), torch.linspace(0.97, 0.02, 9)
 
 
 def noisy_batch(x_0, eps, t, abar):
@@ -90,6 +97,7 @@ PIXEL_VARIANCE = Number(
         ("that would be true for an image of variance 1. This one has 0.25, and its share shrinks with it.", 1.0),
         ("a factor of 0.6 changes the variance by 0.6 squared.", 0.6 * 0.25 + 0.64),
         ("0.5 is the standard deviation of the image; use its variance.", 0.36 * 0.5 + 0.64),
+        ("the noise has variance 1, as always; only the image has 0.25.", 0.36 * 0.25 + 0.64 * 0.25),
         ("the image keeps its full variance here, but it is multiplied by the root of 0.36 first.", 0.25 + 0.64),
         ("this is the standard deviation; the variance is its square.", 0.73**0.5),
         ("the two weights are swapped: 0.36 belongs to the image.", 0.64 * 0.25 + 0.36),
@@ -130,6 +138,18 @@ EXERCISES = [
                 "1 - sqrt(abar_t) is not sqrt(1 - abar_t); variances add up to 1, not their roots.",
                 lambda x_0, eps, abar_t: abar_t**0.5 * x_0 + (1 - abar_t**0.5) * eps,
             ),
+            (
+                "brackets are missing: the root is taken of 1 - abar_t as a whole, so write (1 - abar_t) ** 0.5.",
+                lambda x_0, eps, abar_t: abar_t**0.5 * x_0 + 1 - abar_t**0.5 * eps,
+            ),
+            (
+                "a ** 1/2 is half of a, since ** comes before /; a root is a ** 0.5.",
+                lambda x_0, eps, abar_t: abar_t / 2 * x_0 + (1 - abar_t) / 2 * eps,
+            ),
+            (
+                "signal and noise are multiplied with each other; they are added.",
+                lambda x_0, eps, abar_t: abar_t**0.5 * x_0 * (1 - abar_t) ** 0.5 * eps,
+            ),
             ("the image is missing: only the noise is left.", lambda x_0, eps, abar_t: (1 - abar_t) ** 0.5 * eps),
             (
                 "both get the same weight; the smaller abar_t is, the more noise there must be.",
@@ -153,8 +173,8 @@ EXERCISES = [
                 lambda x_0, eps, t, abar: abar[t][:, None] ** 0.5 * x_0 + (1 - abar[t][:, None]) ** 0.5 * eps,
             ),
             (
-                "the result has too many channels: with the shape (B, 1, 1) the B is lined up with the channels; one dimension of "
-                "size 1 is still missing.",
+                "the result has too many channels: the noise levels are lined up with the channels, the second dimension; they "
+                "belong to the images, the first of four.",
                 lambda x_0, eps, t, abar: abar[t][:, None, None] ** 0.5 * x_0 + (1 - abar[t][:, None, None]) ** 0.5 * eps,
             ),
             ("every image has the noise level of the first one.", lambda x_0, eps, t, abar: q_sample(x_0, eps, abar[t[0]])),
@@ -188,6 +208,8 @@ EXERCISES = [
             ),
         ),
         "every image of the batch now has its own timestep, as in every training of a diffusion model.",
+        finer=other_batches,
+        note="Yours fits a batch of eight images only; with -1 or len(t) in place of the 8 it would fit every batch.",
     ),
     PIXEL_VARIANCE,
     FILE_SIZE,
@@ -230,6 +252,10 @@ EXERCISES = [
             (
                 "variances of independent noise add, standard deviations do not.",
                 lambda x_t, eps, abar_t, abar_u: (abar_u / abar_t) ** 0.5 * x_t + ((1 - abar_u) ** 0.5 - (1 - abar_t) ** 0.5) * eps,
+            ),
+            (
+                "eps is fresh noise, not the noise in x_t, so x_0 cannot be computed with it; scale x_t, and add noise.",
+                lambda x_t, eps, abar_t, abar_u: q_sample(predict_x0(x_t, eps, abar_t), eps, abar_u),
             ),
             (
                 "the two are divided the wrong way round: abar_u is the smaller one.",

@@ -140,6 +140,38 @@ def after_only(table, optimiser, loss, row, steps):
     return trained(table, optimiser, loss, steps, after=after)
 
 
+def first_step(table, optimiser, loss, row, steps):
+    return only_row(table, optimiser, loss, row, 1)
+
+
+def before_the_step(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    def put_back_first(gradient):
+        put_back(table, old, row)
+        return gradient
+
+    return trained(table, optimiser, loss, steps, put_back_first)
+
+
+def at_the_start(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+    for step in range(steps):
+        put_back(table, old, row)
+        trained(table, optimiser, lambda _, step=step: loss(step), 1)
+    return table.weight.detach()
+
+
+def by_hand(table, optimiser, loss, row, steps):
+    rate = optimiser.param_groups[0]["lr"]
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        with torch.no_grad():
+            table.weight[row] -= rate * table.weight.grad[row]
+    return table.weight.detach()
+
+
 def never_reset(table, optimiser, loss, row, steps):
     old = table.weight.detach().clone()
     for step in range(steps):
@@ -193,6 +225,7 @@ WORD_BYTES = Number(
         ("this is in kilobytes; the question asks for bytes.", 6.144),
     ),
     "4 · 768 · 2 = 6,144 bytes: 4 rows of 768 numbers. The U-Net of that model takes 1.7 billion bytes in the same precision.",
+    tolerance=1e-6,
 )
 
 WHICH_WAY = Choice(
@@ -275,6 +308,30 @@ PRIOR_LOSS = Exercise(
             "the errors on the robots must become small as well: add them, do not subtract them.",
             lambda own, prior, weight: own.square().mean() - weight * prior.square().mean(),
         ),
+        (
+            "own and prior hold different images, and not equally many: take the mean of each by itself, then add.",
+            lambda own, prior, weight: own.square() + weight * prior.square(),
+        ),
+        (
+            "these are roots of the mean squared errors; leave the roots out.",
+            lambda own, prior, weight: own.square().mean().sqrt() + weight * prior.square().mean().sqrt(),
+        ),
+        (
+            "divided by 1 + weight, the term of Zib changes with the weight; leave the division out.",
+            lambda own, prior, weight: prior_loss(own, prior, weight) / (1 + weight),
+        ),
+        (
+            "one division for both counts the kind with more images more; divide each sum by its own count, or take two means.",
+            lambda own, prior, weight: (own.square().sum() + weight * prior.square().sum()) / (own.numel() + prior.numel()),
+        ),
+        (
+            "a variance leaves out the mean of the errors; take the mean of their squares.",
+            lambda own, prior, weight: own.var() + weight * prior.var(),
+        ),
+        (
+            "norm() is the root of the sum of the squares; take their mean, without a root.",
+            lambda own, prior, weight: own.norm() + weight * prior.norm(),
+        ),
     ),
     "with this loss the model learns Zib and keeps the robots.",
 )
@@ -289,10 +346,14 @@ ONLY_ROW = Exercise(
             "(weight decay). It happens inside optimiser.step(), so protect the rows after it.",
             gradient_only,
         ),
-        ("nothing is protected here: every word of a caption has a gradient, and moves.", unprotected),
         (
-            "the other rows are put back at the end, but during the training they were moving, and your row learned beside wrong "
-            "ones; put them back in every step.",
+            "nothing is protected here: every word of a caption has a gradient, and moves. Is `old` a copy, made with clone() "
+            "before the loop?",
+            unprotected,
+        ),
+        (
+            "the other rows are put back at the end or in a copy, but during the training they were moving, and your row learned "
+            "beside wrong ones; put them back in table.weight, in every step.",
             at_the_end,
         ),
         (
@@ -305,10 +366,18 @@ ONLY_ROW = Exercise(
             without_decay,
         ),
         ("it is the other way round: here your row stays and all others are trained.", the_row_itself),
-        ("nothing is trained here: your row must move.", all_back),
+        ("your own row has not moved: is it put back with the others, or is nothing trained?", all_back),
         ("the rows before yours stay, but those after it move.", before_only),
         ("the rows after yours stay, but those before it move.", after_only),
         ("the gradients add up from step to step: reset them with optimiser.zero_grad() at the start of each step.", never_reset),
+        (
+            "your row moves in the first step only: does `return` stand inside the loop, or is table.weight a new Parameter that "
+            "the optimiser does not know?",
+            first_step,
+        ),
+        ("the rows are put back before optimiser.step(), which moves them again; put them back after it.", before_the_step),
+        ("the rows are put back at the start of each step, and move again at its end; put them back at the end.", at_the_start),
+        ("your row gets a plain gradient step here; let optimiser.step() move it, and then put the other rows back.", by_hand),
     ),
     "the new word learns, and all other words stay exactly as they are.",
 )

@@ -39,6 +39,11 @@ def finish(vae, z):
     return vae.decode(z / vae.config.scaling_factor).sample.clamp(-1, 1)
 
 
+def stretched(x):
+    """The mistake of bringing an image to the full range."""
+    return 2 * (x - x.min()) / (x.max() - x.min()) - 1
+
+
 def latents():
     """Arguments (vae, z): two VAEs with different scaling factors."""
     rng = torch.Generator().manual_seed(41)
@@ -59,6 +64,7 @@ def latents_of_callers():
         (2, 4, 16, 16),
         (1, 4, 16, 12),
         (1, 4, 12, 16),
+        (1, 4, 12, 12),
         (1, 16, 4, 16),
         (1, 3, 16, 16),
     ]
@@ -177,6 +183,10 @@ EXERCISES = [
                 "this is the noise of the first seed only; there is one image for each seed.",
                 lambda pipe, seeds: start_noise(pipe, seeds[:1]),
             ),
+            (
+                "a generator takes one seed, not a list; make a generator for each seed, in a loop.",
+                lambda pipe, seeds: noise(latent(pipe), seeds),
+            ),
         ),
         "each image depends on its own seed only, not on the batch it is generated in.",
     ),
@@ -224,6 +234,34 @@ EXERCISES = [
             (
                 "0.18215 belongs to Stable Diffusion 1.5; every VAE has its own factor, in vae.config.",
                 lambda vae, z: vae.decode(z / 0.18215).sample.clamp(-1, 1),
+            ),
+            (
+                "the latent is divided by its own standard deviation; a VAE's scale is a fixed number, vae.config.scaling_factor.",
+                lambda vae, z: vae.decode(z / z.std()).sample.clamp(-1, 1),
+            ),
+            (
+                "the latent is limited here; limit the pixels, after decoding.",
+                lambda vae, z: vae.decode((z / vae.config.scaling_factor).clamp(-1, 1)).sample,
+            ),
+            (
+                "tanh changes every pixel; clamp leaves those between -1 and 1 as they are.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.tanh(),
+            ),
+            (
+                "the upper limit is missing: .clamp(-1, 1) sets both.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.clamp(min=-1),
+            ),
+            (
+                "the lower limit is missing: .clamp(-1, 1) sets both.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.clamp(max=1),
+            ),
+            (
+                "the decoder's pixels go from -1 to 1 already: limit them to that, and do not stretch them afterwards.",
+                lambda vae, z: vae.decode(z / vae.config.scaling_factor).sample.clamp(0, 1) * 2 - 1,
+            ),
+            (
+                "this stretches the image from its darkest to its brightest pixel, which changes the contrast; only limit it.",
+                lambda vae, z: stretched(vae.decode(z / vae.config.scaling_factor).sample),
             ),
         ),
         "the colours are right again, with every VAE.",
@@ -276,13 +314,34 @@ EXERCISES = [
                 lambda pipe, latents: latents.shape == latent(pipe),
             ),
             (
+                "the channels stand last here; a latent has the shape (1, channels, height, width).",
+                lambda pipe, latents: latents.shape == (1, *latent(pipe)[1:], latent(pipe)[0]),
+            ),
+            (
+                "there may be any number of channels; compare the second dimension with in_channels as well.",
+                lambda pipe, latents: latents.ndim == 4 and latents.shape[:1] + latents.shape[2:] == (1, *latent(pipe)[1:]),
+            ),
+            (
+                "height and width are compared with each other only; compare them with sample_size.",
+                lambda pipe, latents: latents.shape[:2] == (1, latent(pipe)[0]) and latents.shape[2:3] == latents.shape[3:],
+            ),
+            (
+                "latents may have any number of dimensions; compare the shape as a whole, latents.shape == (...).",
+                lambda pipe, latents: [channels for _, channels, _, _ in [latents.shape]],
+            ),
+            (
+                "latents may have any number of dimensions; compare the shape as a whole, latents.shape == (...).",
+                lambda pipe, latents: latents.shape[3],
+            ),
+            (
                 "only the number of dimensions is compared; what each of them is counts as well.",
                 lambda pipe, latents: latents.ndim == 4,
             ),
             ("this is the wrong way round: True means that they fit.", lambda pipe, latents: not latents_fit(pipe, latents)),
             ("everything passes; compare the shape with what the U-Net takes.", lambda pipe, latents: True),
             (
-                "nothing passes, not even your own noise. A shape is equal to a tuple, in round brackets, and never to a list.",
+                "nothing passes, not even your own noise. Compare with (1, channels, height, width); a shape is equal to a tuple, "
+                "in round brackets, and never to a list.",
                 lambda pipe, latents: False,
             ),
         ),
@@ -316,6 +375,22 @@ EXERCISES = [
             (
                 "the two are added; guidance needs both predictions separately.",
                 lambda c_negative, c_prompts: c_negative + c_prompts,
+            ),
+            (
+                "one is subtracted from the other; guidance needs both predictions separately.",
+                lambda c_negative, c_prompts: c_prompts - c_negative,
+            ),
+            (
+                "the tokens are repeated here; repeat the rows of the batch: .repeat(B, 1, 1).",
+                lambda c_negative, c_prompts: torch.cat([c_negative.repeat(1, len(c_prompts), 1), c_prompts]),
+            ),
+            (
+                ".expand takes a number for each dimension, -1 for those that stay: .expand(B, -1, -1).",
+                lambda c_negative, c_prompts: c_negative.expand(len(c_prompts)),
+            ),
+            (
+                ".repeat takes a number for each dimension, 1 for those that stay: .repeat(B, 1, 1).",
+                lambda c_negative, c_prompts: c_negative.repeat(len(c_prompts)),
             ),
             (
                 "only the first prompt is used; there is one for each image.",

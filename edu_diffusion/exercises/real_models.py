@@ -18,7 +18,7 @@ def outputs():
     """Arguments (out, z_t, abar_t, kind): both kinds, at two noise levels."""
     rng = torch.Generator().manual_seed(18)
     x = lambda: torch.randn(2, 4, 3, 5, generator=rng)
-    return [(x(), x(), abar, kind) for kind in ("epsilon", "v_prediction") for abar in (0.9, 0.2)]
+    return [(x(), x(), torch.tensor(abar), kind) for kind in ("epsilon", "v_prediction") for abar in (0.9, 0.2)]
 
 
 def kinds(noise, velocity):
@@ -69,6 +69,35 @@ CLEAN_LATENT = Exercise(
         ),
         ("for noise, the square roots are missing.", kinds(lambda o, z, a: (z - (1 - a) * o) / a, from_v)),
         ("for noise, it must be subtracted, not added.", kinds(lambda o, z, a: (z + (1 - a) ** 0.5 * o) / a**0.5, from_v)),
+        (
+            "for noise, brackets are missing: the whole difference is divided by sqrt(abar_t).",
+            kinds(lambda o, z, a: z - (1 - a) ** 0.5 * o / a**0.5, from_v),
+        ),
+        (
+            "for noise, the two factors are swapped: which of them belongs to z_t?",
+            kinds(lambda o, z, a: (z - a**0.5 * o) / (1 - a) ** 0.5, from_v),
+        ),
+        ("for noise, divide by the square root of abar_t.", kinds(lambda o, z, a: (z - (1 - a) ** 0.5 * o) / a, from_v)),
+        (
+            "for noise, this mixes once more, as in training; solve the equation of z_t for z_0.",
+            kinds(lambda o, z, a: a**0.5 * z + (1 - a) ** 0.5 * o, from_v),
+        ),
+        (
+            "for v, z_t needs a factor as well: z_0 is a mixture of z_t and v.",
+            kinds(from_noise, lambda o, z, a: z - (1 - a) ** 0.5 * o),
+        ),
+        ("for v, the output and z_t are swapped.", kinds(from_noise, lambda o, z, a: from_v(z, o, a))),
+        (
+            "for v, z_t is taken for the noise; it is a mixture of noise and clean latent. Use both equations.",
+            kinds(from_noise, lambda o, z, a: (a**0.5 * z - o) / (1 - a) ** 0.5),
+        ),
+        *(
+            ("the square root belongs to the whole 1 - abar_t: sqrt(1 - abar_t), not 1 - sqrt(abar_t).", kinds(noise, velocity))
+            for noise, velocity in (
+                (lambda o, z, a: (z - (1 - a**0.5) * o) / a**0.5, lambda o, z, a: a**0.5 * z - (1 - a**0.5) * o),
+                (from_noise, lambda o, z, a: a**0.5 * z - (1 - a**0.5) * o),
+            )
+        ),
     ),
     "it reads what the model predicts, so the same loop runs with every one of these models.",
 )
@@ -114,6 +143,22 @@ TOLD_SIZES = Exercise(
         (
             "you have measured top and left in the image before scaling. Scale first, so that its shorter side has `side` pixels.",
             sizes(lambda h, w, s, t, x: [h, w, *((n - min(h, w)) // 2 for n in (h, w)), s, s]),
+        ),
+        (
+            "you have measured top and left in the image before scaling. Scale first, so that its shorter side has `side` pixels.",
+            sizes(lambda h, w, s, t, x: [h, w, *((n - s) // 2 for n in (h, w)), s, s]),
+        ),
+        (
+            "the scale is upside down: `side` divided by the shorter side.",
+            sizes(lambda h, w, s, t, x: [h, w, *((min(h, w) / s * n - s) / 2 for n in (h, w)), s, s]),
+        ),
+        (
+            "the scale becomes a whole number here: divide with `/`, not with `//`.",
+            sizes(lambda h, w, s, t, x: [h, w, *((s // min(h, w) * n - s) // 2 for n in (h, w)), s, s]),
+        ),
+        (
+            "the square is subtracted from the scaled image, not the other way round: top and left are not negative.",
+            sizes(lambda h, w, s, t, x: [h, w, -t, -x, s, s]),
         ),
         (
             "the square is cut from the middle, so only half of what is left over lies above it, or to its left.",

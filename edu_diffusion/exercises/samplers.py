@@ -23,6 +23,11 @@ def euler_in_y(x_t, eps, abar_t, abar_s):
     return x_t / abar_t**0.5 + (sigma(abar_s) - sigma(abar_t)) * eps
 
 
+def halved(abar_s, x_0, eps):
+    """Noise added with ** 1/2, which is no root."""
+    return abar_s / 2 * x_0 + (1 - abar_s) / 2 * eps
+
+
 ADDS_NOISE = Choice(
     "adds_noise",
     "C",
@@ -87,6 +92,10 @@ FRESH_NOISE = Number(
         ("this is the variance of the fresh noise; the question asks for its standard deviation.", 0.64),
         ("the noise that is still there counts, too: only what is missing is added.", 1.0),
         ("this is what is there already.", 0.6),
+        ("1.67 is the noise before the step; the fresh noise is added to the 0.6 that are left after it.", (1.67**2 - 1) ** 0.5),
+        ("1.67 is the noise before the step; the fresh noise is added to the 0.6 that are left after it.", (1.67**2 - 0.36) ** 0.5),
+        ("1.67 is the noise before the step; the fresh noise is added to the 0.6 that are left after it.", 0.67),
+        ("1.67 is the noise before the step; the fresh noise is added to the 0.6 that are left after it.", 1.07),
         ("the variance of what is there is 0.36, and 1 is the *sum*: subtract.", 1.36**0.5),
         ("the variance of what is there is 0.36, and 1 is the *sum*: subtract.", 1.36),
         ("standard deviations do not add, variances do; and take the root at the end.", 0.4**0.5),
@@ -158,6 +167,40 @@ EXERCISES = [
             (
                 "x_0 is predicted with a division by abar_t; divide by its square root.",
                 lambda x_t, eps, abar_t, abar_s: q_sample((x_t - (1 - abar_t) ** 0.5 * eps) / abar_t, eps, abar_s),
+            ),
+            (
+                "all the weights lack their square roots: the image has sqrt(abar), the noise sqrt(1 - abar).",
+                lambda x_t, eps, abar_t, abar_s: abar_s * (x_t - (1 - abar_t) * eps) / abar_t + (1 - abar_s) * eps,
+            ),
+            (
+                "in the guess of x_0, the weight of the noise lacks its square root: sqrt(1 - abar_t).",
+                lambda x_t, eps, abar_t, abar_s: q_sample((x_t - (1 - abar_t) * eps) / abar_t**0.5, eps, abar_s),
+            ),
+            (
+                "to get x_0, the noise is subtracted from x_t, not added to it.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(predict_x0(x_t, -eps, abar_t), eps, abar_s),
+            ),
+            (
+                "the noise of timestep t is still in it: subtract sqrt(1 - abar_t) * eps from x_t before dividing.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(x_t / abar_t**0.5, eps, abar_s),
+            ),
+            (
+                "to get x_0, divide by sqrt(abar_t), do not multiply by it.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(abar_t * predict_x0(x_t, eps, abar_t), eps, abar_s),
+            ),
+            (
+                "a power comes before a division: a ** 1/2 is half of a. For a square root, write a ** 0.5.",
+                lambda x_t, eps, abar_t, abar_s: halved(abar_s, (x_t - (1 - abar_t) / 2 * eps) / abar_t / 2, eps),
+            ),
+            (
+                "check the brackets: the whole difference of x_t and noise is divided by sqrt(abar_t), not the noise alone.",
+                lambda x_t, eps, abar_t, abar_s: q_sample(x_t - (1 - abar_t) ** 0.5 * eps / abar_t**0.5, eps, abar_s),
+            ),
+            (
+                "1 - sqrt(abar) is not sqrt(1 - abar); the second is the weight of the noise, at t and at s.",
+                lambda x_t, eps, abar_t, abar_s: (
+                    abar_s**0.5 * (x_t - (1 - abar_t**0.5) * eps) / abar_t**0.5 + (1 - abar_s**0.5) * eps
+                ),
             ),
             (
                 "x_t itself is noisy already: add the noise to the predicted x_0, predict_x0(x_t, eps, abar_t).",

@@ -26,6 +26,9 @@ class Output(tuple):
         setattr(made, name, tensor)
         return made
 
+    def __getattr__(self, name):
+        raise AttributeError(said("an output has no .{}; the tensor is its .{}.", name, next(iter(vars(self)), "sample")))
+
 
 class Config(dict):
     """A configuration whose entries are attributes as well."""
@@ -85,6 +88,8 @@ class Unet(Part):
 
     def __call__(self, sample, timestep, encoder_hidden_states=None, return_dict=True, **_):
         z, t, c = sample, torch.as_tensor(timestep), encoder_hidden_states
+        if isinstance(c, Output):
+            raise RuntimeError(said("the U-Net gets all that the text encoder returns; the text embedding is its first part, [0]."))
         if z.shape[1:] != (4, SIZE, SIZE) or c is None or len(c) != len(z):
             texts = said("no text") if c is None else said("{} texts", len(c))
             raise RuntimeError(

@@ -38,7 +38,8 @@ NAME_SEED = Exercise(
     names,
     (
         (
-            "the same name gives different seeds, depending on how it is typed; bring it into one form before crc32 reads it.",
+            "the same name gives different seeds, depending on how it is typed: crc32 must read what .strip() and .lower() return; "
+            "they do not change `name` itself.",
             lambda name: zlib.crc32(name.encode()) % SEEDS,
         ),
         (
@@ -70,6 +71,11 @@ NAME_SEED = Exercise(
             lambda name: zlib.crc32(name.strip().lower().encode()) % (SEEDS - 1),
         ),
         ("this has at most three digits; up to four are wanted.", lambda name: zlib.crc32(name.strip().lower().encode()) % 1000),
+        (
+            "10.000 is the number ten in Python, with three decimals; write 10_000 or 10000.",
+            lambda name: zlib.crc32(name.strip().lower().encode()) % 10.0,
+        ),
+        ("every name gets the seed of Ada; use the argument `name`.", lambda name: name_seed("Ada")),
         ("this is the number of letters; every name of three letters would get the same picture.", lambda name: len(name.strip())),
         ("this is a sum over the letters, which does not depend on their order; Amy and May would get the same picture.", letters),
         (

@@ -196,6 +196,47 @@ EXERCISES = [
                 "the standard deviation is the square root of the variance.",
                 lambda x, reference: step(x, reference, lambda x, s, m, t, n: t**2 * (x - m) / s**2 + n),
             ),
+            (
+                "mean and standard deviation are taken over the whole tensor; each image and each channel has its own: use "
+                "dimension 1.",
+                lambda x, reference: mixed(x, reference, (0, 1, 2)),
+            ),
+            (
+                "brackets are missing: write (x - mean) / std, not x - mean / std.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m / s) + n),
+            ),
+            (
+                "brackets are missing: the mean of x is subtracted before x is divided and multiplied.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: x - m / s * t + n),
+            ),
+            (
+                "x is not standardised yet: subtract its mean and divide by its standard deviation first.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * x + n),
+            ),
+            (
+                "x is standardised with the reference's statistics; use its own, then give it those of the reference.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: (x - n) / t),
+            ),
+            (
+                "the reference's mean and standard deviation are exchanged: multiply by the standard deviation, then add the mean.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: n * (x - m) / s + t),
+            ),
+            (
+                "subtracting and dividing takes statistics away; to give x those of the reference, multiply and add.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: ((x - m) / s - n) / t),
+            ),
+            (
+                "the standard deviation is right, but the mean is still that of x; it must be the reference's.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m) / s + m),
+            ),
+            (
+                "a square root is missing: multiply by the reference's standard deviation, not by its variance.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t**2 * (x - m) / s + n),
+            ),
+            (
+                "a square root is missing: divide by the standard deviation of x, not by its variance.",
+                lambda x, reference: step(x, reference, lambda x, s, m, t, n: t * (x - m) / s**2 + n),
+            ),
         ),
         "x now has the statistics of the reference and keeps its own pattern.",
     ),
@@ -244,6 +285,32 @@ EXERCISES = [
             (
                 "this is the mean of two separate attentions; the softmax must compare all keys with each other.",
                 lambda q, k, v: (attention(q, k, v) + attention(q, k[:1].expand_as(k), v[:1].expand_as(v))) / 2,
+            ),
+            (
+                "the keys are joined along the images, dimension 0; join keys and values along the tokens, dimension 1.",
+                lambda q, k, v: attention(q, joined(k, 0), joined(v, 0)),
+            ),
+            (
+                "only the values are joined, or both along the channels; join keys and values along the tokens, dimension 1.",
+                lambda q, k, v: attention(q, joined(k, 2), joined(v, 2)),
+            ),
+            (
+                "the keys have the first image's tokens and the values do not; join both.",
+                lambda q, k, v: attention(q, joined(k), v),
+            ),
+            (
+                "the keys and values of the first image are averaged with the others; they must stand beside them, as further "
+                "tokens.",
+                lambda q, k, v: attention(q, (k + k[:1]) / 2, (v + v[:1]) / 2),
+            ),
+            (
+                "this repeats the first token of each image; the first image is k[:1].",
+                lambda q, k, v: attention(q, *(torch.cat([x, x[:, :1].expand_as(x)], 1) for x in (k, v))),
+            ),
+            (
+                "each image's keys are replaced by those of the first one; keep them, and join those of the first to them, as "
+                "with the values.",
+                lambda q, k, v: attention(q, k[:1].expand_as(k), v),
             ),
         ),
         "each image now chooses, token by token, whether to look at itself or at the first one.",
@@ -299,6 +366,26 @@ EXERCISES = [
                 lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: s * (x - m) / t + n),
             ),
             ("x and reference are swapped: x keeps its lines.", lambda x, reference: recolour(reference, x)),
+            (
+                "reshape does not move the channels to the end; it cuts the numbers in their old order. Use permute, both ways.",
+                lambda x, reference: mixed(*(y.reshape(len(y), -1, y.shape[1]) for y in (x, reference))).reshape(x.shape),
+            ),
+            (
+                "brackets are missing: write (x - mean) / std, not x - mean / std.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: t * (x - m / s) + n),
+            ),
+            (
+                "x is not standardised yet: subtract its mean and divide by its standard deviation first.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: t * x + n),
+            ),
+            (
+                "the mean of x is still in it: subtract it before you divide by its standard deviation.",
+                lambda x, reference: over_positions(x, reference, lambda x, s, m, t, n: t * x / s + n),
+            ),
+            (
+                "the result is clamped; leave it as it is, also below -1 and above 1.",
+                lambda x, reference: recolour(x, reference).clamp(-1, 1),
+            ),
         ),
         "the image keeps its lines and has the reference's colours: AdaIN on pixels.",
     ),

@@ -5,23 +5,35 @@ import torch
 from .exercise import Exercise
 
 
-class Fit:
-    """A small loss(step): squared errors of a linear model, on other points at each step."""
+def fit():
+    """(weights, loss): the squared errors of a linear model, loss(step), on other points at each step."""
+    rng = torch.Generator().manual_seed(23)
+    x, y = torch.randn(6, 3, generator=rng), torch.randn(6, generator=rng)
+    w = torch.nn.Parameter(torch.tensor([0.5, -1.0, 0.25]))
 
-    def __init__(self):
-        rng = torch.Generator().manual_seed(23)
-        self.x, self.y = torch.randn(6, 3, generator=rng), torch.randn(6, generator=rng)
-        self.w = torch.nn.Parameter(torch.tensor([0.5, -1.0, 0.25]))
-
-    def __call__(self, step):
+    def loss(step):
         at = (torch.arange(2) + 2 * step) % 6
-        return (self.x[at] @ self.w - self.y[at]).square().mean()
+        return (x[at] @ w - y[at]).square().mean()
+
+    loss.__qualname__ = "loss"  # as an error names it
+    return w, loss
+
+
+class Shrinking(torch.optim.SGD):
+    """Makes every weight a little smaller as well, even without a gradient: a step() too early shows in the losses."""
+
+    def step(self, closure=None):
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight *= 0.9
+        return super().step(closure)
 
 
 def runs():
-    """Arguments (optimiser, loss, steps) of two short training runs, with the plainest optimiser and with AdamW."""
-    one, two = Fit(), Fit()
-    return [(torch.optim.SGD([one.w], lr=0.1), one, 7), (torch.optim.AdamW([two.w], lr=0.2), two, 5)]
+    """Arguments (optimiser, loss, steps) of two short training runs, one of them with AdamW."""
+    (u, one), (w, two) = fit(), fit()
+    return [(Shrinking([u], lr=0.1), one, 7), (torch.optim.AdamW([w], lr=0.2), two, 5)]
 
 
 def training_loop(optimiser, loss, steps):
@@ -63,8 +75,37 @@ def late(optimiser, loss, step):
     return value
 
 
+def without_backward(optimiser, loss, step):
+    value = loss(step)
+    optimiser.zero_grad()
+    optimiser.step()
+    return value
+
+
+def early(optimiser, loss, step):
+    optimiser.step()
+    optimiser.zero_grad()
+    value = loss(step)
+    value.backward()
+    return value
+
+
+def early_and_reset(optimiser, loss, step):
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss(step)
+
+
 def always_the_first(optimiser, loss, step):
     return right_step(optimiser, lambda _: loss(0), step)
+
+
+def always_the_number_of_steps(optimiser, loss, steps):
+    return training_loop(optimiser, lambda _: loss(steps), steps)
+
+
+def first_step_only(optimiser, loss, steps):
+    return training_loop(optimiser, loss, 1)
 
 
 def upwards(optimiser, loss, step):
@@ -99,12 +140,17 @@ TRAINING_LOOP = Exercise(
             "reset once in every step.",
             loop_of(without_zero_grad),
         ),
+        ("the weights never change: step() is missing.", loop_of(without_step)),
         (
-            "the weights never change: either backward() or step() is missing, or the gradients are reset between them.",
-            loop_of(without_step),
+            "step() never finds a gradient: either backward() is missing, or the gradients are reset between the two.",
+            loop_of(without_backward),
         ),
+        ("step() comes first and the gradients are reset last, so step() never finds one.", loop_of(early_and_reset)),
+        ("step() comes before loss and gradient: every gradient is used one step late, and the last one never.", loop_of(early)),
         ("the weights change, but one step late: they move before the gradient of this step has been computed.", loop_of(late)),
         ("the loss of step 0 is computed every time; give `loss` the current step.", loop_of(always_the_first)),
+        ("the number of steps is given to `loss` every time; give it the current step.", always_the_number_of_steps),
+        ("only the first step is made; is `return` inside the loop?", first_step_only),
         ("the loss grows: the sign is wrong somewhere; the optimiser itself moves against the gradient.", loop_of(upwards)),
         ("the optimiser moves the weights twice in every step; once is enough.", loop_of(twice)),
         ("this minimises the square of the loss; the loss is squared already.", loop_of(square_of_the_loss)),

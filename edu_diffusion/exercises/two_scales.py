@@ -65,6 +65,18 @@ TWO_SCALES = Exercise(
             lambda eps_u, eps_1, eps_2, g_1, g_2: guide(eps_u, eps_1, g_1),
         ),
         (
+            "this adds two guided predictions, so eps_u counts twice; add steps, from eps_u to eps_1 and from eps_1 to eps_2.",
+            lambda eps_u, eps_1, eps_2, g_1, g_2: guide(eps_u, eps_1, g_1) + guide(eps_u, eps_2, g_2),
+        ),
+        (
+            "this is the mean of two guided predictions, both from eps_u; with both scales 1 the result must be eps_2.",
+            lambda eps_u, eps_1, eps_2, g_1, g_2: (guide(eps_u, eps_1, g_1) + guide(eps_u, eps_2, g_2)) / 2,
+        ),
+        (
+            "eps_1 is counted twice: with both scales 0 this gives eps_u + eps_1 and must give eps_u.",
+            lambda eps_u, eps_1, eps_2, g_1, g_2: guide(eps_u, eps_1, g_1) + guide(eps_1, eps_2, g_2),
+        ),
+        (
             "with both scales 1 this gives the sum of all three predictions and must give eps_2. Multiply differences.",
             lambda eps_u, eps_1, eps_2, g_1, g_2: eps_u + g_1 * eps_1 + g_2 * eps_2,
         ),

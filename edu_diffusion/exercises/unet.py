@@ -136,8 +136,20 @@ EXERCISES = [
                 lambda t, width: waves(t, torch.linspace(1, 1e-4, width // 2 + 1)[:-1]),
             ),
             (
+                "the frequencies fall by the same *difference* each time; each must be the previous one times the same factor.",
+                lambda t, width: waves(t, torch.linspace(1, 1e-4, width // 2)),
+            ),
+            (
                 "the factor is too small: after width / 2 of them, and not after one, the frequency would be 1/10000.",
                 lambda t, width: waves(t, 1e-4 ** torch.arange(width // 2)),
+            ),
+            (
+                "the exponent is twice as large as it must be: the 2 of 2 i / width counts twice where i is 0, 2, 4, ... already.",
+                lambda t, width: waves(t, falling(width) ** 2),
+            ),
+            (
+                "the frequencies fall to 1/e; with exp, i / (width / 2) has to be multiplied by -log(10000).",
+                lambda t, width: waves(t, falling(width, base=math.e)),
             ),
             (
                 "i starts at 1; start at 0, so that the highest frequency is 1.",
@@ -151,6 +163,12 @@ EXERCISES = [
             (
                 "there is no 2 pi here: the angles are simply t times the frequencies.",
                 lambda t, width: waves(t * 2 * math.pi, falling(width)),
+            ),
+            ("t counts as it is, up to 1,000; do not divide it.", lambda t, width: waves(t / 1000, falling(width))),
+            ("each t is multiplied by each frequency: t[:, None] * f.", lambda t, width: t * falling(width)),
+            (
+                "width / 2 is a decimal number, even where it is a whole one; width // 2 is an integer.",
+                lambda t, width: torch.tensor([*range(width / 2)]),
             ),
             (
                 "these are t times the frequencies; take their cosines and their sines.",

@@ -114,6 +114,23 @@ EXERCISES = [
                 "check the brackets: only eps is multiplied, mean stays as it is.",
                 lambda mean, logvar, eps: (mean + eps) * (0.5 * logvar).exp(),
             ),
+            (
+                "only the standard deviation is multiplied by eps; mean is added afterwards.",
+                lambda mean, logvar, eps: (mean + (0.5 * logvar).exp()) * eps,
+            ),
+            (
+                "check the brackets: exp belongs to logvar / 2 alone; eps is multiplied afterwards.",
+                lambda mean, logvar, eps: mean + (0.5 * logvar * eps).exp(),
+            ),
+            ("0.1 was the standard deviation of the test; compute it from logvar.", lambda mean, logvar, eps: mean + 0.1 * eps),
+            (
+                "logvar is a natural logarithm: its inverse is exp, not a power of 10.",
+                lambda mean, logvar, eps: mean + 10 ** (0.5 * logvar) * eps,
+            ),
+            (
+                "math.exp and math.log take a single number; for a whole tensor there are torch.exp and torch.log.",
+                lambda mean, logvar, eps: mean + math.exp(logvar.detach() / 2) * eps,
+            ),
         ),
         "sampled at random, and yet gradients flow back to mean and logvar.",
     ),
@@ -191,6 +208,30 @@ EXERCISES = [
             (
                 "the logarithm counts double: log(sigma) is logvar / 2.",
                 lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1 - 2 * logvar),
+            ),
+            (
+                "exp(logvar) is the variance, not the standard deviation: log(sigma) is logvar / 2.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + (2 * logvar).exp() - 1 - 2 * logvar),
+            ),
+            (
+                "each value of a latent has a -1/2 of its own; here it is subtracted once, after the sum.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - logvar) - 0.5,
+            ),
+            (
+                "the constant counts double: subtract 1/2 for each value, or 1 inside the bracket that is halved.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 2 - logvar),
+            ),
+            (
+                "check the brackets: the variance and the squared mean stand above one fraction bar, and both are halved.",
+                lambda mean, logvar: 0.5 * summed(mean**2 + 2 * logvar.exp() - 1 - logvar),
+            ),
+            (
+                "the variance below the fraction bar is that of the second distribution, the standard normal: it is 1.",
+                lambda mean, logvar: 0.5 * summed(mean**2 / logvar.exp() - logvar),
+            ),
+            (
+                "math.exp and math.log take a single number; for a whole tensor there are torch.exp and torch.log.",
+                lambda mean, logvar: math.log(logvar.detach().exp()),
             ),
             (
                 "this sums over the channels only; sum over dimensions 1, 2 and 3.",
