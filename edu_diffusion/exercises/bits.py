@@ -113,7 +113,8 @@ INT8_ROWS = Exercise(
             lambda W: scaled(W, 127 / W.abs().amax(1, keepdim=True)),
         ),
         (
-            "the codes are right, the weights made of them are not: if you divided to get the codes, multiply now; if you multiplied, divide.",
+            "the codes are right, the weights made of them are not: if you divided to get the codes, multiply now; if you "
+            "multiplied, divide.",
             lambda W: (W / scale(W)).round() / scale(W),
         ),
         (
