@@ -235,6 +235,15 @@ def test_the_lines_in_their_order_are_right():
     assert verdict("read_tensor", arrange("read_tensor", "".join("ABCDEFGH"[i] for i in order))).right
 
 
+def sliced(content, name, until):
+    """Right but for the end of the slice: until(where the tensors begin, the two offsets)."""
+    n = 8 + int.from_bytes(content[:8], "little")
+    entry = json.loads(content[8:n])[name]
+    start, end = entry["data_offsets"]
+    data = content[n + start : until(n, start, end)]
+    return torch.frombuffer(bytearray(data), dtype=torch.float16).view(*entry["shape"])
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -251,6 +260,8 @@ def test_the_lines_in_their_order_are_right():
         ("read_tensor", lambda content, name: 2 * bank.read_tensor(content, name), "always 2 times"),
         ("read_tensor", lambda content, name: content[name], "TypeError"),
         ("read_tensor", lambda content, name: torch.tensor(list(raw(content, name))).half(), "single bytes"),
+        ("read_tensor", lambda content, name: sliced(content, name, lambda n, start, end: n + start + end), "how long it is"),
+        ("read_tensor", lambda content, name: sliced(content, name, lambda n, start, end: end), "the slice is empty"),
         ("may_open", first_decides, "only the first name"),
         ("may_open", lambda names, allowed: not set(names) & allowed, "one allowed name makes it refuse"),
         ("may_open", lambda names, allowed: all(n.startswith(tuple(allowed)) for n in names), "beginning of a name"),

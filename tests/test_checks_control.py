@@ -169,6 +169,9 @@ def in_turn(functions, h):
         ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight) * bias[:, None, None], "bias is multiplied"),
         ("zero_conv", lambda h, weight, bias: F.conv2d(h, weight) + 4 * bias[:, None, None], "once for each input channel"),
         ("zero_conv", lambda h, weight, bias: F.conv2d(h[:, 3:], weight[:, 3:], bias), "last input channel"),
+        ("zero_conv", lambda h, weight, bias: F.linear(h, weight.flatten(1), bias), "the last dimension, the width"),
+        ("zero_conv", lambda h, weight, bias: F.linear(h.movedim(1, -1), weight.flatten(1), bias), "still last"),
+        ("residuals", lambda blocks, convs, h: torch.stack([g(by_block(blocks, h)[-1]) for g in convs]), "the last block"),
         (
             "residuals",
             lambda blocks, convs, h: in_turn([lambda h, f=f, g=g: f(g(h)) for f, g in zip(blocks, convs)], h),

@@ -179,6 +179,18 @@ def loop(step):
     return mine
 
 
+def from_x_T(model_too):
+    """A sampling loop that starts from x_T in every step, the model's evaluation included or not."""
+
+    def mine(model, x_T, levels):
+        x = x_T
+        for (t, abar_t), (_, abar_s) in zip(levels, levels[1:]):
+            x = steps.ddim_step(x_T, model(x_T if model_too else x, t), abar_t, abar_s)
+        return x
+
+    return mine
+
+
 def training(rate, at_average=False):
     def mine(weights, gradient, steps, lr, warmup, decay):
         average = weights
@@ -217,6 +229,11 @@ def training(rate, at_average=False):
         ("averaged_training", training(lambda lr, step, warmup: lr * min(1, (step + 1) // warmup)), "divide with /"),
         ("averaged_training", training(lambda lr, step, warmup: lr * (step + 1) / warmup), "goes on without end"),
         ("averaged_training", lambda w, gradient, steps, *given: loops.averages(w, gradient, 1, *given), "inside the loop"),
+        ("noise_loss", lambda m, x_0, eps, t, abar: (m(steps.q_sample(x_0, eps, t), t) - eps).square().mean(), "takes abar[t]"),
+        ("sampling_loop", from_x_T(True), "every step starts from the initial noise"),
+        ("sampling_loop", from_x_T(False), "predict_x0 is given the initial noise"),
+        ("averaged_training", training(lambda lr, step, warmup: lr * min(1, (step + 1) / (warmup + 1))), "one step too late"),
+        ("eps_from_v", lambda v, x_t, a: (v + (1 / a - 1) ** 0.5 * x_t) / (a**0.5 - (1 - a) / a**0.5), "minus times minus is plus"),
         ("c3_parameters", 1516, "C3 of 1998"),
         ("noise_loss", lambda model, x_0, eps, t, abar: model(x_0, t), "shape"),
         ("noise_loss", lambda model, x_0, eps, t, abar: 2 * loss_by_hand(model, x_0, eps, t, abar), "constant factor"),
@@ -229,7 +246,7 @@ def training(rate, at_average=False):
         ),
         ("noise_loss", lambda model, x_0, eps, t, abar: loss_by_hand(model, x_0, eps, t, abar) ** 2, "square"),
         ("predict_x0", lambda x_t, eps, a: x_t, "x_t itself"),
-        ("predict_x0", lambda x_t, eps, a: x_t - eps, "your result is"),
+        ("predict_x0", lambda x_t, eps, a: x_t - eps, "both have a weight in it"),
         ("predict_x0", lambda x_t, eps, a: (x_t - a**0.5 * eps) / (1 - a) ** 0.5, "your result is"),
         ("predict_x0", lambda x_t, eps, a: (x_t - (a - 1) ** 0.5 * eps) / a**0.5, "NaN"),
         ("sampling_loop", fresh_noise, "different result"),

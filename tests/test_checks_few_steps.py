@@ -118,6 +118,18 @@ def no_roots(z, timesteps, abar, answer, noises):
     return answer(z, timesteps[-1])
 
 
+def with_the_timestep(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = steps.q_sample(answer(z, t), noise, s)
+    return answer(z, timesteps[-1])
+
+
+def returned_in_the_loop(z, timesteps, abar, answer, noises):
+    for t, s, noise in zip(timesteps, timesteps[1:], noises):
+        z = steps.q_sample(answer(z, t), noise, abar[s])
+        return answer(z, timesteps[-1])
+
+
 @pytest.mark.parametrize("mine", [by_hand, with_the_librarys_step, again])
 def test_every_form_of_the_loop_is_right(mine):
     assert verdict("answer_again", mine).right
@@ -130,6 +142,8 @@ def test_every_form_of_the_loop_is_right(mine):
         (lambda z, timesteps, abar, answer, noises: by_hand(z, timesteps, abar.sqrt(), answer, noises), "square roots itself"),
         (forgetful, "z never changes"),
         (stopped, "first round"),
+        (returned_in_the_loop, "first round"),
+        (with_the_timestep, "not the timestep itself"),
         (answered_twice, "twice in each round"),
         (noise_before_answer, "the other way round"),
         (no_roots, "square roots are missing"),
@@ -213,6 +227,7 @@ def test_every_form_of_the_hinge_is_right(mine):
         (lambda real, fake: (1 - real)[real < 1].mean() + (1 + fake)[fake > -1].mean(), "count in the mean as well"),
         (lambda real, fake: torch.relu(1 - real).sum(1).mean() + torch.relu(1 + fake).sum(1).mean(), "not the sums"),
         (lambda real, fake: -torch.relu(real - 1).mean() - torch.relu(-1 - fake).mean(), "clamp(min=0)"),
+        (lambda real, fake: max(1 - real, 0).mean() + max(1 + fake, 0).mean(), "use torch.relu"),
         (lambda real, fake: clipped(real, fake).item(), "gradient"),
         (lambda real: real.mean(), "positional"),
     ],

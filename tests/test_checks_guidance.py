@@ -71,6 +71,25 @@ def stacked(model, x_t, t, labels, no_label, g):
     return guide(*model(torch.stack([x_t, x_t]), t, torch.stack([no_label, labels])), g)
 
 
+def two_exchanges(model, x_t, t, labels, no_label, g):
+    eps_u, eps_c = model(torch.cat([x_t, x_t]), t, torch.cat([labels, no_label])).chunk(2)
+    return guide(eps_u, eps_c, g)
+
+
+def minus_g(model, x_t, t, labels, no_label, g):
+    eps_c, eps_u = model(torch.cat([x_t, x_t]), t, torch.cat([no_label, labels])).chunk(2)
+    return guide(eps_u, eps_c, -g)
+
+
+def three_cases(eps_u, eps_c, g):
+    return {0: eps_u, 1: eps_c, 2: 2 * eps_c - eps_u}.get(g)
+
+
+def not_kept(model, x_0, labels, eps, t, abar, u):
+    torch.where(u < 0.1, 10, labels)
+    return (model(q_sample(x_0, eps, abar[t]), t, labels) - eps).square().mean()
+
+
 def in_place(model, x_0, labels, eps, t, abar, u):
     labels[u < 0.1] = 10
     return EXERCISES["label_dropout"].reference(model, x_0, labels, eps, t, abar, u)
@@ -98,6 +117,15 @@ def minus_one(model, x_0, labels, eps, t, abar, u):
         ("one_batch", lambda model, x, t, c, n, g: model(torch.cat([x, x]), t, torch.cat([n, c])), "shape"),
         ("one_batch", lambda model, x, t, c, n, g: guide(*model(x, t, n).chunk(2), g), "cannot be combined|shape"),
         ("one_batch", stacked, "first argument must be images"),
+        ("one_batch", two_exchanges, "Exchanging two of them changes nothing"),
+        ("one_batch", minus_g, "with g = 0 it must be the one without it. If the halves are still exchanged, a minus sign"),
+        (
+            "one_batch",
+            lambda model, x, t, c, n, g: model(torch.cat([x, x]), torch.cat([t, t]), n),
+            "one number for the whole batch",
+        ),
+        ("guide", three_cases, "in 2 of 3 cases it returns nothing"),
+        ("label_dropout", not_kept, "torch.where changes no tensor"),
         ("two_scales", lambda u, a, b, g_1, g_2: guide(u, b, g_2) + guide(u, a, g_1), "eps_u counts twice"),
         ("two_scales", lambda u, a, b, g_1, g_2: guide(u, b, g_2) / 2 + guide(u, a, g_1) / 2, "the mean of two"),
         ("two_scales", lambda u, a, b, g_1, g_2: guide(u, a, g_1) + guide(a, b, g_2), "eps_1 is counted twice"),

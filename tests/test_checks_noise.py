@@ -164,6 +164,23 @@ def test_every_order_of_the_lines_is_judged():
 # ---------------------------------------------------------------- functions: unseen mistakes
 
 
+def viewed_in_vain(x_0, eps, t, abar):
+    abar_t = abar[t]
+    abar_t.view(-1, 1, 1, 1)
+    return abar_t**0.5 * x_0 + (1 - abar_t) ** 0.5 * eps
+
+
+def late_backward(optimiser, loss, steps):
+    losses = []
+    for step in range(steps):
+        optimiser.zero_grad()
+        value = loss(step)
+        optimiser.step()
+        value.backward()
+        losses.append(value.item())
+    return torch.tensor(losses)
+
+
 @pytest.mark.parametrize(
     "name, mine, fitting",
     [
@@ -190,7 +207,10 @@ def test_every_order_of_the_lines_is_judged():
         ("noisy_batch", lambda x_0, eps, t, abar: -steps.q_sample(x_0, eps, abar[t]), "opposite sign"),
         ("more_noise", lambda x_t, eps, a, b: steps.q_sample(x_t, eps, a), "your result is"),
         ("more_noise", lambda x_t, eps, a, b: x_t, "x_t itself"),
-        ("more_noise", lambda x_t, eps, a, b: steps.q_sample(x_t, eps, a / b), "NaN"),
+        ("more_noise", lambda x_t, eps, a, b: steps.q_sample(x_t, eps, a / b), "abar_u is smaller than abar_t"),
+        ("more_noise", lambda x_t, eps, a, b: x_t + (b - a) ** 0.5 * eps, "a negative number has no root"),
+        ("noisy_batch", viewed_in_vain, "keep what it returns"),
+        ("training_loop", late_backward, "or comes after step()"),
         ("more_noise", lambda x_t, eps, a, b: x_t + (1 - b) ** 0.5 * eps, "your result is"),
         ("training_loop", lambda optimiser, loss, steps: torch.zeros(steps), "expected"),
         ("training_loop", lambda optimiser, loss, steps: optimiser.backward(), "AttributeError"),

@@ -166,6 +166,18 @@ def no_copy(table, optimiser, loss, row, steps):
     return table.weight.detach()
 
 
+def kept_a_view(table, optimiser, loss, row, steps):
+    old = table.weight.detach().clone()
+
+    def after():
+        new = table.weight.data[row]
+        table.weight.data[:] = old
+        table.weight.data[row] = new
+
+    stepping(optimiser, loss, steps, after=after)
+    return table.weight.detach()
+
+
 def with_sgd(table, optimiser, loss, row, steps):
     old, plain = table.weight.detach().clone(), torch.optim.SGD(table.parameters(), optimiser.param_groups[0]["lr"])
     stepping(plain, loss, steps, after=lambda: back(table, old, row))
@@ -195,6 +207,12 @@ def with_sgd(table, optimiser, loss, row, steps):
         ("prior_loss", lambda own, prior, weight: own.std() ** 2 + weight * prior.std() ** 2, "a variance leaves out"),
         ("prior_loss", lambda own, prior, weight: own.square().sum().sqrt() + weight * prior.square().sum().sqrt(), "norm()"),
         ("prior_loss", lambda own, prior, weight: torch.cat([own, weight**0.5 * prior]).square().mean(), "one division for both"),
+        (
+            "prior_loss",
+            lambda own, prior, weight: own.pow(2).sum() / own.shape[0] + weight * prior.pow(2).sum() / prior.shape[0],
+            "number of images",
+        ),
+        ("only_row", kept_a_view, "is a view, not a copy"),
         ("only_row", new_parameter, "the optimiser does not know"),
         ("only_row", returns_in_the_loop, "inside the loop"),
         ("only_row", back_before_the_step, "before optimiser.step()"),

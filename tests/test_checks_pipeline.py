@@ -133,6 +133,7 @@ def mixed_texts(c, g):
         ),
         (with_this(lambda levels: [((a, a), (s, b)) for (_, a), (s, b) in zip(levels, levels[1:])]), "gets abar_t"),
         (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, n, steps.GUIDANCE), "g is not used"),
+        (lambda pipe, prompt, z, n, g: own_words(pipe, prompt, z, 20, g), "n is not used"),
         (lambda *given: own_words(*given).clamp(0), "not from 0 to 1"),
         (
             lambda pipe, prompt, z, n, g: pipe.unet(torch.stack([z, z]), 9, steps.embed(pipe, ["", prompt])),
@@ -210,7 +211,7 @@ def channels_last(pipe, latents):
         ("finish", lambda vae, z: z, "shape"),
         ("finish", lambda vae, z: vae.decode(z / vae.config.scaling_factor), "returns a"),
         ("finish", lambda vae, z: vae.decode(z - vae.config.scaling_factor).sample.clamp(-1, 1), "differ"),
-        ("finish", lambda vae, z: vae.decode(z / vae.scaling_factor).sample.clamp(-1, 1), "has no .scaling_factor"),
+        ("finish", lambda vae, z: vae.decode(z / vae.scaling_factor).sample.clamp(-1, 1), "in the VAE's configuration"),
         ("latents_fit", lambda pipe, latents: latents.shape == [1, *bank.latent(pipe)], "never to a list"),
         ("latents_fit", lambda pipe, latents: latents.shape[3] == 16, "stopped with IndexError"),
         ("latents_fit", lambda pipe, latents: latents.shape[-1] == latents.shape[-2], "first where yours is 1 and 0 is expected"),
@@ -266,6 +267,8 @@ def channels_last(pipe, latents):
             "any number of channels",
         ),
         ("prompt_batch", lambda c_negative, c_prompts: -(c_negative - c_prompts), "subtracted from the other"),
+        ("prompt_batch", lambda n, c: torch.stack([n.repeat(len(c), 1, 1), c]), "torch.cat joins the rows of both"),
+        ("prompt_batch", lambda n, c: torch.vstack([len(c) * n, c]), "* B multiplies the numbers"),
     ],
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):

@@ -168,6 +168,8 @@ def test_unseen_mistakes_of_the_clean_latent(mine, words):
         (lambda h, w, s: torch.tensor([h, w, (h * (k := min(h, w) / s) - s) / 2, (w * k - s) / 2, s, s]), "upside down"),
         (lambda h, w, s: torch.tensor([h, w, (h * (k := s // min(h, w)) - s) // 2, (w * k - s) // 2, s, s]), "whole number"),
         (lambda h, w, s: torch.tensor([h, w, (s - h * (k := s / min(h, w))) / 2, (s - w * k) / 2, s, s]), "not negative"),
+        (lambda h, w, s: torch.tensor([h, w, 0, (w * s / h - s) / 2, s, s]), "wide images only"),
+        (lambda h, w, s: torch.tensor([h, w, (h * s / w - s) / 2, 0, s, s]), "tall images only"),
     ],
 )
 def test_unseen_mistakes_of_the_sizes(mine, words):

@@ -53,9 +53,9 @@ def test_every_way_to_the_same_numbers_is_right(mine):
 @pytest.mark.parametrize(
     "mine, words",
     [
-        (fresh, "a different result each time; use the noise that it is given"),
+        (fresh, "a different result each time: are random numbers"),
         (a_share_of_eps, "eps; expected is"),
-        (one_level_for_all, "It is right in 1 of 2 cases"),
+        (one_level_for_all, "It is right in 1 of 3 cases"),
         (lambda x_t, eps, abar_t, abar_s: steps.predict_x0(x_t, eps, abar_t), "now add noise again"),
         (lambda x_t, eps, abar_t, abar_s: x_t, "you are back at x_t"),
         (lambda x_t, eps, abar_t, abar_s: x_t + (steps.sigma(abar_s) - steps.sigma(abar_t)) * eps, "y = x / sqrt"),
@@ -63,10 +63,12 @@ def test_every_way_to_the_same_numbers_is_right(mine):
         (lambda x_t, eps, abar_t, abar_s: steps.q_sample(eps, x_t, abar_s), "your result is 0.806 x_t"),
         (lambda x_t, eps, abar_t, abar_s: steps.ddim_step(x_t, eps, abar_t, 1.0), "now add noise again"),
         (lambda x_t, eps, a, b: b / a * x_t + (1 - b - b / a * (1 - a)) * eps, "all the weights lack their square roots"),
-        (lambda x_t, eps, a, b: steps.q_sample((x_t - eps + a * eps) / a.sqrt(), eps, b), "in the guess of x_0"),
-        (lambda x_t, eps, a, b: (b / a).sqrt() * (x_t + (1 - a).sqrt() * eps) + (1 - b).sqrt() * eps, "not added to it"),
-        (lambda x_t, eps, a, b: b.sqrt() * (x_t - steps.sigma(a) * eps) + (1 - b).sqrt() * eps, "check the brackets"),
-        (lambda x_t, eps, a, b: (b / a).sqrt() * (x_t - (1 - a.sqrt()) * eps) + (1 - b.sqrt()) * eps, "at t and at s"),
+        (lambda x_t, eps, a, b: steps.q_sample((x_t - eps + a * eps) / a**0.5, eps, b), "in the guess of x_0"),
+        (lambda x_t, eps, a, b: (b / a) ** 0.5 * (x_t + (1 - a) ** 0.5 * eps) + (1 - b) ** 0.5 * eps, "not added to it"),
+        (lambda x_t, eps, a, b: b**0.5 * (x_t - steps.sigma(a) * eps) + (1 - b) ** 0.5 * eps, "check the brackets"),
+        (lambda x_t, eps, a, b: (b / a) ** 0.5 * (x_t - (1 - a**0.5) * eps) + (1 - b**0.5) * eps, "at t and at s"),
+        (lambda x_t, eps, a, b: at_once(x_t, eps, a, b) if a.sqrt() < b else x_t, "which has no .sqrt(); write ** 0.5"),
+        (lambda x_t, eps, a, b: b**0.5 * x_t + torch.sqrt(1 - b) * eps, "torch.sqrt takes tensors only"),
         (lambda x_t, eps, a, b: (b / a) ** 0.5 * x_t + (1 - b) ** 0.5 * eps, "the noise of timestep t is still in it"),
         (lambda x_t, eps, a, b: steps.q_sample((x_t - (1 - a) ** 0.5 * eps) * a**0.5, eps, b), "do not multiply by it"),
         (lambda x_t, eps, a, b: b**1 / 2 * (x_t - (1 - a) ** 1 / 2 * eps) / a**1 / 2 + (1 - b) ** 1 / 2 * eps, "half of a"),
@@ -78,13 +80,25 @@ def test_a_wrong_answer_gets_a_hint(mine, words):
 
 
 def test_the_cases_tell_the_levels_apart():
-    """Two pairs of levels, tensors as in the loop, none of them at an end where formulas fall together."""
-    given = [(float(abar_t), float(abar_s)) for _, _, abar_t, abar_s in samplers.steps_to_go()]
-    assert len(set(given)) == len(given) >= 2 and all(0 < t < s < 1 for t, s in given)
-    assert all(map(torch.is_tensor, sum(samplers.steps_to_go(), ())))
+    """Two pairs of levels in tensors, none of them at an end where formulas fall together; and the last step, in plain numbers."""
+    *given, last = [(abar_t, abar_s) for _, _, abar_t, abar_s in samplers.steps_to_go()]
+    assert all(map(torch.is_tensor, sum(given, ()))) and [type(abar) for abar in last] == [float, float] and last[1] == 1
+    levels = {(float(t), float(s)) for t, s in given}
+    assert len(levels) == len(given) >= 2 and all(0 < t < s < 1 for t, s in levels)
 
 
-@pytest.mark.parametrize("hint, wrong", EXERCISE.wrong, ids=[words for words, _ in EXERCISE.wrong])
+def test_a_root_as_a_method_is_refused_since_the_levels_of_the_lesson_are_plain_numbers():
+    def mine(x_t, eps, abar_t, abar_s):
+        return abar_s.sqrt() * steps.predict_x0(x_t, eps, abar_t) + (1 - abar_s).sqrt() * eps
+
+    assert not verdict("ddim_step", mine).right and verdict("ddim_step", at_once).right
+    assert all(type(abar) is float for _, abar in steps.spaced_levels(steps.abar(steps.linear_betas()), 4))
+
+
+RUNNING = [pair for pair in EXERCISE.wrong if "plain number" not in pair[0]]  # the others stop with an exception
+
+
+@pytest.mark.parametrize("hint, wrong", RUNNING, ids=[words for words, _ in RUNNING])
 def test_a_known_mistake_ends_elsewhere(hint, wrong):
     """In the loop a mistake does not end where the right step does; most are far off."""
     means, stds = torch.tensor([[2.0, -1.5], [-1.7, 1.3]]), torch.tensor([0.8, 0.8])  # beyond -1 and 1, like latents

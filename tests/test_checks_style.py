@@ -123,7 +123,9 @@ def std(x):
         ("recolour", lambda x, reference: x, "x itself"),
         ("recolour", lambda x, reference: bank.recolour(x, reference) - 3, "off by"),
         ("recolour", lambda x, reference: bank.recolour(x, reference.flip(1)), "right at 1 and wrong at 0 and 2"),
-        ("recolour", lambda x, reference: bank.mixed(x, reference, (0, 1, 2, 3)), "its scale and its mean"),
+        ("recolour", lambda x, reference: bank.mixed(x, reference, (0, 1, 2, 3)), "one standard deviation for everything"),
+        ("recolour", lambda x, y: (x - x.mean()) / x.std() * y.std() + y.mean(), "one standard deviation for everything"),
+        ("recolour", lambda x, reference: bank.mixed(x, reference, (1, 2)), "channels and rows"),
         ("recolour", lambda x, reference: bank.recolour(x, reference).mean((2, 3)), "shape"),
         (
             "recolour",
@@ -137,6 +139,11 @@ def std(x):
             "first token",
         ),
         ("shared_attention", lambda q, k, v: bank.attention(q, k[:1].repeat(len(k), 1, 1), v), "are replaced"),
+        (
+            "shared_attention",
+            lambda q, k, v: bank.attention(q, *(torch.cat([x, k[:1].repeat(len(k), 1, 1)], 1) for x in (k, v))),
+            "joined to the values",
+        ),
         ("shared_attention", lambda q, k, v: bank.attention(q, torch.lerp(k, k[:1], 0.5), torch.lerp(v, v[:1], 0.5)), "averaged"),
         (
             "recolour",
@@ -156,6 +163,32 @@ def std(x):
 )
 def test_unseen_mistakes_get_a_fitting_hint(name, mine, fitting):
     refused(name, mine, *([fitting] if isinstance(fitting, str) else fitting))
+
+
+def over_as_many(x, reference):
+    """The mean of the reference divides by the number of positions of x."""
+    x_hat = (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+    mean = reference.sum((2, 3), keepdim=True) / x[0, 0].numel()
+    return reference.std((2, 3), keepdim=True) * x_hat + mean
+
+
+@pytest.mark.parametrize(
+    "name, mine, fitting",
+    [
+        ("recolour", over_as_many, "different sizes"),
+        ("recolour", lambda x, reference: bank.recolour(x, reference.reshape(x.shape)), "different sizes"),
+        ("adain", lambda x, reference: steps.adain(x, reference.reshape(x.shape)), "numbers of tokens"),
+    ],
+)
+def test_a_function_for_one_size_is_told_so(name, mine, fitting):
+    right, words = verdict(name, mine)
+    assert right and fitting in words, words
+
+
+def test_a_standard_deviation_with_a_correction_is_right_for_two_sizes():
+    over = {"dim": (2, 3), "keepdim": True}
+    mine = lambda x, y: (x - x.mean(**over)) / x.std(**over) * y.std(**over) + y.mean(**over)  # noqa: E731
+    assert verdict("recolour", mine) == (True, f"Right: {EXERCISES['recolour'].praise}")
 
 
 def test_another_spread_is_told_from_the_right_one():

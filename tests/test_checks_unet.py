@@ -76,6 +76,10 @@ def looking_back(q, k, v, hidden=-torch.inf):
     return torch.where(later, hidden, q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v
 
 
+def hiding(q, k, v, part):
+    return (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(part(torch.ones(q.shape[-2], k.shape[-2])) > 0, -torch.inf).softmax(-1) @ v
+
+
 def weighted(q, k, change):
     return change((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1))
 
@@ -153,6 +157,10 @@ def attend(q, k, v, d, dim=-1):
         ),
         ("causal_attention", lambda q, k, v: weighted(q, k, lambda w: w.tril().softmax(-1)) @ v, "taken twice"),
         ("causal_attention", lambda q, k, v: weighted(q, k, torch.triu) @ v, "the wrong half of the weights"),
+        ("causal_attention", lambda q, k, v: hiding(q, k, v, torch.tril), "True for the keys to hide"),
+        ("causal_attention", lambda q, k, v: hiding(q, k, v, torch.triu), "a token may attend to itself"),
+        ("attention", lambda q, k, v: torch.sqrt(q @ k.mT / q.shape[-1]).softmax(-1) @ v, "the root of d alone"),
+        ("timestep_embedding", lambda t, width: waves(t, 10000 ** (-2 * torch.arange(width) / width)), "twice as many"),
     ],
 )
 def test_other_mistakes_get_a_sentence_too(name, mine, words):

@@ -1,6 +1,7 @@
 """Answers that never end, exit, flood, patch or cheat: each gets a sentence, and the notebook goes on as before."""
 
 import builtins
+import math
 import os
 import signal
 import subprocess
@@ -337,8 +338,9 @@ def test_changing_the_type_of_an_argument():
         ("predict_x0", lambda x_t, eps, abar_t: (x_t - torch.sqrt(1 - abar_t) * eps) / torch.sqrt(abar_t)),
         (
             "ddim_step",
-            lambda x_t, eps, abar_t, abar_s: (
-                torch.sqrt(abar_s) * (x_t - torch.sqrt(1 - abar_t) * eps) / abar_t.sqrt() + (1 - abar_s).sqrt() * eps
+            lambda x_t, eps, abar_t, abar_s: (  # which may be plain numbers, as in the lesson
+                math.sqrt(abar_s) * (x_t - torch.sqrt(1 - torch.as_tensor(abar_t)) * eps) / math.sqrt(abar_t)
+                + torch.as_tensor(1 - abar_s).sqrt() * eps
             ),
         ),
         ("q_sample", lambda x_0, eps, abar_t: __import__("math").sqrt(abar_t) * x_0 + __import__("math").sqrt(1 - abar_t) * eps),

@@ -56,6 +56,10 @@ ATTENTION = Exercise(
             "divide by the square root of d before the softmax: otherwise one key gets nearly all the attention.",
             lambda q, k, v: scores(q, k).softmax(-1) @ v,
         ),
+        (
+            "some rows are NaN, as from the root of a negative number: scores may be negative. Take the root of d alone.",
+            lambda q, k, v: (scores(q, k) / q.shape[-1]).sqrt().softmax(-1) @ v,
+        ),
         ("divide by the square root of d, not by d.", lambda q, k, v: (scores(q, k) / q.shape[-1]).softmax(-1) @ v),
         (
             "divide by the square root of d instead of multiplying by it.",
@@ -166,6 +170,15 @@ CAUSAL_ATTENTION = Exercise(
         (
             "the wrong half is hidden: the first token must attend to itself only, the last one to all. Look at .tril and .triu.",
             lambda q, k, v: masked(q, k, v, allowed(q.shape[-2]).T),
+        ),
+        (
+            "each token attends to the later ones only, and the last one to none (NaN). masked_fill replaces where the mask is "
+            "True, so it must be True for the keys to hide: .triu(1).",
+            lambda q, k, v: masked(q, k, v, ~allowed(q.shape[-2])),
+        ),
+        (
+            "a token may attend to itself: hide only the keys *after* it. (The first token has nothing else.)",
+            lambda q, k, v: masked(q, k, v, allowed(q.shape[-2], -1)),
         ),
         (
             "a token may attend to itself: hide only the keys *after* it. (The first token has nothing else.)",

@@ -1,12 +1,10 @@
 """Questions of lesson 05: text embeddings, similarity, the contrastive loss, and what a trained CLIP can and cannot do."""
 
-import math
-
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from ..steps import contrastive_loss, similarity
-from .choices import Choice, Number
+from .clip_choices import CHANGED_ROWS, GUESSING, MISTAKES
 from .exercise import Exercise
 from .gradients import tracked
 
@@ -55,21 +53,7 @@ def classes():
 
 
 EXERCISES = [
-    Choice(
-        "changed_rows",
-        "C",
-        {
-            "A": "its own row does change, but the picture shows that the rows of all later tokens change as well: they "
-            "contain information "
-            "from the tokens before them.",
-            "B": "the rows above the exchanged word are white in the picture: nothing changed there. A token gets no "
-            "information from "
-            "later ones.",
-            "C": "each token gets information from itself and from the tokens before it, never from later ones (a causal mask).",
-            "D": "the last row does change, but the picture shows that all rows from the exchanged word on do.",
-        },
-        prediction=True,
-    ),
+    CHANGED_ROWS,
     Exercise(
         "similarity",
         similarity,
@@ -101,7 +85,7 @@ EXERCISES = [
                 lambda text_emb, image_emb, logit_scale: cosines(text_emb, image_emb) / logit_scale.exp(),
             ),
             (
-                "this is transposed: the result needs a row for each text and a column for each picture.",
+                "this is transposed: the result needs a row for each text and a column for each image.",
                 lambda text_emb, image_emb, logit_scale: cosines(image_emb, text_emb) * logit_scale.exp(),
             ),
             (
@@ -153,7 +137,7 @@ EXERCISES = [
                 lambda text_emb, image_emb, logit_scale: text_emb / text_emb.norm(dim=1),
             ),
             (
-                "each text is compared with one picture here; for all pairs, make a column of the texts' numbers with [:, None].",
+                "each text is compared with one image here; for all pairs, make a column of the texts' numbers with [:, None].",
                 lambda text_emb, image_emb, logit_scale: text_emb.norm(dim=1) * image_emb.norm(dim=1),
             ),
         ),
@@ -165,13 +149,12 @@ EXERCISES = [
         pairs,
         (
             (
-                "this is one direction only, from each text to its picture; add the other one, from each picture to "
+                "this is one direction only, from each text to its image; add the other one, from each image to "
                 "its text, with S.T.",
                 lambda *given: cross_entropy(similarity(*given), own(given[0])),
             ),
             (
-                "this is one direction only, from each picture to its text; add the other one, from each text to "
-                "its picture, with S.",
+                "this is one direction only, from each image to its text; add the other one, from each text to its image, with S.",
                 lambda *given: cross_entropy(similarity(*given).T, own(given[0])),
             ),
             (
@@ -224,7 +207,7 @@ EXERCISES = [
                 lambda *given: -similarity(*given).diagonal().mean(),
             ),
             (
-                "the right column is not the one with the largest score, but that of the own picture: torch.arange(B).",
+                "the right column is not the one with the largest score, but that of its own image: torch.arange(B).",
                 lambda *given: both(similarity(*given), lambda S, i: cross_entropy(S, S.argmax(1))),
             ),
             (
@@ -260,7 +243,7 @@ EXERCISES = [
                 lambda text_emb, image_emb, logit_scale: both(text_emb @ image_emb.T),
             ),
             (
-                "this uses matching pairs only; it would be smallest if all captions and pictures had one and the same embedding.",
+                "this uses matching pairs only; it would be smallest if all captions and images had one and the same embedding.",
                 lambda text_emb, image_emb, logit_scale: 1 - cosines(text_emb, image_emb).diagonal().mean(),
             ),
         ),
@@ -274,34 +257,8 @@ EXERCISES = [
             "    return (of_texts + of_images) / 2",
         ),
     ),
-    Number(
-        "guessing",
-        math.log(32),
-        (
-            ("this is the probability of the right answer; the loss is its negative natural logarithm.", 1 / 32),
-            ("this is the number of answers to choose from; the loss is a logarithm.", 32),
-            ("this takes the logarithm to base 2; cross-entropy uses the natural one, math.log.", 5),
-            ("this takes the logarithm to base 10; cross-entropy uses the natural one, math.log.", math.log10(32)),
-            ("the two directions are averaged, not added.", 2 * math.log(32)),
-            ("the sign is wrong: a loss of this kind is never negative.", -math.log(32)),
-            ("this is half of it: the mean of two equal losses is that loss.", math.log(32) / 2),
-            ("a loss of 0 would mean certainty about the right answer; here all 32 answers look the same.", 0),
-        ),
-        "a CLIP that learned nothing stays at this value; it is the baseline to compare with.",
-    ),
-    Choice(
-        "mistakes",
-        "B",
-        {
-            "A": "the printed counts say otherwise: most of the wrong images show the right thing. Similar images have "
-            "similar embeddings, so they are the ones that are confused.",
-            "B": "in this pool the thing is usually recognised, and its background or style is confused: the pool has such a "
-            "hard negative for every image.",
-            "C": "the printed counts say otherwise: fewer of the wrong images show another thing on the right background.",
-            "D": "the printed share is below 100 %: these compositions are new, and every image has a hard negative in the pool.",
-        },
-        prediction=True,
-    ),
+    GUESSING,
+    MISTAKES,
     Exercise(
         "zero_shot",
         zero_shot,

@@ -3,7 +3,7 @@
 import torch
 
 from ..steps import eps_from_v, predict_x0, q_sample, x0_from_v
-from .choices import Choice, Number
+from .denoise_choices import C3_WEIGHTS, FIRST_GUESS, PERFECT_DIGITS
 from .denoise_loops import AVERAGED_TRAINING, SAMPLING_LOOP, check_images
 from .exercise import Exercise
 
@@ -44,50 +44,6 @@ def velocities():
     rng = torch.Generator().manual_seed(15)
     return [(*torch.randn(2, 2, 1, 4, 5, generator=rng), abar_t) for abar_t in torch.tensor([0.3, 0.85])]
 
-
-FIRST_GUESS = Choice(
-    "first_guess",
-    "A",
-    {
-        "A": "from pure noise nothing can be told, so the guess with the smallest squared error is the mean of everything "
-        "possible: a grey blur, the same for every start.",
-        "B": "a sharp digit would be a gamble: with the wrong digit the squared error is large. The first row shows no digit yet; "
-        "they take shape in later rows.",
-        "C": "the guess is about the clean digit, and a clean digit contains no noise. The first row is smooth.",
-        "D": "an empty image is farther from the digits than their mean is. The first row is grey where digits often have ink.",
-    },
-    prediction=True,
-)
-
-PERFECT_DIGITS = Choice(
-    "perfect_digits",
-    "C",
-    {
-        "A": "they look new, but the distance of each to its nearest training digit is 0: nothing is new about them.",
-        "B": "only the first guesses are blurred. The less noise there is, the fewer training digits fit, in the end only one.",
-        "C": "the smallest possible training loss belongs to a model that has memorised the training set. A network generates "
-        "something new only because it does not reach this loss.",
-        "D": "the images are perfect digits, and that without any network: the best guess can be computed from the training set.",
-    },
-    prediction=True,
-)
-
-C3_WEIGHTS = Number(
-    "c3_parameters",
-    16 * (6 * 25 + 1),
-    (
-        ("each of the 16 output maps has a bias as well.", 16 * 6 * 25),
-        ("each output map sees all 6 input maps, with 25 weights for each.", 16 * (25 + 1)),
-        ("there is one bias for each output map, not one for each of its 6 kernels.", 16 * 6 * 26),
-        ("there is one bias for each output map, 16 in all.", 16 * 6 * 25 + 1),
-        ("there is one bias for each output map, not for each input map.", 16 * 6 * 25 + 6),
-        ("each kernel has 5 rows and 5 columns.", 16 * (6 * 5 + 1)),
-        ("a convolution uses the same weights at every position, so the number of positions does not matter.", 2416 * 100),
-        ("this is C3 of 1998, where most maps see only some of the six; here every map sees all of them.", 60 * 25 + 16),
-    ),
-    "16 · (6 · 25 + 1) = 2,416.",
-    tolerance=0.0,
-)
 
 EXERCISES = [
     FIRST_GUESS,
@@ -154,6 +110,10 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), abar[t]) - eps).square().mean(),
             ),
             (
+                "the result is NaN, as from the root of a negative number: q_sample takes abar[t], and not the timestep t.",
+                lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, t), t) - eps).square().mean(),
+            ),
+            (
                 "abar is the whole table; abar[t] holds the values that belong to the images.",
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar), t) - eps).square().mean(),
             ),
@@ -192,6 +152,11 @@ EXERCISES = [
             (
                 "the noise in x_t has the weight sqrt(1 - abar_t); subtract eps with this weight, not all of it.",
                 lambda x_t, eps, abar_t: (x_t - eps) / abar_t**0.5,
+            ),
+            (
+                "x_t is not the sum of x_0 and eps: both have a weight in it. Solve x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps "
+                "for x_0.",
+                lambda x_t, eps, abar_t: x_t - eps,
             ),
             (
                 "what is left still has the weight sqrt(abar_t); divide by it.",
@@ -270,6 +235,11 @@ EXERCISES = [
             (
                 "v must be multiplied by its weight, not divided: choose factors so that x_0 drops out when you add the equations.",
                 lambda v, x_t, a: (v + (1 - a) ** 0.5 * x_t) / a**0.5,
+            ),
+            (
+                "a sign got lost: once x_0 is put into the definition of v, the two terms with eps are added, since minus times "
+                "minus is plus.",
+                lambda v, x_t, a: (a**0.5 * v + (1 - a) ** 0.5 * x_t) / (2 * a - 1),
             ),
         ),
         "two equations, two unknowns: a network that predicts v can be used wherever noise is expected.",

@@ -79,6 +79,14 @@ SAMPLING_LOOP = Exercise(
             loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x, model(x_T, t), abar_t, abar_s)),
         ),
         (
+            "every step starts from the initial noise x_T again; the model and predict_x0 need the current x.",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x_T, model(x_T, t), abar_t, abar_s)),
+        ),
+        (
+            "predict_x0 is given the initial noise x_T in every step; give it the current x.",
+            loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x_T, model(x, t), abar_t, abar_s)),
+        ),
+        (
             "the model is told timestep s, but x is still at timestep t.",
             loop_of(lambda model, x, t, s, abar_t, abar_s, x_T: ddim(x, model(x, s), abar_t, abar_s)),
         ),
@@ -221,6 +229,11 @@ AVERAGED_TRAINING = Exercise(
         (
             "in the first step the learning rate is 0: `step` counts from 0, so the first step is number 1: step + 1.",
             with_other(rate=lambda step, warmup: min(1, step / warmup)),
+        ),
+        (
+            "the full learning rate comes one step too late: step number `warmup` is the one with step + 1 equal to warmup, so "
+            "divide by warmup.",
+            with_other(rate=lambda step, warmup: min(1, (step + 1) / (warmup + 1))),
         ),
         ("the warm-up is gone: every step has the full learning rate.", with_other(rate=lambda step, warmup: 1)),
         (

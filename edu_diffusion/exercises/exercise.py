@@ -18,6 +18,10 @@ from .compare import agree, same
 from .diagnose import difference
 from .gradients import check_gradients
 
+CHANGING = (
+    "it gives a different result each time: are random numbers or new weights made inside? Use the noise or the weights that it "
+    "is given, or pass on its generator."
+)
 STUB = "pass  # your code here"  # stands in a learner's copy in place of the solution
 
 
@@ -105,15 +109,18 @@ def learners(mine, cases):
     returned = results(mine, [*given, *again])
     check_unchanged([*given, *again], [*cases(), *cases()])
     first, second = returned[: len(given)], returned[len(given) :]
-    check_paths(first)
+    check_paths(given, first)
     return given, first, [tensor(*pair) for pair in zip(first, second)]
 
 
-def check_paths(returned):
+def check_paths(given, returned):
     """Raise Fault when it returned something in some cases, and nothing in others."""
-    nothing = sum(result is None for result in returned)
-    if 0 < nothing < len(returned):
-        raise Fault(said("in {} of {} cases it returns nothing; is there a path without `return`?", nothing, len(returned)))
+    nothing = [case for case, result in zip(given, returned) if result is None]
+    if 0 < len(nothing) < len(returned):
+        plain = ", ".join(f"{value!r:.40}" for value in nothing[0] if isinstance(value, str | int | float))
+        where = said(", such as with {}", plain) if plain else ""
+        count = len(nothing), len(returned)
+        raise Fault(said("in {} of {} cases it returns nothing{}; is there a path without `return`?", *count, where))
 
 
 def check_unchanged(given, fresh):
@@ -131,7 +138,7 @@ def tensor(first, second):
         raise Fault(said("it returns {}; it must return one tensor, made for example with torch.stack.", article(first)))
     first, second = plain(first), plain(second)
     if not same(first, second):
-        raise Fault(said("it gives a different result each time; use the noise that it is given, or pass on its generator."))
+        raise Fault(said(CHANGING))
     return first
 
 

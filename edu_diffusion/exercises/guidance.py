@@ -4,9 +4,9 @@ import torch
 
 from ..errors import said
 from ..steps import guide, q_sample
-from .choices import Choice, Number
 from .denoise_loops import check_images
 from .exercise import Exercise
+from .guidance_choices import AMPLIFIED, OVERSHOOT, STRONGEST_ROW, TRADE_OFF
 from .two_scales import TWO_SCALES
 
 NO_LABEL, SHARE = 10, 0.1  # as in the recipe: the class that stands for "no label", and how often it replaces a label
@@ -65,7 +65,7 @@ def predictions():
     """Arguments (eps_u, eps_c, g)."""
     rng = torch.Generator().manual_seed(10)
     eps_u, eps_c = torch.randn(2, 2, 4, 4, 4, generator=rng)
-    return [(eps_u, eps_c, g) for g in (4.0, 1.5)]
+    return [(eps_u, eps_c, g) for g in (4.0, 1.5, 2.0)]
 
 
 def noisy():
@@ -130,7 +130,11 @@ EXERCISES = [
                 "this keeps the label where u is below 0.1 and drops it in the other 90 %; it should be the other way round.",
                 dropped(lambda u: u >= SHARE),
             ),
-            ("no label is dropped here: replace those whose u is below 0.1, before the model is called.", dropped(lambda u: u < 0)),
+            (
+                "no label is dropped here: replace those whose u is below 0.1, before the model is called. torch.where changes no "
+                "tensor, it returns a new one: labels = torch.where(...).",
+                dropped(lambda u: u < 0),
+            ),
             ("every label is dropped, so the model never learns what a label means.", dropped(lambda u: u < 2)),
             ("0 is the label of the digit zero; the label that means no label is 10.", dropped(lambda u: u < SHARE, 0)),
             ("9 is the label of the digit nine; the label that means no label is 10.", dropped(lambda u: u < SHARE, 9)),
@@ -190,38 +194,8 @@ EXERCISES = [
         ),
         "with g between 0 and 1 you interpolate between the two predictions, with g above 1 you extrapolate.",
     ),
-    Choice(
-        "trade_off",
-        "B",
-        {
-            "A": "accuracy does rise, but look at the right-hand plot: two images of the same digit become more alike. "
-            "Guidance adds "
-            "nothing new; it exaggerates what the label already says.",
-            "B": "the images fit their labels better and resemble each other more. A guided model draws what is most "
-            "typical of a label.",
-            "C": "the starting noise is the same, but it counts for less: the right-hand plot falls, so images of one digit become "
-            "more alike.",
-            "D": "the label is given at g = 1 already, and yet the left-hand plot rises: a model trained so briefly "
-            "follows the label "
-            "only loosely, and guidance strengthens its influence.",
-        },
-        prediction=True,
-    ),
-    Choice(
-        "amplified",
-        "D",
-        {
-            "A": "the label does not mention the background, but in the training set it goes with one. The model has learned that "
-            "connection, and the printed share is far above 50 %.",
-            "B": "that is what one expects of a model that only reflects its data, and without guidance it comes near. With g = 4 "
-            "the printed share is higher than in the data.",
-            "C": "guidance does not separate the shape of a seven from its background: whatever goes with the label grows, and the "
-            "printed share grows as well.",
-            "D": "white goes with sevens more than with other digits, so guidance strengthens it like the shape: the "
-            "bias is amplified.",
-        },
-        prediction=True,
-    ),
+    TRADE_OFF,
+    AMPLIFIED,
     Exercise(
         "one_batch",
         one_batch,
@@ -229,7 +203,8 @@ EXERCISES = [
         (
             (
                 "with g = 1 this returns the prediction without the label, and with larger g it moves away from the label. "
-                "Which half of the batch got which condition?",
+                "Follow the two halves from torch.cat through chunk to `guide`: which of the three has another order than the "
+                "others? (Exchanging two of them changes nothing.)",
                 joined(lambda both: both.chunk(2)[::-1]),
             ),
             ("these are the first two images, not the two halves of the batch.", joined(lambda both: (both[:1], both[1:2]))),
@@ -246,46 +221,29 @@ EXERCISES = [
                 joined(halves, lambda labels, no_label: (no_label, no_label)),
             ),
             (
-                "the halves are assigned correctly now, but the combination starts from eps_c: with g = 0 it must give eps_u.",
+                "this starts from the prediction with the label; with g = 0 it must be the one without it. If the halves are still "
+                "exchanged, a minus sign does not undo that.",
                 joined(halves, guided=lambda eps_u, eps_c, g: eps_c + g * (eps_c - eps_u)),
             ),
             (
-                "the halves are assigned correctly now, but with g = 1 the combination gives the sum of both predictions.",
+                "with g = 1 this gives the sum of both predictions; it must give the one with the label alone. Combine them as in "
+                "`guide`.",
                 joined(halves, guided=lambda eps_u, eps_c, g: eps_u + g * eps_c),
             ),
             (
                 "this is the mean of both predictions; combine them as in `guide`.",
                 joined(halves, guided=lambda eps_u, eps_c, g: (eps_u + eps_c) / 2),
             ),
+            (
+                "t is one number for the whole batch: leave it as it is, and join only the images and the labels.",
+                lambda model, x_t, t, labels, no_label, g: torch.cat([t, t]),
+            ),
         ),
         "one call of the model with twice the batch gives both predictions, as in every Stable Diffusion pipeline.",
         finer=counted,
-        note="Yours calls it once for each prediction, which takes longer.",
+        note="Yours gets the same numbers, but calls the model once for each prediction, which takes longer. Try it with one call.",
     ),
-    Choice(
-        "strongest_row",
-        "C",
-        {
-            "A": "these four differ from seed to seed in size, place, style and colour: little or no guidance.",
-            "B": "compare the rows: in another one the contrast is still stronger, and all four ghosts fill the picture.",
-            "C": "the hardest contrast, colours at the ends of their range, and four ghosts of nearly the same shape and size.",
-            "D": "the ghosts of this row still differ in size and place, and their colours are soft; look for four that "
-            "resemble each other.",
-        },
-    ),
+    STRONGEST_ROW,
     TWO_SCALES,
-    Number(
-        "overshoot",
-        4,
-        (
-            ("this counts from eps_c. Our g counts from eps_u: g = 1 is eps_c itself.", 3),
-            ("this compares the result with eps_c alone; both the result and eps_c have to be measured from eps_u.", 2.8),
-            ("this is how far the result is from eps_u; how many times the distance from eps_u to eps_c is that?", 1.2),
-            ("this is how far the result is from eps_c; measure from eps_u, in units of the distance from eps_u to eps_c.", 0.9),
-            ("this compares the result with eps_u; measure distances instead.", 7),
-            ("1.4 is divided as it is; measure it from eps_u first, as you did with eps_c.", 1.4 / 0.3),
-            ("this is upside down: divide the longer distance by the shorter one.", 0.25),
-        ),
-        "from 0.2 to 0.5 is one step of 0.3, and 1.4 is four such steps away from 0.2.",
-    ),
+    OVERSHOOT,
 ]

@@ -60,7 +60,8 @@ HEUN_STEP = Exercise(
             lambda x_t, eps, abar_t, abar_s, model: ddim_step(x_t, eps, abar_t, abar_s),
         ),
         (
-            "the very last step must be DDIM's alone: at abar_s = 1 there is no noise left that the model could predict.",
+            "the very last step must be DDIM's alone: where abar_s is 1 (not abar_t), there is no noise left that the model could "
+            "predict.",
             never_ending,
         ),
         (

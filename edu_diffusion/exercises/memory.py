@@ -107,9 +107,14 @@ PEAK = Exercise(
             "the activations are missing: these are the weights alone.",
             lambda weights, activations, offload: (weights if offload else weights.sum()).max(),
         ),
-        (
-            "this is the number of the worst phase; the question asks for its bytes.",
-            lambda weights, activations, offload: ((weights if offload else weights.sum()) + activations).argmax(),
+        *(
+            ("this is the number of the worst phase; the question asks for its bytes.", worst)
+            for worst in (
+                lambda weights, activations, offload: ((weights if offload else weights.sum()) + activations).argmax(),
+                lambda weights, activations, offload: (
+                    (weights + activations).argmax() if offload else weights.sum() + activations.argmax()
+                ),
+            )
         ),
         (
             "this is the phase that needs the least; a computer must be able to do the one that needs the most.",

@@ -3,8 +3,8 @@
 import torch
 
 from ..steps import adain
-from .choices import Choice, Number
 from .exercise import Exercise
+from .style_choices import FIRST_IMAGE, HYPER_EFFECT, HYPER_SIZE, NEW_STYLE, TAKEN_OVER
 
 
 def features():
@@ -12,6 +12,12 @@ def features():
     rng = torch.Generator().manual_seed(21)
     x, reference = torch.randn(2, 2, 6, 6, generator=rng)
     return [(x * 40 + 20, reference * 20 - 30), (reference * 30, x * 10 + 40)]  # so large that eps makes no difference
+
+
+def more_tokens():
+    """The same with a reference of more tokens."""
+    x, reference = torch.randn(2, 2, 9, 6, generator=torch.Generator().manual_seed(22))
+    return [(x[:, :6] * 40 + 20, reference * 20 - 30)]
 
 
 def stats(x, dim=1):
@@ -55,6 +61,13 @@ def photos():
     return [(x, y.flip(1)), (z, x.flip(1) / 2)]
 
 
+def two_sizes():
+    """The same for two sizes. The reference varies so little that it makes no difference whether its variance has a correction."""
+    rng = torch.Generator().manual_seed(62)
+    mean = torch.tensor([900.0, -3000.0, 5000.0])[:, None, None]
+    return [(30 * torch.randn(2, 3, 6, 6, generator=rng), mean + 10 * torch.randn(2, 3, 8, 5, generator=rng))]
+
+
 def recolour(x, reference):
     return mixed(x, reference, (2, 3))
 
@@ -62,81 +75,6 @@ def recolour(x, reference):
 def over_positions(x, reference, f):
     return f(x, *stats(x, (2, 3)), *stats(reference, (2, 3)))
 
-
-TAKEN_OVER = Choice(
-    "taken_over",
-    "B",
-    {
-        "A": "the number of right concepts hardly changes: the images still show what their own prompts name. Cross-attention to "
-        "the text is not shared.",
-        "B": "the backgrounds come nearer to the first one's, some by much and some not at all, and nearly all images still show "
-        "what their prompts name.",
-        "C": "look at the share of images in the first one's drawing style: it hardly changes. The shared attention carries what "
-        "is large and plain, and in this data set that is the background.",
-        "D": "the prompts do not change, but self-attention connects the images, and so the features of one reach the others.",
-    },
-    prediction=True,
-)
-
-FIRST_IMAGE = Choice(
-    "first_image",
-    "A",
-    {
-        "A": "bit for bit. It attends to itself only, as before; the others look at it, and it does not look at them.",
-        "B": "that would need attention from the first image to the others. Keys and values are passed in one direction only.",
-        "C": "nothing is averaged: the others get the keys and values of the first image beside their own, and not the other way "
-        "round.",
-        "D": "queries of the others read the first image's keys and values, but reading does not change them.",
-    },
-    prediction=True,
-)
-
-HYPER_EFFECT = Choice(
-    "hyper_effect",
-    "B",
-    {
-        "A": "the number of images in the style rises, but there was hardly anything to be gained for the concepts: the base gets "
-        "nearly all of these right, and nothing in this training is about them.",
-        "B": "the hypernetwork moves the text embedding towards what the model already knows as this style. What is drawn stays; "
-        "the strength sets how far the embedding moves.",
-        "C": "a change is not always damage: here the concepts stay at every strength. It depends on whether the model can draw "
-        'already what it is to draw; see "Going further" for the other case.',
-        "D": "the prompts name no style, and that is where a preference shows: where nothing is said, the most likely style is "
-        "drawn, and the training has changed which one that is.",
-    },
-    prediction=True,
-)
-
-NEW_STYLE = Choice(
-    "new_style",
-    "D",
-    {
-        "A": "the counts say otherwise. What worked for a style that the model can draw does not work for one that it cannot.",
-        "B": "most images are not in the new style, and they do not show what was asked either. A LoRA, which changes the layers "
-        "that draw the lines, could learn this style in lesson 10.",
-        "C": "the training does change something: compare the number of right concepts. The text embedding is pushed to where the "
-        "model has never been.",
-        "D": "a hypernetwork only changes what is read from the text. No text embedding stands for lines that the model has never "
-        "drawn, so pushing it further only destroys its meaning.",
-    },
-    prediction=True,
-)
-
-HYPER_SIZE = Number(
-    "hyper_size",
-    2 * (768 * 1536 + 1536 + 1536 * 768 + 768),
-    (
-        ("this is one of the two networks: there is one for the keys and one for the values.", 2_361_600),
-        ("these are the weights; each layer has a bias for each of its outputs as well.", 4 * 768 * 1536),
-        ("these are the weights of one network; there are biases, and a second network.", 2 * 768 * 1536),
-        ("this is the tiny one, with a width of 128; Stable Diffusion's text embedding has 768.", 131_840),
-        ("each network has two layers: from 768 to 1,536, which is twice the width, and back.", 2 * (768 * 1536 + 1536)),
-        ("these are the bytes in half precision, two for each number.", 2 * 2 * 2_361_600),
-        ("it does not matter how many tokens a prompt has: the same networks are applied to each of them.", 77 * 2 * 2_361_600),
-    ),
-    "two networks of 2,361,600 numbers each. In half precision this is a file of 9.4 MB, beside 1.7 GB for the U-Net.",
-    tolerance=1e-6,
-)
 
 EXERCISES = [
     Exercise(
@@ -239,6 +177,8 @@ EXERCISES = [
             ),
         ),
         "x now has the statistics of the reference and keeps its own pattern.",
+        finer=more_tokens,
+        note="Yours does not work yet where x and reference have different numbers of tokens; each needs statistics of its own.",
     ),
     Exercise(
         "shared_attention",
@@ -311,6 +251,10 @@ EXERCISES = [
                 "each image's keys are replaced by those of the first one; keep them, and join those of the first to them, as "
                 "with the values.",
                 lambda q, k, v: attention(q, k[:1].expand_as(k), v),
+            ),
+            (
+                "the first image's keys are joined to the values; join its keys to the keys, and its values to the values.",
+                lambda q, k, v: attention(q, joined(k), torch.cat([k[:1].expand_as(k), v], 1)),
             ),
         ),
         "each image now chooses, token by token, whether to look at itself or at the first one.",
@@ -386,7 +330,19 @@ EXERCISES = [
                 "the result is clamped; leave it as it is, also below -1 and above 1.",
                 lambda x, reference: recolour(x, reference).clamp(-1, 1),
             ),
+            (
+                "dimensions 1 and 2 are channels and rows; the positions are dimensions 2 and 3, since dimension 0 holds the "
+                "images.",
+                lambda x, reference: mixed(x, reference, (1, 2)),
+            ),
+            (
+                "this is one mean and one standard deviation for everything; each channel of each image has its own: use "
+                "dimensions (2, 3) and keepdim=True.",
+                lambda x, reference: mixed(x, reference, (0, 1, 2, 3)),
+            ),
         ),
         "the image keeps its lines and has the reference's colours: AdaIN on pixels.",
+        finer=two_sizes,
+        note="Yours does not work yet for two images of different sizes; each of them needs statistics of its own.",
     ),
 ]

@@ -143,6 +143,7 @@ TEXT_TO_IMAGE = Exercise(
         ("the U-Net gets the timestep of the next level; the latent is still at t.", asked(lambda t, s, abar_t: s)),
         ("the U-Net gets abar_t; what it takes is the timestep t.", asked(lambda t, s, abar_t: abar_t)),
         ("g is not used; it is the guidance scale of this call.", changed(mix=lambda u, c, g: guide(u, c, GUIDANCE))),
+        ("n is not used: this makes 20 steps, whatever n is.", lambda pipe, prompt, z, n, g: text_to_image(pipe, prompt, z, 20, g)),
         (
             "torch.stack adds a dimension; torch.cat joins the two latents in one batch.",
             lambda pipe, prompt, z, n, g: pipe.unet(torch.stack([z, z]), 500, torch.zeros(2, 1, 8)),

@@ -142,7 +142,8 @@ TRAINING_LOOP = Exercise(
         ),
         ("the weights never change: step() is missing.", loop_of(without_step)),
         (
-            "step() never finds a gradient: either backward() is missing, or the gradients are reset between the two.",
+            "step() never finds a gradient: backward() is missing, or comes after step(), or the gradients are reset between "
+            "the two.",
             loop_of(without_backward),
         ),
         ("step() comes first and the gradients are reset last, so step() never finds one.", loop_of(early_and_reset)),

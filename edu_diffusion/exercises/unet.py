@@ -132,6 +132,14 @@ EXERCISES = [
                 lambda t, width: waves(t, falling(width, by=width / 2 - 1)),
             ),
             (
+                "there are width / 2 frequencies, each with a cosine and a sine; this has twice as many.",
+                lambda t, width: waves(t, falling(width, torch.arange(width))),
+            ),
+            (
+                "there are width / 2 frequencies, each with a cosine and a sine; this has twice as many.",
+                lambda t, width: waves(t, falling(width, torch.arange(width), by=width)),
+            ),
+            (
                 "the frequencies are evenly spaced; here each is the previous one *times* the same factor.",
                 lambda t, width: waves(t, torch.linspace(1, 1e-4, width // 2 + 1)[:-1]),
             ),
