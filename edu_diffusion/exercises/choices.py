@@ -6,7 +6,7 @@ from ..errors import said
 from .exercise import Verdict
 
 LETTERS = "ABCD"
-CLOSE = 0.1  # relative: a number that is off by less is called nearly right
+CLOSE = 0.05  # relative: a number that is off by less is called nearly right
 
 
 class Choice(NamedTuple):

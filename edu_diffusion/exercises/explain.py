@@ -7,7 +7,7 @@ from ..errors import said
 
 # pattern of an exception's text -> what to tell the learner; {0}, {1} are what the pattern's brackets found
 MEANINGS = (
-    (r"return_types\.(\w+)", "torch.{0} along a dimension returns values and indices; take its .values, or use torch.a{0}."),
+    (r"return_types\.(max|min)\b", "torch.{0} along a dimension returns values and indices; take its .values, or use torch.a{0}."),
     (r"^tensor\(\) takes 1 positional argument", "torch.tensor takes one list: torch.tensor([a, b])."),
     (
         r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension 0",
@@ -158,7 +158,7 @@ MEANINGS = (
     ),
     (
         r"^(\w+)\(\) received an invalid combination of arguments - got (\(.*?\))",
-        "torch.{0} cannot be called with {1}: is a number given where a tensor is needed, or an argument too many?",
+        "{0} cannot be called with {1}: is a number given where a tensor is needed, or an argument too many?",
     ),
     (
         r"unhashable type: '(\w+)'",

@@ -40,7 +40,8 @@ def weights(mine, right, given, pairs, every):
 def solved(mine, right, given):
     """({name: weight} of the arguments in a result, the same in the expected one); None where they are no such sums."""
     terms = {name: x.detach().float() for name, x in given.items() if torch.is_tensor(x) and x.shape == mine.shape}
-    if len(terms) < 2 or mine.numel() <= 2 * len(terms):
+    ordinary = mine.shape == right.shape and not mine.is_complex() and mine.isfinite().all()
+    if not ordinary or len(terms) < 2 or mine.numel() <= 2 * len(terms):
         return None
     columns = torch.stack([x.flatten() for x in terms.values()], 1)
     both = [torch.linalg.lstsq(columns, y.flatten()[:, None]).solution[:, 0] for y in (mine, right)]
