@@ -224,9 +224,9 @@ def test_a_root_written_as_a_power_is_noticed():
 
     judged_ = judged(SCALED, my_scaled)
     assert not judged_.right and judged_.words.endswith(
-        "In your code is `**1/2`: Python computes the power first and then divides; write **0.5."
+        "Your code has `**1/2`: Python computes the power first and then divides; write **0.5."
     )
-    assert "In your code" not in judged(SCALED, lambda x, y, g: x).words
+    assert "Your code has" not in judged(SCALED, lambda x, y, g: x).words
 
 
 def test_only_some_paths_return():

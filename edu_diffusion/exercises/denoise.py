@@ -54,11 +54,11 @@ EXERCISES = [
         batches,
         (
             (
-                "the target is the noise eps, not the clean picture: this model predicts the noise.",
+                "the target is the noise eps, not the clean image: this model predicts the noise.",
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - x_0).square().mean(),
             ),
             (
-                "the target is the noise eps, not the noisy picture: this model predicts the noise.",
+                "the target is the noise eps, not the noisy image: this model predicts the noise.",
                 lambda model, x_0, eps, t, abar: (model(x_t := q_sample(x_0, eps, abar[t]), t) - x_t).square().mean(),
             ),
             (
@@ -66,15 +66,15 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(x_0 + eps, t) - eps).square().mean(),
             ),
             (
-                "this compares the noise with the noisy picture; compare it with the model's prediction.",
+                "this compares the noise with the noisy image; compare it with the model's prediction.",
                 lambda model, x_0, eps, t, abar: (q_sample(x_0, eps, abar[t]) - eps).square().mean(),
             ),
             (
-                "the model is given the clean picture; give it the noisy one, q_sample(x_0, eps, abar[t]).",
+                "the model is given the clean image; give it the noisy one, q_sample(x_0, eps, abar[t]).",
                 lambda model, x_0, eps, t, abar: (model(x_0, t) - eps).square().mean(),
             ),
             (
-                "the model is given the noise alone; give it the noisy picture, q_sample(x_0, eps, abar[t]).",
+                "the model is given the noise alone; give it the noisy image, q_sample(x_0, eps, abar[t]).",
                 lambda model, x_0, eps, t, abar: (model(eps, t) - eps).square().mean(),
             ),
             (
@@ -98,7 +98,7 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square(),
             ),
             (
-                "the loss must be a single number: take the mean over the pictures of the batch as well.",
+                "the loss must be a single number: take the mean over the images of the batch as well.",
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean((1, 2, 3)),
             ),
             (
@@ -118,7 +118,7 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar), t) - eps).square().mean(),
             ),
             (
-                "this compares a guess of the clean picture with it; compare the predicted noise with eps.",
+                "this compares a guess of the clean image with it; compare the predicted noise with eps.",
                 lambda model, x_0, eps, t, abar: (
                     (predict_x0(x_t := q_sample(x_0, eps, abar[t]), model(x_t, t), abar[t]) - x_0).square().mean()
                 ),
@@ -128,7 +128,7 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t]), t) - eps).square().mean().sqrt(),
             ),
             (
-                "picture and noise are swapped in q_sample(x_0, eps, abar[t]).",
+                "image and noise are swapped in q_sample(x_0, eps, abar[t]).",
                 lambda model, x_0, eps, t, abar: (model(q_sample(eps, x_0, abar[t]), t) - eps).square().mean(),
             ),
             (
@@ -136,7 +136,7 @@ EXERCISES = [
                 lambda model, x_0, eps, t, abar: (model(q_sample(x_0, eps, abar[t - 1]), t) - eps).square().mean(),
             ),
             (
-                "abar[t] has one value for each picture, not one for each column: let q_sample do the mixing.",
+                "abar[t] has one value for each image, not one for each column: let q_sample do the mixing.",
                 lambda model, x_0, eps, t, abar: (
                     (model(abar[t] ** 0.5 * x_0 + (1 - abar[t]) ** 0.5 * eps, t) - eps).square().mean()
                 ),

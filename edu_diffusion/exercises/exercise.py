@@ -62,7 +62,8 @@ def judged(exercise, mine):
         wanted = answers(exercise.reference, exercise.cases())
         given, returned, found = learners(mine, exercise.cases)
         if not agree(found, wanted):
-            return Verdict(False, said("Not yet: {}", hint(exercise, found, wanted)) + slip(mine))
+            words = hint(exercise, found, wanted)
+            return Verdict(False, said("Not yet: {}", words) + ("" if "1/2" in words else slip(mine)))
         check_gradients(exercise, given, returned)
         return Verdict(True, said("Right: {}", said(exercise.praise)) + remark(exercise, mine))
     except Fault as fault:
@@ -90,8 +91,8 @@ def source(code):
 
 def slip(mine):
     """Return what is said besides of a root written as a power, which Python reads in another way; "" without one."""
-    power = re.search(r"\*\*\s*1\s*/\s*\d", source(getattr(mine, "__code__", None)))
-    return said(" In your code is `{}`: Python computes the power first and then divides; write **0.5.", power[0]) if power else ""
+    power = re.search(r"\*\*\s*1\s*/\s*2\b", source(getattr(mine, "__code__", None)))
+    return said(" Your code has `{}`: Python computes the power first and then divides; write **0.5.", power[0]) if power else ""
 
 
 def answers(function, cases):

@@ -160,23 +160,23 @@ EXERCISES = [
                 lambda mean, logvar: 0.5 * summed((1 + mean**2) / logvar.exp() - 1 + logvar),
             ),
             (
-                "sum over the values of each picture's latent; this is their mean.",
+                "sum over the values of each image's latent; this is their mean.",
                 lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean((1, 2, 3)),
             ),
             (
-                "return one number for each picture; this sums over the whole batch: leave out dimension 0.",
+                "return one number for each image; this sums over the whole batch: leave out dimension 0.",
                 lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum(),
             ),
             (
-                "return one number for each picture; this is a mean over the whole batch.",
+                "return one number for each image; this is a mean over the whole batch.",
                 lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean(),
             ),
             (
-                "this is the mean over the pictures; return one number for each of them.",
+                "this is the mean over the images; return one number for each of them.",
                 lambda mean, logvar: 0.5 * summed(mean**2 + logvar.exp() - 1 - logvar).mean(),
             ),
             (
-                "add up the values of each picture's latent: sum over dimensions 1, 2 and 3.",
+                "add up the values of each image's latent: sum over dimensions 1, 2 and 3.",
                 lambda mean, logvar: 0.5 * (mean**2 + logvar.exp() - 1 - logvar),
             ),
             (
