@@ -234,11 +234,17 @@ def test_only_some_paths_return():
     assert "in 1 of 2 cases it returns nothing, such as with 0.8; is there a path" in told
 
 
+def fails():
+    raise AssertionError
+
+
 def test_a_known_mistake_that_raises_is_known():
     stops = SCALED._replace(wrong=(("take the root of g, not of x.", lambda x, y, g: x @ y[:, 0]),))
     told = judged(stops, lambda x, y, g: x @ y[:, 1]).words
     assert told.startswith("Not yet: it stopped with RuntimeError: ") and told.endswith(": take the root of g, not of x.")
     assert "take the root" not in judged(stops, lambda x, y, g: x @ y[:, :, :3] @ y).words
+    silent = SCALED._replace(wrong=(("leave out the assert.", lambda x, y, g: fails()),))
+    assert judged(silent, lambda x, y, g: fails()).words == "Not yet: it stopped with AssertionError: leave out the assert."
 
 
 def test_numbers_that_are_not_a_number_match_a_known_mistake():

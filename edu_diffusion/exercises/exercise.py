@@ -178,8 +178,8 @@ def raised(exercise, fault):
     known = [words for words, wrong in exercise.wrong if error and stops_alike(wrong, exercise.cases(), error)]
     if not known:
         return str(fault)
-    words = known[0]
-    return said("it stopped with {}: {}", type(error).__name__, f"{first_line(error).rstrip('.')}: {said(words)}")
+    words, line = known[0], first_line(error).rstrip(".")
+    return said("it stopped with {}: {}", type(error).__name__, f"{line}: {said(words)}" if line else said(words))
 
 
 def stops_alike(wrong, cases, error):
