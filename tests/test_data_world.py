@@ -118,5 +118,5 @@ def test_categories_hold_core_concepts_and_habits_are_not_held_out():
 
 def test_the_files_are_the_ones_that_were_prepared():
     stored = json.loads((world().root / "checksums.json").read_text())
-    assert stored.keys() >= {"noto.png", "captions.csv", "heldout.csv", "prompts.csv"}
+    assert stored.keys() >= {"noto.webp", "captions.csv", "heldout.csv", "prompts.csv"}
     assert {name: files.sha256(world().root / name) for name in stored} == stored

@@ -103,7 +103,7 @@ class World:
         """
         if (style, size) not in self._sprites:
             if size == CELL:
-                self._sprites[style, size] = _premultiply(_cut(self.root / f"{style}.png", len(self.concepts)))
+                self._sprites[style, size] = _premultiply(_cut(self.root / f"{style}.webp", len(self.concepts)))
             else:
                 self._sprites[style, size] = _shrink(self.sprites(style), size)
         return self._sprites[style, size]
