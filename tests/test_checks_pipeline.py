@@ -57,7 +57,18 @@ def by_our_steps(pipe, prompt, z, n, g):
     return steps.decode(pipe, z)
 
 
-@pytest.mark.parametrize("mine", [own_words, by_the_library, by_our_steps])
+def by_names(pipe, prompt, z, n, g):
+    """With every part of an output by its name in brackets, the tokens as keywords, and a timestep for each latent."""
+    texts = pipe.tokenizer(["", prompt], padding="max_length", return_tensors="pt")
+    c = pipe.text_encoder(**texts)["last_hidden_state"]
+    levels = steps.spaced_levels(pipe.scheduler.alphas_cumprod, n)
+    for (t, abar_t), (_, abar_s) in itertools.pairwise(levels):
+        v = steps.guide(*pipe.unet(torch.cat([z, z]), torch.tensor([t, t]), c)["sample"].chunk(2), g)
+        z = steps.ddim_step(z, steps.eps_from_v(v, z, abar_t), abar_t, abar_s)
+    return pipe.vae.decode(z / pipe.vae.config["scaling_factor"])["sample"].clamp(-1, 1)
+
+
+@pytest.mark.parametrize("mine", [own_words, by_the_library, by_our_steps, by_names])
 def test_other_ways_to_the_same_image_are_right(mine):
     assert verdict("text_to_image", mine).right, verdict("text_to_image", mine).words
 

@@ -69,7 +69,7 @@ UNSEEN = [
     (lambda name: zlib.crc32(name.strip().lower().encode("latin-1")) % 10_000, 'right in 5 of 6 cases; .*name = "Zoë"'),
     (lambda name: zlib.crc32(name.split()[0].lower().encode()) % 10_000, 'right in 5 of 6 cases; .*name = " Anna Lena"'),
     (lambda name: zlib.crc32(name.rstrip().lower().encode()) % 10_000, 'name = " ada "'),
-    (lambda name: zlib.crc32(name.strip().lower().encode()) % 10_000 + 1, "where yours is"),
+    (lambda name: zlib.crc32(name.strip().lower().encode()) % 10_000 + 1, "off by up to 1:"),
     (lambda name: 2 * (zlib.crc32(name.strip().lower().encode()) % 10_000), "always 2 times"),
     (lambda name: torch.randint(10_000, ()), "different result each time"),
     (lambda name: 7, "the same in every case"),

@@ -28,6 +28,7 @@ def told(function):
     "mine, words",
     [
         (lambda x, y, g: -(g * x - y), "the opposite sign"),
+        (lambda x, y, g: 1.0003 * (g * x - y), "is nearly right, off by up to 0.00"),
         (lambda x, y, g: 3 * (g * x - y), "always 3 times the expected one"),
         (lambda x, y, g: g**3 * (g * x - y), "0.125 and 0.512 times the expected one: a factor that depends"),
         (lambda x, y, g: g * (g * x - y), "is the expected one times g."),
@@ -226,7 +227,12 @@ def test_a_root_written_as_a_power_is_noticed():
     assert not judged_.right and judged_.words.endswith(
         "Your code has `**1/2`: Python computes the power first and then divides; write **0.5."
     )
-    assert "Your code has" not in judged(SCALED, lambda x, y, g: x).words
+
+    def my_other(x, y, g):
+        # not g**1/2
+        return g**0.4 * x - y
+
+    assert "Your code has" not in judged(SCALED, my_other).words
 
 
 def test_only_some_paths_return():
@@ -241,10 +247,13 @@ def fails():
 def test_a_known_mistake_that_raises_is_known():
     stops = SCALED._replace(wrong=(("take the root of g, not of x.", lambda x, y, g: x @ y[:, 0]),))
     told = judged(stops, lambda x, y, g: x @ y[:, 1]).words
-    assert told.startswith("Not yet: it stopped with RuntimeError: ") and told.endswith(": take the root of g, not of x.")
+    assert told.startswith("Not yet: it stopped with RuntimeError: ")
+    assert told.endswith(". One mistake that ends like this: take the root of g, not of x.")
     assert "take the root" not in judged(stops, lambda x, y, g: x @ y[:, :, :3] @ y).words
     silent = SCALED._replace(wrong=(("leave out the assert.", lambda x, y, g: fails()),))
-    assert judged(silent, lambda x, y, g: fails()).words == "Not yet: it stopped with AssertionError: leave out the assert."
+    assert judged(silent, lambda x, y, g: fails()).words.endswith(
+        "AssertionError: One mistake that ends like this: leave out the assert."
+    )
 
 
 def test_numbers_that_are_not_a_number_match_a_known_mistake():
@@ -256,6 +265,20 @@ def test_a_name_that_is_nearly_an_argument():
     error = fail(lambda: x0)  # noqa: F821
     assert explain.meaning(error, ("x_0", "eps")) == "x0 is not defined; do you mean x_0?"
     assert explain.meaning(error, ("abar_t",)) is None
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("exp", "do you mean torch.exp?"),
+        ("cross_entropy", "torch.nn.functional.cross_entropy?"),
+        ("math", "not imported"),
+        ("np", "not imported"),
+    ],
+)
+def test_a_name_that_was_not_imported(name, words):
+    told = explain.meaning(fail(lambda: eval(name, {})), ("mean", "n", "eps", "cross"))
+    assert words in told
 
 
 def test_an_uncommon_error_has_no_words():

@@ -350,6 +350,25 @@ def test_the_librarys_square_root_is_right(name, mine):
     assert verdict(name, mine).right
 
 
+class Unequal:
+    """A thing that raises something unusual when it is looked into."""
+
+    def __len__(self):
+        raise KeyError("x")
+
+    __getitem__ = __len__
+
+
+class Unasked:
+    """A thing that can be called, and raises something unusual when it is asked for an attribute."""
+
+    def __call__(self, *given):
+        return 1
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
 @pytest.mark.fault("ugly")
 @pytest.mark.parametrize(
     "mine, words",
@@ -360,6 +379,10 @@ def test_the_librarys_square_root_is_right(name, mine):
         (lambda *given: object(), "returns an object"),
         (lambda *given: q_sample(*given).to("meta"), "must return numbers"),
         (lambda *given: q_sample(*given).numpy().astype(str), "must return numbers"),
+        (lambda *given: Unequal(), "must return numbers"),
+        (lambda *given: torch._to_functional_tensor(given[0]), "must return numbers"),
+        pytest.param(Unasked(), "has the shape ()", id="unasked"),
+        pytest.param(torch.classes, "not a function", id="torch.classes"),
         (lambda *given: q_sample(*given) * 1j, "complex"),
         (lambda *given: q_sample(*given).to(torch.complex64), "complex"),
         (lambda *given: q_sample(*given).to_sparse() * 2, "always 2 times the expected"),
@@ -453,3 +476,13 @@ def test_an_answer_that_switches_gradients_off_is_refused():
 def test_where_nothing_is_trained_no_gradient_is_asked_for():
     one = Exercise("one", lambda x: x.detach() + 1, lambda: [tuple(tracked(torch.ones(2)))], (), "counted.")
     assert judged(one, lambda x: x.detach() + 1).right
+
+
+@pytest.mark.fault("silent")
+def test_the_default_kind_of_number_stays():
+    def mine(*given):
+        torch.set_default_dtype(torch.float64)
+        return q_sample(*given)
+
+    verdict("q_sample", mine)
+    assert torch.get_default_dtype() == torch.float32

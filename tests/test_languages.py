@@ -482,6 +482,12 @@ def test_slides_are_german_and_leave_out_what_the_english_ones_do(command, tmp_p
     assert not re.search(r"Ab hier wird|richtig in dieser|Zum Vertiefen|>Answer<|Next slide|In the notebook|Right:", left)
 
 
+def test_slides_of_a_lesson_that_is_not_translated_are_the_english_ones(command, tmp_path):
+    for code in ("en", "de"):
+        assert command("slides", "06", "--out", tmp_path / f"{code}.html", "--language", code)[0] == 0
+    assert (tmp_path / "en.html").read_text(encoding="utf-8") == (tmp_path / "de.html").read_text(encoding="utf-8")
+
+
 def test_progress_has_a_bar_in_every_language(german):
     steps = progress.all_states(iter("abc"), 3)
     told = [next(steps), next(steps)]

@@ -33,6 +33,8 @@ def run(args, rest=()):
     folder = lessons.source()
     (name,) = assign.chosen(folder, [args.lesson])
     lesson, target = languages.own(folder / f"{name}.ipynb"), Path(args.out or f"{name}_slides.html")
+    if lesson.parent == folder:
+        languages.switch(languages.ENGLISH)  # its headings and remarks are told apart by their words
     found = slides(cells_of(lesson), args.further)
     html_page.write(target, slides_page.page(found))
     print(f"{target}: {len(found)} slides, more where one is long; open it in a browser, and press ? there for the keys")

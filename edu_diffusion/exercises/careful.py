@@ -55,8 +55,22 @@ def called(mine, given, end, pressed):
 
 def arguments(mine):
     """The names of a function's arguments, to compare with a name that is not defined."""
-    code = getattr(mine, "__code__", None)
-    return code.co_varnames if isinstance(code, types.CodeType) else ()
+    code = code_of(mine)
+    return code.co_varnames if code else ()
+
+
+def code_of(mine):
+    """The code of a function; None for any other thing that can be called."""
+    code = asked(mine, "__code__")
+    return code if isinstance(code, types.CodeType) else None
+
+
+def asked(thing, name, otherwise=None):
+    """An attribute of what may raise whatever it likes when it is asked for one."""
+    try:
+        return getattr(thing, name, otherwise)
+    except Exception:
+        return otherwise
 
 
 def explained(error, names=()):
@@ -100,7 +114,7 @@ def kept(result):
 
 def article(thing):
     name = type(thing).__name__
-    return said("an {}", name) if name[0] in "aeio" else said("a {}", name)
+    return said("an {}", name) if name.startswith(tuple("aeio")) else said("a {}", name)
 
 
 # ---------------------------------------------------------------- what it must not do to the notebook
@@ -112,7 +126,7 @@ def without_exit(mine):
 
     The limit of recursion stays, too: beyond it Python itself crashes.
     """
-    own, ends = getattr(mine, "__globals__", {}), ("exit", "quit")
+    own, ends = asked(mine, "__globals__", {}), ("exit", "quit")
     places = [
         (vars(os), "_exit", leave),
         (vars(os), "abort", leave),
@@ -171,10 +185,11 @@ def spaces():
 @contextlib.contextmanager
 def unchanged_libraries():
     """Undo what the function changes in a library, and raise Fault for it."""
-    before = [(space, dict(vars(space))) for space in spaces()]
+    before, kind = [(space, dict(vars(space))) for space in spaces()], torch.get_default_dtype()
     try:
         yield
     finally:
+        torch.set_default_dtype(kind)
         changed = [restored(space, name, names) for space, names in before for name in touched(space, names)]
     if changed:
         raise Fault(said("it replaces {}; leave the libraries as they are.", changed[0]))

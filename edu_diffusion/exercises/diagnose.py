@@ -73,7 +73,8 @@ def pattern(mine, right, given, pairs, cases, other):
     """The first pattern that explains a wrong result of the right shape."""
     every = [dict(zip(given, case)) for case in cases]
     return (
-        argument(mine, given, every, pairs)
+        nearly(mine, right)
+        or argument(mine, given, every, pairs)
         or ratio(mine, right, pairs, every)
         or power(mine, right)
         or places(mine, right)
@@ -90,6 +91,14 @@ def part(mine, right):
     """Which part of it is right; else what holds along a dimension, and where it differs first."""
     where = partly(mine, right)
     return f"{where}{first(mine, right)}" if where else along(mine, right) or first(mine, right)
+
+
+def nearly(mine, right):
+    """Is it off by little more than rounding?"""
+    if not near(mine, right):
+        return None
+    most = (mine - right).abs().max()
+    return said("your result is nearly right, off by up to {:.2g}: is something rounded, or a small number added?", most)
 
 
 def argument(mine, given, every, pairs):

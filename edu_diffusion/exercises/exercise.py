@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple
 import torch
 
 from ..errors import said
-from .careful import ORDINARY, Fault, article, first_line, results
+from .careful import ORDINARY, Fault, article, code_of, first_line, results
 from .compare import agree, same
 from .diagnose import difference
 from .gradients import check_gradients
@@ -72,7 +72,7 @@ def judged(exercise, mine):
 
 def unwritten(mine):
     """Whether a function is still the stub of a learner's copy: it does nothing, or a part of it is left to write."""
-    code = getattr(mine, "__code__", None)
+    code = code_of(mine)
     if code is None:
         return False
     text = source(code)
@@ -85,13 +85,13 @@ def source(code):
     """The source of a function's code; "" where there is none, since the function was made without a file."""
     try:
         return inspect.getsource(code)
-    except (OSError, TypeError):
+    except Exception:  # there is no file, or no code
         return ""
 
 
 def slip(mine):
     """Return what is said besides of a root written as a power, which Python reads in another way; "" without one."""
-    power = re.search(r"\*\*\s*1\s*/\s*2\b", source(getattr(mine, "__code__", None)))
+    power = re.search(r"\*\*\s*1\s*/\s*2\b", re.sub("#.*", "", source(code_of(mine))))
     return said(" Your code has `{}`: Python computes the power first and then divides; write **0.5.", power[0]) if power else ""
 
 
@@ -149,8 +149,10 @@ def plain(result):
         raise Fault(said("it returns {}; it must return an ordinary tensor.", article(result)))
     try:
         found = torch.as_tensor(result).detach().cpu().to_dense()
-        return found if found.is_complex() else found.float()
-    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+        found = found.to(torch.complex64) if found.is_complex() else found.float()
+        found.tolist()  # a nested tensor, for example, has none
+        return found
+    except Exception:  # a thing of the learner's own may raise anything
         raise Fault(said("it returns {}; it must return numbers, in a tensor or a single one.", article(result))) from None
 
 
@@ -179,7 +181,8 @@ def raised(exercise, fault):
     if not known:
         return str(fault)
     words, line = known[0], first_line(error).rstrip(".")
-    return said("it stopped with {}: {}", type(error).__name__, f"{line}: {said(words)}" if line else said(words))
+    often = said("One mistake that ends like this: {}", said(words))
+    return said("it stopped with {}: {}", type(error).__name__, f"{line}. {often}" if line else often)
 
 
 def stops_alike(wrong, cases, error):

@@ -3,8 +3,11 @@
 import difflib
 import re
 
+import torch
+
 from ..errors import said
 
+MODULES = ("math", "np", "nn", "F", "torch")  # what a learner may have forgotten to import
 # pattern of an exception's text -> what to tell the learner; {0}, {1} are what the pattern's brackets found
 MEANINGS = (
     (r"return_types\.(max|min)\b", "torch.{0} along a dimension returns values and indices; take its .values, or use torch.a{0}."),
@@ -223,7 +226,9 @@ def found(text):
 
 def unknown(name, names):
     """What to say of a name that means nothing."""
+    if name in MODULES:
+        return said("{} is not imported; `import` or `from ... import` it in a cell above.", name)
+    if hasattr(torch, name) or hasattr(torch.nn.functional, name):
+        return said("{} is not defined; do you mean torch.{}?", name, name if hasattr(torch, name) else f"nn.functional.{name}")
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if close:
-        return said("{} is not defined; do you mean {}?", name, close[0])
-    return None
+    return said("{} is not defined; do you mean {}?", name, close[0]) if close else None

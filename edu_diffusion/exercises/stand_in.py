@@ -26,6 +26,9 @@ class Output(tuple):
         setattr(made, name, tensor)
         return made
 
+    def __getitem__(self, at):
+        return getattr(self, at) if isinstance(at, str) else super().__getitem__(at)
+
     def __getattr__(self, name):
         raise AttributeError(said("an output has no .{}; the tensor is its .{}.", name, next(iter(vars(self)), "sample")))
 
@@ -74,20 +77,19 @@ class Tokenizer:
 class TextEncoder(Part):
     """An embedding of each token and its position; it wants as many tokens as the real one does."""
 
-    def __call__(self, ids, attention_mask=None, **_):
-        if ids.shape[1] != TOKENS:
-            raise RuntimeError(
-                said("the text encoder reads {} tokens, and gets {}: pad them to the full length.", TOKENS, ids.shape[1])
-            )
+    def __call__(self, input_ids, attention_mask=None, **_):
+        count = input_ids.shape[1]
+        if count != TOKENS:
+            raise RuntimeError(said("the text encoder reads {} tokens, and gets {}: pad them to the full length.", TOKENS, count))
         place = torch.arange(TOKENS)[:, None] * 0.3 + torch.arange(WIDTH)
-        return Output("last_hidden_state", torch.sin(ids[:, :, None] * 0.7 + place))
+        return Output("last_hidden_state", torch.sin(input_ids[:, :, None] * 0.7 + place))
 
 
 class Unet(Part):
     """A velocity that depends on the latent, on the timestep and on the text."""
 
     def __call__(self, sample, timestep, encoder_hidden_states=None, return_dict=True, **_):
-        z, t, c = sample, torch.as_tensor(timestep), encoder_hidden_states
+        z, t, c = sample, torch.as_tensor(timestep).reshape(-1, 1, 1, 1), encoder_hidden_states  # one for all, or one for each
         if isinstance(c, Output):
             raise RuntimeError(said("the U-Net gets all that the text encoder returns; the text embedding is its first part, [0]."))
         if z.shape[1:] != (4, SIZE, SIZE) or c is None or len(c) != len(z):
