@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from edu_diffusion.exercises import Exercise, diagnose, explain
+from edu_diffusion.exercises import EXERCISES, Exercise, diagnose, explain, relations
+from edu_diffusion.exercises.choices import counted
 from edu_diffusion.exercises.exercise import answers, hint, judged
 from edu_diffusion.exercises.substitute import substituted
 
@@ -217,6 +218,15 @@ def test_another_case_may_have_no_weights(other):
     found = [X + Y, other(X)]
     told = diagnose.difference(found, WANTED, CASES, NAMES)
     assert told.startswith("your result is 1.000 x + 1.000 y; expected is 0.500 x + -1.000 y.")
+
+
+def test_a_weight_that_must_be_zero_has_no_factor():
+    assert relations.factors([({"x": 1.0, "y": 1.0}, {"x": 1.0, "y": 0.0})], [{"g": 0.5}]) == ""
+
+
+@pytest.mark.parametrize("mine, words", [(8.2, "off by 2.5 %"), (7.7, "off by 3.8 %"), (9.4, "1.18 times as large")])
+def test_how_far_a_number_is_off(mine, words):
+    assert words in counted(EXERCISES["thinnest_stroke"], mine).words
 
 
 def test_a_root_written_as_a_power_is_noticed():
