@@ -35,9 +35,9 @@ def switch(code):
     os.environ[LANGUAGE] = code
 
 
-def pattern(sentence):
-    """Return the regular expression of a sentence, with a word in place of each {}."""
-    return re.escape(sentence).replace(r"\{\}", r"\w+")
+def pattern(sentence, value=r"\w+"):
+    """Return the regular expression of a sentence, with that of a value, a word, in place of each {}."""
+    return re.escape(sentence).replace(r"\{\}", value)
 
 
 def read(code):

@@ -130,8 +130,7 @@ def parser():
     worksheet_ = verb("worksheet", "write the questions of a lesson as a page to print")
     worksheet_.add_argument("lesson", metavar="LESSON", help="such as 01_noise")
     worksheet_.add_argument("--out", metavar="FILE", help="the file to write (default: the lesson's name with .html)")
-    slides_ = verb("slides", "write a lesson as slides for a projector, one HTML file that needs no network")
-    slides_options(slides_)
+    slides_options(verb("slides", "write a lesson as slides for a projector, one HTML file that needs no network"))
     doctor_options(verb("doctor", "check the installation and suggest a fix for each problem"))
     kit_options(verb("kit", "build a folder that installs the lessons on computers without a network"))
     wall_options(verb("wall", "collect a class's pictures, each approved by the teacher, on one page to show"))
@@ -143,7 +142,7 @@ def parser():
     report_.add_argument("folder", metavar="DIR", help="with one folder, or one notebook, for each pseudonym")
     render_ = verb("render", "run lessons and save their outputs in the notebooks, for maintainers")
     render_.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 00_start (default: all)")
-    for speaking in (lab_, concepts_, worksheet_, slides_, assign_, report_, render_):
+    for speaking in (lab_, concepts_, worksheet_, assign_, report_, render_):
         language_option(speaking)
     return top
 

@@ -97,6 +97,7 @@ def slides_options(command):
     command.add_argument("lesson", metavar="LESSON", help="such as 01_noise, or 01")
     command.add_argument("--out", metavar="FILE", help="the file to write (default: the lesson's name with _slides.html)")
     command.add_argument("--further", action="store_true", help='with "Going further"')
+    language_option(command)
 
 
 def kit_options(command):

@@ -147,7 +147,7 @@ def is_caption(alt, width, height):
 def is_labels(alt):
     """Whether an alt text repeats what stands in the picture: it is the one that figures make of their labels."""
     made = said("{} pictures: {}"), said("Contact sheet of {} pictures with their prompts: {}")
-    stems = (re.escape(sentence.partition(":")[0]).replace(r"\{\}", r"\d+(?: small)?") for sentence in made)
+    stems = (languages.pattern(sentence.partition(":")[0], r"\d+(?: small)?") for sentence in made)
     return any(re.match(stem, alt) for stem in stems)
 
 

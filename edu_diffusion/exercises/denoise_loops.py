@@ -188,20 +188,17 @@ def cut_off(weights, gradient, steps, lr, warmup, decay):
     return averaged(weights, gradient, steps, 1, warmup, decay, rate=lambda step, warmup: min(lr, (step + 1) / warmup))
 
 
-def gradient_of_the_average(weights, gradient, steps, lr, warmup, decay):
-    average = weights.clone()
-    for step in range(steps):
-        weights = weights - lr * min(1, (step + 1) / warmup) * gradient(average, step)
-        average = decay * average + (1 - decay) * weights
-    return torch.stack([weights, average])
+def at_the_average(start):
+    """The gradient is computed at the average; start(weights, average) is where each step begins."""
 
+    def mistake(weights, gradient, steps, lr, warmup, decay):
+        average = weights.clone()
+        for step in range(steps):
+            weights = start(weights, average) - lr * min(1, (step + 1) / warmup) * gradient(average, step)
+            average = decay * average + (1 - decay) * weights
+        return torch.stack([weights, average])
 
-def trained_on_the_average(weights, gradient, steps, lr, warmup, decay):
-    average = weights.clone()
-    for step in range(steps):
-        weights = average - lr * min(1, (step + 1) / warmup) * gradient(average, step)
-        average = decay * average + (1 - decay) * weights
-    return torch.stack([weights, average])
+    return mistake
 
 
 AVERAGED_TRAINING = Exercise(
@@ -253,13 +250,13 @@ AVERAGED_TRAINING = Exercise(
         ("the average uses the weights from before the step; update it after them.", one_step_behind),
         (
             "the next step starts from the average; it must start from the weights, and the average must not influence them.",
-            trained_on_the_average,
+            at_the_average(lambda weights, average: average),
         ),
         (
             "only the first step is made; is `return` inside the loop?",
             lambda weights, gradient, steps, *given: averaged(weights, gradient, 1, *given),
         ),
-        ("the gradient is computed at the average; it belongs to the weights.", gradient_of_the_average),
+        ("the gradient is computed at the average; it belongs to the weights.", at_the_average(lambda weights, average: weights)),
         (
             "this is the mean of average and weights; decay says how much of the average is kept.",
             with_other(blend=lambda average, weights, decay: (average + weights) / 2),

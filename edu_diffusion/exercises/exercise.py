@@ -177,10 +177,11 @@ def mistakes(exercise):
 def raised(exercise, fault):
     """Return the text of a Fault; where it came from an exception that a known mistake raises, too, with the hint for that."""
     error = fault.__cause__
-    known = [words for words, wrong in exercise.wrong if error and stops_alike(wrong, exercise.cases(), error)]
-    if not known:
+    alike = (words for words, wrong in exercise.wrong if error and stops_alike(wrong, exercise.cases(), error))
+    words = next(alike, None)
+    if words is None:
         return str(fault)
-    words, line = known[0], first_line(error).rstrip(".")
+    line = first_line(error).rstrip(".")
     often = said("One mistake that ends like this: {}", said(words))
     return said("it stopped with {}: {}", type(error).__name__, f"{line}. {often}" if line else often)
 
