@@ -268,6 +268,12 @@ def test_a_caption_takes_no_room_from_its_picture():
     assert slides_page.is_caption("Contact sheet of 12 pictures", 416, 688), "they are too small there"
 
 
+def test_an_alt_text_of_labels_begins_as_figures_begin_it():
+    assert slides_page.is_labels("2 pictures: a; b") and slides_page.is_labels("Contact sheet of 9 pictures with their prompts: a")
+    assert slides_page.is_labels("10 small pictures of handwritten digits, white on black: 7, 7")
+    assert not slides_page.is_labels("Four pictures of one prompt") and not slides_page.is_labels("Two dogs")
+
+
 def test_a_link_to_a_lesson_is_text():
     drawn = slides_page.text("[04 VAE](04_vae.ipynb), [paper](https://arxiv.org/abs/1)")
     assert words(drawn) == "04 VAE, paper" and drawn.count("<a ") == 1
